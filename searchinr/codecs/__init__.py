@@ -1,0 +1,1 @@
+"""The codec contract, the codecs, and the parts they are made of."""

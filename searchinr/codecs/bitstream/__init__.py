@@ -1,0 +1,1 @@
+"""The `.inr` container, the probability models and the range coder."""

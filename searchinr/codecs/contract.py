@@ -1,0 +1,130 @@
+"""The codec contract: signal -> bytes -> signal, for many signals at once.
+
+A codec is one file in this package with a class that is named by `CODEC`. The engine, the command line and the
+conformance suite (`tests/codecs/conformance.py`) know codecs by this contract only.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from pydantic import BaseModel, ConfigDict
+from torch import Tensor
+
+from searchinr.codecs.bitstream.container import Container
+from searchinr.signals.signal import Signal
+
+
+class CodecParams(BaseModel):
+    """Base of a codec's parameter model: every field is a search key with type, default, range, unit and meaning.
+
+    A field whose type is another model holds the parameters of one option: it is named after the option (`siren`),
+    its keys are written with a dot (`siren.omega`), and they matter only where some other parameter takes that
+    option as its value (`backbone: siren`).
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+@dataclass(frozen=True)
+class Asset:
+    """Something trained once and shared by trials: a supernet, a learned prior, a meta-learned network.
+
+    Attributes:
+        sha256: Hash of the content, by which files and ledgers name it.
+        tensors: The content.
+        needed_to_decode: True for a prior (files name it), False for a mere initialisation.
+    """
+
+    sha256: str
+    tensors: Mapping[str, Tensor]
+    needed_to_decode: bool
+
+
+class FitState(ABC):
+    """Where a fit stands: yielded by `Codec.fit` every so often and at each rung.
+
+    Attributes:
+        steps: Training steps behind this state.
+        is_rung: True where the state is measured: `Codec.encode` accepts it.
+        macs: Multiply-accumulates spent on training so far, over all signals, including backward passes.
+    """
+
+    steps: int
+    is_rung: bool
+    macs: float
+
+    @abstractmethod
+    def checkpoint(self) -> dict[str, Tensor]:
+        """Everything that `Codec.fit(resume=...)` needs to go on exactly from here, as flat tensors."""
+
+
+class Codec(ABC):
+    """One codec. Stateless.
+
+    Attributes:
+        name: Name in space files.
+        id: Number in `.inr` files (0 to 31), never reused.
+        Params: The parameter model.
+    """
+
+    name: ClassVar[str]
+    id: ClassVar[int]
+    Params: ClassVar[type[CodecParams]]
+
+    def prepare(self, signals: Sequence[Signal], params: CodecParams) -> Asset | None:
+        """Builds what trials share. Codecs that share nothing keep this default."""
+        return None
+
+    @abstractmethod
+    def fit(
+        self,
+        signals: Sequence[Signal],
+        params: Any,  # noqa: ANN401  an instance of the codec's own Params
+        rungs: Sequence[int],
+        *,
+        seed: int,
+        device: torch.device,
+        asset: Asset | None = None,
+        resume: Mapping[str, Tensor] | None = None,
+    ) -> Iterator[FitState]:
+        """Fits all signals together and yields states, among them one at each rung.
+
+        A rung's state is a true operating point: it does not depend on which rungs come before or after it, so
+        fitting to it directly gives the same bytes.
+
+        Args:
+            signals: Signals of one modality; sizes may differ.
+            params: An instance of `Params`.
+            rungs: Training lengths in steps, ascending.
+            seed: Fixes initialisation and sampling. The same seed gives the same result on the same machine.
+            device: Where to train.
+            asset: What `prepare` returned, or None.
+            resume: A checkpoint of an earlier fit with the same arguments; rungs it has passed are not yielded again.
+
+        Raises:
+            TrialError: The fit diverged (NaN).
+        """
+
+    @abstractmethod
+    def encode(self, state: Any) -> list[bytes]:  # noqa: ANN401  a state of the codec's own fit
+        """One complete file per signal, in the order of the signals, from a state at a rung."""
+
+    @abstractmethod
+    def decode(self, file: Container, *, asset: Asset | None = None, scale: float = 1.0) -> Signal:
+        """The signal in a file, from nothing but the file (and the asset that it names).
+
+        Args:
+            file: A parsed file whose `codec_id` is this codec's.
+            asset: The asset that the file names, if it names one.
+            scale: Render at `scale` times the resolution along each axis.
+
+        Raises:
+            InvalidFileError: The content contradicts itself.
+        """
+
+    @abstractmethod
+    def inspect(self, file: Container) -> dict[str, Any]:
+        """What the file says: architecture, parameters, and the bits of each part, which add up to the payload."""

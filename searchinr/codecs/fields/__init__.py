@@ -1,0 +1,1 @@
+"""The networks (backbones), one file each, all batched over signals."""

@@ -1,0 +1,114 @@
+"""The contract of a backbone: a network from coordinates to values, evaluated for many signals at once.
+
+Notation used for tensor shapes:
+    B: signals fitted together, each with weights of its own
+    n: coordinates, shared by the B signals
+    w: width
+"""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar, Literal, NamedTuple
+
+import torch
+from pydantic import BaseModel, ConfigDict
+from torch import Tensor
+
+from searchinr.codecs.bitstream.bits import Reader, Writer
+
+
+class FieldParams(BaseModel):
+    """Base of a backbone's own parameters: everything beyond depth and width."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+@dataclass(frozen=True)
+class FieldShape:
+    """What every backbone is built from.
+
+    Attributes:
+        d_in: Coordinates per point.
+        d_out: Values per point.
+        depth: Number of nonlinear layers, 1 or more (depth - 1 matrices are `width x width`).
+        width: Channels of every hidden layer.
+        grid: The signal's own grid, e.g. `(height, width)`; coordinates may come from another resolution.
+        extent: Coordinates of axis `a` lie in `[-extent[a], extent[a]]`.
+    """
+
+    d_in: int
+    d_out: int
+    depth: int
+    width: int
+    grid: tuple[int, ...]
+    extent: tuple[float, ...]
+
+
+class TensorSpec(NamedTuple):
+    """One weight tensor of one signal.
+
+    Attributes:
+        name: Key in the weight dictionaries.
+        shape: Shape for one signal; the batched tensor is `(B, *shape)`.
+        role: ``"hidden"`` for what lies between hidden layers, ``"edge"`` for what touches coordinates or values
+            (more sensitive to quantisation: section 1.2 of the MFN figures in ANI), ``"table"`` for look-up tables.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    role: Literal["hidden", "edge", "table"]
+
+
+class Field(ABC):
+    """A backbone. Holds the architecture only; the weights are passed in, so that one object serves B signals.
+
+    Attributes:
+        name: Name in space files.
+        id: Number in `.inr` files (0 to 15), never reused.
+        Params: The backbone's own parameters; defaults are the published ones.
+    """
+
+    name: ClassVar[str]
+    id: ClassVar[int]
+    Params: ClassVar[type[FieldParams]]
+
+    def __init__(self, shape: FieldShape, params: FieldParams) -> None:
+        self.shape = shape
+
+    @staticmethod
+    @abstractmethod
+    def default_lr(width: int) -> float:
+        """Adam's learning rate for the log-MSE loss when the user gives none."""
+
+    @abstractmethod
+    def tensors(self) -> list[TensorSpec]:
+        """The weights of one signal, in the order in which files hold them."""
+
+    @abstractmethod
+    def init(self, rng: torch.Generator) -> dict[str, Tensor]:
+        """The published initialisation for one signal: `{spec.name: tensor of spec.shape}`, float32 on the CPU."""
+
+    @abstractmethod
+    def forward(self, weights: dict[str, Tensor], coords: Tensor) -> Tensor:
+        """Values at coordinates.
+
+        Args:
+            weights: `{name: (B, *shape)}` for every entry of `tensors()`.
+            coords: `(n, d_in)`, shared by all signals.
+
+        Returns:
+            `(B, n, d_out)`, nominally in [-1, 1] (not clipped).
+        """
+
+    @abstractmethod
+    def macs_per_point(self) -> int:
+        """Multiply-accumulate operations of one forward pass at one coordinate of one signal."""
+
+    @abstractmethod
+    def pack(self, out: Writer) -> None:
+        """Writes the parameters that `forward` needs (not those that only shape the initialisation)."""
+
+    @classmethod
+    @abstractmethod
+    def unpack(cls, shape: FieldShape, reader: Reader) -> "Field":
+        """The field that `pack` described; `InvalidFileError` if the values are out of range."""

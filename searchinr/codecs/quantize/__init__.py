@@ -1,0 +1,1 @@
+"""Quantisers: float tensors to integer symbols and back."""

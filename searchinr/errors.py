@@ -1,0 +1,17 @@
+"""The errors that a user sees as one clear line instead of a traceback."""
+
+
+class UserError(Exception):
+    """The user's input is wrong: printed as one line on stderr, exit code 2.
+
+    The message says where, what was found, what is allowed, and the remedy, in that order, e.g.
+    ``spaces/kodak.yaml:12: codecs.mlp.depht: unknown parameter; did you mean 'depth'?``.
+    """
+
+
+class InvalidFileError(UserError):
+    """A `.inr` file (or asset) is not what it claims to be: truncated, corrupt, or of another version."""
+
+
+class TrialError(Exception):
+    """A trial failed for a reason of its own (NaN, out of memory, time-out): recorded, never retried blindly."""
