@@ -19,7 +19,8 @@ class ClassicalCodec:
     Attributes:
         name: As in the literature, with the settings that matter, e.g. ``"JPEG (4:2:0, optimised)"``.
         qualities: Settings from the lowest to the highest rate.
-        encode: `(signal, quality) -> bytes`, a complete file.
+        encode: `(signal, quality) -> bytes`, a complete file; `UserError` for a signal that the format cannot hold
+            exactly as it is laid out (e.g. alpha in JPEG).
         decode: `(file, layout) -> samples (*grid, channels)`.
     """
 
@@ -78,11 +79,15 @@ class Modality(ABC):
 
     @abstractmethod
     def crop(self, signal: Signal, size: tuple[int, ...]) -> Signal:
-        """The central part of at most `size` samples along each axis."""
+        """At most `size` samples along each axis: the central part of an image, the beginning of a clip."""
 
     @abstractmethod
     def downscale(self, signal: Signal, size: tuple[int, ...]) -> Signal:
-        """The signal resampled to exactly `size`; what does not fit the aspect ratio is cut off evenly."""
+        """The signal resampled to exactly `size`; what does not fit the aspect ratio is cut off evenly.
+
+        Raises:
+            UserError: The signal is smaller than `size`, or the modality has no resampling.
+        """
 
     @property
     def classical(self) -> tuple[ClassicalCodec, ...]:

@@ -1,5 +1,6 @@
 """A signal: samples on a regular grid, exactly as its file stores them."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,7 +28,7 @@ class Layout:
     @property
     def points(self) -> int:
         """Number of grid points (pixels of an image, samples of one audio channel)."""
-        return int(np.prod(self.grid, dtype=np.int64))
+        return math.prod(self.grid)
 
 
 @dataclass(frozen=True, eq=False)

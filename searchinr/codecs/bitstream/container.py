@@ -86,4 +86,6 @@ def unpack(data: bytes) -> Container:
     )
     if not 0 < layout.points * layout.channels <= MAX_VALUES:
         raise InvalidFileError(f"the file claims a grid of {layout.grid}: allowed are 1 to {MAX_VALUES} values")
+    if modality.has_sampling_rate and not layout.sampling_rate:
+        raise InvalidFileError("the file claims 0 samples per second: at least 1 is allowed")
     return Container(data[2] & 31, layout, reader.rest(), len(data))

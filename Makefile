@@ -1,0 +1,37 @@
+# make quickstart   install what is needed, then search on real photographs (about 4 minutes after installation)
+# make test         install what is needed, then run the default tests
+# make check        ruff, mypy --strict and the tests: what must be clean before a commit
+# make slow         the tests that take minutes
+
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: quickstart test check slow bench install
+
+quickstart: install
+	$(BIN)/searchinr run spaces/quickstart.yaml
+
+test: install
+	$(BIN)/pytest
+
+check: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pytest
+
+slow: install
+	$(BIN)/pytest -m slow
+
+bench: install
+	$(BIN)/python benchmarks/fit.py
+	$(BIN)/python benchmarks/overhead.py
+
+install: .venv/installed
+
+# torch first and by its exact version, so that an index which offers a CPU build of it can.
+.venv/installed: constraints.txt pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt "$$(grep '^torch==' constraints.txt)"
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	touch $@

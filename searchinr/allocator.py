@@ -1,0 +1,26 @@
+"""Keeps freed memory in the process: on the CPU a training step otherwise spends most of its time in page faults."""
+
+import ctypes
+import sys
+
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h of glibc
+_BYTES = 2**31 - 1
+
+ENVIRONMENT = {"MALLOC_TRIM_THRESHOLD_": str(_BYTES), "MALLOC_MMAP_THRESHOLD_": str(_BYTES)}
+"""The same for a process that is about to be started."""
+
+
+def keep_freed_memory() -> None:
+    """Tells glibc to reuse large blocks instead of giving them back to the system; elsewhere does nothing.
+
+    The activations of a training step are megabytes each. By default glibc maps every such block anew and unmaps it
+    when it is freed, and touching fresh pages costs more than the arithmetic (`benchmarks/fit.py` measures it).
+    """
+    if not sys.platform.startswith("linux"):
+        return
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (OSError, AttributeError):  # another C library, e.g. musl
+        return
+    mallopt(_M_TRIM_THRESHOLD, _BYTES)
+    mallopt(_M_MMAP_THRESHOLD, _BYTES)

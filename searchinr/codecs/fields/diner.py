@@ -1,0 +1,123 @@
+"""DINER: a table of learned coordinates before a small network (Xie et al. 2023, arXiv 2211.11871)."""
+
+import math
+from typing import ClassVar, Self
+
+import torch
+from pydantic import Field as Key
+from torch import Tensor
+
+from searchinr.codecs.bitstream.bits import (
+    MAX_BYTE_FLOAT,
+    MIN_BYTE_FLOAT,
+    ByteFloat,
+    Reader,
+    Writer,
+    byte_float_code,
+    byte_float_value,
+)
+from searchinr.codecs.fields.contract import Field, FieldParams, FieldShape, TensorSpec
+from searchinr.codecs.fields.layers import uniform
+from searchinr.codecs.fields.shared_random import random_bits
+from searchinr.codecs.fields.siren import Siren, SirenParams
+from searchinr.errors import InvalidFileError
+
+_MIN_LOG2, _MAX_LOG2 = 4, 24
+_TABLE_BOUND = 1e-4
+
+
+class DinerParams(FieldParams):
+    """Parameters of DINER."""
+
+    table_size_log2: int = Key(
+        10,
+        ge=_MIN_LOG2,
+        le=_MAX_LOG2,
+        description="table entries, as a power of two; a table never has more entries than the signal has points",
+        json_schema_extra={"unit": "log2 entries"},
+    )
+    omega: ByteFloat = Key(
+        30.0,
+        ge=MIN_BYTE_FLOAT,
+        le=MAX_BYTE_FLOAT,
+        description="frequency factor of every layer of the network behind the table",
+        json_schema_extra={"unit": "rad"},
+    )
+
+
+class Diner(Field):
+    """A SIREN that sees each coordinate displaced by a learned table entry; entries start as 1e-4 U(-1, 1).
+
+    The paper gives every grid point an entry of its own and lets the entry replace the coordinate, which costs two or
+    more numbers per pixel. Here the table may be shorter and points share entries by hashing; points that share an
+    entry could not be told apart if it replaced their coordinates, so it is added to them. With one entry per point,
+    the sum can be any coordinate: that is the paper's method, up to where the entries start.
+
+    The entry belongs to a cell of the signal's own grid, whatever the resolution of the coordinates.
+    """
+
+    name: ClassVar[str] = "diner"
+    id: ClassVar[int] = 4
+    Params: ClassVar[type[FieldParams]] = DinerParams
+
+    def __init__(self, shape: FieldShape, params: DinerParams) -> None:
+        super().__init__(shape, params)
+        self.params = params
+        self.entries = min(2**params.table_size_log2, math.prod(shape.grid))
+        self._network = Siren(shape, SirenParams(omega_first=params.omega, omega=params.omega))
+
+    @staticmethod
+    def default_lr(width: int) -> float:
+        """See `Field.default_lr`."""
+        return Siren.default_lr(width)
+
+    def tensors(self) -> list[TensorSpec]:
+        """See `Field.tensors`."""
+        return [TensorSpec("table", (self.entries, self.shape.d_in), "table"), *self._network.tensors()]
+
+    def init(self, rng: torch.Generator) -> dict[str, Tensor]:
+        """See `Field.init`."""
+        return {"table": uniform(rng, (self.entries, self.shape.d_in), _TABLE_BOUND), **self._network.init(rng)}
+
+    def entry_of(self, coords: Tensor) -> Tensor:
+        """Table entry of each coordinate: `(n, d_in)` -> `(n,)`, int64.
+
+        The coordinate's cell, numbered in row-major order, is the entry itself if the table is long enough, else it is
+        hashed.
+        """
+        cell = torch.zeros(coords.shape[0], dtype=torch.int64, device=coords.device)
+        for axis, (length, half) in enumerate(zip(self.shape.grid, self.shape.extent, strict=True)):
+            # float64: with float32 the cells of an axis of some million samples would run into each other
+            position = (coords[:, axis].double() / half + 1) * (length / 2)
+            cell = cell * length + position.floor().long().clamp(0, length - 1)
+        if self.entries == math.prod(self.shape.grid):
+            return cell
+        return random_bits(cell, self.params.table_size_log2)
+
+    def forward(self, weights: dict[str, Tensor], coords: Tensor) -> Tensor:
+        """See `Field.forward`."""
+        table = weights["table"].mT  # (B, d_in, T): gathering along contiguous rows is 2-4 times as fast
+        index = self.entry_of(coords).expand(table.shape[0], table.shape[1], -1)  # (B, d_in, n)
+        return self._network.forward(weights, coords + table.gather(2, index).mT)
+
+    def macs_per_point(self) -> int:
+        """See `Field.macs_per_point`; a look-up is none."""
+        return self._network.macs_per_point()
+
+    def pack(self, out: Writer) -> None:
+        """See `Field.pack`: two bytes."""
+        out.byte(self.params.table_size_log2)
+        out.byte(byte_float_code(self.params.omega))
+
+    @classmethod
+    def unpack(cls, shape: FieldShape, reader: Reader) -> Self:
+        """See `Field.unpack`."""
+        size, omega = reader.byte(), byte_float_value(reader.byte())
+        if not _MIN_LOG2 <= size <= _MAX_LOG2:
+            raise InvalidFileError(
+                f"the file claims a table of 2**{size} entries: allowed are 2**{_MIN_LOG2} to 2**{_MAX_LOG2}"
+            )
+        return cls(shape, DinerParams(table_size_log2=size, omega=omega))
+
+
+FIELD = Diner

@@ -1,0 +1,114 @@
+"""Random Fourier features and a ReLU network (Tancik et al. 2020, arXiv 2006.10739)."""
+
+import math
+from typing import ClassVar, Self
+
+import torch
+from pydantic import Field as Key
+from torch import Tensor
+
+from searchinr.codecs.bitstream.bits import (
+    MAX_BYTE_FLOAT,
+    MIN_BYTE_FLOAT,
+    ByteFloat,
+    Reader,
+    Writer,
+    byte_float_code,
+    byte_float_value,
+)
+from searchinr.codecs.fields.contract import Field, FieldParams, FieldShape, TensorSpec
+from searchinr.codecs.fields.layers import affine, affine_specs, fan_in_bound, uniform
+from searchinr.codecs.fields.shared_random import standard_normals
+
+
+class FourierParams(FieldParams):
+    """Parameters of the Fourier-feature network."""
+
+    features: int = Key(
+        128,
+        ge=1,
+        le=256,
+        description="random frequencies; each gives the first layer two inputs, a cosine and a sine",
+        json_schema_extra={"unit": "frequencies"},
+    )
+    sigma: ByteFloat = Key(
+        10.0,
+        ge=MIN_BYTE_FLOAT,
+        le=MAX_BYTE_FLOAT,
+        description="standard deviation of the random frequencies",
+        json_schema_extra={"unit": "cycles per unit of the coordinates"},
+    )
+
+
+class Fourier(Field):
+    """ReLU layers on cos(2 pi B x), sin(2 pi B x) with B ~ N(0, sigma^2) (the paper's equation 5, Gaussian mapping).
+
+    B is the same for every signal and every fit: the decoder makes it again from shared random numbers, so that it
+    costs no bytes. The default of 128 frequencies is that of the network compared in ANI. The first learned layer
+    holds most of the weights and sees features, not coordinates: its role is ``"hidden"``.
+    """
+
+    name: ClassVar[str] = "fourier"
+    id: ClassVar[int] = 1
+    Params: ClassVar[type[FieldParams]] = FourierParams
+
+    def __init__(self, shape: FieldShape, params: FourierParams) -> None:
+        super().__init__(shape, params)
+        self.params = params
+        # One row of numbers per frequency: fewer features are a prefix of more.
+        normals = standard_normals(params.features * shape.d_in).reshape(params.features, shape.d_in)  # (f, d_in)
+        self._frequencies = params.sigma * normals.T.contiguous()  # (d_in, f), exact in float32
+
+    @property
+    def frequencies(self) -> Tensor:
+        """B transposed, in cycles per unit of the coordinates: `(d_in, features)`, float32."""
+        return self._frequencies
+
+    @staticmethod
+    def default_lr(width: int) -> float:
+        """See `Field.default_lr`."""
+        return 1e-2 * math.sqrt(24 / width)
+
+    def tensors(self) -> list[TensorSpec]:
+        """See `Field.tensors`."""
+        shape = self.shape
+        specs = [*affine_specs("layer0", 2 * self.params.features, shape.width, "hidden")]
+        for layer in range(1, shape.depth):
+            specs += affine_specs(f"layer{layer}", shape.width, shape.width, "hidden")
+        return [*specs, *affine_specs("out", shape.width, shape.d_out, "edge")]
+
+    def init(self, rng: torch.Generator) -> dict[str, Tensor]:
+        """See `Field.init`: PyTorch's default."""
+        n_in = {"layer0": 2 * self.params.features}
+        return {
+            name: uniform(rng, shape, fan_in_bound(n_in.get(name.partition(".")[0], self.shape.width)))
+            for name, shape, _ in self.tensors()
+        }
+
+    def forward(self, weights: dict[str, Tensor], coords: Tensor) -> Tensor:
+        """See `Field.forward`."""
+        self._frequencies = self._frequencies.to(coords)  # moves once; the values are exact in float32
+        phases = coords @ (2 * math.pi * self._frequencies)  # (n, f)
+        hidden = torch.cat([phases.cos(), phases.sin()], dim=-1)  # (n, 2f)
+        for layer in range(self.shape.depth):
+            hidden = affine(hidden, weights[f"layer{layer}.weight"], weights[f"layer{layer}.bias"]).relu_()  # (B, n, w)
+        return affine(hidden, weights["out.weight"], weights["out.bias"])
+
+    def macs_per_point(self) -> int:
+        """See `Field.macs_per_point`; the projection on B is counted, although signals share it."""
+        shape, features = self.shape, self.params.features
+        return features * shape.d_in + shape.width * (2 * features + (shape.depth - 1) * shape.width + shape.d_out)
+
+    def pack(self, out: Writer) -> None:
+        """See `Field.pack`: two bytes."""
+        out.byte(self.params.features - 1)
+        out.byte(byte_float_code(self.params.sigma))
+
+    @classmethod
+    def unpack(cls, shape: FieldShape, reader: Reader) -> Self:
+        """See `Field.unpack`; every byte is valid."""
+        features, sigma = reader.byte() + 1, byte_float_value(reader.byte())
+        return cls(shape, FourierParams(features=features, sigma=sigma))
+
+
+FIELD = Fourier

@@ -1,0 +1,150 @@
+"""Multiplicative filter networks (Fathony et al. 2021, "Multiplicative Filter Networks", ICLR)."""
+
+import math
+from typing import ClassVar, Literal, Self
+
+import numpy as np
+import torch
+from pydantic import Field as Key
+from torch import Tensor
+
+from searchinr.codecs.bitstream.bits import Reader, Writer
+from searchinr.codecs.fields.contract import Field, FieldParams, FieldShape, TensorSpec
+from searchinr.codecs.fields.layers import affine, affine_specs, fan_in_bound, uniform
+from searchinr.errors import InvalidFileError
+
+_FILTERS: tuple[Literal["fourier", "gabor"], ...] = ("fourier", "gabor")  # numbered as in files
+_GABOR_ALPHA, _GABOR_BETA = 6.0, 1.0
+
+
+class MfnParams(FieldParams):
+    """Parameters of the multiplicative filter network."""
+
+    filter: Literal["fourier", "gabor"] = Key(
+        "fourier", description="sinusoids (FourierNet), or sinusoids under Gaussian envelopes (GaborNet)"
+    )
+    input_scale: float = Key(
+        256.0,
+        gt=0,
+        le=1e6,
+        description="spread of the filters' frequencies at the start of training, shared out over the layers",
+        json_schema_extra={"unit": "rad per unit of the coordinates"},
+    )
+
+
+class Mfn(Field):
+    """z_1 = g_1(x), z_{i+1} = (W_i z_i + b_i) * g_{i+1}(x), a linear last layer (the paper's equation 4).
+
+    A Fourier filter is sin(omega x + phi) (equation 6); a Gabor filter is multiplied by exp(-gamma/2 |x - mu|^2)
+    (equation 12). `depth` filters have `depth - 1` matrices between them. The parameters of all filters are stacked,
+    since they are drawn from one distribution: quantised together they need one step.
+
+    Initialised as in the authors' code: omega ~ U(-1/sqrt(d_in), 1/sqrt(d_in)) * input_scale / sqrt(depth), for Gabor
+    times sqrt(gamma); phi ~ U(-pi, pi); mu ~ U over the domain; gamma ~ Gamma(6 / depth, 1); W ~ U(-1/sqrt(w),
+    1/sqrt(w)) and the rest as PyTorch leaves it.
+    """
+
+    name: ClassVar[str] = "mfn"
+    id: ClassVar[int] = 2
+    Params: ClassVar[type[FieldParams]] = MfnParams
+
+    def __init__(self, shape: FieldShape, params: MfnParams) -> None:
+        super().__init__(shape, params)
+        self.params = params
+
+    @property
+    def _gabor(self) -> bool:
+        return self.params.filter == "gabor"
+
+    @staticmethod
+    def default_lr(width: int) -> float:
+        """See `Field.default_lr`."""
+        return 1e-2 * math.sqrt(24 / width)
+
+    def tensors(self) -> list[TensorSpec]:
+        """See `Field.tensors`."""
+        shape = self.shape
+        specs = [
+            TensorSpec("filters.weight", (shape.depth, shape.d_in, shape.width), "edge"),
+            TensorSpec("filters.bias", (shape.depth, shape.width), "edge"),
+        ]
+        if self._gabor:
+            specs += [
+                TensorSpec("filters.mu", (shape.depth, shape.d_in, shape.width), "edge"),
+                TensorSpec("filters.gamma", (shape.depth, shape.width), "edge"),
+            ]
+        for layer in range(1, shape.depth):
+            specs += affine_specs(f"layer{layer}", shape.width, shape.width, "hidden")
+        return [*specs, *affine_specs("out", shape.width, shape.d_out, "edge")]
+
+    def init(self, rng: torch.Generator) -> dict[str, Tensor]:
+        """See `Field.init`."""
+        shape = self.shape
+        weights = {name: uniform(rng, size, fan_in_bound(shape.width)) for name, size, _ in self.tensors()}
+        filters = (shape.depth, shape.d_in, shape.width)
+        spread = self.params.input_scale / math.sqrt(shape.depth)
+        weights["filters.weight"] = uniform(rng, filters, fan_in_bound(shape.d_in) * spread)
+        weights["filters.bias"] = uniform(rng, (shape.depth, shape.width), math.pi)
+        if self._gabor:
+            # PyTorch draws from Gamma distributions only without a generator
+            numpy_rng = np.random.default_rng(int(torch.randint(2**62, (), generator=rng)))
+            gamma = numpy_rng.gamma(_GABOR_ALPHA / shape.depth, 1 / _GABOR_BETA, (shape.depth, shape.width))
+            weights["filters.gamma"] = torch.from_numpy(gamma.astype(np.float32))
+            weights["filters.mu"] = uniform(rng, filters, 1.0) * torch.tensor(shape.extent).unsqueeze(1)
+            weights["filters.weight"] *= weights["filters.gamma"].sqrt().unsqueeze(1)
+        return weights
+
+    def forward(self, weights: dict[str, Tensor], coords: Tensor) -> Tensor:
+        """See `Field.forward`."""
+        # unbound at once, so that autograd stacks the gradients instead of padding each
+        frequencies = weights["filters.weight"].unbind(1)  # depth times (B, d_in, w)
+        phases = weights["filters.bias"].unbind(1)  # depth times (B, w)
+        envelopes = self._envelopes(weights) if self._gabor else []
+        squares = torch.cat([coords, coords.square().sum(-1, keepdim=True)], dim=-1) if self._gabor else coords
+
+        hidden = coords
+        for layer in range(self.shape.depth):
+            filtered = torch.sin(affine(coords, frequencies[layer], phases[layer]))  # (B, n, w)
+            if self._gabor:
+                filtered = filtered * torch.exp(affine(squares, *envelopes[layer]))
+            if layer == 0:
+                hidden = filtered
+            else:
+                hidden = affine(hidden, weights[f"layer{layer}.weight"], weights[f"layer{layer}.bias"]) * filtered
+        return affine(hidden, weights["out.weight"], weights["out.bias"])
+
+    @staticmethod
+    def _envelopes(weights: dict[str, Tensor]) -> list[tuple[Tensor, Tensor]]:
+        """-gamma/2 |x - mu|^2 of each filter as an affine map of (x, |x|^2), which spares temporaries of n points.
+
+        Returns:
+            For each filter the weight `(B, d_in + 1, w)` and the bias `(B, w)`.
+        """
+        mu, gamma = (
+            weights["filters.mu"],
+            weights["filters.gamma"].unsqueeze(2),
+        )  # (B, depth, d_in, w), (B, depth, 1, w)
+        weight = torch.cat([gamma * mu, -0.5 * gamma], dim=2)  # (B, depth, d_in + 1, w)
+        bias = -0.5 * gamma.squeeze(2) * mu.square().sum(2)  # (B, depth, w)
+        return list(zip(weight.unbind(1), bias.unbind(1), strict=True))
+
+    def macs_per_point(self) -> int:
+        """See `Field.macs_per_point`; matrix products only."""
+        shape = self.shape
+        per_filter = 2 * shape.d_in + 1 if self._gabor else shape.d_in
+        return shape.width * (shape.depth * per_filter + (shape.depth - 1) * shape.width + shape.d_out)
+
+    def pack(self, out: Writer) -> None:
+        """See `Field.pack`: one byte."""
+        out.byte(_FILTERS.index(self.params.filter))
+
+    @classmethod
+    def unpack(cls, shape: FieldShape, reader: Reader) -> Self:
+        """See `Field.unpack`."""
+        number = reader.byte()
+        if number >= len(_FILTERS):
+            raise InvalidFileError(f"unknown filter number {number} of backbone mfn: update searchinr")
+        return cls(shape, MfnParams(filter=_FILTERS[number]))
+
+
+FIELD = Mfn

@@ -1,0 +1,112 @@
+"""SIREN: sines all the way (Sitzmann et al. 2020, arXiv 2006.09661)."""
+
+import math
+from typing import ClassVar, Self
+
+import torch
+from pydantic import Field as Key
+from torch import Tensor
+
+from searchinr.codecs.bitstream.bits import (
+    MAX_BYTE_FLOAT,
+    MIN_BYTE_FLOAT,
+    ByteFloat,
+    Reader,
+    Writer,
+    byte_float_code,
+    byte_float_value,
+)
+from searchinr.codecs.fields.contract import Field, FieldParams, FieldShape, TensorSpec
+from searchinr.codecs.fields.layers import affine, affine_specs, fan_in_bound, uniform
+
+
+class SirenParams(FieldParams):
+    """Parameters of SIREN."""
+
+    omega_first: ByteFloat = Key(
+        30.0,
+        ge=MIN_BYTE_FLOAT,
+        le=MAX_BYTE_FLOAT,
+        description="frequency factor of the first layer: about the highest angular frequency at the start of"
+        " training, per unit of the coordinates (30 for images, about 3000 for speech in seconds)",
+        json_schema_extra={"unit": "rad"},
+    )
+    omega: ByteFloat = Key(
+        30.0,
+        ge=MIN_BYTE_FLOAT,
+        le=MAX_BYTE_FLOAT,
+        description="frequency factor of the later layers; the larger, the faster they learn",
+        json_schema_extra={"unit": "rad"},
+    )
+
+
+class Siren(Field):
+    """sin(omega (W x + b)) in every hidden layer, a linear last layer.
+
+    Initialised as in section 3.2 of the paper; biases as the authors' code leaves them, U(-1/sqrt(n_in), 1/sqrt(n_in)).
+    """
+
+    name: ClassVar[str] = "siren"
+    id: ClassVar[int] = 0
+    Params: ClassVar[type[FieldParams]] = SirenParams
+
+    def __init__(self, shape: FieldShape, params: SirenParams) -> None:
+        super().__init__(shape, params)
+        self.params = params
+
+    @staticmethod
+    def default_lr(width: int) -> float:
+        """See `Field.default_lr`."""
+        return 2.5e-3 * math.sqrt(24 / width)
+
+    def tensors(self) -> list[TensorSpec]:
+        """See `Field.tensors`."""
+        shape = self.shape
+        specs = [*affine_specs("layer0", shape.d_in, shape.width, "edge")]
+        for layer in range(1, shape.depth):
+            specs += affine_specs(f"layer{layer}", shape.width, shape.width, "hidden")
+        return [*specs, *affine_specs("out", shape.width, shape.d_out, "edge")]
+
+    def init(self, rng: torch.Generator) -> dict[str, Tensor]:
+        """See `Field.init`."""
+        weights = {}
+        for name, shape, _ in self.tensors():
+            kind = name.partition(".")[2]
+            n_in = self.shape.d_in if name.startswith("layer0.") else self.shape.width
+            if kind == "bias":
+                bound = fan_in_bound(n_in)
+            elif name.startswith("layer0."):
+                bound = 1 / n_in
+            else:
+                bound = math.sqrt(6 / n_in) / self.params.omega
+            weights[name] = uniform(rng, shape, bound)
+        return weights
+
+    def forward(self, weights: dict[str, Tensor], coords: Tensor) -> Tensor:
+        """See `Field.forward`; `coords` may also be `(B, n, d_in)`, where each signal has coordinates of its own."""
+        hidden = coords
+        for layer in range(self.shape.depth):
+            # omega goes into the weights, which are smaller than the activations
+            omega = self.params.omega if layer else self.params.omega_first
+            weight, bias = weights[f"layer{layer}.weight"], weights[f"layer{layer}.bias"]
+            hidden = torch.sin(affine(hidden, omega * weight, omega * bias))  # (B, n, w)
+        return affine(hidden, weights["out.weight"], weights["out.bias"])
+
+    def macs_per_point(self) -> int:
+        """See `Field.macs_per_point`."""
+        shape = self.shape
+        return shape.width * (shape.d_in + (shape.depth - 1) * shape.width + shape.d_out)
+
+    def pack(self, out: Writer) -> None:
+        """See `Field.pack`: two bytes."""
+        out.byte(byte_float_code(self.params.omega_first))
+        out.byte(byte_float_code(self.params.omega))
+
+    @classmethod
+    def unpack(cls, shape: FieldShape, reader: Reader) -> Self:
+        """See `Field.unpack`; every byte is a valid frequency factor."""
+        omega_first, omega = byte_float_value(reader.byte()), byte_float_value(reader.byte())
+        return cls(shape, SirenParams(omega_first=omega_first, omega=omega))
+
+
+FIELD = Siren

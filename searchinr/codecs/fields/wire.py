@@ -1,0 +1,182 @@
+"""WIRE: complex Gabor wavelets (Saragadam et al. 2023, arXiv 2301.05187)."""
+
+import math
+from typing import Any, ClassVar, Self
+
+import torch
+from pydantic import Field as Key
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from searchinr.codecs.bitstream.bits import (
+    MAX_BYTE_FLOAT,
+    MIN_BYTE_FLOAT,
+    ByteFloat,
+    Reader,
+    Writer,
+    byte_float_code,
+    byte_float_value,
+)
+from searchinr.codecs.fields.contract import Field, FieldParams, FieldShape, TensorSpec
+from searchinr.codecs.fields.layers import affine, affine_specs, fan_in_bound, uniform
+
+_MAX_EXPONENT = 4.0
+"""The wavelet's magnitude is at most exp of this. Without a limit it grows to exp((omega / 2 sigma)^2), layer after
+layer, until it overflows; the limit is out of reach for omega / sigma <= 4 (the paper's is 0.67)."""
+
+_MIN_EXPONENT = -18.0
+"""Where a magnitude counts as zero: 2e-8 is lost beside the others in float32. Products of such small numbers over
+some layers become subnormal, and CPUs compute several times slower with those."""
+
+
+class WireParams(FieldParams):
+    """Parameters of WIRE."""
+
+    omega: ByteFloat = Key(
+        20.0,
+        ge=MIN_BYTE_FLOAT,
+        le=MAX_BYTE_FLOAT,
+        description="frequency of the wavelets",
+        json_schema_extra={"unit": "rad"},
+    )
+    sigma: ByteFloat = Key(
+        30.0,
+        ge=MIN_BYTE_FLOAT,
+        le=MAX_BYTE_FLOAT,
+        description="inverse width of the wavelets' Gaussian envelope; below omega / 2 training becomes unstable",
+        json_schema_extra={"unit": "1"},
+    )
+
+
+class Wire(Field):
+    """exp(j omega z - |sigma z|^2), z = W h + b, in every hidden layer; output the real part of a linear layer.
+
+    As in the authors' code the first layer has real weights, the later ones complex ones, and there are width / sqrt(2)
+    complex channels, so that `width` means about as many weights as elsewhere; each complex weight is two stored reals,
+    stacked as (real, imaginary). Only the real part of the last bias has an effect: the other is not kept.
+
+    Initialised as the authors leave it to PyTorch: real and imaginary parts U(-1/sqrt(n_in), 1/sqrt(n_in)).
+    """
+
+    name: ClassVar[str] = "wire"
+    id: ClassVar[int] = 3
+    Params: ClassVar[type[FieldParams]] = WireParams
+
+    def __init__(self, shape: FieldShape, params: WireParams) -> None:
+        super().__init__(shape, params)
+        self.params = params
+        self.channels = max(1, round(shape.width / math.sqrt(2)))
+
+    @staticmethod
+    def default_lr(width: int) -> float:
+        """See `Field.default_lr`."""
+        return 1e-2 * math.sqrt(24 / width)
+
+    def tensors(self) -> list[TensorSpec]:
+        """See `Field.tensors`; below, v is the number of complex channels."""
+        v = self.channels
+        specs = [*affine_specs("layer0", self.shape.d_in, v, "edge")]
+        for layer in range(1, self.shape.depth):
+            specs += [
+                TensorSpec(f"layer{layer}.weight", (2, v, v), "hidden"),
+                TensorSpec(f"layer{layer}.bias", (2, v), "hidden"),
+            ]
+        return [
+            *specs,
+            TensorSpec("out.weight", (2, v, self.shape.d_out), "edge"),
+            TensorSpec("out.bias", (self.shape.d_out,), "edge"),
+        ]
+
+    def init(self, rng: torch.Generator) -> dict[str, Tensor]:
+        """See `Field.init`."""
+        return {
+            name: uniform(rng, shape, fan_in_bound(self.shape.d_in if name.startswith("layer0.") else self.channels))
+            for name, shape, _ in self.tensors()
+        }
+
+    def forward(self, weights: dict[str, Tensor], coords: Tensor) -> Tensor:
+        """See `Field.forward`.
+
+        Complex numbers are kept as real channels followed by imaginary ones, points last: `(B, 2v, n)`. So a complex
+        product is one real product, and both halves are contiguous for the wavelet: several times as fast on a CPU as
+        complex tensors.
+        """
+        omega, batch = self.params.omega, weights["out.bias"].shape[0]
+        envelope = (self.params.sigma / omega) ** 2
+        hidden = coords.T.expand(batch, -1, -1)  # (B, d_in, n)
+        for layer in range(self.shape.depth):
+            weight, bias = weights[f"layer{layer}.weight"], weights[f"layer{layer}.bias"]
+            if layer == 0:  # real: the imaginary channels are zero
+                weight = torch.nn.functional.pad(weight, (0, self.channels))  # (B, d_in, 2v)
+                bias = torch.nn.functional.pad(bias, (0, self.channels))  # (B, 2v)
+            else:
+                weight = _complex_as_real(weight)  # (B, 2v, 2v)
+            column = bias.reshape(batch, -1, 1)  # (B, 2v, 1)
+            phase = torch.baddbmm(omega * column, (omega * weight).mT, hidden)  # (B, 2v, n)
+            hidden = _Wavelet.apply(phase, envelope)  # type: ignore[no-untyped-call]
+        real, imaginary = weights["out.weight"].unbind(1)
+        return affine(hidden.mT, torch.cat([real, -imaginary], dim=1), weights["out.bias"])
+
+    def macs_per_point(self) -> int:
+        """See `Field.macs_per_point`; a complex product is four real ones."""
+        v = self.channels
+        return v * (self.shape.d_in + 4 * (self.shape.depth - 1) * v + 2 * self.shape.d_out)
+
+    def pack(self, out: Writer) -> None:
+        """See `Field.pack`: two bytes."""
+        out.byte(byte_float_code(self.params.omega))
+        out.byte(byte_float_code(self.params.sigma))
+
+    @classmethod
+    def unpack(cls, shape: FieldShape, reader: Reader) -> Self:
+        """See `Field.unpack`; every byte is valid."""
+        omega, sigma = byte_float_value(reader.byte()), byte_float_value(reader.byte())
+        return cls(shape, WireParams(omega=omega, sigma=sigma))
+
+
+def _complex_as_real(weight: Tensor) -> Tensor:
+    """The real form of complex matrices, for stacked (real, imaginary) channels: (B, 2, v, v) -> (B, 2v, 2v)."""
+    real, imaginary = weight.unbind(1)
+    return torch.cat([torch.cat([real, imaginary], dim=2), torch.cat([-imaginary, real], dim=2)], dim=1)
+
+
+class _Wavelet(torch.autograd.Function):
+    """exp(j zeta - c |zeta|^2) with zeta = p + j q = omega z and c = (sigma / omega)^2, its exponent limited.
+
+    The magnitude is m = exp(-q - c (p^2 + q^2)), the result u + j v = m cos p + j m sin p. The derivatives follow from
+    u and v themselves, so the backward pass needs no cosine and no exponential: 3 times as fast as autograd's.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, zeta: Tensor, c: float) -> Tensor:  # noqa: ANN401  PyTorch's context
+        """`(B, 2v, n)` -> `(B, 2v, n)`."""
+        v = zeta.shape[1] // 2
+        p, q = zeta[:, :v], zeta[:, v:]
+        exponent = (p * p).addcmul_(q, q).mul_(-c).sub_(q)
+        ctx.limited = exponent > _MAX_EXPONENT if 1 / (4 * c) > _MAX_EXPONENT else None
+        magnitude = exponent.clamp_(_MIN_EXPONENT, _MAX_EXPONENT).exp_()
+        torch.threshold_(magnitude, math.exp(_MIN_EXPONENT) * (1 + 1e-5), 0.0)
+        out = torch.empty_like(zeta)
+        torch.cos(p, out=out[:, :v]).mul_(magnitude)
+        torch.sin(p, out=out[:, v:]).mul_(magnitude)
+        ctx.save_for_backward(zeta, out)
+        ctx.c = c
+        return out
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:  # noqa: ANN401
+        """With respect to p: -2 c p s + t; to q: -(1 + 2 c q) s, where s = <grad, out> and t = <grad, j out>."""
+        zeta, out = ctx.saved_tensors
+        v = zeta.shape[1] // 2
+        along = (grad[:, :v] * out[:, :v]).addcmul_(grad[:, v:], out[:, v:])
+        across = (grad[:, v:] * out[:, :v]).addcmul_(grad[:, :v], out[:, v:], value=-1)
+        if ctx.limited is not None:
+            along.masked_fill_(ctx.limited, 0.0)
+        result = torch.empty_like(zeta)
+        torch.mul(zeta[:, :v], along, out=result[:, :v]).mul_(-2 * ctx.c).add_(across)
+        torch.mul(zeta[:, v:], -2 * ctx.c, out=result[:, v:]).sub_(1).mul_(along)
+        return result, None
+
+
+FIELD = Wire

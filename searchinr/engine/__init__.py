@@ -1,0 +1,1 @@
+"""The run: search, workers, ledger, tracking and reports."""

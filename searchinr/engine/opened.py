@@ -1,0 +1,61 @@
+"""A run folder as its readers see it: space, ledger, search and fronts, without any worker."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from searchinr.engine.catalog import read_space
+from searchinr.engine.ledger import Line
+from searchinr.engine.report.baselines import NO_BASELINES, Baselines
+from searchinr.engine.report.front import FrontReport, collect_front
+from searchinr.engine.run_folder import RunFolder
+from searchinr.engine.search.objectives import Objectives
+from searchinr.errors import UserError
+from searchinr.space import Space
+
+
+@dataclass(frozen=True)
+class OpenedRun:
+    """What is on record of a run.
+
+    Attributes:
+        folder: The run folder.
+        space: The space as run.
+        lines: The ledger.
+        objectives: What was searched for.
+    """
+
+    folder: RunFolder
+    space: Space
+    lines: list[Line]
+    objectives: Objectives
+
+    @property
+    def labels(self) -> list[str]:
+        """Labels of the datasets."""
+        return [entry.label for entry in self.space.datasets]
+
+    def chosen(self, dataset: str | None) -> list[str]:
+        """The datasets that are meant: the one named, or all that have an operating point.
+
+        Raises:
+            UserError: There is no such dataset, or no operating point at all.
+        """
+        if dataset is not None and dataset not in self.labels:
+            raise UserError(f"{self.folder.path}: no dataset {dataset!r}; it has {', '.join(self.labels)}")
+        measured = {line["dataset"] for line in self.lines if line["kind"] == "point"}
+        labels = [label for label in self.labels if label in measured and dataset in (None, label)]
+        if not labels:
+            raise UserError(f"{self.folder.path}: no operating point yet; let `searchinr run` go on first")
+        return labels
+
+    def front(self, label: str, baselines: Mapping[str, Baselines] | None = None) -> FrontReport:
+        """The front of one dataset."""
+        return collect_front(self.lines, label, self.objectives, (baselines or {}).get(label, NO_BASELINES))
+
+
+def open_run(path: Path) -> OpenedRun:
+    """Reads a run folder; `UserError` where there is none or it is damaged."""
+    folder = RunFolder.existing(path)
+    space = read_space(folder.space)
+    return OpenedRun(folder, space, folder.lines(), Objectives(space.objectives, space.reference_point))

@@ -1,0 +1,1 @@
+"""What a run has found, for people: figures, interactive pages, tables, and classical codecs beside it."""

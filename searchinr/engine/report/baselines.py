@@ -1,0 +1,118 @@
+"""Classical codecs measured on the same signals, by the same PSNR, with whole files counted."""
+
+import json
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from searchinr.errors import UserError
+from searchinr.files import write_atomic
+from searchinr.signals.contract import ClassicalCodec, Modality
+from searchinr.signals.datasets import Dataset
+from searchinr.signals.registry import MODALITIES
+from searchinr.signals.signal import Signal
+
+
+@dataclass(frozen=True)
+class BaselinePoint:
+    """One setting of one classical codec: means over the signals of a dataset.
+
+    Attributes:
+        codec: Name with the settings that matter.
+        quality: The codec's own quality setting.
+        rate: In the modality's unit, from complete files.
+        psnr_db: As our own operating points have it.
+        ssim: For images, else None.
+    """
+
+    codec: str
+    quality: float
+    rate: float
+    psnr_db: float
+    ssim: float | None = None
+
+
+@dataclass(frozen=True)
+class Baselines:
+    """All classical codecs of one dataset.
+
+    Attributes:
+        points: Codec by codec, each by rising quality.
+        left_out: Codec -> why it could not be measured on every signal.
+    """
+
+    points: tuple[BaselinePoint, ...] = ()
+    left_out: Mapping[str, str] = field(default_factory=dict)
+
+    def curves(self) -> dict[str, list[BaselinePoint]]:
+        """Codec -> its points by rising rate, in the codecs' own order."""
+        curves: dict[str, list[BaselinePoint]] = {}
+        for point in self.points:
+            curves.setdefault(point.codec, []).append(point)
+        return {codec: sorted(points, key=lambda p: p.rate) for codec, points in curves.items()}
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain JSON; `Baselines.from_json` reads it back."""
+        return {"points": [asdict(point) for point in self.points], "left_out": dict(self.left_out)}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "Baselines":
+        """What `as_json` wrote."""
+        return cls(tuple(BaselinePoint(**point) for point in data["points"]), data["left_out"])
+
+
+NO_BASELINES = Baselines()
+
+
+def measure_baselines(dataset: Dataset) -> Baselines:
+    """Encodes and decodes every signal with every classical codec of the modality.
+
+    A codec that refuses one of the signals is left out, with its reason: a mean over fewer signals than ours would
+    not be comparable.
+    """
+    modality = MODALITIES[dataset.modality]
+    points: list[BaselinePoint] = []
+    left_out: dict[str, str] = {}
+    with ThreadPoolExecutor() as pool:  # Pillow and libsndfile release the interpreter lock
+        for codec in modality.classical:
+            settings = [(quality, signal) for quality in codec.qualities for signal in dataset.signals]
+            try:
+                measured = list(pool.map(lambda s, c=codec: _measure(modality, c, s[0], s[1]), settings))
+            except UserError as reason:
+                left_out[codec.name] = str(reason)
+                continue
+            count = len(dataset.signals)
+            points += [
+                _mean(codec.name, quality, measured[i * count : (i + 1) * count])
+                for i, quality in enumerate(codec.qualities)
+            ]
+    return Baselines(tuple(points), left_out)
+
+
+def _measure(modality: Modality, codec: ClassicalCodec, quality: float, signal: Signal) -> dict[str, float]:
+    file = codec.encode(signal, quality)
+    metrics = modality.quality(signal, codec.decode(file, signal.layout))
+    return {"rate": modality.rate(signal.layout, len(file)), **metrics}
+
+
+def _mean(codec: str, quality: float, measured: list[dict[str, float]]) -> BaselinePoint:
+    means = {key: fmean(m[key] for m in measured) for key in measured[0]}
+    return BaselinePoint(codec, quality, means["rate"], means["psnr_db"], means.get("ssim"))
+
+
+def cached_baselines(dataset: Dataset, folder: Path) -> Baselines:
+    """`measure_baselines`, kept as `baselines-<key>.json` in `folder` (created when needed) and read from there.
+
+    The key is the dataset's content hash, so that changed files are measured anew. A damaged cache is replaced.
+    """
+    path = folder / f"baselines-{dataset.key[:16]}.json"
+    try:
+        return Baselines.from_json(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, KeyError, TypeError):
+        baselines = measure_baselines(dataset)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_atomic(path, json.dumps(baselines.as_json(), indent=1).encode())
+    return baselines

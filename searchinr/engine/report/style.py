@@ -1,0 +1,157 @@
+"""Colours, markers, limits and ticks that the PNG and its interactive twin share."""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from searchinr.engine.report.baselines import BaselinePoint
+from searchinr.engine.report.front import FrontReport
+from searchinr.engine.report.names import family
+
+# Okabe and Ito, "Color Universal Design" (2008), without the yellow, which is too faint on white
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#E69F00", "#CC79A7", "#56B4E9", "#000000")
+# (matplotlib, plotly); one more than the colours, so that each combination comes up once before it repeats
+MARKERS = (
+    ("o", "circle"),
+    ("s", "square"),
+    ("^", "triangle-up"),
+    ("D", "diamond"),
+    ("v", "triangle-down"),
+    ("P", "cross"),
+    ("X", "x"),
+    ("p", "pentagon"),
+)
+# baselines recede: greys, told apart by dashes and direct labels; (colour, matplotlib dashes, plotly dash)
+BASELINE_LINES = (
+    ("#555555", "-", "solid"),
+    ("#777777", (0, (6, 2)), "dash"),
+    ("#777777", (0, (1.5, 1.5)), "dot"),
+    ("#777777", (0, (6, 2, 1.5, 2)), "dashdot"),
+)
+
+
+@dataclass(frozen=True)
+class FamilyStyle:
+    """How one backbone (or codec) is drawn."""
+
+    colour: str
+    marker: str
+    plotly_symbol: str
+
+
+def family_styles(report: FrontReport) -> dict[str, FamilyStyle]:
+    """A style for every family among the operating points, by name, so that re-drawing never changes colours."""
+    names = sorted({family(point) for point in report.points})
+    return {name: FamilyStyle(COLOURS[i % len(COLOURS)], *MARKERS[i % len(MARKERS)]) for i, name in enumerate(names)}
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The part of the plane that is shown.
+
+    Attributes:
+        rate: Lowest and highest rate.
+        psnr_db: Lowest and highest PSNR.
+    """
+
+    rate: tuple[float, float]
+    psnr_db: tuple[float, float]
+
+
+def limits(report: FrontReport) -> Limits:
+    """The region in which the front lives; baselines may stretch it a little, never dwarf the front."""
+    log_rates = [math.log(point["rate"]) for point in report.front]
+    lo, hi = _padded(log_rates, share=0.06, least=math.log(4))
+    psnrs = [point["psnr_db"] for point in report.front]
+    bottom, top = _padded(psnrs, share=0.08, least=4.0)
+    height = top - bottom
+    seen = [
+        psnr_db
+        for curve in report.baselines.curves().values()
+        for _, psnr_db in _within(curve, math.exp(lo), math.exp(hi))
+    ]
+    if seen:
+        top = max(top, min(max(seen), top + 0.35 * height))
+        bottom = min(bottom, max(min(seen), bottom - 0.15 * height))
+    return Limits((math.exp(lo), math.exp(hi)), (bottom, top))
+
+
+def _padded(values: Sequence[float], *, share: float, least: float) -> tuple[float, float]:
+    pad = max(share * (max(values) - min(values)), (least - (max(values) - min(values))) / 2)
+    return min(values) - pad, max(values) + pad
+
+
+def _within(curve: Sequence[BaselinePoint], lo: float, hi: float) -> list[tuple[float, float]]:
+    """A curve's part between two rates, `(rate, psnr_db)` on a fine grid, straight in log rate as it is drawn."""
+    log_rate = [math.log(point.rate) for point in curve]
+    grid = np.linspace(max(log_rate[0], math.log(lo)), min(log_rate[-1], math.log(hi)), 400)
+    if log_rate[-1] < math.log(lo) or log_rate[0] > math.log(hi):
+        return []
+    psnr_db = np.interp(grid, log_rate, [point.psnr_db for point in curve])
+    return list(zip(np.exp(grid).tolist(), psnr_db.tolist(), strict=True))
+
+
+def visible(curve: Sequence[BaselinePoint], box: Limits) -> list[tuple[float, float]]:
+    """The part of a baseline inside the limits, `(rate, psnr_db)` by rising rate; empty if it lies outside."""
+    bottom, top = box.psnr_db
+    return [(rate, psnr) for rate, psnr in _within(curve, *box.rate) if bottom <= psnr <= top]
+
+
+def log_ticks(lo: float, hi: float) -> list[float]:
+    """Round numbers for a logarithmic axis from `lo` to `hi`: the coarsest choice that gives at least five."""
+    choices: Iterable[tuple[float, ...]] = (
+        (1,),
+        (1, 3),
+        (1, 2, 5),
+        (1, 1.5, 2, 3, 4, 6, 8),
+        (1, 1.2, 1.4, 1.6, 1.8, 2, 2.5, 3, 3.5, 4, 4.5, 5, 6, 7, 8, 9),
+    )
+    ticks: list[float] = []
+    for mantissas in choices:
+        ticks = [
+            tick
+            for exponent in range(math.floor(math.log10(lo)), math.ceil(math.log10(hi)) + 1)
+            for mantissa in mantissas
+            if lo <= (tick := float(f"{mantissa}e{exponent}")) <= hi
+        ]
+        if len(ticks) >= 5:
+            break
+    return ticks
+
+
+def plain(number: float) -> str:
+    """A tick's label without an exponent: ``0.2``, ``1``, ``1500``."""
+    return np.format_float_positional(number, precision=6, trim="-")
+
+
+def short(codec: str) -> str:
+    """A classical codec's name without its settings."""
+    return codec.split(" (")[0]
+
+
+def subtitle(report: FrontReport) -> str:
+    """What the figure is about, in numbers."""
+    return (
+        f"{report.modality} · {_count(report.signals, 'signal')} · {_count(report.trials, 'trial')}"
+        f" · {_count(len(report.points), 'operating point')}, {len(report.front)} on the front"
+    )
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def small_print(report: FrontReport) -> str:
+    """Conventions and reference point, without which the numbers mean nothing."""
+    words = {"psnr_db": "{:g} dB", "rate": "{:g} " + report.rate_unit, "ssim": "SSIM {:g}"}
+    reference = ", ".join(words.get(name, name + " {:g}").format(at) for name, at in report.reference_point.items())
+    box = limits(report)
+    outside = [short(codec) for codec, curve in report.baselines.curves().items() if not visible(curve, box)]
+    unit = " dB octaves" if set(report.reference_point) == {"psnr_db", "rate"} else ""
+    return (
+        "PSNR of the decoded samples, per signal, then mean over signals. Rate: complete files, mean over signals.\n"
+        f"Hypervolume {report.hypervolume:.4g}{unit} from the reference point ({reference})."
+        + (f" Outside the axes: {', '.join(outside)}." if outside else "")
+    )

@@ -1,0 +1,365 @@
+"""One search from start to end: the driver that owns the ledger.
+
+Workers deliver results into the run folder; the driver alone folds them into the ledger, keeps the front's files, and
+tells the search, MLflow and the view. Whatever is killed, running the same command again continues from the ledger.
+"""
+
+import os
+import shutil
+import signal
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+from searchinr.codecs.registry import CODECS
+from searchinr.engine.catalog import read_space
+from searchinr.engine.ledger import Ledger, Line
+from searchinr.engine.report.baselines import cached_baselines
+from searchinr.engine.report.front import collect_front
+from searchinr.engine.report.names import describe
+from searchinr.engine.report.write import write_report
+from searchinr.engine.run_folder import RunFolder, open_delivery
+from searchinr.engine.search.search import Job, Search
+from searchinr.engine.tracking import Tracker
+from searchinr.engine.view import DatasetView, FrontRow, RunView, ViewState
+from searchinr.engine.worker import run_job
+from searchinr.errors import UserError
+from searchinr.files import write_atomic
+from searchinr.signals.datasets import Dataset, load_dataset
+from searchinr.signals.registry import MODALITIES
+from searchinr.space import Space, Value, canonical_params, dump_space, space_hash
+
+_GRACE_S = 20.0  # for running jobs to write their checkpoints after an interrupt
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended.
+
+    Attributes:
+        folder: Its run folder.
+        points: Operating points on record.
+        failed: Reasons of the trials that failed, by trial.
+        interrupted: Whether it was asked to stop before it was done.
+    """
+
+    folder: RunFolder
+    points: int
+    failed: Mapping[str, str]
+    interrupted: bool
+
+
+def canonicalise(codec: str, params: Mapping[str, Value]) -> dict[str, Value]:
+    """A codec's parameters with defaults filled in and inactive options dropped."""
+    return canonical_params(CODECS[codec].Params, params)
+
+
+def run_search(
+    space_file: Path,
+    *,
+    out: Path | None,
+    workers: int | None = None,
+    trials: int | None = None,
+    seed: int | None = None,
+    data_dir: Path | None = None,
+) -> Outcome:
+    """Runs a search, or continues it where the run folder holds a part of it.
+
+    Args:
+        space_file: The search space.
+        out: The run folder; None means `runs/<name of the space>`.
+        workers: Jobs at the same time; None means as many as the cores allow.
+        trials: Instead of the space's number of trials.
+        seed: Instead of the space's seed.
+        data_dir: Where datasets are looked for first.
+
+    Raises:
+        UserError: The space, a dataset or the run folder is not usable. Nothing was started.
+    """
+    space = _overridden(read_space(space_file), trials, seed)
+    datasets = {entry.label: load_dataset(entry, data_dir) for entry in space.datasets}
+    search = Search(space, list(datasets), canonicalise)
+    folder = RunFolder(out or Path("runs") / space.name)
+    folder.create()
+    with ExitStack() as stack:
+        stack.enter_context(folder.locked())
+        _claim(folder, space, datasets)
+        ledger = stack.enter_context(Ledger(folder.ledger))
+        run = _Run(folder, space, datasets, ledger, search)
+        with run.following():
+            if not run.finished():
+                from searchinr.engine.tune import run_jobs
+
+                with _stop_on_signal(run):
+                    run_jobs(
+                        run,
+                        run_job,
+                        run_dir=folder.path.resolve(),
+                        signals={label: dataset.signals for label, dataset in datasets.items()},
+                        resources=space.resources,
+                        workers=workers or max(1, int((os.cpu_count() or 1) / space.resources.cpu)),
+                    )
+        failures = {trial: reason for label in datasets for trial, reason in search.failures(label).items()}
+        return Outcome(folder, len(ledger.points()), failures, run.stopping and not search.finished)
+
+
+def _overridden(space: Space, trials: int | None, seed: int | None) -> Space:
+    changes = {key: value for key, value in (("trials", trials), ("seed", seed)) if value is not None}
+    return space.model_copy(update={"search": space.search.model_copy(update=changes)})
+
+
+def _claim(folder: RunFolder, space: Space, datasets: Mapping[str, Dataset]) -> None:
+    """Writes the space into a new folder, or makes sure that an old one holds the same search on the same data."""
+    keys = {label: dataset.key for label, dataset in datasets.items()}
+    header = f"# searchinr {space.name}: the space as run\n# identity: {_identity(space, keys)}\n"
+    if folder.space.is_file():
+        found = folder.space.read_text(encoding="utf-8").splitlines()
+        if header.splitlines()[1] not in found[:2]:
+            raise UserError(
+                f"{folder.path}: holds a run of another space, or the same on changed data; "
+                "choose another folder with --out, or restore the space"
+            )
+    write_atomic(folder.space, (header + dump_space(space)).encode())
+
+
+def _identity(space: Space, keys: Mapping[str, str]) -> str:
+    """What must not change when a run is continued: all but its length, its resources and where it is tracked."""
+    neutral = space.model_copy(
+        update={
+            "search": space.search.model_copy(update={"trials": 1}),
+            "resources": type(space.resources)(),
+            "mlflow": type(space.mlflow)(),
+        }
+    )
+    return space_hash(neutral)[:16] + "-" + "-".join(key[:8] for key in keys.values())
+
+
+class _Run:
+    """A search under way: the source of jobs, and the one who folds results into the ledger."""
+
+    def __init__(
+        self,
+        folder: RunFolder,
+        space: Space,
+        datasets: Mapping[str, Dataset],
+        ledger: Ledger,
+        search: Search,
+    ) -> None:
+        self._folder, self._space, self._datasets = folder, space, datasets
+        self._ledger, self._search = ledger, search
+        self._started = time.monotonic()
+        self._steps_before = 0
+        self._error: OSError | None = None
+        self._stop_at: float | None = None
+        self.stopping = False
+        self._tracker: Tracker | None = None
+        self._view: RunView | None = None
+
+    @contextmanager
+    def following(self) -> Iterator[None]:
+        """Replays the ledger, folds in what was left behind, and keeps MLflow and the view open meanwhile."""
+        folder, space = self._folder, self._space
+        folder.stop.unlink(missing_ok=True)
+        self._search.replay(self._ledger.lines)
+        with RunView(space.name, folder.path) as self._view:
+            self._tracker = Tracker(
+                folder,
+                name=space.name,
+                key=str(folder.path.resolve()),
+                modalities={label: dataset.modality for label, dataset in self._datasets.items()},
+                objectives=self._search.objectives,
+                max_steps=space.fidelity.rungs[-1],
+                params=_flat(space),
+                tracking_uri=space.mlflow.tracking_uri,
+                warn=self._view.warn,
+            )
+            try:
+                self._tracker.rebuild(self._ledger.lines)
+                self._fold_deliveries()
+                self._steps_before = self._steps_done()
+                self._show()
+                yield
+                if self._error is not None:
+                    raise self._error
+                if not self.stopping:
+                    self._finish()
+            finally:
+                self._tracker.close(interrupted=self.stopping and not self._search.finished)
+
+    # ---- the source of jobs (engine.tune.JobSource) ----
+
+    def next_job(self) -> Job | None:
+        """See `JobSource.next_job`."""
+        if self.stopping:
+            return None
+        job = self._search.next_job()
+        if job is not None and job.trial not in {line["trial"] for line in self._ledger.lines}:
+            keys = ("trial", "number", "dataset", "codec", "params", "seed")
+            self._append({"kind": "trial", **{key: getattr(job, key) for key in keys}, "time": time.time()})
+        self._show()
+        return job
+
+    def finished(self) -> bool:
+        """See `JobSource.finished`."""
+        return self.stopping or self._search.finished
+
+    def job_ended(self, job: Job, error: Exception | None) -> None:
+        """See `JobSource.job_ended`."""
+        try:
+            self._fold_deliveries()
+            if error is not None:
+                _raise_os_error(error)
+                reason = f"its worker died ({type(error).__name__})"
+                keys = ("trial", "rung", "steps", "dataset", "codec", "params", "seed")
+                line = {key: getattr(job, key) for key in keys}
+                self._append({"kind": "failed", **line, "reason": reason, "time": time.time()})
+                self._search.tell_failed(job.trial, reason)
+        except OSError as disk:  # full or gone: nothing more can be recorded, so nothing more is started
+            self._error = disk
+            self.stop()
+        self._show()
+
+    def tick(self) -> None:
+        """See `JobSource.tick`."""
+        if self._stop_at is not None and time.monotonic() > self._stop_at + _GRACE_S:
+            raise KeyboardInterrupt
+        self._show()
+
+    def stop(self) -> None:
+        """Asks running jobs to write their checkpoints and end; no new ones are started."""
+        self.stopping = True
+        self._stop_at = time.monotonic()
+        self._folder.stop.touch()
+
+    # ---- results ----
+
+    def _fold_deliveries(self) -> None:
+        """Folds what workers have delivered into the ledger; safe to repeat after a crash at any point."""
+        for path in self._folder.delivered():
+            line, files = open_delivery(path)
+            if not self._is_recorded(line):
+                self._append(line)
+                if line["kind"] == "point":
+                    self._search.tell(line)
+                else:
+                    self._search.tell_failed(line["trial"], line["reason"])
+            front = self._search.front(line["dataset"])
+            if any(point["trial"] == line["trial"] and point["rung"] == line["rung"] for point in front):
+                self._folder.keep_files(line, files)
+            self._folder.drop_others(point for label in self._datasets for point in self._search.front(label))
+            if line["kind"] == "failed" or line["steps"] >= self._space.fidelity.rungs[-1]:
+                self._folder.checkpoint(line["trial"]).unlink(missing_ok=True)
+            path.unlink()
+
+    def _is_recorded(self, line: Line) -> bool:
+        key = ("kind", "trial", "rung")
+        return any(all(old.get(k) == line[k] for k in key) for old in self._ledger.lines)
+
+    def _append(self, line: Line) -> None:
+        self._ledger.append(line)
+        if self._tracker is not None:
+            self._tracker.log(line)
+
+    def _finish(self) -> None:
+        """Draws the front of each dataset, with classical codecs on the same files."""
+        assert self._tracker is not None
+        assert self._view is not None
+        for label, dataset in self._datasets.items():
+            if not self._search.points(label):
+                continue
+            self._view.note(f"measuring classical codecs on {label} and drawing the front")
+            baselines = cached_baselines(dataset, self._folder.report)
+            report = collect_front(self._ledger.lines, label, self._search.objectives, baselines)
+            self._tracker.log_report(label, write_report(self._folder.report, report))
+        shutil.rmtree(self._folder.trials, ignore_errors=True)  # nothing is unfinished
+        self._show()
+
+    # ---- the view ----
+
+    def _show(self) -> None:
+        if self._view is None:
+            return
+        counts = [self._search.counts(label) for label in self._datasets]
+        self._view.update(
+            ViewState(
+                done=sum(c.done for c in counts),
+                running=sum(c.running for c in counts),
+                paused=sum(c.paused for c in counts),
+                failed=sum(c.failed for c in counts),
+                total=sum(c.total for c in counts),
+                datasets=[self._dataset_view(label) for label in self._datasets],
+                elapsed_s=time.monotonic() - self._started,
+                remaining_s=self._remaining_s(),
+            )
+        )
+
+    def _dataset_view(self, label: str) -> DatasetView:
+        front = self._search.front(label)
+        return DatasetView(
+            label=label,
+            rate_unit=MODALITIES[self._datasets[label].modality].rate_unit,
+            front=[
+                FrontRow(p["rate"], p["psnr_db"], p.get("ssim"), describe(p["codec"], p["params"])) for p in front
+            ],
+            hypervolume=self._search.hypervolume(label),
+        )
+
+    def _steps_done(self) -> float:
+        """Training steps behind the points on record, each rung counted from the one below."""
+        rungs = self._space.fidelity.rungs
+        return sum(rungs[p["rung"]] - (rungs[p["rung"] - 1] if p["rung"] else 0) for p in self._ledger.points())
+
+    def _remaining_s(self) -> float | None:
+        """Seconds to go if the steps to come are as fast as those since the start; None before the first point."""
+        done = self._steps_done()
+        if done <= self._steps_before:
+            return None
+        rungs, settings = self._space.fidelity.rungs, self._space.search
+        kept = 1 / self._space.fidelity.reduction if settings.scheduler == "mo-asha" else 1.0
+        increments = [rung - below for rung, below in zip(rungs, (0, *rungs[:-1]), strict=True)]
+        expected = len(self._datasets) * settings.trials * sum(n * kept**k for k, n in enumerate(increments))
+        elapsed = time.monotonic() - self._started
+        return max(0.0, expected - done) * elapsed / (done - self._steps_before)
+
+
+@contextmanager
+def _stop_on_signal(run: _Run) -> Iterator[None]:
+    """SIGINT and SIGTERM (which Slurm and Kubernetes send) stop the run; a second one ends it at once."""
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        if run.stopping:
+            raise KeyboardInterrupt
+        run.stop()
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    except KeyboardInterrupt:
+        pass  # recorded results are safe, and checkpoints are at most a minute old
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _raise_os_error(error: BaseException) -> None:
+    """Raises the `OSError` behind an error that Ray brought from a worker, if there is one."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError):
+            raise cause
+        cause = getattr(cause, "cause", None) or cause.__cause__
+
+
+def _flat(space: Space) -> dict[str, object]:
+    """The space as parameters of an MLflow run."""
+    return {
+        "sampler": space.search.sampler,
+        "scheduler": space.search.scheduler,
+        "trials": space.search.trials,
+        "seed": space.search.seed,
+        "rungs": " ".join(map(str, space.fidelity.rungs)),
+        **{f"{codec}.{key}": domain for codec, domains in space.codecs.items() for key, domain in domains.items()},
+    }

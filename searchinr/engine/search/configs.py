@@ -1,0 +1,89 @@
+"""The configs that a search may try."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import product
+
+from searchinr.space import Choice, Domain, Range, Value, is_active
+
+Canonicalise = Callable[[str, Mapping[str, Value]], dict[str, Value]]
+"""`(codec, params) -> params` with defaults filled in and inactive options dropped."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """One codec with its parameters.
+
+    Attributes:
+        codec: Name of the codec.
+        params: Canonical parameters, flat, keys of options with a dot.
+    """
+
+    codec: str
+    params: dict[str, Value]
+
+
+class ConfigSpace:
+    """All configs of a search space: codecs, their parameters' domains, and which depend on which.
+
+    Attributes:
+        codecs: Domain of every parameter given in the space, by codec and key.
+    """
+
+    def __init__(self, codecs: Mapping[str, Mapping[str, Domain]], canonicalise: Canonicalise) -> None:
+        self.codecs = codecs
+        self._canonicalise = canonicalise
+
+    def assemble(self, pick: Callable[[str, Choice | Range], Value]) -> Config:
+        """Builds a config by picking a value for every parameter that is open.
+
+        Args:
+            pick: `(name, domain) -> value`. Names are unique over codecs: ``"codec"``, ``"mlp.depth"``. Options are
+                picked after the parameters that activate them, and only where they matter.
+        """
+        names: list[Value] = list(self.codecs)
+        codec = str(_value("codec", names[0] if len(names) == 1 else Choice(tuple(names)), pick))
+        plain, options = self._split(codec)
+        chosen = {key: _value(f"{codec}.{key}", domain, pick) for key, domain in plain.items()}
+        active = _active(options, chosen)
+        chosen |= {key: _value(f"{codec}.{key}", domain, pick) for key, domain in active.items()}
+        return self.canonical(codec, chosen)
+
+    def canonical(self, codec: str, params: Mapping[str, Value]) -> Config:
+        """The config with its parameters in canonical form."""
+        return Config(codec, self._canonicalise(codec, params))
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether every parameter is a constant or a choice."""
+        return not any(isinstance(domain, Range) for domains in self.codecs.values() for domain in domains.values())
+
+    def enumerate(self) -> Iterator[tuple[str, dict[str, Value]]]:
+        """Every codec and parameters of a finite space in the order of the space file, the last key fastest."""
+        for codec in self.codecs:
+            plain, options = self._split(codec)
+            for chosen in _products(plain):
+                for further in _products(_active(options, chosen)):
+                    yield codec, chosen | further
+
+    def _split(self, codec: str) -> tuple[dict[str, Domain], dict[str, Domain]]:
+        """A codec's plain parameters, and the parameters of options."""
+        domains = self.codecs[codec]
+        plain = {key: domain for key, domain in domains.items() if "." not in key}
+        return plain, {key: domain for key, domain in domains.items() if "." in key}
+
+
+def _active(options: Mapping[str, Domain], chosen: Mapping[str, Value]) -> dict[str, Domain]:
+    """The parameters of those options that are chosen."""
+    return {key: domain for key, domain in options.items() if is_active(key, chosen)}
+
+
+def _value(name: str, domain: Domain, pick: Callable[[str, Choice | Range], Value]) -> Value:
+    return pick(name, domain) if isinstance(domain, Choice | Range) else domain
+
+
+def _products(domains: Mapping[str, Domain]) -> Iterator[dict[str, Value]]:
+    """Every combination of the values of finite domains."""
+    values = [domain.values if isinstance(domain, Choice) else (domain,) for domain in domains.values()]
+    for combination in product(*values):
+        yield dict(zip(domains, combination, strict=True))  # type: ignore[arg-type]

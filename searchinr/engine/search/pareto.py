@@ -1,0 +1,134 @@
+"""Pareto mathematics over points that are minimised in every objective.
+
+Notation used for array shapes:
+    n: points
+    k: objectives
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def front_mask(points: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which points no other point dominates.
+
+    A point dominates another if it is no worse in every objective and better in one; equal points do not dominate
+    each other, so duplicates are on the front together.
+
+    Args:
+        points: `(n, k)`, minimised.
+
+    Returns:
+        `(n,)`, True on the front.
+
+    Raises:
+        ValueError: `points` is not `(n, k)` or holds a NaN.
+    """
+    points = _checked(points)
+    on_front = np.zeros(len(points), dtype=bool)
+    # In lexicographic order nothing is dominated by what comes after it: the first that is left is on the front.
+    rest = np.lexsort(points.T[::-1])  # (n,)
+    while rest.size:
+        best, others = points[rest[0]], points[rest]  # (k,), (rest, k)
+        on_front[rest[(others == best).all(axis=1)]] = True
+        rest = rest[(others < best).any(axis=1)]
+    return on_front
+
+
+def non_dominated_ranks(points: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Rank of each point by non-dominated sorting (Deb et al., NSGA-II, 2002, section III-A).
+
+    Args:
+        points: `(n, k)`, minimised.
+
+    Returns:
+        `(n,)`: 0 on the front, 1 on the front of what is left without it, and so on. Duplicates share a rank.
+
+    Raises:
+        ValueError: `points` is not `(n, k)` or holds a NaN.
+    """
+    points = _checked(points)
+    ranks = np.zeros(len(points), dtype=np.int64)
+    rest, rank = np.arange(len(points)), 0
+    while rest.size:
+        peeled = front_mask(points[rest])  # (rest,)
+        ranks[rest[peeled]] = rank
+        rest, rank = rest[~peeled], rank + 1
+    return ranks
+
+
+def hypervolume(points: NDArray[np.float64], reference: NDArray[np.float64]) -> float:
+    """Volume that the points dominate, up to the reference point (exact, by slicing along the last objective).
+
+    Args:
+        points: `(n, k)`, minimised. Points that are not better than the reference in every objective add nothing.
+        reference: `(k,)`.
+
+    Returns:
+        The product of the objectives' units; 0.0 for no points.
+
+    Raises:
+        ValueError: `points` is not `(n, k)`, `reference` is not `(k,)`, or one holds a NaN.
+    """
+    points = _checked(points)
+    if reference.shape != (points.shape[1],) or np.isnan(reference).any():
+        raise ValueError(f"reference must be {points.shape[1]} numbers, one per objective, not {reference}")
+    points = points[(points < reference).all(axis=1)]
+    return _volume(np.unique(points[front_mask(points)], axis=0), reference)
+
+
+def _volume(points: NDArray[np.float64], reference: NDArray[np.float64]) -> float:
+    """Hypervolume of points `(n, k)` that are all better than the reference `(k,)`."""
+    if not len(points):
+        return 0.0
+    if len(reference) == 1:
+        return float(reference[0] - points.min())
+    points = points[np.argsort(points[:, -1], kind="stable")]
+    # Between two neighbouring values of the last objective the cross-section is that of all points up to there.
+    thickness = np.diff(points[:, -1], append=reference[-1])  # (n,)
+    if len(reference) == 2:
+        return float(thickness @ (reference[0] - np.minimum.accumulate(points[:, 0])))
+    volume = 0.0
+    section = points[:0, :-1]  # (m, k - 1): the front of the cross-section
+    for point, height in zip(points[:, :-1], thickness, strict=True):
+        if not (section <= point).all(axis=1).any():
+            section = np.vstack([section[(section < point).any(axis=1)], point])
+        if height > 0:
+            volume += float(height) * _volume(section, reference[:-1])
+    return volume
+
+
+def farthest(points: NDArray[np.float64], anchors: NDArray[np.float64]) -> int:
+    """The point that spreads the anchors most: one step of a greedy farthest-point order.
+
+    Distances are Euclidean, with every objective scaled to the range of points and anchors together: decibels and
+    octaves weigh alike. With no anchors, the point nearest to the ideal corner (the best of each objective).
+
+    Args:
+        points: `(n, k)`, n >= 1.
+        anchors: `(m, k)`, m >= 0: what has been chosen already.
+
+    Returns:
+        Index into `points`; the first of equals.
+
+    Raises:
+        ValueError: An array has the wrong shape or holds a NaN.
+    """
+    points, anchors = _checked(points), _checked(anchors)
+    both = np.concatenate([points, anchors])  # (n + m, k)
+    low, span = both.min(axis=0), np.ptp(both, axis=0)
+    span[span == 0] = 1.0
+    points, anchors = (points - low) / span, (anchors - low) / span
+    if not len(anchors):
+        return int(np.argmin(np.linalg.norm(points, axis=1)))
+    distances = np.linalg.norm(points[:, None] - anchors[None], axis=2)  # (n, m)
+    return int(np.argmax(distances.min(axis=1)))
+
+
+def _checked(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """`points`, if they are `(n, k)` numbers."""
+    if points.ndim != 2:
+        raise ValueError(f"points must be (n, k), not {points.shape}")
+    if np.isnan(points).any():
+        raise ValueError("points must not hold NaN")
+    return points

@@ -1,0 +1,216 @@
+"""What the terminal shows while a run goes on: one calm live view, or plain lines where there is no terminal."""
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+_MAX_ROWS = 12  # of the fronts; those shown are spread over their rates
+_REFRESHES_PER_S = 3
+_PLAIN_EVERY_S = 5.0
+
+
+@dataclass(frozen=True)
+class FrontRow:
+    """A point of a front.
+
+    Attributes:
+        rate: In the unit of its `DatasetView`.
+        psnr_db: Mean over signals.
+        ssim: For images, else None.
+        description: The config in a few words.
+    """
+
+    rate: float
+    psnr_db: float
+    ssim: float | None
+    description: str
+
+
+@dataclass(frozen=True)
+class DatasetView:
+    """Where the search on one dataset stands.
+
+    Attributes:
+        label: The dataset.
+        rate_unit: E.g. ``"bpp"``.
+        front: By rising rate.
+        hypervolume: Of the front.
+    """
+
+    label: str
+    rate_unit: str
+    front: Sequence[FrontRow]
+    hypervolume: float
+
+
+@dataclass(frozen=True)
+class ViewState:
+    """Where a run stands.
+
+    Attributes:
+        done: Trials that are finished.
+        running: Trials in training.
+        paused: Trials that wait at a rung for a promotion.
+        failed: Trials that failed.
+        total: Trials in all, of all datasets.
+        datasets: One entry for each dataset.
+        elapsed_s: Seconds since the start.
+        remaining_s: Estimate of the seconds to go; None while there is none.
+    """
+
+    done: int
+    running: int
+    paused: int
+    failed: int
+    total: int
+    datasets: Sequence[DatasetView]
+    elapsed_s: float
+    remaining_s: float | None
+
+    @property
+    def measured(self) -> int:
+        """Trials that have a result, be it a failure."""
+        return self.done + self.paused + self.failed
+
+
+class RunView:
+    """Shows a run. A context manager: what it showed last stays on the screen.
+
+    `NO_COLOR`, `TERM` and `COLUMNS` are honoured through rich.
+    """
+
+    def __init__(self, name: str, path: Path, console: Console | None = None) -> None:
+        """A view that shows nothing yet.
+
+        Args:
+            name: The run's name.
+            path: The run folder.
+            console: Where to show it; None means standard output.
+        """
+        self._title = Text.assemble((name, "bold"), (f"  {path}", "dim"))
+        self._console = console or Console()
+        self._state: ViewState | None = None
+        self._updated = 0.0
+        self._printed: tuple[float, tuple[object, ...]] = (-math.inf, ())  # when and what the last plain line was
+        self._live: Live | None = None
+        if self._console.is_terminal and not self._console.is_dumb_terminal:
+            self._live = Live(console=self._console, refresh_per_second=_REFRESHES_PER_S, get_renderable=self._picture)
+
+    def __enter__(self) -> Self:
+        if self._live is not None:
+            self._live.start()
+        else:
+            self._console.print(self._title, soft_wrap=True)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._state is not None:
+            self._state = replace(self._now(self._state), remaining_s=None)
+        if self._live is not None:
+            self._live.stop()  # draws once more
+        elif self._state is not None:
+            self._console.print(_line(self._state), markup=False, highlight=False, soft_wrap=True)
+            self._console.print(_fronts(self._state, _MAX_ROWS * len(self._state.datasets)))
+
+    def update(self, state: ViewState) -> None:
+        """Shows a newer state; may be called as often as one likes."""
+        self._state, self._updated = state, time.monotonic()
+        if self._live is None:
+            at, printed = self._printed
+            results = (state.done, state.paused, state.failed, *(dataset.hypervolume for dataset in state.datasets))
+            if state.measured and results != printed and self._updated - at >= _PLAIN_EVERY_S:
+                self._printed = (self._updated, results)
+                self._console.print(_line(state), markup=False, highlight=False, soft_wrap=True)
+
+    def note(self, text: str) -> None:
+        """Says something once, above the view; from any thread."""
+        self._console.print(Text(text), soft_wrap=True)
+
+    def warn(self, text: str) -> None:
+        """Warns of something once, above the view; from any thread."""
+        self._console.print(Text.assemble(("warning: ", "yellow"), text), soft_wrap=True)
+
+    def _now(self, state: ViewState) -> ViewState:
+        """The state with its clock moved on since it came, so that long trainings do not look like a standstill."""
+        since = time.monotonic() - self._updated
+        remaining_s = None if state.remaining_s is None else max(0.0, state.remaining_s - since)
+        return replace(state, elapsed_s=state.elapsed_s + since, remaining_s=remaining_s)
+
+    def _picture(self) -> RenderableType:
+        if self._state is None:
+            return self._title
+        # a closed view's clock stands still
+        state = self._now(self._state) if self._live is not None and self._live.is_started else self._state
+        bar = Table.grid(padding=(0, 2))
+        bar.add_row(
+            ProgressBar(total=state.total, completed=state.measured, width=min(40, self._console.width // 3)),
+            Text(f"{state.measured}/{state.total} trials"),
+            Text(_times(state), "dim"),
+        )
+        rows = max(3 * len(state.datasets), min(_MAX_ROWS, self._console.height - 4 - 3 * len(state.datasets)))
+        return Group(self._title, bar, Text(_counts(state)), _fronts(state, rows))
+
+
+def _line(state: ViewState) -> str:
+    points = " + ".join(str(len(dataset.front)) for dataset in state.datasets)
+    return f"{state.measured}/{state.total} trials: {_counts(state)}; front {points} points; {_times(state)}"
+
+
+def _counts(state: ViewState) -> str:
+    return f"{state.done} done, {state.running} running, {state.paused} paused, {state.failed} failed"
+
+
+def _times(state: ViewState) -> str:
+    elapsed = f"{_clock(state.elapsed_s)} elapsed"
+    return elapsed if state.remaining_s is None else f"{elapsed}, about {_clock(state.remaining_s)} left"
+
+
+def _clock(seconds: float) -> str:
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
+
+
+def _fronts(state: ViewState, rows: int) -> RenderableType:
+    shown = [dataset for dataset in state.datasets if dataset.front]
+    return Group(*(_front(dataset, max(2, rows // len(shown))) for dataset in shown))
+
+
+def _front(dataset: DatasetView, rows: int) -> RenderableType:
+    chosen = spread_over_rates(dataset.front, rows)
+    count = f"{len(dataset.front)} points" + (f", {len(chosen)} shown" if len(chosen) < len(dataset.front) else "")
+    heading = Text.assemble("\n", (dataset.label, "bold"), f"  front of {count}, hypervolume {dataset.hypervolume:.4g}")
+    with_ssim = any(row.ssim is not None for row in chosen)
+    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="dim")
+    for column in (dataset.rate_unit, "PSNR dB", *(["SSIM"] if with_ssim else [])):
+        table.add_column(column, justify="right")
+    table.add_column("config", no_wrap=True)
+    for row in chosen:
+        ssim = [] if not with_ssim else ["" if row.ssim is None else f"{row.ssim:.3f}"]
+        table.add_row(f"{row.rate:.3f}", f"{row.psnr_db:.2f}", *ssim, Text(row.description))
+    return Group(heading, table)
+
+
+def spread_over_rates(front: Sequence[FrontRow], count: int) -> list[FrontRow]:
+    """At most `count` (2 or more) rows, both ends among them, as evenly spread over the octaves of rate as it goes."""
+    if len(front) <= count:
+        return list(front)
+    position = [math.log2(row.rate) for row in front]
+    chosen = {0, len(front) - 1}
+    for i in range(1, count - 1):
+        target = position[0] + (position[-1] - position[0]) * i / (count - 1)
+        free = (j for j in range(len(front)) if j not in chosen)
+        chosen.add(min(free, key=lambda j: abs(position[j] - target)))
+    return [front[j] for j in sorted(chosen)]

@@ -1,0 +1,133 @@
+"""Data sets: signals of one modality, by name or from the user's own files."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from searchinr.signals.dataset_files import (
+    download,
+    download_folder,
+    locate,
+    registered,
+    registered_files,
+    user_files,
+)
+from searchinr.signals.dataset_registry import REGISTRY
+from searchinr.signals.registry import MODALITIES
+from searchinr.signals.signal import Signal
+from searchinr.space import DatasetEntry
+
+__all__ = ["REGISTRY", "Dataset", "ListedDataset", "get_dataset", "list_datasets", "load_dataset"]
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Signals of one modality, whose sizes may differ.
+
+    Attributes:
+        name: Short name for people, the entry's label.
+        modality: Name of the modality.
+        signals: The signals, their names unique.
+        key: SHA-256 over names, layouts and samples: a changed file is a changed data set.
+    """
+
+    name: str
+    modality: str
+    signals: tuple[Signal, ...]
+    key: str
+
+
+@dataclass(frozen=True)
+class ListedDataset:
+    """A registered data set as `searchinr data list` shows it.
+
+    Attributes:
+        name: Name in space files.
+        modality: Name of its modality.
+        signals: How many there are; None if that is up to a folder that is not here.
+        folder: Where it is now; None if it is not here.
+        description: One line for people.
+    """
+
+    name: str
+    modality: str
+    signals: int | None
+    folder: Path | None
+    description: str
+
+
+def load_dataset(entry: DatasetEntry, data_dir: Path | None = None) -> Dataset:
+    """Reads a data set as an entry of a space file describes it: limit, then crop, then downscale.
+
+    Args:
+        entry: A registered name (downloaded if need be) or a path, and what to do with the signals.
+        data_dir: The data folder; without it, the one named by the environment variable `SEARCHINR_DATA`, if any.
+
+    Raises:
+        UserError: Unknown name, nothing found, a file that cannot be read, a size that does not fit a signal.
+    """
+    if entry.name is not None:
+        dataset = registered(entry.name)
+        modality_name, paths = dataset.modality, registered_files(dataset, get_dataset(entry.name, data_dir))
+    else:
+        assert entry.path is not None, "an entry has a name or a path"
+        modality_name, paths = user_files(entry.path, entry.modality)
+    modality = MODALITIES[modality_name]
+    paths = paths[: entry.limit]
+    signals = []
+    for path, name in zip(paths, _unique_stems(paths), strict=True):
+        signal = replace(modality.read(path), name=name)
+        if entry.crop is not None:
+            signal = modality.crop(signal, entry.crop)
+        if entry.downscale is not None:
+            signal = modality.downscale(signal, entry.downscale)
+        signals.append(signal)
+    return Dataset(entry.label, modality_name, tuple(signals), _content_key(signals))
+
+
+def get_dataset(name: str, data_dir: Path | None = None) -> Path:
+    """The folder that holds a registered data set, downloaded first if it is nowhere on this machine.
+
+    Raises:
+        UserError: Unknown name, or it cannot be downloaded; the message says how else to get it.
+    """
+    dataset = registered(name)
+    folder = locate(dataset, data_dir)
+    if folder is None:
+        folder = download_folder(dataset)
+        download(dataset, folder)
+    return folder
+
+
+def list_datasets(data_dir: Path | None = None) -> tuple[ListedDataset, ...]:
+    """Every registered data set and where it is now."""
+    listed = []
+    for dataset in REGISTRY.values():
+        folder = locate(dataset, data_dir)
+        count = len(dataset.files) or None
+        if count is None and folder is not None:
+            count = len(registered_files(dataset, folder))
+        listed.append(ListedDataset(dataset.name, dataset.modality, count, folder, dataset.description))
+    return tuple(listed)
+
+
+def _unique_stems(paths: Sequence[Path]) -> list[str]:
+    """File names without suffix; those already taken get `-2`, `-3`, ..."""
+    names: dict[str, None] = {}  # an ordered set
+    for path in paths:
+        name, count = path.stem, 1
+        while name in names:
+            count += 1
+            name = f"{path.stem}-{count}"
+        names[name] = None
+    return list(names)
+
+
+def _content_key(signals: Iterable[Signal]) -> str:
+    digest = hashlib.sha256()
+    for signal in signals:
+        digest.update(json.dumps([signal.name, asdict(signal.layout)], sort_keys=True).encode())
+        digest.update(signal.samples.astype(signal.samples.dtype.newbyteorder("<")).tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,96 @@
+"""How good a decoded signal is: the one PSNR of the whole project, and SSIM for images."""
+
+import math
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+_SAMPLE_TYPES = (np.uint8, np.int8, np.uint16, np.int16, np.uint32, np.int32)
+
+
+def to_samples(values: NDArray[np.floating], value_range: tuple[int, int]) -> NDArray[np.integer]:
+    """Decoded values as integer samples: rounded half to even, then clipped.
+
+    Args:
+        values: Any shape, in the units of the samples; infinities are clipped.
+        value_range: Smallest and largest sample, both inclusive (within 32 bits).
+
+    Returns:
+        The same shape, in the smallest integer type that holds the range.
+
+    Raises:
+        ValueError: A value is NaN, so that there is no sample to round it to.
+    """
+    low, high = value_range
+    dtype = next(t for t in _SAMPLE_TYPES if np.iinfo(t).min <= low and high <= np.iinfo(t).max)
+    rounded = np.rint(values, dtype=np.float64)  # 32-bit floats cannot hold the ends of a 32-bit range
+    if np.isnan(rounded).any():
+        raise ValueError("NaN among the decoded values")
+    samples: NDArray[np.integer] = np.clip(rounded, low, high).astype(dtype)
+    return samples
+
+
+def psnr(original: NDArray[np.integer], decoded: NDArray[np.integer], value_range: tuple[int, int]) -> float:
+    """Peak signal-to-noise ratio in dB of integer samples, over all points and channels.
+
+    The peak is the width of the value range: 255 for 8-bit images, 65535 for 16-bit audio (which is audio scaled to
+    [0, 1] with a peak of 1, as COIN++ and RECOMBINER report it).
+
+    An identical signal has no finite PSNR, but figures and JSON need one. Its squared error is taken to be that of
+    one single sample off by one half, which is finite and 6.02 dB above the best that a non-identical signal of the
+    same size can reach.
+
+    Args:
+        original: Integer samples, any shape.
+        decoded: Integer samples of the same shape.
+        value_range: Smallest and largest sample, both inclusive.
+
+    Raises:
+        ValueError: The shapes differ.
+    """
+    if original.shape != decoded.shape:
+        raise ValueError(f"original has shape {original.shape}, decoded {decoded.shape}")
+    difference = np.subtract(original, decoded, dtype=np.float64).ravel()
+    squared_error = float(difference @ difference) or 0.25
+    peak = value_range[1] - value_range[0]
+    return 10 * math.log10(peak**2 * difference.size / squared_error)
+
+
+def psnr_of_mean_mse(psnrs_db: Iterable[float]) -> float:
+    """PSNR in dB of the mean squared error of several signals, from the PSNR of each.
+
+    The other convention beside the mean of PSNRs, and never above it. The signals must share one value range; each
+    counts the same, whatever its size.
+    """
+    errors = [10 ** (-value / 10) for value in psnrs_db]
+    return -10 * math.log10(math.fsum(errors) / len(errors))
+
+
+def ssim(original: NDArray[np.integer], decoded: NDArray[np.integer], value_range: tuple[int, int]) -> float:
+    """Structural similarity of two images, mean over pixels and channels.
+
+    Settings of Wang et al., "Image quality assessment: from error visibility to structural similarity" (2004):
+    Gaussian window with a deviation of 1.5 pixels, 11 x 11 wide, population covariance. For an image smaller than
+    the window, the margin left out of the mean shrinks to what fits.
+
+    Args:
+        original: Integer samples `(height, width, channels)`.
+        decoded: Integer samples of the same shape.
+        value_range: Smallest and largest sample, both inclusive.
+    """
+    from skimage.metrics import structural_similarity  # takes half a second to import
+
+    shortest = min(original.shape[:2])
+    return float(
+        structural_similarity(  # type: ignore[no-untyped-call]
+            original,
+            decoded,
+            win_size=min(11, shortest - 1 + shortest % 2),
+            gaussian_weights=True,
+            sigma=1.5,
+            use_sample_covariance=False,
+            channel_axis=-1,
+            data_range=value_range[1] - value_range[0],
+        )
+    )

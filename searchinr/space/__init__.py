@@ -1,0 +1,53 @@
+"""The search-space file: what it may say, reading it with line-numbered errors, canonical parameters and hashes."""
+
+from searchinr.space.domains import Choice, Domain, Range
+from searchinr.space.load import load_config, load_space
+from searchinr.space.parameters import (
+    Parameter,
+    Value,
+    build_params,
+    canonical_params,
+    config_hash,
+    is_active,
+    parameters,
+)
+from searchinr.space.problems import Problem, SpaceError
+from searchinr.space.schema import (
+    Catalog,
+    DatasetEntry,
+    Fidelity,
+    MlflowSettings,
+    Resources,
+    SearchSettings,
+    Space,
+    dump_space,
+    space_hash,
+)
+from searchinr.space.yaml_lines import dump_yaml
+
+__all__ = [
+    "Catalog",
+    "Choice",
+    "DatasetEntry",
+    "Domain",
+    "Fidelity",
+    "MlflowSettings",
+    "Parameter",
+    "Problem",
+    "Range",
+    "Resources",
+    "SearchSettings",
+    "Space",
+    "SpaceError",
+    "Value",
+    "build_params",
+    "canonical_params",
+    "config_hash",
+    "dump_space",
+    "dump_yaml",
+    "is_active",
+    "load_config",
+    "load_space",
+    "parameters",
+    "space_hash",
+]

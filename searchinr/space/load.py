@@ -1,0 +1,132 @@
+"""Reading a file that the user wrote: everything that is wrong with it is reported at once, by line."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TypeVar, get_args
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from searchinr.space.domains import parse_domains
+from searchinr.space.parameters import check_params
+from searchinr.space.problems import Finding, Loc, SpaceError, nearest, shown, unknown
+from searchinr.space.schema import Catalog, Space
+from searchinr.space.yaml_lines import Document, read_yaml
+
+Model = TypeVar("Model", bound=BaseModel)
+
+# What is allowed, for the errors of pydantic whose own words are those of Python.
+_ALLOWED = {
+    "bool_type": "true or false",
+    "dict_type": "a mapping",
+    "finite_number": "a finite number",
+    "float_type": "a number",
+    "int_type": "an integer",
+    "model_type": "a mapping",
+    "string_too_short": "text that is not empty",
+    "string_type": "text",
+    "too_short": "at least one entry",
+    "tuple_type": "a list",
+}
+
+
+def load_space(path: Path, catalog: Catalog) -> Space:
+    """Reads and checks a search-space file.
+
+    Args:
+        path: The file.
+        catalog: What it can name.
+
+    Raises:
+        SpaceError: Everything that is wrong with it, one line each, in the order of the lines.
+    """
+    document = read_yaml(path)
+    tree, findings = document.value, list[Finding]()
+    if isinstance(tree, Mapping) and isinstance(tree.get("codecs"), Mapping):
+        codecs: dict[str, object] = {}
+        for codec, given in tree["codecs"].items():
+            codecs[codec] = given
+            if codec not in catalog.codecs:
+                findings.append((("codecs", codec), unknown("codec", codec, catalog.codecs)))
+                codecs[codec] = {}
+            elif isinstance(given, Mapping):
+                codecs[codec], found = parse_domains(catalog.codecs[codec], given)
+                findings += [(("codecs", codec, *loc), text) for loc, text in found]
+        tree = {**tree, "codecs": codecs}
+    return _build(Space, tree, document, findings, catalog)
+
+
+def load_config(path: Path, model: type[Model], catalog: Catalog) -> Model:
+    """Reads and checks a file that holds one configuration: the keys `codec` and `params`, among others.
+
+    Args:
+        path: The file.
+        model: Schema of the file; its field `codec` has a default.
+        catalog: The codecs, against whose models `params` is checked.
+
+    Raises:
+        SpaceError: Everything that is wrong with it, one line each, in the order of the lines.
+    """
+    document = read_yaml(path)
+    tree, findings = document.value, list[Finding]()
+    if isinstance(tree, Mapping):
+        codec, params = tree.get("codec", model.model_fields["codec"].default), tree.get("params")
+        if isinstance(codec, str) and codec not in catalog.codecs:
+            findings.append(
+                (("codec",), f"found {codec!r}; allowed {', '.join(catalog.codecs)}{nearest(codec, catalog.codecs)}")
+            )
+        elif isinstance(codec, str) and isinstance(params, Mapping):
+            _, wrong = check_params(catalog.codecs[codec], params)
+            findings += [(("params", key) if key else ("params",), text) for key, text in wrong]
+            if wrong:
+                tree = {**tree, "params": {}}
+    return _build(model, tree, document, findings, catalog)
+
+
+def _build(model: type[Model], tree: object, document: Document, findings: list[Finding], catalog: Catalog) -> Model:
+    """The model of a file's content; every finding, and every error of pydantic's, is a problem of the file."""
+    try:
+        built = model.model_validate(tree, context=catalog)
+    except ValidationError as error:
+        findings = findings + [
+            (details["loc"], _explain(details, model))
+            for details in error.errors()
+            # a list that would be long enough, were its items right, is no problem of its own
+            if details["type"] != "too_short" or not details["input"]
+        ]
+    problems = document.problems + [document.problem(loc, text) for loc, text in findings]
+    if problems:
+        raise SpaceError(problems)
+    return built
+
+
+def _explain(error: ErrorDetails, model: type[BaseModel]) -> str:
+    """An error of pydantic's in the words of the file."""
+    found = shown(error["input"])
+    match error["type"]:
+        case "space":  # raised by the schema itself
+            return error["msg"]
+        case "extra_forbidden":
+            return unknown("key", str(error["loc"][-1]), _keys(model, error["loc"][:-1]))
+        case "missing":
+            return "missing, and it has no default"
+        case "literal_error":
+            expected = error["ctx"]["expected"]
+            options = re.findall("'([^']*)'", expected)
+            return f"found {found}; allowed {expected}{nearest(error['input'], options)}"
+        case "greater_than" | "greater_than_equal" | "less_than" | "less_than_equal":
+            return f"found {found}; allowed a number {error['msg'].removeprefix('Input should be ')}"
+        case kind:
+            return f"found {found}; allowed {_ALLOWED.get(kind, error['msg'].removeprefix('Input should be '))}"
+
+
+def _keys(model: type[BaseModel], loc: Loc) -> list[str]:
+    """The keys of the section at a path."""
+    for name in loc:
+        if isinstance(name, str):
+            annotation = model.model_fields[name].annotation
+            model = next(
+                t for t in (annotation, *get_args(annotation)) if isinstance(t, type) and issubclass(t, BaseModel)
+            )
+    return list(model.model_fields)

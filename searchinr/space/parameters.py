@@ -1,0 +1,230 @@
+"""A codec's parameters, flat: their description, their canonical form and their hash.
+
+Keys are the names of the fields of the codec's parameter model. A field whose type is another model holds what belongs
+to one option: its keys are written with a dot (`siren.omega`), and they are active only where a plain parameter takes
+the option's name as its value (`backbone: siren`).
+"""
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails, PydanticUndefined
+
+from searchinr.errors import UserError
+from searchinr.space.problems import nearest, shown, unknown
+
+Value = str | int | float | bool
+
+_TYPES = {"integer": "an integer", "number": "a number", "string": "text", "boolean": "true or false"}
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One search key of a codec.
+
+    Attributes:
+        key: Flat key, with a dot if it belongs to an option.
+        type: ``"integer"``, ``"number"``, ``"boolean"`` or ``"string"``.
+        default: Value where none is given; None where it follows from other parameters.
+        low: Smallest value, or None.
+        high: Largest value, or None.
+        open_low: `low` itself is excluded.
+        open_high: `high` itself is excluded.
+        choices: All values, or empty where `low` and `high` say what is allowed.
+        unit: Unit of the values, or empty.
+        meaning: What the parameter does.
+    """
+
+    key: str
+    type: str
+    default: Value | None
+    low: float | None
+    high: float | None
+    open_low: bool
+    open_high: bool
+    choices: tuple[Value, ...]
+    unit: str
+    meaning: str
+
+    @property
+    def allowed(self) -> str:
+        """The values it can take, in words."""
+        if self.choices and self.type != "boolean":
+            return f"{'one of ' if len(self.choices) > 1 else ''}{', '.join(map(str, self.choices))}"
+        bounds = []
+        if self.low is not None:
+            bounds.append(f"{'above' if self.open_low else 'at least'} {self.low:g}")
+        if self.high is not None:
+            bounds.append(f"{'below' if self.open_high else 'at most'} {self.high:g}")
+        return " ".join([_TYPES[self.type], " and ".join(bounds)]).rstrip()
+
+
+def parameters(model: type[BaseModel]) -> list[Parameter]:
+    """Every search key of a parameter model, in its order.
+
+    Raises:
+        TypeError: The model is not one of parameters: a field without default, or of another type than text, integer,
+            number, boolean, or a
+            model of such fields (each may also be None); or a model whose name is no parameter's choice.
+    """
+    return list(_parameters(model))
+
+
+def is_active(key: str, chosen: Mapping[str, Value]) -> bool:
+    """Whether a parameter matters: a plain key always, a dotted one where a plain parameter takes its option.
+
+    Args:
+        key: Flat key.
+        chosen: Values of the plain parameters (others may be there as well), defaults included.
+    """
+    option, dot, _ = key.partition(".")
+    return not dot or any(value == option for name, value in chosen.items() if "." not in name)
+
+
+def build_params(model: type[BaseModel], flat: Mapping[str, Value]) -> BaseModel:
+    """The parameter model with these values, and defaults for the others.
+
+    Args:
+        model: A codec's `Params`.
+        flat: Values by flat key. Text is no number and a boolean is no integer here.
+
+    Raises:
+        UserError: An unknown key, or a value that is not allowed; one line for each.
+    """
+    built, wrong = check_params(model, flat)
+    if built is None:
+        raise UserError("\n".join(f"{key}: {text}" if key else text for key, text in wrong))
+    return built
+
+
+def canonical_params(model: type[BaseModel], given: Mapping[str, Value]) -> dict[str, Value]:
+    """The one form in which a configuration is recorded, compared and hashed.
+
+    Validated, snapped where the model snaps, with all defaults filled in; without what no choice activates and without
+    what is None. Canonicalising twice changes nothing.
+
+    Args:
+        model: A codec's `Params`.
+        given: Values by flat key.
+
+    Raises:
+        UserError: See `build_params`.
+    """
+    flat: dict[str, Value] = {}
+    for name, value in build_params(model, given):
+        if isinstance(value, BaseModel):
+            flat.update({f"{name}.{key}": inner for key, inner in value if inner is not None})
+        elif value is not None:
+            flat[name] = value
+    return {key: value for key, value in flat.items() if is_active(key, flat)}
+
+
+def config_hash(codec: str, params: Mapping[str, Value], dataset: str, seed: int) -> str:
+    """Name of a configuration: 10 hex digits of the SHA-256 of its canonical JSON.
+
+    Args:
+        codec: Name of the codec.
+        params: Its canonical parameters (`canonical_params`).
+        dataset: Label of the dataset.
+        seed: Seed of the fit.
+    """
+    return json_hash({"codec": codec, "params": dict(params), "dataset": dataset, "seed": seed})[:10]
+
+
+def json_hash(value: object) -> str:
+    """SHA-256 of a value's JSON with sorted keys and no spaces, in hex."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def unknown_key(model: type[BaseModel], key: str, value: object) -> str:
+    """The text for a key that is no parameter of the model."""
+    known = [parameter.key for parameter in _parameters(model)]
+    inner = [name for name in known if name.startswith(f"{key}.")]
+    if inner:
+        return f"found {shown(value)} for the option {key!r}; allowed are dotted keys: {', '.join(inner)}"
+    return unknown("parameter", key, known)
+
+
+def check_params(model: type[BaseModel], flat: Mapping[str, object]) -> tuple[BaseModel | None, list[tuple[str, str]]]:
+    """The parameter model with these values, or None and what is wrong as pairs of key and text.
+
+    The key is empty where a validator of the model finds fault with the whole.
+    """
+    described = {parameter.key: parameter for parameter in _parameters(model)}
+    nested: dict[str, Any] = {}
+    wrong: list[tuple[str, str]] = []
+    for key, value in flat.items():
+        option, dot, inner = key.partition(".")
+        if key not in described:
+            wrong.append((key, unknown_key(model, key, value)))
+        elif value is None or (isinstance(value, float) and not math.isfinite(value)):
+            wrong.append((key, f"found {shown(value)}; allowed {described[key].allowed}"))
+        elif dot:
+            nested.setdefault(option, {})[inner] = value
+        else:
+            nested[key] = value
+    try:
+        built = model.model_validate(nested, strict=True)
+    except ValidationError as error:
+        return None, wrong + [_explain(details, described) for details in error.errors()]
+    return (None if wrong else built), wrong
+
+
+@lru_cache
+def _parameters(model: type[BaseModel]) -> tuple[Parameter, ...]:
+    described: list[Parameter] = []
+    schema = model.model_json_schema()
+    for name, field in model.model_fields.items():
+        default = field.get_default(call_default_factory=True, validated_data={})
+        if default is PydanticUndefined:
+            raise TypeError(f"{model.__name__}.{name}: a parameter needs a default")
+        if isinstance(default, BaseModel):
+            inner = type(default).model_json_schema()["properties"]
+            described += [_describe(f"{name}.{key}", inner[key], value) for key, value in default]
+        else:
+            described.append(_describe(name, schema["properties"][name], default))
+    choices = {choice for parameter in described if "." not in parameter.key for choice in parameter.choices}
+    for parameter in described:
+        option, dot, _ = parameter.key.partition(".")
+        if dot and option not in choices:
+            raise TypeError(f"{model.__name__}.{option}: no parameter has the choice {option!r}")
+    return tuple(described)
+
+
+def _describe(key: str, schema: Mapping[str, Any], default: Value | None) -> Parameter:
+    """A parameter from its JSON schema, in which pydantic has gathered types, bounds and descriptions."""
+    kinds = [kind for kind in schema.get("anyOf", [schema]) if kind.get("type") != "null"]
+    if len(kinds) != 1 or kinds[0].get("type") not in _TYPES:
+        raise TypeError(f"parameter {key}: allowed is text, integer, number, boolean, or one of them or None")
+    kind = kinds[0]
+    choices = kind.get("enum", [kind["const"]] if "const" in kind else [])
+    return Parameter(
+        key=key,
+        type=kind["type"],
+        default=default,
+        low=kind.get("minimum", kind.get("exclusiveMinimum")),
+        high=kind.get("maximum", kind.get("exclusiveMaximum")),
+        open_low="exclusiveMinimum" in kind,
+        open_high="exclusiveMaximum" in kind,
+        choices=(False, True) if kind["type"] == "boolean" else tuple(choices),
+        unit=schema.get("unit", ""),
+        meaning=schema.get("description", ""),
+    )
+
+
+def _explain(error: ErrorDetails, described: Mapping[str, Parameter]) -> tuple[str, str]:
+    key = ".".join(str(part) for part in error["loc"][:2])
+    if error["type"] in ("value_error", "assertion_error"):  # raised by a validator of the model's own
+        text = str(error["ctx"]["error"])
+        return key, f"found {shown(error['input'])}; {text}" if key in described else text
+    if key not in described:
+        return key, error["msg"]
+    found = error["input"]
+    close = nearest(found, described[key].choices) if isinstance(found, str) else ""
+    return key, f"found {shown(found)}; allowed {described[key].allowed}{close}"

@@ -1,0 +1,297 @@
+"""The schema of a search-space file."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic_core import InitErrorDetails, PydanticCustomError
+
+from searchinr.space.domains import Domain, as_yaml
+from searchinr.space.parameters import json_hash
+from searchinr.space.problems import Finding, nearest, shown, unknown
+from searchinr.space.yaml_lines import dump_yaml
+
+_DIRECTIONS: Mapping[str, Literal["max", "min"]] = {
+    "psnr_db": "max",
+    "ssim": "max",
+    "rate": "min",
+    "encode_s": "min",
+    "decode_s": "min",
+}
+_POSITIVE = ("rate", "encode_s", "decode_s")  # the search takes their logarithm
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """What a space file can name.
+
+    Attributes:
+        codecs: Parameter model of each codec.
+        datasets: Modality of each registered dataset.
+        modalities: Names of the modalities.
+    """
+
+    codecs: Mapping[str, type[BaseModel]]
+    datasets: Mapping[str, str]
+    modalities: tuple[str, ...]
+
+
+class _Section(BaseModel):
+    """Base of what the file consists of: no unknown keys, no silent conversions, no NaN."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+_Size = Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)]
+
+
+class DatasetEntry(_Section):
+    """A dataset, and what is taken of it. A bare name in the file stands for `{name: ...}`.
+
+    Attributes:
+        name: Registered name; either this or `path`.
+        path: The user's own files: a file, a folder or a glob, relative to the working directory.
+        modality: Modality of the files at `path`, where their suffixes leave it open.
+        crop: Samples kept along each axis, e.g. `[height, width]`.
+        downscale: Samples along each axis after resampling.
+        limit: Signals kept, from the first.
+    """
+
+    name: str | None = None
+    path: str | None = Field(None, min_length=1, validate_default=True)
+    modality: str | None = None
+    crop: _Size | None = None
+    downscale: _Size | None = None
+    limit: int | None = Field(None, ge=1)
+
+    @property
+    def label(self) -> str:
+        """Name in ledgers, experiments and folders, e.g. ``photos-crop256x256-first4``: letters, digits, - and _."""
+        parts = [re.sub(r"\W+", "-", self.name or self.path or "").strip("-") or "files"]
+        parts += [
+            verb + "x".join(map(str, size))
+            for verb, size in (("crop", self.crop), ("downscale", self.downscale))
+            if size is not None
+        ]
+        parts += [f"first{self.limit}"] if self.limit is not None else []
+        return "-".join(parts)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _bare_name(cls, given: object) -> object:
+        return {"name": given} if isinstance(given, str) else given
+
+    @field_validator("name")
+    @classmethod
+    def _is_registered(cls, name: str | None, info: ValidationInfo) -> str | None:
+        catalog: Catalog | None = info.context
+        if name is not None and catalog is not None and name not in catalog.datasets:
+            allowed = f"{', '.join(catalog.datasets)}, or files by {{path: ...}}"
+            raise _error(f"found {name!r}; allowed {allowed}{nearest(name, catalog.datasets)}")
+        return name
+
+    @field_validator("path")
+    @classmethod
+    def _is_one_source(cls, path: str | None, info: ValidationInfo) -> str | None:
+        if "name" in info.data and (path is None) == (info.data["name"] is None):
+            found = "neither a name nor a path" if path is None else f"both the name {info.data['name']!r} and a path"
+            raise _error(f"found {found}; allowed exactly one of them")
+        return path
+
+    @field_validator("modality")
+    @classmethod
+    def _is_known_modality(cls, modality: str | None, info: ValidationInfo) -> str | None:
+        catalog: Catalog | None = info.context
+        if modality is None or catalog is None:
+            return modality
+        if modality not in catalog.modalities:
+            allowed = f"{', '.join(catalog.modalities)}{nearest(modality, catalog.modalities)}"
+            raise _error(f"found {modality!r}; allowed {allowed}")
+        of_name = catalog.datasets.get(info.data.get("name") or "", modality)
+        if modality != of_name:
+            raise _error(f"found {modality!r}; allowed {of_name!r}, which {info.data['name']!r} is")
+        return modality
+
+
+class Fidelity(_Section):
+    """Training lengths at which trials are measured.
+
+    Attributes:
+        min_steps: Steps of the first rung.
+        max_steps: Steps of the last.
+        reduction: Factor between rungs; the scheduler sends on one trial in this many.
+    """
+
+    min_steps: int = Field(500, ge=1)
+    max_steps: int = Field(5000, ge=1, validate_default=True)
+    reduction: int = Field(3, ge=2)
+
+    @property
+    def rungs(self) -> tuple[int, ...]:
+        """Steps of each rung: `min_steps * reduction**k` below `max_steps`, then `max_steps`."""
+        rungs = []
+        steps = self.min_steps
+        while steps < self.max_steps:
+            rungs.append(steps)
+            steps *= self.reduction
+        return (*rungs, self.max_steps)
+
+    @field_validator("max_steps")
+    @classmethod
+    def _is_not_below_min(cls, max_steps: int, info: ValidationInfo) -> int:
+        if max_steps < info.data.get("min_steps", 0):
+            raise _error(f"found {max_steps}; allowed min_steps ({info.data['min_steps']}) or more")
+        return max_steps
+
+
+class SearchSettings(_Section):
+    """How the space is searched.
+
+    Attributes:
+        sampler: Chooses the next configuration.
+        scheduler: Chooses which trials are trained longer: `fifo` trains all to the end.
+        trials: Configurations for each dataset.
+        seed: Fixes the sampler, and the fits.
+    """
+
+    sampler: Literal["tpe", "random", "grid"] = "tpe"
+    scheduler: Literal["mo-asha", "fifo"] = "mo-asha"
+    trials: int = Field(ge=1)
+    seed: int = Field(0, ge=0, lt=2**31)
+
+
+class Resources(_Section):
+    """What one trial gets.
+
+    Attributes:
+        cpu: Cores.
+        gpu: GPUs; a fraction shares one.
+        timeout_s: Seconds after which a trial is recorded as failed.
+    """
+
+    cpu: float = Field(1, ge=0)
+    gpu: float = Field(0, ge=0)
+    timeout_s: float | None = Field(None, gt=0)
+
+
+class MlflowSettings(_Section):
+    """Where results are tracked.
+
+    Attributes:
+        tracking_uri: An MLflow server or store; left out, a database in the run folder.
+    """
+
+    tracking_uri: str | None = None
+
+
+class Space(_Section):
+    """A search-space file.
+
+    Attributes:
+        name: Name of the search, and of its run folder.
+        datasets: What to search on, each on its own.
+        objectives: Direction of each objective: at least two of psnr_db, ssim, rate, encode_s, decode_s.
+        reference_point: The worst value that counts, for each objective, in its own unit (dB, rate unit, seconds).
+        fidelity: Training lengths.
+        search: Sampler, scheduler, budget, seed.
+        resources: What one trial gets.
+        mlflow: Where results are tracked.
+        codecs: Domain of each parameter of each codec; parameters left out have their defaults.
+    """
+
+    name: str
+    datasets: tuple[DatasetEntry, ...] = Field(min_length=1)
+    objectives: dict[str, Literal["max", "min"]] = {"psnr_db": "max", "rate": "min"}
+    reference_point: dict[str, float]
+    fidelity: Fidelity = Fidelity()
+    search: SearchSettings
+    resources: Resources = Resources()
+    mlflow: MlflowSettings = MlflowSettings()
+    codecs: dict[str, dict[str, Domain]] = Field(min_length=1)
+
+    @field_validator("name")
+    @classmethod
+    def _names_a_folder(cls, name: str) -> str:
+        if not re.fullmatch(r"\w[\w.-]*", name):
+            raise _error(f"found {name!r}; allowed letters, digits, '_', '-' and '.', beginning with a letter or digit")
+        return name
+
+    @field_validator("datasets")
+    @classmethod
+    def _are_different(cls, datasets: tuple[DatasetEntry, ...]) -> tuple[DatasetEntry, ...]:
+        labels = [entry.label for entry in datasets]
+        _raise_all(
+            ((index,), f"found {label!r}, like datasets[{labels.index(label)}]; allowed once")
+            for index, label in enumerate(labels)
+            if labels.index(label) < index
+        )
+        return datasets
+
+    @field_validator("objectives", mode="before")
+    @classmethod
+    def _have_their_directions(cls, objectives: object) -> object:
+        if not isinstance(objectives, Mapping):
+            return objectives
+        findings: list[Finding] = []
+        for name, direction in objectives.items():
+            if name not in _DIRECTIONS:
+                findings.append(((name,), unknown("objective", name, _DIRECTIONS)))
+            elif direction != _DIRECTIONS[name]:
+                findings.append(((name,), f"found {shown(direction)}; allowed {_DIRECTIONS[name]!r}"))
+        if len(objectives) < 2:
+            findings.append(((), f"found {len(objectives)} of them; allowed two or more of {', '.join(_DIRECTIONS)}"))
+        _raise_all(findings)
+        return objectives
+
+    @field_validator("reference_point")
+    @classmethod
+    def _matches_objectives(cls, point: dict[str, float], info: ValidationInfo) -> dict[str, float]:
+        objectives: Mapping[str, object] = info.data.get("objectives", point)  # wrong ones are reported already
+        findings: list[Finding] = [
+            ((name,), "missing; allowed the worst value of this objective that counts")
+            for name in objectives
+            if name not in point
+        ]
+        for name, value in point.items():
+            if name not in objectives:
+                findings.append(((name,), unknown("objective", name, objectives)))
+            elif name in _POSITIVE and value <= 0:
+                findings.append(((name,), f"found {value:g}; allowed a number above 0"))
+        _raise_all(findings)
+        return point
+
+
+def space_hash(space: Space) -> str:
+    """SHA-256, in hex, of all that a run's results depend on.
+
+    How many trials, on which resources and tracked where are not part of it: a run can be continued with others.
+    """
+    tree = _tree(space)
+    del tree["search"]["trials"], tree["resources"], tree["mlflow"]
+    return json_hash(tree)
+
+
+def dump_space(space: Space) -> str:
+    """The space as YAML that loads back to an equal space."""
+    return dump_yaml(_tree(space))
+
+
+def _tree(space: Space) -> dict[str, Any]:
+    tree = space.model_dump(mode="json", exclude={"codecs"}, exclude_none=True)
+    tree["codecs"] = {
+        codec: {key: as_yaml(domain) for key, domain in domains.items()} for codec, domains in space.codecs.items()
+    }
+    return tree
+
+
+def _error(text: str) -> PydanticCustomError:
+    return PydanticCustomError("space", "{text}", {"text": text})
+
+
+def _raise_all(findings: Iterable[Finding]) -> None:
+    """Raises one error for each finding, at its path below the field that is validated."""
+    details = [InitErrorDetails(type=_error(text), loc=loc, input=None) for loc, text in findings]
+    if details:
+        raise ValidationError.from_exception_data("Space", details)

@@ -1,0 +1,169 @@
+"""YAML in and out: a tree of plain values together with the line of every key.
+
+Scalars follow the core schema of YAML 1.2, in which `1e-4` is a number and `no` is text. PyYAML's own rules are those
+of YAML 1.1, in which it is the other way round.
+"""
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import yaml
+
+from searchinr.space.problems import Loc, Problem, SpaceError, dotted
+
+_TAG = "tag:yaml.org,2002:"
+_BOOLEANS = {"true": True, "false": False}
+
+# What plain text stands for, and the characters it can begin with.
+_SCALARS = (
+    ("null", r"~|null|Null|NULL|", [*"~nN", ""]),
+    ("bool", r"true|True|TRUE|false|False|FALSE", [*"tTfF"]),
+    ("int", r"[-+]?[0-9]+", [*"-+0123456789"]),
+    ("float", r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?", [*"-+.0123456789"]),
+    ("float", r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)", [*"-+."]),
+)
+_RESOLVERS: dict[str, list[tuple[str, re.Pattern[str]]]] = {}
+for _name, _pattern, _beginnings in _SCALARS:
+    for _character in _beginnings:
+        _RESOLVERS.setdefault(_character, []).append((_TAG + _name, re.compile(rf"(?:{_pattern})\Z")))
+
+
+class _Loader(yaml.SafeLoader):
+    yaml_implicit_resolvers = _RESOLVERS
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        # A file of a few lines with nested aliases can stand for gigabytes, or contain itself.
+        if self.check_event(yaml.AliasEvent):
+            mark = self.get_event().start_mark  # type: ignore[no-untyped-call]
+            raise yaml.MarkedYAMLError(problem="found an alias (*), write the value out", problem_mark=mark)
+        return super().compose_node(parent, index)
+
+
+class _Dumper(yaml.SafeDumper):
+    yaml_implicit_resolvers = _RESOLVERS
+
+
+@dataclass
+class Document:
+    """A YAML file as read.
+
+    Attributes:
+        file: The file as the user named it.
+        value: Mappings as dicts with text as keys, lists as tuples, scalars as str, int, float, bool or None.
+        lines: Line of every key and list item, from 1.
+        problems: Duplicate keys and keys that are not text.
+    """
+
+    file: str
+    value: object = None
+    lines: dict[Loc, int] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+
+    def problem(self, loc: Loc, text: str) -> Problem:
+        """A problem at `loc`, in the line of the nearest key above it if the file does not have it."""
+        at = loc
+        while at and at not in self.lines:
+            at = at[:-1]
+        return Problem(self.file, self.lines.get(at), dotted(loc), text)
+
+
+def read_yaml(path: Path) -> Document:
+    """Reads a YAML file of one document, without building any object but plain values.
+
+    Raises:
+        SpaceError: The file is missing, unreadable, not UTF-8, or not YAML: one problem, on one line.
+    """
+    document = Document(str(path))
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+        loader = _Loader(text)
+        try:
+            root = loader.get_single_node()
+            document.value = None if root is None else _value(root, (), document)
+        finally:
+            loader.dispose()
+    except FileNotFoundError:
+        problem = Problem(document.file, None, "", "no such file")
+    except OSError as error:
+        problem = Problem(document.file, None, "", f"cannot be read: {error.strerror}")
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        found = f"found byte 0x{error.object[error.start]:02x}; allowed UTF-8 text"
+        problem = Problem(document.file, line, "", found)
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        found = f"found control character 0x{error.character:02x}; allowed text"
+        problem = Problem(document.file, line, "", found)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        assert mark is not None  # the scanner, the parser, the composer and this file always give one
+        found = ": ".join(part for part in (error.context, error.problem) if part)
+        problem = Problem(document.file, mark.line + 1, "", f"not valid YAML: {found}", mark.column + 1)
+    except RecursionError:
+        problem = Problem(document.file, None, "", "found mappings or lists nested too deeply")
+    else:
+        return document
+    raise SpaceError([problem])
+
+
+def dump_yaml(value: object) -> str:
+    """Plain values as YAML that `read_yaml` reads back to equal values; keys keep their order."""
+    return yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, default_flow_style=None, width=100)
+
+
+def _value(node: yaml.Node, loc: Loc, document: Document) -> object:
+    if isinstance(node, yaml.MappingNode) and node.tag == f"{_TAG}map":
+        return _mapping(node, loc, document)
+    if isinstance(node, yaml.SequenceNode) and node.tag == f"{_TAG}seq":
+        items = []
+        for index, item in enumerate(node.value):
+            document.lines[*loc, index] = item.start_mark.line + 1
+            items.append(_value(item, (*loc, index), document))
+        return tuple(items)
+    if isinstance(node, yaml.ScalarNode):
+        return _scalar(node)
+    raise _unknown_tag(node)
+
+
+def _unknown_tag(node: yaml.Node) -> yaml.MarkedYAMLError:
+    tag = node.tag.replace(_TAG, "!!")
+    return yaml.MarkedYAMLError(problem=f"found the tag {tag!r}, write a plain value", problem_mark=node.start_mark)
+
+
+def _mapping(node: yaml.MappingNode, loc: Loc, document: Document) -> dict[str, object]:
+    tree: dict[str, object] = {}
+    for key_node, value_node in node.value:
+        line = key_node.start_mark.line + 1
+        if not isinstance(key_node, yaml.ScalarNode):
+            text = "found a list or a mapping as a key; allowed text"
+            document.problems.append(Problem(document.file, line, dotted(loc), text))
+            continue
+        at = (*loc, key_node.value)
+        if key_node.value in tree:
+            text = f"found a second time, first in line {document.lines[at]}; allowed once"
+            document.problems.append(Problem(document.file, line, dotted(at), text))
+            continue
+        document.lines[at] = line
+        tree[key_node.value] = _value(value_node, at, document)
+    return tree
+
+
+def _scalar(node: yaml.ScalarNode) -> str | int | float | bool | None:
+    text: str = node.value
+    try:
+        match node.tag.removeprefix(_TAG):
+            case "str":
+                return text
+            case "null":
+                return None
+            case "bool":
+                return _BOOLEANS[text.lower()]
+            case "int":
+                return int(text)
+            case "float":
+                return float(text.lower().replace(".inf", "inf").replace(".nan", "nan"))
+    except (KeyError, ValueError):  # an explicit tag that does not fit, or more digits than Python converts
+        problem = f"found {text[:40]!r} as {node.tag.removeprefix(_TAG)}"
+        raise yaml.MarkedYAMLError(problem=problem, problem_mark=node.start_mark) from None
+    raise _unknown_tag(node)

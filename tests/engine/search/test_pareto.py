@@ -1,0 +1,166 @@
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from searchinr.engine.search.pareto import farthest, front_mask, hypervolume, non_dominated_ranks
+
+# Few different values, so that ties and duplicates are common.
+grid_points = st.tuples(st.integers(1, 12), st.integers(1, 4)).flatmap(
+    lambda shape: hnp.arrays(np.float64, shape, elements=st.integers(0, 5).map(float))
+)
+
+
+def dominates(a, b):
+    return all(a <= b) and any(a < b)
+
+
+def ranks_by_definition(points):
+    ranks = np.full(len(points), -1)
+    for rank in itertools.count():
+        left = [i for i in range(len(points)) if ranks[i] < 0]
+        if not left:
+            return ranks
+        front = [i for i in left if not any(dominates(points[j], points[i]) for j in left)]
+        ranks[front] = rank
+
+
+def volume_by_counting(points, reference):
+    """Counts unit cells, for points and a reference with integer coordinates."""
+    cells = itertools.product(*(range(int(r)) for r in reference))
+    return sum(any(all(p <= np.array(cell)) for p in points) for cell in cells)
+
+
+@given(grid_points)
+def test_ranks_follow_the_definition(points):
+    assert non_dominated_ranks(points).tolist() == ranks_by_definition(points).tolist()
+
+
+@given(grid_points)
+def test_front_is_rank_zero(points):
+    assert front_mask(points).tolist() == (ranks_by_definition(points) == 0).tolist()
+
+
+@given(grid_points, st.randoms())
+def test_ranks_are_permutation_equivariant(points, random):
+    order = list(range(len(points)))
+    random.shuffle(order)
+    assert non_dominated_ranks(points[order]).tolist() == non_dominated_ranks(points)[order].tolist()
+
+
+@given(grid_points, st.floats(1e-3, 1e3), st.floats(-1e3, 1e3))
+def test_ranks_ignore_the_scale_of_an_objective(points, scale, shift):
+    other = points.copy()
+    other[:, 0] = other[:, 0] * scale + shift
+    assert non_dominated_ranks(other).tolist() == non_dominated_ranks(points).tolist()
+
+
+def test_duplicates_share_the_front():
+    assert front_mask(np.array([[1.0, 2.0], [2.0, 1.0], [1.0, 2.0], [2.0, 2.0]])).tolist() == [True, True, True, False]
+
+
+def test_ranks_of_the_case_that_order_confuses():
+    # Ranks, not the sorted order [1, 2, 0].
+    assert non_dominated_ranks(np.array([[3.0, 3.0], [1.0, 1.0], [2.0, 2.0]])).tolist() == [2, 0, 1]
+
+
+def test_no_points():
+    none = np.zeros((0, 2))
+    assert front_mask(none).shape == (0,)
+    assert non_dominated_ranks(none).shape == (0,)
+    assert hypervolume(none, np.ones(2)) == 0.0
+
+
+@given(grid_points)
+def test_hypervolume_counts_cells(points):
+    reference = np.full(points.shape[1], 5.0)
+    assert hypervolume(points, reference) == pytest.approx(volume_by_counting(points, reference))
+
+
+@pytest.mark.parametrize("k", [2, 3, 4])
+def test_hypervolume_agrees_with_optuna(k):
+    from optuna._hypervolume import compute_hypervolume
+
+    for seed in range(10):
+        points = np.random.default_rng(seed).normal(size=(40, k))
+        reference = np.full(k, 0.8)
+        inside = points[(points < reference).all(axis=1)]
+        assert hypervolume(points, reference) == pytest.approx(compute_hypervolume(inside, reference), rel=1e-12)
+
+
+def test_hypervolume_of_a_staircase():
+    n = 50
+    steps = np.arange(n, dtype=float)
+    assert hypervolume(np.stack([steps, n - 1 - steps], axis=1), np.array([n, n], dtype=float)) == n * (n + 1) / 2
+
+
+@given(grid_points, st.randoms())
+def test_hypervolume_ignores_order_and_dominated_points(points, random):
+    reference = np.full(points.shape[1], 4.0)
+    shuffled = list(points)
+    random.shuffle(shuffled)
+    front = points[front_mask(points)]
+    assert hypervolume(np.array(shuffled), reference) == hypervolume(points, reference)
+    assert hypervolume(front, reference) == hypervolume(points, reference)
+
+
+@given(grid_points, st.sampled_from([0.25, 2.0, 1024.0]))
+def test_hypervolume_scales_with_an_objective(points, scale):
+    reference = np.full(points.shape[1], 5.0)
+    factors = np.ones(points.shape[1])
+    factors[-1] = scale
+    assert hypervolume(points * factors, reference * factors) == pytest.approx(scale * hypervolume(points, reference))
+
+
+@given(grid_points)
+def test_a_point_more_never_shrinks_the_hypervolume(points):
+    reference = np.full(points.shape[1], 5.0)
+    assert hypervolume(points, reference) >= hypervolume(points[1:], reference)
+
+
+def test_points_beyond_the_reference_add_nothing():
+    reference = np.array([1.0, 1.0])
+    assert hypervolume(np.array([[0.0, 1.0], [1.0, 0.0], [-9.0, 2.0]]), reference) == 0.0
+    assert hypervolume(np.array([[0.5, 0.5], [-9.0, 2.0]]), reference) == 0.25
+
+
+def test_farthest_starts_next_to_the_ideal_corner_then_takes_the_ends():
+    points = np.array([[0.0, 100.0], [1.0, 95.0], [4.0, 30.0], [9.0, 5.0], [10.0, 0.0]])
+    chosen: list[int] = []
+    while len(chosen) < 3:
+        rest = [i for i in range(5) if i not in chosen]
+        chosen.append(rest[farthest(points[rest], points[chosen])])
+    assert chosen[0] == 2
+    assert set(chosen[1:]) == {0, 4}
+
+
+@given(
+    hnp.arrays(np.float64, (6, 2), elements=st.floats(0, 1, width=16), unique=True), st.sampled_from([2.0**-9, 64.0])
+)
+def test_farthest_ignores_the_scale_of_an_objective(points, scale):
+    factors = np.array([1.0, scale])
+    assert farthest(points[2:] * factors, points[:2] * factors) == farthest(points[2:], points[:2])
+
+
+@given(grid_points.filter(lambda p: len(p) > 2))
+def test_farthest_maximises_the_distance_to_the_nearest_anchor(points):
+    anchors, points = points[:1], points[1:]
+    span = np.ptp(np.concatenate([points, anchors]), axis=0)
+    scaled = (points - anchors) / np.where(span > 0, span, 1)
+    distances = np.sqrt((scaled**2).sum(axis=1))
+    assert distances[farthest(points, anchors)] == pytest.approx(distances.max())
+
+
+@pytest.mark.parametrize("function", [front_mask, non_dominated_ranks])
+def test_bad_arrays_are_refused(function):
+    with pytest.raises(ValueError, match=r"\(n, k\)"):
+        function(np.zeros(3))
+    with pytest.raises(ValueError, match="NaN"):
+        function(np.array([[np.nan, 1.0]]))
+
+
+def test_a_reference_of_another_length_is_refused():
+    with pytest.raises(ValueError, match="2 numbers"):
+        hypervolume(np.zeros((1, 2)), np.zeros(3))
