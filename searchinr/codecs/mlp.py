@@ -66,7 +66,7 @@ class _MlpParams(CodecParams):
     decay: float = Key(
         0.5, ge=0.05, le=0.9, description="last fraction of the steps in which the learning rate falls to zero"
     )
-    batch_fraction: float = Key(1.0, gt=0, le=1, description="points used in each step, as a fraction of the grid")
+    batch_fraction: float = Key(0.25, gt=0, le=1, description="points used in each step, as a fraction of the grid")
 
     @model_validator(mode="before")
     @classmethod

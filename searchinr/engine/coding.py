@@ -14,7 +14,7 @@ from searchinr.codecs.registry import codec_of
 from searchinr.engine.config_file import Config, read_config
 from searchinr.files import write_atomic
 from searchinr.errors import InvalidFileError, TrialError, UserError
-from searchinr.signals.files import modality_of_file
+from searchinr.signals.dataset_files import user_files
 from searchinr.signals.registry import MODALITIES
 from searchinr.signals.signal import Signal
 from searchinr.trial import Measurement, run_trial
@@ -34,7 +34,9 @@ def encode_file(source: Path, config_file: Path | None, out: Path, *, quiet: boo
     """
     config = Config() if config_file is None else read_config(config_file)
     check_writable(out)
-    signal = MODALITIES[modality_of_file(source)].read(source)
+    if not source.is_file():
+        raise UserError(f"{source}: no such file")
+    signal = MODALITIES[user_files(str(source), None)[0]].read(source)
     started = time.perf_counter()
     measured = _fit(signal, config, quiet)
     write_atomic(out, measured.files[signal.name])

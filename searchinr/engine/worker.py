@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from searchinr.allocator import keep_freed_memory
-from searchinr.files import read_tensors, write_tensors
+from searchinr.engine.checkpoints import read_tensors, write_tensors
 from searchinr.engine.run_folder import RunFolder
 from searchinr.errors import TrialError
 from searchinr.signals.signal import Signal

@@ -17,12 +17,13 @@ _SUBTYPES = {
     ".flac": {8: "PCM_S8", 16: "PCM_16", 24: "PCM_24"},
 }
 _MAX_CHANNELS = 4
+_MAX_VALUES = 2**28  # as many as an .inr file may hold; a damaged FLAC header can claim far more
 _UNKNOWN_SIZE = 0xFFFFFFFF  # what programs that write to a pipe put in a WAV header
 
 AUDIO_SUFFIXES = tuple(_SUBTYPES)
 
 
-def sample_type(bit_depth: int) -> type[np.integer]:
+def _sample_type(bit_depth: int) -> type[np.integer]:
     """The smallest signed integer type that holds samples of this bit depth."""
     return np.int8 if bit_depth <= 8 else np.int16 if bit_depth <= 16 else np.int32
 
@@ -45,12 +46,14 @@ def read_audio(path: Path) -> Signal:
                 raise UserError(f"{path}: {file.format} found; allowed are WAV and FLAC; convert it first")
             if file.channels > _MAX_CHANNELS:
                 raise UserError(f"{path}: {file.channels} channels found; allowed are 1 to {_MAX_CHANNELS}")
+            if file.frames * file.channels > _MAX_VALUES:
+                raise UserError(f"{path}: {file.frames} samples found; allowed are {_MAX_VALUES} in all; cut it first")
             if file.subtype in ("FLOAT", "DOUBLE"):
                 bits, samples = 16, _exact_16_bit(file.read(dtype="float64", always_2d=True), path)
             elif file.subtype in _BITS:
                 bits = _BITS[file.subtype]
                 # libsndfile puts every depth into the top bits
-                samples = (file.read(dtype="int32", always_2d=True) >> (32 - bits)).astype(sample_type(bits))
+                samples = (file.read(dtype="int32", always_2d=True) >> (32 - bits)).astype(_sample_type(bits))
             else:
                 raise UserError(
                     f"{path}: {file.subtype} coding found; allowed are {', '.join(_BITS)} and 16-bit floats"

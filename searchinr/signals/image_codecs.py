@@ -31,7 +31,7 @@ def image_codecs() -> tuple[ClassicalCodec, ...]:
             "JPEG 2000 (9/7 wavelet)",
             "JPEG2000",
             "jpg_2000",
-            ("L", "LA", "RGB", "RGBA", "I;16"),
+            ("L", "LA", "RGB", "I;16"),  # for RGBA, OpenJPEG leaves out the colour transform: 4 dB below what it can do
             (0.1, 0.15, 0.25, 0.4, 0.6, 0.9, 1.3, 2, 3),
             _jpeg_2000_options,
         ),
@@ -89,6 +89,7 @@ def _jpeg_2000_options(bpp: float, layout: Layout) -> dict[str, Any]:
     return {
         "no_jp2": True,
         "irreversible": True,
+        "mct": int(layout.channels == 3),  # RGB to YCbCr, which Pillow leaves out unless told
         "quality_mode": "rates",
         "quality_layers": [layout.channels * layout.bit_depth / bpp],
         "num_resolutions": min(6, min(layout.grid).bit_length()),  # each halves the image

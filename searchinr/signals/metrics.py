@@ -84,8 +84,8 @@ def ssim(original: NDArray[np.integer], decoded: NDArray[np.integer], value_rang
     shortest = min(original.shape[:2])
     return float(
         structural_similarity(  # type: ignore[no-untyped-call]
-            original,
-            decoded,
+            original.astype(np.float32),  # its own choice, 64 bits, takes 1.6 times as long for the same four decimals
+            decoded.astype(np.float32),
             win_size=min(11, shortest - 1 + shortest % 2),
             gaussian_weights=True,
             sigma=1.5,

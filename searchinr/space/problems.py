@@ -51,8 +51,9 @@ class SpaceError(UserError):
 
 
 def dotted(loc: Loc) -> str:
-    """A path as users read it: ``("datasets", 0, "name")`` is ``datasets[0].name``."""
-    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in loc).removeprefix(".")
+    """A path as users read it, on one line: ``("datasets", 0, "name")`` is ``datasets[0].name``."""
+    parts = (f"[{part}]" if isinstance(part, int) else f".{part if part.isprintable() else repr(part)}" for part in loc)
+    return "".join(parts).removeprefix(".")
 
 
 def shown(value: object) -> str:

@@ -40,11 +40,11 @@ def test_valid(tmp_path: Path) -> None:
 
 
 def test_everything_wrong_is_reported_by_line(tmp_path: Path) -> None:
-    assert problems(tmp_path, "stesp: 5\nparams:\n  width: [3]\n  backbone: sin\n  depth: 3\nsteps: 0\n") == [
+    assert problems(tmp_path, "stesp: 5\nparams:\n  width: [3]\n  backbone: sin\n  levels: 3\nsteps: 0\n") == [
         "F:1: stesp: unknown key; allowed codec, params, steps, provenance; did you mean 'steps'?",
         "F:3: params.width: found [3]; allowed an integer at least 4 and at most 1024",
         "F:4: params.backbone: found 'sin'; allowed one of sine, relu, gabor; did you mean 'sine'?",
-        "F:5: params.depth: unknown parameter; allowed backbone, width, bits, shared, lr, note, sine.omega, "
+        "F:5: params.levels: unknown parameter; allowed backbone, width, bits, shared, lr, note, sine.omega, "
         "gabor.filter, gabor.scale",
         "F:6: steps: found 0; allowed a number greater than or equal to 1",
     ]

@@ -4,6 +4,8 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from space_case import CATALOG, HEAD, codec_problems, problems
 
 from searchinr.space import SpaceError, load_space
@@ -261,6 +263,12 @@ def test_a_key_that_is_no_text(tmp_path: Path) -> None:
     ]
 
 
+def test_a_key_of_two_lines_is_shown_on_one(tmp_path: Path) -> None:
+    assert problems(tmp_path, HEAD + CODECS + '"zzz\\nyyy": 3\n') == [
+        f"F:6: 'zzz\\nyyy': unknown key; allowed {SECTIONS}"
+    ]
+
+
 def test_not_utf8(tmp_path: Path) -> None:
     path = tmp_path / "space.yaml"
     path.write_bytes(b"name: x\ndatasets: [caf\xe9]\n")
@@ -295,3 +303,16 @@ def test_problems_can_be_used_without_their_text(tmp_path: Path) -> None:
         (str(path), 6, "codecs.mlp.widht"),
         (str(path), 6, "codecs.mlp.bits"),
     ]
+
+
+SYNTAX = ["[", "]", "{", "}", ": ", ", ", "\n", "\n  ", "- ", "? ", "|", "#", "'", '"', "~", "&a ", "*a", "!!int "]
+WORDS = ["mlp", "choice", "range", "log", "kodak", "true", "sine", "-1", ".nan", "1e400", "9" * 5000]
+PIECES = st.sampled_from(SYNTAX + WORDS)
+
+
+@given(st.integers(0, len(HEAD) + 40), st.integers(0, 12), st.lists(PIECES | st.text(max_size=3), max_size=5))
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_damage_gives_problems_of_one_line_each(tmp_path: Path, at: int, cut: int, pieces: list[str]) -> None:
+    text = HEAD + "codecs: {mlp: {width: {choice: [8, 64]}, sine.omega: {log: [1, 9]}}}\n"
+    damaged = (text[:at] + "".join(pieces) + text[at + cut :]).encode("utf-8", "ignore").decode()
+    assert all(line.startswith("F:") for line in problems(tmp_path, damaged))

@@ -59,7 +59,7 @@ class Mfn(Field):
     @staticmethod
     def default_lr(width: int) -> float:
         """See `Field.default_lr`."""
-        return 1e-2 * math.sqrt(24 / width)
+        return 3e-2 * math.sqrt(24 / width)
 
     def tensors(self) -> list[TensorSpec]:
         """See `Field.tensors`."""

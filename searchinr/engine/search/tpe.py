@@ -15,7 +15,10 @@ from searchinr.engine.search.samplers import Observation, Random, Sampler, in_ra
 from searchinr.space import Choice, Range, Value
 
 STARTUP_TRIALS = 8
-"""Results at one rung before a model of it is trusted; until then the sampler is random."""
+"""Results at the first rung before it is modelled; until then the sampler is random."""
+
+ENOUGH_FOR_HIGHER_RUNG = 30
+"""Results at a higher rung before that one is modelled: a tenth of them counts as good, and has to span a front."""
 
 _MODEL_TRIES = 16
 
@@ -33,8 +36,8 @@ class Tpe(Sampler):
     ) -> Iterator[Config]:
         """See `Sampler.proposals`."""
         measured = Counter(observation.rung for observation in observations)
-        rung = max((rung for rung, count in measured.items() if count >= STARTUP_TRIALS), default=None)
-        if rung is not None:
+        if measured[0] >= STARTUP_TRIALS:
+            rung = max((rung for rung, count in measured.items() if count >= ENOUGH_FOR_HIGHER_RUNG), default=0)
             here = {o.trial: o for o in observations if o.rung == rung}
             left_behind = {o.trial: o.config for o in observations if o.trial not in here}
             study = self._study(list(here.values()), [*left_behind.values(), *pending], number)

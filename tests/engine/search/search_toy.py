@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping
 
 import numpy as np
+
 from searchinr.engine.search.search import Job, Search
 from searchinr.space import (
     Choice,

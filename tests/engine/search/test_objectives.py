@@ -2,6 +2,7 @@ import math
 
 import numpy as np
 import pytest
+
 from searchinr.engine.search.objectives import LOSSLESS_DB, Objectives
 from searchinr.errors import UserError
 
@@ -12,19 +13,19 @@ def point(psnr_db=30.0, rate=1.0, **more):
     return {"kind": "point", "modality": "image", "psnr_db": psnr_db, "rate": rate, **more}
 
 
-def test_vector_is_minimised_with_the_rate_in_octaves():
+def test_vector_is_minimised_with_the_rate_in_octaves() -> None:
     assert DEFAULT.vector(point(31.5, 0.25)).tolist() == [-31.5, -2.0]
     assert DEFAULT.reference.tolist() == [-20.0, 2.0]
 
 
-def test_axes_keep_the_order_of_the_space():
+def test_axes_keep_the_order_of_the_space() -> None:
     swapped = Objectives({"rate": "min", "psnr_db": "max"}, {"psnr_db": 20.0, "rate": 4.0})
     assert swapped.names == ("rate", "psnr_db")
     assert swapped.vector(point(31.5, 0.25)).tolist() == [-2.0, -31.5]
     assert swapped.reference.tolist() == [2.0, -20.0]
 
 
-def test_seconds_are_means_over_signals():
+def test_seconds_are_means_over_signals() -> None:
     objectives = Objectives(
         {"ssim": "max", "encode_s": "min", "decode_s": "min"}, {"ssim": 0.0, "encode_s": 1.0, "decode_s": 1.0}
     )
@@ -32,25 +33,25 @@ def test_seconds_are_means_over_signals():
     assert objectives.vector(point(ssim=0.9, signals=signals)).tolist() == [-0.9, 2.0, -2.0]
 
 
-def test_hypervolume_is_in_decibels_times_octaves():
+def test_hypervolume_is_in_decibels_times_octaves() -> None:
     # 10 dB above the reference over 2 octaves, and 4 dB more over the first of them.
     assert DEFAULT.hypervolume([point(30.0, 1.0), point(34.0, 2.0), point(29.0, 3.0)]) == pytest.approx(24.0)
     assert DEFAULT.hypervolume([]) == 0.0
 
 
-def test_front_is_sorted_by_rate():
+def test_front_is_sorted_by_rate() -> None:
     points = [point(34.0, 2.0), point(29.0, 3.0), point(20.0, 0.1), point(30.0, 1.0)]
     assert DEFAULT.front(points) == [2, 3, 0]
     assert DEFAULT.front([]) == []
 
 
-def test_a_perfect_decode_has_a_finite_place():
+def test_a_perfect_decode_has_a_finite_place() -> None:
     assert DEFAULT.vector(point(math.inf, 1.0))[0] == -LOSSLESS_DB
     assert DEFAULT.front([point(math.inf, 1.0), point(99.0, 1.0)]) == [0]
 
 
 @pytest.mark.parametrize("line", [point(), point(ssim=None)])
-def test_a_figure_that_was_not_measured_is_the_users_to_solve(line):
+def test_a_figure_that_was_not_measured_is_the_users_to_solve(line) -> None:
     objectives = Objectives({"ssim": "max", "rate": "min"}, {"ssim": 0.5, "rate": 64.0})
     with pytest.raises(UserError, match="^objectives: 'ssim' is not measured for audio; choose among psnr_db, rate"):
         objectives.vector({**line, "modality": "audio"})
@@ -59,6 +60,6 @@ def test_a_figure_that_was_not_measured_is_the_users_to_solve(line):
 @pytest.mark.parametrize(
     ("bad", "text"), [(point(np.nan), "psnr_db is NaN"), (point(rate=0.0), "rate must be above 0")]
 )
-def test_bad_figures_are_refused(bad, text):
+def test_bad_figures_are_refused(bad, text) -> None:
     with pytest.raises(ValueError, match=text):
         DEFAULT.vector(bad)

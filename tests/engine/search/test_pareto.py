@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+
 from searchinr.engine.search.pareto import farthest, front_mask, hypervolume, non_dominated_ranks
 
 # Few different values, so that ties and duplicates are common.
@@ -34,39 +35,39 @@ def volume_by_counting(points, reference):
 
 
 @given(grid_points)
-def test_ranks_follow_the_definition(points):
+def test_ranks_follow_the_definition(points) -> None:
     assert non_dominated_ranks(points).tolist() == ranks_by_definition(points).tolist()
 
 
 @given(grid_points)
-def test_front_is_rank_zero(points):
+def test_front_is_rank_zero(points) -> None:
     assert front_mask(points).tolist() == (ranks_by_definition(points) == 0).tolist()
 
 
 @given(grid_points, st.randoms())
-def test_ranks_are_permutation_equivariant(points, random):
+def test_ranks_are_permutation_equivariant(points, random) -> None:
     order = list(range(len(points)))
     random.shuffle(order)
     assert non_dominated_ranks(points[order]).tolist() == non_dominated_ranks(points)[order].tolist()
 
 
 @given(grid_points, st.floats(1e-3, 1e3), st.floats(-1e3, 1e3))
-def test_ranks_ignore_the_scale_of_an_objective(points, scale, shift):
+def test_ranks_ignore_the_scale_of_an_objective(points, scale, shift) -> None:
     other = points.copy()
     other[:, 0] = other[:, 0] * scale + shift
     assert non_dominated_ranks(other).tolist() == non_dominated_ranks(points).tolist()
 
 
-def test_duplicates_share_the_front():
+def test_duplicates_share_the_front() -> None:
     assert front_mask(np.array([[1.0, 2.0], [2.0, 1.0], [1.0, 2.0], [2.0, 2.0]])).tolist() == [True, True, True, False]
 
 
-def test_ranks_of_the_case_that_order_confuses():
+def test_ranks_of_the_case_that_order_confuses() -> None:
     # Ranks, not the sorted order [1, 2, 0].
     assert non_dominated_ranks(np.array([[3.0, 3.0], [1.0, 1.0], [2.0, 2.0]])).tolist() == [2, 0, 1]
 
 
-def test_no_points():
+def test_no_points() -> None:
     none = np.zeros((0, 2))
     assert front_mask(none).shape == (0,)
     assert non_dominated_ranks(none).shape == (0,)
@@ -74,13 +75,13 @@ def test_no_points():
 
 
 @given(grid_points)
-def test_hypervolume_counts_cells(points):
+def test_hypervolume_counts_cells(points) -> None:
     reference = np.full(points.shape[1], 5.0)
     assert hypervolume(points, reference) == pytest.approx(volume_by_counting(points, reference))
 
 
 @pytest.mark.parametrize("k", [2, 3, 4])
-def test_hypervolume_agrees_with_optuna(k):
+def test_hypervolume_agrees_with_optuna(k) -> None:
     from optuna._hypervolume import compute_hypervolume
 
     for seed in range(10):
@@ -90,14 +91,14 @@ def test_hypervolume_agrees_with_optuna(k):
         assert hypervolume(points, reference) == pytest.approx(compute_hypervolume(inside, reference), rel=1e-12)
 
 
-def test_hypervolume_of_a_staircase():
+def test_hypervolume_of_a_staircase() -> None:
     n = 50
     steps = np.arange(n, dtype=float)
     assert hypervolume(np.stack([steps, n - 1 - steps], axis=1), np.array([n, n], dtype=float)) == n * (n + 1) / 2
 
 
 @given(grid_points, st.randoms())
-def test_hypervolume_ignores_order_and_dominated_points(points, random):
+def test_hypervolume_ignores_order_and_dominated_points(points, random) -> None:
     reference = np.full(points.shape[1], 4.0)
     shuffled = list(points)
     random.shuffle(shuffled)
@@ -107,7 +108,7 @@ def test_hypervolume_ignores_order_and_dominated_points(points, random):
 
 
 @given(grid_points, st.sampled_from([0.25, 2.0, 1024.0]))
-def test_hypervolume_scales_with_an_objective(points, scale):
+def test_hypervolume_scales_with_an_objective(points, scale) -> None:
     reference = np.full(points.shape[1], 5.0)
     factors = np.ones(points.shape[1])
     factors[-1] = scale
@@ -115,18 +116,18 @@ def test_hypervolume_scales_with_an_objective(points, scale):
 
 
 @given(grid_points)
-def test_a_point_more_never_shrinks_the_hypervolume(points):
+def test_a_point_more_never_shrinks_the_hypervolume(points) -> None:
     reference = np.full(points.shape[1], 5.0)
     assert hypervolume(points, reference) >= hypervolume(points[1:], reference)
 
 
-def test_points_beyond_the_reference_add_nothing():
+def test_points_beyond_the_reference_add_nothing() -> None:
     reference = np.array([1.0, 1.0])
     assert hypervolume(np.array([[0.0, 1.0], [1.0, 0.0], [-9.0, 2.0]]), reference) == 0.0
     assert hypervolume(np.array([[0.5, 0.5], [-9.0, 2.0]]), reference) == 0.25
 
 
-def test_farthest_starts_next_to_the_ideal_corner_then_takes_the_ends():
+def test_farthest_starts_next_to_the_ideal_corner_then_takes_the_ends() -> None:
     points = np.array([[0.0, 100.0], [1.0, 95.0], [4.0, 30.0], [9.0, 5.0], [10.0, 0.0]])
     chosen: list[int] = []
     while len(chosen) < 3:
@@ -139,13 +140,13 @@ def test_farthest_starts_next_to_the_ideal_corner_then_takes_the_ends():
 @given(
     hnp.arrays(np.float64, (6, 2), elements=st.floats(0, 1, width=16), unique=True), st.sampled_from([2.0**-9, 64.0])
 )
-def test_farthest_ignores_the_scale_of_an_objective(points, scale):
+def test_farthest_ignores_the_scale_of_an_objective(points, scale) -> None:
     factors = np.array([1.0, scale])
     assert farthest(points[2:] * factors, points[:2] * factors) == farthest(points[2:], points[:2])
 
 
 @given(grid_points.filter(lambda p: len(p) > 2))
-def test_farthest_maximises_the_distance_to_the_nearest_anchor(points):
+def test_farthest_maximises_the_distance_to_the_nearest_anchor(points) -> None:
     anchors, points = points[:1], points[1:]
     span = np.ptp(np.concatenate([points, anchors]), axis=0)
     scaled = (points - anchors) / np.where(span > 0, span, 1)
@@ -154,13 +155,13 @@ def test_farthest_maximises_the_distance_to_the_nearest_anchor(points):
 
 
 @pytest.mark.parametrize("function", [front_mask, non_dominated_ranks])
-def test_bad_arrays_are_refused(function):
+def test_bad_arrays_are_refused(function) -> None:
     with pytest.raises(ValueError, match=r"\(n, k\)"):
         function(np.zeros(3))
     with pytest.raises(ValueError, match="NaN"):
         function(np.array([[np.nan, 1.0]]))
 
 
-def test_a_reference_of_another_length_is_refused():
+def test_a_reference_of_another_length_is_refused() -> None:
     with pytest.raises(ValueError, match="2 numbers"):
         hypervolume(np.zeros((1, 2)), np.zeros(3))

@@ -6,9 +6,10 @@ import numpy as np
 import optuna
 import pytest
 from search_toy import CODECS, canonicalise, make_search, make_space, measure
+
 from searchinr.engine.search.configs import Config, ConfigSpace
 from searchinr.engine.search.samplers import Grid, Observation, Random
-from searchinr.engine.search.tpe import STARTUP_TRIALS, Tpe
+from searchinr.engine.search.tpe import ENOUGH_FOR_HIGHER_RUNG, STARTUP_TRIALS, Tpe
 from searchinr.errors import UserError
 from searchinr.space import Choice, Range
 
@@ -33,7 +34,7 @@ def observe(sampler, count, rung=0, seed=0):
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
 @pytest.mark.parametrize("seed", range(5))
-def test_proposals_are_configs_of_the_space(sampler, seed):
+def test_proposals_are_configs_of_the_space(sampler, seed) -> None:
     instance = make(sampler, seed=seed)
     observations = [] if sampler is Grid else observe(instance, 12, seed=seed)
     for config, _ in zip(instance.proposals(observations, [], 3), range(16), strict=False):
@@ -55,7 +56,7 @@ def test_proposals_are_configs_of_the_space(sampler, seed):
 
 
 @pytest.mark.parametrize("sampler", [Random, Tpe])
-def test_the_same_state_gives_the_same_proposals_and_another_number_others(sampler):
+def test_the_same_state_gives_the_same_proposals_and_another_number_others(sampler) -> None:
     def first(number, seed=0):
         instance = make(sampler, seed=seed)
         proposals = instance.proposals(observe(instance, 12), [], number)
@@ -67,7 +68,7 @@ def test_the_same_state_gives_the_same_proposals_and_another_number_others(sampl
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
-def test_a_tiny_space_is_searched_to_the_last_config_without_duplicates(sampler):
+def test_a_tiny_space_is_searched_to_the_last_config_without_duplicates(sampler) -> None:
     search = make_search(make_space(TINY, sampler=sampler.__name__.lower(), scheduler="fifo", max_steps=100))
     seen = []
     while (job := search.next_job()) is not None:
@@ -81,7 +82,7 @@ def measure_tiny(job):
     return {"kind": "point", "trial": job.trial, "rung": job.rung, "psnr_db": float(job.params["width"])}
 
 
-def test_random_reaches_every_value_and_both_ends():
+def test_random_reaches_every_value_and_both_ends() -> None:
     configs = [next(make(Random).proposals([], [], number)) for number in range(300)]
     mlp = [config.params for config in configs if config.codec == "mlp"]
     assert 100 < len(mlp) < 200
@@ -91,19 +92,19 @@ def test_random_reaches_every_value_and_both_ends():
     assert 0.35 < low / len(mlp) < 0.65
 
 
-def test_a_log_integer_range_is_uniform_in_the_logarithm():
+def test_a_log_integer_range_is_uniform_in_the_logarithm() -> None:
     codecs = {"grid": {"levels": Range(1.0, 1024.0, log=True, integer=True)}}
     levels = [next(make(Random, codecs).proposals([], [], number)).params["levels"] for number in range(300)]
     assert 0.35 < sum(level < 32 for level in levels) / 300 < 0.65
     assert min(levels) >= 1 and max(levels) <= 1024
 
 
-def test_floats_are_drawn_with_four_digits():
+def test_floats_are_drawn_with_four_digits() -> None:
     config = next(make(Random, {"mlp": {"lr": CODECS["mlp"]["lr"]}}).proposals([], [], 0))
     assert config.params["lr"] == float(f"{config.params['lr']:.4g}")
 
 
-def test_grid_goes_through_the_space_in_order():
+def test_grid_goes_through_the_space_in_order() -> None:
     order = [(c.params["width"], c.params["backbone"], c.params.get("siren.omega")) for c in proposals_of_tiny(0)]
     assert order == [
         (16, "siren", 10),
@@ -120,7 +121,7 @@ def proposals_of_tiny(number):
     return list(Grid(ConfigSpace(TINY, canonicalise), 0).proposals([], [], number))
 
 
-def test_a_range_in_a_grid_is_refused_before_anything_starts():
+def test_a_range_in_a_grid_is_refused_before_anything_starts() -> None:
     with pytest.raises(UserError) as error:
         make_search(make_space({"mlp": {"lr": CODECS["mlp"]["lr"]}}, sampler="grid"))
     assert str(error.value) == (
@@ -129,7 +130,7 @@ def test_a_range_in_a_grid_is_refused_before_anything_starts():
     )
 
 
-def test_tpe_is_random_until_a_rung_has_enough_results():
+def test_tpe_is_random_until_the_first_rung_has_enough_results() -> None:
     instance = make(Tpe)
     few = observe(instance, STARTUP_TRIALS - 1)
     scattered = [*few, *observe(instance, STARTUP_TRIALS - 1, rung=1)]
@@ -139,10 +140,10 @@ def test_tpe_is_random_until_a_rung_has_enough_results():
     assert next(instance.proposals(observe(instance, STARTUP_TRIALS), [], 7)) != expected
 
 
-def test_tpe_models_the_highest_rung_with_enough_results_and_that_alone():
+def test_tpe_models_the_highest_rung_with_enough_results_and_that_alone() -> None:
     """At rung 1 a high learning rate is good, at rung 0 it was bad."""
     codecs = {"mlp": {"lr": Range(1e-4, 1.0, log=True, integer=False)}}
-    rates = np.logspace(-4, 0, 30)
+    rates = np.logspace(-4, 0, ENOUGH_FOR_HIGHER_RUNG)
 
     def observed(rung, sign):
         return [
@@ -156,10 +157,10 @@ def test_tpe_models_the_highest_rung_with_enough_results_and_that_alone():
 
     assert median(observed(0, 1)) < 1e-2
     assert median([*observed(0, 1), *observed(1, -1)]) > 1e-2
-    assert median([*observed(0, 1), *observed(1, -1)[: STARTUP_TRIALS - 1]]) < 1e-2
+    assert median([*observed(0, 1), *observed(1, -1)[1:]]) < 1e-2
 
 
-def test_tpe_keeps_away_from_pending_configs():
+def test_tpe_keeps_away_from_pending_configs() -> None:
     """Ten workers ask one after the other before any of them has a result."""
     codecs = {"mlp": {"lr": Range(1e-4, 1.0, log=True, integer=False)}}
     observations = [
@@ -175,26 +176,26 @@ def test_tpe_keeps_away_from_pending_configs():
     assert spreads[True] > 1.3 * spreads[False]
 
 
-def test_tpe_accepts_values_that_a_codec_has_snapped_out_of_its_domain():
+def test_tpe_accepts_values_that_a_codec_has_snapped_out_of_its_domain() -> None:
     instance = make(Tpe)
     observations = observe(instance, 12)
     observations[0].config.params.update({"width": 20, "levels": 1000})
     assert next(instance.proposals(observations, [], 12)).codec in CODECS
 
 
-def test_tpe_beats_random_on_a_space_with_a_known_optimum():
+def test_tpe_beats_random_on_a_space_with_a_known_optimum() -> None:
     def hypervolume(sampler, seed):
-        search = make_search(make_space(sampler=sampler, trials=40, seed=seed))
+        search = make_search(make_space(sampler=sampler, trials=60, seed=seed))
         while (job := search.next_job()) is not None:
             search.tell(measure(job))
         return search.hypervolume("kodak")
 
     gains = [hypervolume("tpe", seed) - hypervolume("random", seed) for seed in range(6)]
-    assert np.mean(gains) > 1.0
+    assert np.mean(gains) > 1.0  # dB x octaves, of about 85
     assert sum(gain > 0 for gain in gains) >= 5
 
 
-def test_optuna_says_nothing_and_keeps_its_settings(capfd):
+def test_optuna_says_nothing_and_keeps_its_settings(capfd) -> None:
     instance = make(Tpe)
     verbosity = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(logging.INFO)

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from searchinr.engine.search.mo_asha import MoAsha
 from searchinr.engine.search.scheduler import Fifo
 
@@ -17,13 +18,13 @@ def drain(scheduler):
     return taken
 
 
-def report(scheduler, values, rung=0):
+def report(scheduler, values, rung=0) -> None:
     for index, value in enumerate(values):
         scheduler.report(f"t{index}", rung, np.array(value, dtype=float))
 
 
 @given(vectors, st.integers(2, 5))
-def test_the_quota_of_a_rung_is_used_in_full_and_never_passed(values, reduction):
+def test_the_quota_of_a_rung_is_used_in_full_and_never_passed(values, reduction) -> None:
     scheduler = MoAsha(2, reduction)
     promoted = 0
     for index, value in enumerate(values):
@@ -33,7 +34,7 @@ def test_the_quota_of_a_rung_is_used_in_full_and_never_passed(values, reduction)
 
 
 @given(vectors, st.integers(2, 5))
-def test_nothing_is_promoted_before_what_dominates_it(values, reduction):
+def test_nothing_is_promoted_before_what_dominates_it(values, reduction) -> None:
     scheduler = MoAsha(2, reduction)
     report(scheduler, values)
     points = np.array(values)
@@ -46,7 +47,7 @@ def test_nothing_is_promoted_before_what_dominates_it(values, reduction):
 
 @settings(max_examples=50)
 @given(vectors, st.integers(2, 4), st.integers(0, 2**31))
-def test_no_trial_is_promoted_twice_and_rungs_are_climbed_one_by_one(values, reduction, seed):
+def test_no_trial_is_promoted_twice_and_rungs_are_climbed_one_by_one(values, reduction, seed) -> None:
     """A random number of workers reports in a random order."""
     rng = np.random.default_rng(seed)
     scheduler, rungs = MoAsha(3, reduction), {}
@@ -67,13 +68,13 @@ def test_no_trial_is_promoted_twice_and_rungs_are_climbed_one_by_one(values, red
     assert reached[2] == reached[1] // reduction
 
 
-def test_asking_changes_nothing():
+def test_asking_changes_nothing() -> None:
     scheduler = MoAsha(2, 2)
     report(scheduler, [(1, 2), (2, 1)])
     assert scheduler.next_promotion() == scheduler.next_promotion() is not None
 
 
-def test_the_highest_rung_goes_first():
+def test_the_highest_rung_goes_first() -> None:
     scheduler = MoAsha(3, 2)
     report(scheduler, [(i, i) for i in range(6)])
     for trial in ("t0", "t1"):
@@ -84,7 +85,7 @@ def test_the_highest_rung_goes_first():
     assert scheduler.next_promotion() == ("t2", 1)
 
 
-def test_promotions_spread_along_the_front():
+def test_promotions_spread_along_the_front() -> None:
     scheduler = MoAsha(2, 3)
     front = [(0, 10), (1, 9.5), (2, 4), (9.5, 1), (10, 0)]
     report(scheduler, [*front, *[(20 + i, 20 + i) for i in range(4)]])
@@ -92,7 +93,7 @@ def test_promotions_spread_along_the_front():
     assert {trial for trial, _ in drain(scheduler)} == {"t2", "t0", "t4"}
 
 
-def test_a_failed_trial_frees_its_place():
+def test_a_failed_trial_frees_its_place() -> None:
     scheduler = MoAsha(2, 3)
     report(scheduler, [(i, i) for i in range(6)])
     assert drain(scheduler) == [("t0", 1), ("t1", 1)]
@@ -102,11 +103,11 @@ def test_a_failed_trial_frees_its_place():
     assert drain(scheduler) == [("t2", 1)]
 
 
-def test_reports_alone_rebuild_the_state():
+def test_reports_alone_rebuild_the_state() -> None:
     values = np.random.default_rng(0).random((18, 2))
     lived, reports = MoAsha(3, 3), []
 
-    def tell(trial, rung):
+    def tell(trial, rung) -> None:
         vector = values[int(trial[1:])] - rung
         reports.append((trial, rung, vector))
         lived.report(trial, rung, vector)
@@ -123,7 +124,7 @@ def test_reports_alone_rebuild_the_state():
     assert [rung for _, rung, _ in reports].count(2) == 2
 
 
-def test_fifo_takes_every_trial_to_the_last_rung():
+def test_fifo_takes_every_trial_to_the_last_rung() -> None:
     scheduler = Fifo(3)
     report(scheduler, [(9, 9), (0, 0)])
     assert drain(scheduler) == [("t0", 1), ("t1", 1)]
@@ -133,12 +134,12 @@ def test_fifo_takes_every_trial_to_the_last_rung():
     assert scheduler.next_promotion() is None
 
 
-def test_a_single_rung_promotes_nothing():
+def test_a_single_rung_promotes_nothing() -> None:
     for scheduler in (MoAsha(1, 3), Fifo(1)):
         report(scheduler, [(i, -i) for i in range(9)])
         assert scheduler.next_promotion() is None
 
 
-def test_a_reduction_that_does_not_reduce_is_refused():
+def test_a_reduction_that_does_not_reduce_is_refused() -> None:
     with pytest.raises(ValueError, match="2 or more, not 1"):
         MoAsha(3, 1)

@@ -58,12 +58,13 @@ def test_image_codecs_trade_rate_for_quality(name: str, channels: int) -> None:
     codec = IMAGE_CODECS[name]
     rates, psnrs = curve(codec, picture(channels), codec.qualities)
     assert rates == sorted(rates) and rates[0] < 0.5 * rates[-1]
-    assert psnrs == sorted(psnrs) and psnrs[0] > 10 and psnrs[-1] > 34
+    assert psnrs == sorted(psnrs) and psnrs[0] > 10
+    assert psnrs[-1] > 31  # edges in colour alone are the limit of those that halve its resolution
 
 
 @pytest.mark.parametrize(
     ("name", "channels", "bits"),
-    [("JPEG 2000", 2, 8), ("JPEG 2000", 4, 8), ("JPEG 2000", 1, 16), ("WebP", 4, 8), ("AVIF", 4, 8)],
+    [("JPEG 2000", 2, 8), ("JPEG 2000", 1, 16), ("WebP", 4, 8), ("AVIF", 4, 8)],
 )
 def test_alpha_and_16_bits_where_the_format_has_them(name: str, channels: int, bits: int) -> None:
     _, psnrs = curve(IMAGE_CODECS[name], picture(channels, bits), IMAGE_CODECS[name].qualities[-1:])
@@ -83,6 +84,7 @@ def test_opaque_alpha_survives_a_format_that_drops_it() -> None:
         ("JPEG", 2, 8),
         ("JPEG", 4, 8),
         ("JPEG", 1, 16),
+        ("JPEG 2000", 4, 8),
         ("WebP", 2, 8),
         ("WebP", 1, 16),
         ("AVIF", 1, 16),
@@ -152,7 +154,15 @@ def test_real_photograph_spans_the_rates_of_interest(data_dir: Path) -> None:
         assert psnrs[0] > 22 and psnrs[1] > 37
 
 
-def test_real_speech_is_where_the_literature_has_it(data_dir: Path) -> None:
+def test_jpeg_2000_beats_jpeg_on_a_real_photograph(data_dir: Path) -> None:
+    """As it does in every published comparison at such rates; it did not while its colour transform was off."""
+    signal = MODALITIES["image"].read(data_dir / "image" / "kodak" / "kodim23.png")
+    (rate,), (jpeg,) = curve(IMAGE_CODECS["JPEG"], signal, (20,))
+    (_,), (jpeg_2000,) = curve(IMAGE_CODECS["JPEG 2000"], signal, (rate,))
+    assert jpeg_2000 > jpeg + 1
+
+
+def test_real_speech_spans_the_rates_of_interest(data_dir: Path) -> None:
     audio = MODALITIES["audio"]
     signal = audio.crop(audio.read(data_dir / "audio" / "librispeech" / "1688-142285-0004.flac"), (48000,))
     for codec in audio.classical:

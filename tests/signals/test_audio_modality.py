@@ -96,6 +96,14 @@ def test_wav_from_a_pipe_says_no_size_and_is_read(tmp_path: Path) -> None:
     assert np.array_equal(AUDIO.read(tmp_path / "a.wav").samples, signal.samples)
 
 
+def test_a_header_that_claims_too_much_allocates_nothing(tmp_path: Path) -> None:
+    AUDIO.write(signal_of(), tmp_path / "a.flac")
+    data = bytearray((tmp_path / "a.flac").read_bytes())
+    data[21] |= 0x0F  # the upper bits of the 36-bit number of samples in STREAMINFO
+    (tmp_path / "a.flac").write_bytes(data)
+    assert "allowed are 268435456" in refused(tmp_path / "a.flac")
+
+
 def test_mutated_files_never_escape_as_another_error(tmp_path: Path) -> None:
     rng = np.random.default_rng(5)
     for name in ("a.wav", "a.flac"):

@@ -1,0 +1,69 @@
+"""A small ledger, as a run would have written it."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from searchinr.engine.search.objectives import Objectives
+
+Line = dict[str, Any]
+
+
+def trial_line(trial: str, **changes: object) -> Line:
+    params = {"backbone": "siren", "depth": 3, "width": 32, "quantizer": "uniform", "weight_bits": 8, "lr": 0.0025}
+    line = {
+        "kind": "trial", "trial": trial, "number": 0, "dataset": "photos", "codec": "mlp", "params": params, "seed": 0,
+        "time": 1_700_000_000.0,
+    }  # fmt: skip
+    return line | changes
+
+
+def point_line(trial: str, steps: int, rate: float, psnr_db: float, **changes: object) -> Line:
+    signals = [
+        {
+            "name": name, "bytes": round(rate * 1728) + i, "rate": rate, "psnr_db": psnr_db + 2 * i - 1, "ssim": 0.8,
+            "encode_s": 1.5, "decode_s": 0.01, "sha256": f"{i:064x}",
+        }
+        for i, name in enumerate(("astronaut", "coffee"))
+    ]  # fmt: skip
+    line = trial_line(trial) | {
+        "kind": "point", "rung": {100: 0, 300: 1, 900: 2}[steps], "steps": steps, "modality": "image",
+        "init": "scratch", "psnr_db": psnr_db, "psnr_of_mean_mse_db": psnr_db - 0.5, "rate": rate, "rate_unit": "bpp",
+        "ssim": 0.8, "signals": signals, "cost": {"macs": 1e9, "train_s": steps / 100, "device": "cpu"},
+        "time": 1_700_000_000.0 + steps,
+    }  # fmt: skip
+    return line | changes
+
+
+@pytest.fixture
+def make_trial() -> Callable[..., Line]:
+    return trial_line
+
+
+@pytest.fixture
+def make_point() -> Callable[..., Line]:
+    return point_line
+
+
+@pytest.fixture
+def objectives() -> Objectives:
+    return Objectives({"psnr_db": "max", "rate": "min"}, {"psnr_db": 20, "rate": 4})
+
+
+@pytest.fixture
+def ledger() -> list[Line]:
+    """Three trials of one dataset: one to the last rung, one paused, one failed; and a trial of another dataset."""
+    mfn = {"backbone": "mfn", "depth": 2, "width": 16, "quantizer": "fp16", "mfn.filter": "gabor"}
+    return [
+        trial_line("aaa"),
+        trial_line("bbb", number=1, params=mfn),
+        point_line("aaa", 100, 1.0, 26.0),
+        point_line("bbb", 100, 0.5, 24.0, params=mfn),
+        trial_line("ccc", number=2),
+        {"kind": "failed", "trial": "ccc", "dataset": "photos", "reason": "loss is NaN at step 7", "time": 1.7e9 + 150},
+        point_line("aaa", 300, 1.01, 27.5),
+        trial_line("zzz", dataset="other", number=0),
+        point_line("zzz", 100, 2.0, 20.5, dataset="other"),
+        point_line("aaa", 900, 1.02, 27.0),  # dominated by its own shorter training
+    ]

@@ -1,0 +1,21 @@
+import pytest
+
+from searchinr.engine.report.names import describe, family
+
+
+@pytest.mark.parametrize(
+    ("params", "name"),
+    [
+        ({"backbone": "siren", "depth": 3, "width": 32, "quantizer": "uniform", "weight_bits": 8}, "siren 3x32 8-bit"),
+        ({"backbone": "mfn", "depth": 2, "width": 16, "quantizer": "fp16", "weight_bits": 8}, "mfn 2x16 fp16"),
+        ({"table_size_log2": 14}, "grid"),
+        ({"width": 64, "weight_bits": 4}, "grid 4-bit"),
+    ],
+)
+def test_describe_names_what_a_config_has(params: dict[str, object], name: str) -> None:
+    assert describe("grid", params) == name
+
+
+def test_a_family_is_the_backbone_or_else_the_codec() -> None:
+    assert family({"codec": "mlp", "params": {"backbone": "wire"}}) == "wire"
+    assert family({"codec": "grid", "params": {"levels": 8}}) == "grid"
