@@ -46,7 +46,6 @@ class Objectives:
         names: The objectives, in the order of the space file; the k axes of every vector.
         reference_point: Objective -> the worst value that counts, in the objective's own unit.
         reference: `(k,)`: the reference point as a vector.
-        reference_point: The reference point as the space file gives it.
     """
 
     def __init__(self, directions: Mapping[str, Direction], reference_point: Mapping[str, float]) -> None:
@@ -60,7 +59,6 @@ class Objectives:
         """
         self.names = tuple(directions)
         self.reference_point = {name: reference_point[name] for name in self.names}
-        self.reference_point = dict(reference_point)
         self._signs = {name: -1.0 if direction == "max" else 1.0 for name, direction in directions.items()}
         self.reference: NDArray[np.float64] = np.array(
             [self._place(name, reference_point[name]) for name in self.names]
