@@ -29,10 +29,11 @@ def check(
     from searchinr.engine.catalog import read_space
 
     space = read_space(file)
+    labels = [entry.label for entry in space.datasets]
     summary = {
         "file": str(file),
         "name": space.name,
-        "datasets": [entry.label for entry in space.datasets],
+        "datasets": labels,
         "codecs": {codec: len(domains) for codec, domains in space.codecs.items()},
         "trials": space.search.trials,
         "rungs": list(space.fidelity.rungs),
@@ -41,7 +42,7 @@ def check(
         typer.echo(json.dumps(summary))
         return
     rungs = ", ".join(map(str, space.fidelity.rungs))
-    typer.echo(f"{file}: ok; {space.search.trials} trials on {', '.join(summary['datasets'])}; rungs at {rungs} steps")
+    typer.echo(f"{file}: ok; {space.search.trials} trials on {', '.join(labels)}; rungs at {rungs} steps")
 
 
 def list_data(data: Data = None, as_json: Json = False) -> None:

@@ -151,7 +151,7 @@ class _Run:
         self._folder, self._space, self._datasets = folder, space, datasets
         self._ledger, self._search = ledger, search
         self._started = time.monotonic()
-        self._steps_before = 0
+        self._steps_before = 0.0
         self._error: OSError | None = None
         self._stop_at: float | None = None
         self.stopping = False

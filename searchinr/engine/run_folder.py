@@ -11,6 +11,7 @@
 """
 
 import fcntl
+import hashlib
 import io
 import json
 import os
@@ -139,5 +140,9 @@ def open_delivery(path: Path) -> tuple[Line, dict[str, bytes]]:
 
 
 def safe_name(name: str) -> str:
-    """A name as a file name: what is not a letter, digit, dot, dash or underscore becomes a dash."""
-    return re.sub(r"[^\w.-]+", "-", name).strip("-.") or "unnamed"
+    """A name as a file name: letters, digits, dots, dashes and underscores.
+
+    A name that had to be changed gets a few digits of its hash, so that two names never become one.
+    """
+    safe = re.sub(r"[^A-Za-z0-9_.-]+", "-", name).strip("-.")[:100]
+    return safe if safe == name else f"{safe}-{hashlib.sha256(name.encode()).hexdigest()[:6]}"

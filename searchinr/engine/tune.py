@@ -55,7 +55,7 @@ class JobSource(Protocol):
         """Called several times a second."""
 
 
-class _JobSearcher(Searcher):  # type: ignore[misc]  # Ray has no types
+class _JobSearcher(Searcher):
     """Hands out jobs. Tune pickles it for a restore that is never made, so its state stays behind."""
 
     def __init__(self, source: JobSource, workers: int) -> None:
@@ -64,7 +64,7 @@ class _JobSearcher(Searcher):  # type: ignore[misc]  # Ray has no types
         self._running: dict[str, Job] = {}
         self.errors: dict[str, Exception | None] = {}
 
-    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
+    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:  # type: ignore[override]  # FINISHED is text
         if self._source.finished():
             return str(FINISHED)
         # Tune asks one ahead of the free workers; a job chosen now would not know the results to come.
@@ -92,7 +92,7 @@ class _JobSearcher(Searcher):  # type: ignore[misc]  # Ray has no types
         return Searcher, ()
 
 
-class _Watch(tune.Callback):  # type: ignore[misc]
+class _Watch(tune.Callback):
     """Lets the run look after itself between Tune's steps, and catches why a job failed."""
 
     def __init__(self, source: JobSource, searcher: _JobSearcher) -> None:

@@ -3,13 +3,13 @@ import math
 import numpy as np
 import pytest
 
-from searchinr.engine.search.objectives import LOSSLESS_DB, Objectives
+from searchinr.engine.search.objectives import LOSSLESS_DB, Line, Objectives
 from searchinr.errors import UserError
 
 DEFAULT = Objectives({"psnr_db": "max", "rate": "min"}, {"psnr_db": 20.0, "rate": 4.0})
 
 
-def point(psnr_db=30.0, rate=1.0, **more):
+def point(psnr_db: float = 30.0, rate: float = 1.0, **more: object) -> Line:
     return {"kind": "point", "modality": "image", "psnr_db": psnr_db, "rate": rate, **more}
 
 
@@ -51,15 +51,15 @@ def test_a_perfect_decode_has_a_finite_place() -> None:
 
 
 @pytest.mark.parametrize("line", [point(), point(ssim=None)])
-def test_a_figure_that_was_not_measured_is_the_users_to_solve(line) -> None:
+def test_a_figure_that_was_not_measured_is_the_users_to_solve(line: Line) -> None:
     objectives = Objectives({"ssim": "max", "rate": "min"}, {"ssim": 0.5, "rate": 64.0})
-    with pytest.raises(UserError, match="^objectives: 'ssim' is not measured for audio; choose among psnr_db, rate"):
+    with pytest.raises(UserError, match=r"^objectives: 'ssim' is not measured for audio; choose among psnr_db, rate"):
         objectives.vector({**line, "modality": "audio"})
 
 
 @pytest.mark.parametrize(
     ("bad", "text"), [(point(np.nan), "psnr_db is NaN"), (point(rate=0.0), "rate must be above 0")]
 )
-def test_bad_figures_are_refused(bad, text) -> None:
+def test_bad_figures_are_refused(bad: Line, text: str) -> None:
     with pytest.raises(ValueError, match=text):
         DEFAULT.vector(bad)

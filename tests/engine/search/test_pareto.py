@@ -1,12 +1,18 @@
 import itertools
+from collections.abc import Callable
+from random import Random
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from numpy.typing import NDArray
 
 from searchinr.engine.search.pareto import farthest, front_mask, hypervolume, non_dominated_ranks
+
+Array = NDArray[Any]
 
 # Few different values, so that ties and duplicates are common.
 grid_points = st.tuples(st.integers(1, 12), st.integers(1, 4)).flatmap(
@@ -14,45 +20,45 @@ grid_points = st.tuples(st.integers(1, 12), st.integers(1, 4)).flatmap(
 )
 
 
-def dominates(a, b):
+def dominates(a: Array, b: Array) -> bool:
     return all(a <= b) and any(a < b)
 
 
-def ranks_by_definition(points):
+def ranks_by_definition(points: Array) -> Array:
     ranks = np.full(len(points), -1)
-    for rank in itertools.count():
-        left = [i for i in range(len(points)) if ranks[i] < 0]
-        if not left:
-            return ranks
+    rank = 0
+    while left := [i for i in range(len(points)) if ranks[i] < 0]:
         front = [i for i in left if not any(dominates(points[j], points[i]) for j in left)]
         ranks[front] = rank
+        rank += 1
+    return ranks
 
 
-def volume_by_counting(points, reference):
+def volume_by_counting(points: Array, reference: Array) -> int:
     """Counts unit cells, for points and a reference with integer coordinates."""
     cells = itertools.product(*(range(int(r)) for r in reference))
     return sum(any(all(p <= np.array(cell)) for p in points) for cell in cells)
 
 
 @given(grid_points)
-def test_ranks_follow_the_definition(points) -> None:
+def test_ranks_follow_the_definition(points: Array) -> None:
     assert non_dominated_ranks(points).tolist() == ranks_by_definition(points).tolist()
 
 
 @given(grid_points)
-def test_front_is_rank_zero(points) -> None:
+def test_front_is_rank_zero(points: Array) -> None:
     assert front_mask(points).tolist() == (ranks_by_definition(points) == 0).tolist()
 
 
 @given(grid_points, st.randoms())
-def test_ranks_are_permutation_equivariant(points, random) -> None:
+def test_ranks_are_permutation_equivariant(points: Array, random: Random) -> None:
     order = list(range(len(points)))
     random.shuffle(order)
     assert non_dominated_ranks(points[order]).tolist() == non_dominated_ranks(points)[order].tolist()
 
 
 @given(grid_points, st.floats(1e-3, 1e3), st.floats(-1e3, 1e3))
-def test_ranks_ignore_the_scale_of_an_objective(points, scale, shift) -> None:
+def test_ranks_ignore_the_scale_of_an_objective(points: Array, scale: float, shift: float) -> None:
     other = points.copy()
     other[:, 0] = other[:, 0] * scale + shift
     assert non_dominated_ranks(other).tolist() == non_dominated_ranks(points).tolist()
@@ -75,13 +81,13 @@ def test_no_points() -> None:
 
 
 @given(grid_points)
-def test_hypervolume_counts_cells(points) -> None:
+def test_hypervolume_counts_cells(points: Array) -> None:
     reference = np.full(points.shape[1], 5.0)
     assert hypervolume(points, reference) == pytest.approx(volume_by_counting(points, reference))
 
 
 @pytest.mark.parametrize("k", [2, 3, 4])
-def test_hypervolume_agrees_with_optuna(k) -> None:
+def test_hypervolume_agrees_with_optuna(k: int) -> None:
     from optuna._hypervolume import compute_hypervolume
 
     for seed in range(10):
@@ -98,7 +104,7 @@ def test_hypervolume_of_a_staircase() -> None:
 
 
 @given(grid_points, st.randoms())
-def test_hypervolume_ignores_order_and_dominated_points(points, random) -> None:
+def test_hypervolume_ignores_order_and_dominated_points(points: Array, random: Random) -> None:
     reference = np.full(points.shape[1], 4.0)
     shuffled = list(points)
     random.shuffle(shuffled)
@@ -108,7 +114,7 @@ def test_hypervolume_ignores_order_and_dominated_points(points, random) -> None:
 
 
 @given(grid_points, st.sampled_from([0.25, 2.0, 1024.0]))
-def test_hypervolume_scales_with_an_objective(points, scale) -> None:
+def test_hypervolume_scales_with_an_objective(points: Array, scale: float) -> None:
     reference = np.full(points.shape[1], 5.0)
     factors = np.ones(points.shape[1])
     factors[-1] = scale
@@ -116,7 +122,7 @@ def test_hypervolume_scales_with_an_objective(points, scale) -> None:
 
 
 @given(grid_points)
-def test_a_point_more_never_shrinks_the_hypervolume(points) -> None:
+def test_a_point_more_never_shrinks_the_hypervolume(points: Array) -> None:
     reference = np.full(points.shape[1], 5.0)
     assert hypervolume(points, reference) >= hypervolume(points[1:], reference)
 
@@ -140,13 +146,13 @@ def test_farthest_starts_next_to_the_ideal_corner_then_takes_the_ends() -> None:
 @given(
     hnp.arrays(np.float64, (6, 2), elements=st.floats(0, 1, width=16), unique=True), st.sampled_from([2.0**-9, 64.0])
 )
-def test_farthest_ignores_the_scale_of_an_objective(points, scale) -> None:
+def test_farthest_ignores_the_scale_of_an_objective(points: Array, scale: float) -> None:
     factors = np.array([1.0, scale])
     assert farthest(points[2:] * factors, points[:2] * factors) == farthest(points[2:], points[:2])
 
 
 @given(grid_points.filter(lambda p: len(p) > 2))
-def test_farthest_maximises_the_distance_to_the_nearest_anchor(points) -> None:
+def test_farthest_maximises_the_distance_to_the_nearest_anchor(points: Array) -> None:
     anchors, points = points[:1], points[1:]
     span = np.ptp(np.concatenate([points, anchors]), axis=0)
     scaled = (points - anchors) / np.where(span > 0, span, 1)
@@ -155,7 +161,7 @@ def test_farthest_maximises_the_distance_to_the_nearest_anchor(points) -> None:
 
 
 @pytest.mark.parametrize("function", [front_mask, non_dominated_ranks])
-def test_bad_arrays_are_refused(function) -> None:
+def test_bad_arrays_are_refused(function: Callable[[Array], Array]) -> None:
     with pytest.raises(ValueError, match=r"\(n, k\)"):
         function(np.zeros(3))
     with pytest.raises(ValueError, match="NaN"):

@@ -1,15 +1,19 @@
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from searchinr.engine.search.mo_asha import MoAsha
-from searchinr.engine.search.scheduler import Fifo
+from searchinr.engine.search.scheduler import Fifo, Scheduler
+
+Values = Sequence[tuple[float, float]]
 
 vectors = st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), min_size=1, max_size=30)
 
 
-def drain(scheduler):
+def drain(scheduler: Scheduler) -> list[tuple[str, int]]:
     """Takes every promotion that there is now."""
     taken = []
     while (promotion := scheduler.next_promotion()) is not None:
@@ -18,13 +22,13 @@ def drain(scheduler):
     return taken
 
 
-def report(scheduler, values, rung=0) -> None:
+def report(scheduler: Scheduler, values: Values, rung: int = 0) -> None:
     for index, value in enumerate(values):
         scheduler.report(f"t{index}", rung, np.array(value, dtype=float))
 
 
 @given(vectors, st.integers(2, 5))
-def test_the_quota_of_a_rung_is_used_in_full_and_never_passed(values, reduction) -> None:
+def test_the_quota_of_a_rung_is_used_in_full_and_never_passed(values: Values, reduction: int) -> None:
     scheduler = MoAsha(2, reduction)
     promoted = 0
     for index, value in enumerate(values):
@@ -34,7 +38,7 @@ def test_the_quota_of_a_rung_is_used_in_full_and_never_passed(values, reduction)
 
 
 @given(vectors, st.integers(2, 5))
-def test_nothing_is_promoted_before_what_dominates_it(values, reduction) -> None:
+def test_nothing_is_promoted_before_what_dominates_it(values: Values, reduction: int) -> None:
     scheduler = MoAsha(2, reduction)
     report(scheduler, values)
     points = np.array(values)
@@ -47,7 +51,7 @@ def test_nothing_is_promoted_before_what_dominates_it(values, reduction) -> None
 
 @settings(max_examples=50)
 @given(vectors, st.integers(2, 4), st.integers(0, 2**31))
-def test_no_trial_is_promoted_twice_and_rungs_are_climbed_one_by_one(values, reduction, seed) -> None:
+def test_no_trial_is_promoted_twice_and_rungs_are_climbed_one_by_one(values: Values, reduction: int, seed: int) -> None:
     """A random number of workers reports in a random order."""
     rng = np.random.default_rng(seed)
     scheduler, rungs = MoAsha(3, reduction), {}
@@ -107,7 +111,7 @@ def test_reports_alone_rebuild_the_state() -> None:
     values = np.random.default_rng(0).random((18, 2))
     lived, reports = MoAsha(3, 3), []
 
-    def tell(trial, rung) -> None:
+    def tell(trial: str, rung: int) -> None:
         vector = values[int(trial[1:])] - rung
         reports.append((trial, rung, vector))
         lived.report(trial, rung, vector)

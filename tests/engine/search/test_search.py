@@ -1,16 +1,18 @@
 import json
+from typing import Self
 
 import numpy as np
 import pytest
 from search_toy import CODECS, make_search, make_space, measure, trial_line
 
+from searchinr.engine.search.search import Job
 from searchinr.errors import UserError
 
 
 class Run:
     """A run with workers but without Ray: asks, measures, writes a ledger. One trial in `failing` fails."""
 
-    def __init__(self, space, ledger=(), failing=7) -> None:
+    def __init__(self, space: Space, ledger: Sequence[Line] = (), failing: int = 7) -> None:
         self.failing = failing
         self.ledger = list(ledger)
         self.search = make_search(space)
@@ -18,7 +20,7 @@ class Run:
         self.known = {line["trial"] for line in self.ledger if line["kind"] == "trial"}
         self.jobs = []
 
-    def start(self):
+    def start(self) -> Job | None:
         job = self.search.next_job()
         if job is not None:
             self.jobs.append(job)
@@ -27,7 +29,7 @@ class Run:
                 self.ledger.append(trial_line(job))
         return job
 
-    def end(self, job) -> None:
+    def end(self, job: Job) -> None:
         if int(job.trial, 16) % self.failing == 0:
             self.ledger.append({"kind": "failed", "trial": job.trial, "dataset": job.dataset, "reason": "NaN"})
             self.search.tell_failed(job.trial, "NaN")
@@ -35,7 +37,7 @@ class Run:
             self.ledger.append(measure(job))
             self.search.tell(self.ledger[-1])
 
-    def finish(self, workers=1, seed=0):
+    def finish(self, workers: int = 1, seed: int = 0) -> Self:
         rng, running = np.random.default_rng(seed), []
         while not self.search.finished:
             while len(running) < workers and (job := self.start()) is not None:
@@ -47,7 +49,7 @@ class Run:
 
 @pytest.mark.parametrize("sampler", ["tpe", "random"])
 @pytest.mark.parametrize("scheduler", ["mo-asha", "fifo"])
-def test_a_ledger_cut_anywhere_continues_as_if_nothing_had_happened(sampler, scheduler) -> None:
+def test_a_ledger_cut_anywhere_continues_as_if_nothing_had_happened(sampler: str, scheduler: str) -> None:
     space = make_space(datasets=("kodak", "cifar10"), sampler=sampler, scheduler=scheduler, trials=14)
     whole = Run(space).finish()
     assert any(line["kind"] == "failed" for line in whole.ledger)
@@ -64,7 +66,7 @@ def test_every_cut_in_the_middle_of_the_model_phase_continues_the_same() -> None
 
 
 @pytest.mark.parametrize("workers", [2, 5])
-def test_an_interrupted_run_with_many_workers_loses_and_repeats_nothing(workers) -> None:
+def test_an_interrupted_run_with_many_workers_loses_and_repeats_nothing(workers: int) -> None:
     space = make_space(datasets=("kodak", "cifar10"), trials=15)
     whole = Run(space).finish(workers)
     for cut in range(0, len(whole.ledger), 7):
