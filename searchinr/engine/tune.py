@@ -131,6 +131,7 @@ def run_jobs(
     os.environ.pop("RAY_ADDRESS", None)  # or Ray would join a cluster that nobody named here
     logging.getLogger("ray").setLevel(logging.ERROR)
     ray.init(
+        address="local",
         num_cpus=max(1, round(workers * resources.cpu)),
         include_dashboard=False,
         log_to_driver=False,

@@ -1,12 +1,15 @@
 import json
+from collections.abc import Sequence
 from typing import Self
 
 import numpy as np
 import pytest
 from search_toy import CODECS, make_search, make_space, measure, trial_line
 
+from searchinr.engine.search.objectives import Line
 from searchinr.engine.search.search import Job
 from searchinr.errors import UserError
+from searchinr.space import Space
 
 
 class Run:
