@@ -29,7 +29,7 @@ def discover(package: ModuleType, attribute: str, base: type[T]) -> dict[str, ty
         candidate = getattr(importlib.import_module(f"{package.__name__}.{info.name}"), attribute, None)
         if candidate is None:
             continue
-        if not issubclass(candidate, base):
+        if not (isinstance(candidate, type) and issubclass(candidate, base)):
             raise TypeError(f"{package.__name__}.{info.name}.{attribute} is not a {base.__name__}")
         found.append(candidate)
     found.sort(key=lambda cls: cls.id)  # type: ignore[attr-defined]

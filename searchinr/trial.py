@@ -15,7 +15,7 @@ from torch import Tensor
 
 from searchinr.codecs.contract import Codec, FitState
 from searchinr.codecs.registry import CODECS, decode
-from searchinr.errors import TrialError
+from searchinr.errors import InvalidFileError, TrialError
 from searchinr.signals.metrics import psnr_of_mean_mse
 from searchinr.signals.registry import MODALITIES
 from searchinr.signals.signal import Signal
@@ -148,7 +148,10 @@ def _measure(
 
 def _measure_file(signal: Signal, file: bytes, encode_s: float) -> dict[str, Any]:
     started = time.perf_counter()
-    decoded = decode(file)
+    try:
+        decoded = decode(file)
+    except InvalidFileError as error:  # e.g. a network that gives NaN once its weights are quantised
+        raise TrialError(f"the file of {signal.name} cannot be decoded: {error}") from error
     decode_s = time.perf_counter() - started
     return {**file_figures(signal, file, decoded), "encode_s": encode_s, "decode_s": decode_s}
 

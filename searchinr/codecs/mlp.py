@@ -25,7 +25,7 @@ from torch import Tensor
 from searchinr.codecs.bitstream import container, models, range_coder
 from searchinr.codecs.bitstream.bits import Reader, Writer
 from searchinr.codecs.contract import Asset, Codec, CodecParams, FitState
-from searchinr.codecs.fields.contract import Field, FieldParams, FieldShape, TensorSpec
+from searchinr.codecs.fields.contract import Field, FieldShape, TensorSpec
 from searchinr.codecs.fields.registry import FIELDS
 from searchinr.codecs.quantize import uniform
 from searchinr.codecs.training import BatchFit, Recipe, fit_to_rung
@@ -37,6 +37,7 @@ from searchinr.signals.signal import Layout, Signal
 MAX_DEPTH, MAX_WIDTH = 16, 1024
 MAX_WEIGHTS = 2**26
 _FP16 = 0  # in the place of the bit-widths
+_FP16_MAX = float(np.finfo(np.float16).max)
 _YIELD_EVERY = 20  # steps between states that can be checkpointed
 _DECODE_TILE = 8192  # points; fixed, since another tiling may round differently
 
@@ -79,9 +80,8 @@ class _MlpParams(CodecParams):
         return data
 
 
-MlpParams = create_model(
-    "MlpParams", __base__=_MlpParams, **{name: (field.Params, field.Params()) for name, field in FIELDS.items()}
-)
+_field_params: dict[str, Any] = {name: (field.Params, field.Params()) for name, field in FIELDS.items()}
+MlpParams = create_model("MlpParams", __base__=_MlpParams, **_field_params)
 """The codec's parameters and, under each backbone's name, that backbone's own."""
 
 
@@ -116,14 +116,16 @@ class MlpState(FitState):
         self.groups = groups
         self.steps = steps
         self.rungs_passed = rungs_passed
-        self.measured: list[Mapping[str, Tensor]] = []  # per group, the weights at this rung
+        self.measured: list[dict[str, Tensor]] = []  # per group, the weights at this rung
 
     @property
     def is_rung(self) -> bool:  # type: ignore[override]
+        """See `FitState`."""
         return bool(self.measured)
 
     @property
     def macs(self) -> float:  # type: ignore[override]
+        """See `FitState`."""
         return sum(group.trunk.macs for group in self.groups)
 
     def checkpoint(self) -> dict[str, Tensor]:
@@ -166,7 +168,7 @@ class MlpCodec(Codec):
         for rung in rungs:
             if rung <= state.rungs_passed:
                 continue
-            weights = []
+            branches: list[BatchFit] = []
             for number, group in enumerate(groups):
                 for fit in fit_to_rung(group.trunk, recipe, rung):
                     if fit.steps % _YIELD_EVERY == 0:
@@ -174,9 +176,12 @@ class MlpCodec(Codec):
                         state.steps = (number * rung + fit.steps) // len(groups)
                         yield state
                 fit.check_finite()
-                weights.append({name: w.detach() for name, w in fit.weights.items()})
+                branches.append(fit)
+            for group, branch in zip(groups, branches, strict=True):
+                # Only now: a fit resumed before this point runs the branches again.
+                group.trunk.macs = branch.macs
             state.steps = state.rungs_passed = rung
-            state.measured = weights
+            state.measured = [{name: w.detach() for name, w in branch.weights.items()} for branch in branches]
             yield state
             state.measured = []
 
@@ -224,10 +229,9 @@ class MlpCodec(Codec):
     def decode(self, file: container.Container, *, asset: Asset | None = None, scale: float = 1.0) -> Signal:
         """See `Codec.decode`."""
         modality = MODALITIES[file.layout.modality]
-        layout = modality.resized(file.layout, scale)
+        layout = file.layout_at(scale)
         body = _Body.parse(file)
         weights = {name: torch.from_numpy(w).unsqueeze(0) for name, w in body.weights().items()}  # (1, *shape)
-        coords = torch.from_numpy(modality.coordinates(layout))
         low, high = modality.value_range(layout)
         samples = np.empty((layout.points, layout.channels), _sample_dtype(low, high))
         threads = torch.get_num_threads()
@@ -235,9 +239,13 @@ class MlpCodec(Codec):
         try:
             with torch.inference_mode():
                 for start in range(0, layout.points, _DECODE_TILE):
-                    values = body.field.forward(weights, coords[start : start + _DECODE_TILE])[0]  # (m, c)
+                    stop = min(start + _DECODE_TILE, layout.points)
+                    coords = torch.from_numpy(modality.coordinates(layout, start, stop))
+                    values = body.field.forward(weights, coords)[0]  # (m, c)
+                    if values.isnan().any():
+                        raise InvalidFileError("the file holds weights that give NaN: it is corrupt")
                     scaled = low + (values.double().numpy() + 1) / 2 * (high - low)
-                    samples[start : start + _DECODE_TILE] = to_samples(scaled, (low, high))
+                    samples[start:stop] = to_samples(scaled, (low, high))
         finally:
             torch.set_num_threads(threads)
         return Signal("decoded", samples.reshape(*layout.grid, layout.channels), layout)
@@ -257,7 +265,7 @@ class MlpCodec(Codec):
             "macs_per_point": body.field.macs_per_point(),
             "quantizer": "fp16" if body.bits is None else "uniform",
             **({} if body.bits is None else {"weight_bits": body.bits[0], "edge_bits": body.bits[1]}),
-            "bits": {name: round(value, 1) for name, value in parts.items()},
+            "bits": parts,
         }
 
 
@@ -295,7 +303,9 @@ def _encode_body(field: Field, params: Any, weights: Mapping[str, NDArray[np.flo
     out.byte(_FP16 if fp16 else (params.weight_bits - 1) << 4 | (params.edge_bits - 1))
     field.pack(out)
     if fp16:
-        out.data += b"".join(weights[spec.name].astype("<f2").tobytes() for spec in field.tensors())
+        out.data += b"".join(
+            np.clip(weights[spec.name], -_FP16_MAX, _FP16_MAX).astype("<f2").tobytes() for spec in field.tensors()
+        )
         return bytes(out.data)
     arrays, coded = [], []
     for spec in field.tensors():
@@ -344,7 +354,8 @@ class _Body:
             sizes = [int(np.prod(spec.shape)) for spec in specs]
             if len(data) != 2 * sum(sizes):
                 raise InvalidFileError(f"{len(data)} bytes of fp16 weights found, {2 * sum(sizes)} expected")
-            flat = np.split(np.frombuffer(data, "<f2").astype(np.float32), np.cumsum(sizes)[:-1])
+            with np.errstate(invalid="ignore"):  # NaN, which is refused below
+                flat = np.split(np.frombuffer(data, "<f2").astype(np.float32), np.cumsum(sizes)[:-1])
         else:
             steps, coded, stream = self._side_information()
             flat = [

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Self
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -21,7 +22,9 @@ from searchinr.errors import TrialError
 
 _WARMUP_STEPS = 20
 _ADAM_EPS = 1e-12  # gradients of log MSE are small where the error is large compared with the weights' influence
-_TILE_ELEMENTS = {"cpu": 2**17, "cuda": 2**27}  # activations per layer and tile: half a megabyte stays in a core's cache
+_MSE_FLOOR = torch.finfo(torch.float32).eps ** 2  # what rounding alone leaves; log MSE has no gradient at 0
+# Activations per layer and tile: half a megabyte stays in a core's cache.
+_TILE_ELEMENTS = {"cpu": 2**17, "cuda": 2**27}
 _MIN_TILE = 256
 
 Forward = Callable[[dict[str, Tensor], Tensor], Tensor]
@@ -115,14 +118,15 @@ class BatchFit:
         coords, targets = self._sample()
         self._adam.zero_grad()
         squared_error = torch.zeros(targets.shape[0], device=targets.device)
-        for x, y in zip(coords.split(self._tile), targets.split(self._tile, dim=1), strict=True):
+        for x, y in zip(torch.split(coords, self._tile), torch.split(targets, self._tile, dim=1), strict=True):
             error = (self._forward(self.weights, x) - y).square().sum(dim=(1, 2))  # (B,)
             error.sum().backward()
             squared_error += error.detach()
         # d log(E) = dE / E, for each signal by itself
+        divisor = squared_error.clamp_min(_MSE_FLOOR * targets[0].numel())
         for weight in self.weights.values():
             if weight.grad is not None:
-                weight.grad /= squared_error.view(-1, *[1] * (weight.dim() - 1))
+                weight.grad /= divisor.view(-1, *[1] * (weight.dim() - 1))
         self._adam.param_groups[0]["lr"] = lr
         self._adam.step()
         self._squared_error = squared_error
@@ -134,8 +138,8 @@ class BatchFit:
         if self._batch == points:
             return self._coords, self._targets
         # The step's number seeds the draw: a resumed fit draws what an uninterrupted one would have drawn.
-        rng = torch.Generator().manual_seed(self._recipe.seed << 32 | self.steps)
-        index = torch.randint(points, (self._batch,), generator=rng).to(self._coords.device)
+        rng = np.random.default_rng((self._recipe.seed, self.steps))
+        index = torch.from_numpy(rng.integers(points, size=self._batch)).to(self._coords.device)
         return self._coords.index_select(0, index), self._targets.index_select(1, index)
 
     def check_finite(self) -> None:
@@ -192,4 +196,3 @@ def fit_to_rung(trunk: BatchFit, recipe: Recipe, rung: int) -> Iterator[BatchFit
     while branch.steps < rung:
         branch.step(recipe.branch_lr(branch.steps, rung))
         yield branch
-    trunk.macs = branch.macs

@@ -1,11 +1,14 @@
 """What a space file can name: the codecs, datasets and modalities that are installed."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from searchinr.codecs.registry import CODECS
+from searchinr.engine.search.search import Search
+from searchinr.errors import UserError
 from searchinr.signals.datasets import REGISTRY
 from searchinr.signals.registry import MODALITIES
-from searchinr.space import Catalog, Space, load_space
+from searchinr.space import Catalog, Space, Value, canonical_params, load_space
 
 
 def catalog() -> Catalog:
@@ -17,6 +20,16 @@ def catalog() -> Catalog:
     )
 
 
+def canonicalise(codec: str, params: Mapping[str, Value]) -> dict[str, Value]:
+    """A codec's parameters with defaults filled in and inactive options dropped."""
+    return canonical_params(CODECS[codec].Params, params)
+
+
 def read_space(path: Path) -> Space:
-    """A space file, checked whole; `SpaceError` lists everything that is wrong with it."""
-    return load_space(path, catalog())
+    """A space file, checked whole; the `UserError` lists everything that is wrong with it."""
+    space = load_space(path, catalog())
+    try:
+        Search(space, [entry.label for entry in space.datasets], canonicalise)
+    except UserError as error:  # the sampler does not suit the space
+        raise UserError(f"{path}: {error}") from error
+    return space

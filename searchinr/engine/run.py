@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-from searchinr.codecs.registry import CODECS
-from searchinr.engine.catalog import read_space
+from searchinr import __version__
+from searchinr.engine.catalog import canonicalise, read_space
 from searchinr.engine.ledger import Ledger, Line
+from searchinr.engine.log import LOG, log_to
 from searchinr.engine.report.baselines import cached_baselines
 from searchinr.engine.report.front import collect_front
 from searchinr.engine.report.names import describe
@@ -30,7 +31,7 @@ from searchinr.errors import UserError
 from searchinr.files import write_atomic
 from searchinr.signals.datasets import Dataset, load_dataset
 from searchinr.signals.registry import MODALITIES
-from searchinr.space import Space, Value, canonical_params, dump_space, space_hash
+from searchinr.space import Space, dump_space, space_hash
 
 _GRACE_S = 20.0  # for running jobs to write their checkpoints after an interrupt
 
@@ -50,11 +51,6 @@ class Outcome:
     points: int
     failed: Mapping[str, str]
     interrupted: bool
-
-
-def canonicalise(codec: str, params: Mapping[str, Value]) -> dict[str, Value]:
-    """A codec's parameters with defaults filled in and inactive options dropped."""
-    return canonical_params(CODECS[codec].Params, params)
 
 
 def run_search(
@@ -87,7 +83,9 @@ def run_search(
     with ExitStack() as stack:
         stack.enter_context(folder.locked())
         _claim(folder, space, datasets)
+        stack.enter_context(log_to(folder.log))
         ledger = stack.enter_context(Ledger(folder.ledger))
+        LOG.info("searchinr %s: %s, %d ledger lines on record", __version__, space.name, len(ledger.lines))
         run = _Run(folder, space, datasets, ledger, search)
         with run.following():
             if not run.finished():
@@ -126,15 +124,8 @@ def _claim(folder: RunFolder, space: Space, datasets: Mapping[str, Dataset]) -> 
 
 
 def _identity(space: Space, keys: Mapping[str, str]) -> str:
-    """What must not change when a run is continued: all but its length, its resources and where it is tracked."""
-    neutral = space.model_copy(
-        update={
-            "search": space.search.model_copy(update={"trials": 1}),
-            "resources": type(space.resources)(),
-            "mlflow": type(space.mlflow)(),
-        }
-    )
-    return space_hash(neutral)[:16] + "-" + "-".join(key[:8] for key in keys.values())
+    """What must not change when a run is continued: what `space_hash` covers, and the datasets' content."""
+    return "-".join([space_hash(space)[:16], *(key[:8] for key in keys.values())])
 
 
 class _Run:
@@ -174,7 +165,7 @@ class _Run:
                 max_steps=space.fidelity.rungs[-1],
                 params=_flat(space),
                 tracking_uri=space.mlflow.tracking_uri,
-                warn=self._view.warn,
+                warn=self._warn,
             )
             try:
                 self._tracker.rebuild(self._ledger.lines)
@@ -230,9 +221,15 @@ class _Run:
 
     def stop(self) -> None:
         """Asks running jobs to write their checkpoints and end; no new ones are started."""
+        LOG.info("asked to stop: running jobs write their checkpoints")
         self.stopping = True
         self._stop_at = time.monotonic()
         self._folder.stop.touch()
+
+    def _warn(self, text: str) -> None:
+        LOG.warning("%s", text)
+        if self._view is not None:
+            self._view.warn(text)
 
     # ---- results ----
 
@@ -260,6 +257,7 @@ class _Run:
 
     def _append(self, line: Line) -> None:
         self._ledger.append(line)
+        LOG.info("%s", _log_text(line))
         if self._tracker is not None:
             self._tracker.log(line)
 
@@ -301,9 +299,7 @@ class _Run:
         return DatasetView(
             label=label,
             rate_unit=MODALITIES[self._datasets[label].modality].rate_unit,
-            front=[
-                FrontRow(p["rate"], p["psnr_db"], p.get("ssim"), describe(p["codec"], p["params"])) for p in front
-            ],
+            front=[FrontRow(p["rate"], p["psnr_db"], p.get("ssim"), describe(p["codec"], p["params"])) for p in front],
             hypervolume=self._search.hypervolume(label),
         )
 
@@ -351,6 +347,17 @@ def _raise_os_error(error: BaseException) -> None:
         if isinstance(cause, OSError):
             raise cause
         cause = getattr(cause, "cause", None) or cause.__cause__
+
+
+def _log_text(line: Line) -> str:
+    """A ledger line for people."""
+    if line["kind"] == "trial":
+        params = ", ".join(f"{key}={value}" for key, value in line["params"].items())
+        return f"trial {line['trial']} on {line['dataset']}: {line['codec']} {params}"
+    where = f"trial {line['trial']} at {line['steps']} steps"
+    if line["kind"] == "failed":
+        return f"{where} failed: {line['reason']}"
+    return f"{where}: {line['rate']:.3f} {line['rate_unit']}, {line['psnr_db']:.2f} dB"
 
 
 def _flat(space: Space) -> dict[str, object]:

@@ -8,6 +8,8 @@
     report/         figures and tables
     mlflow.db, mlartifacts/
     log.txt
+
+Everything but the ledger, the front and the checkpoints can be rebuilt from the ledger.
 """
 
 import fcntl
@@ -132,9 +134,7 @@ def open_delivery(path: Path) -> tuple[Line, dict[str, bytes]]:
     with zipfile.ZipFile(path) as archive:
         line = json.loads(archive.read("line.json"))
         files = {
-            name.removeprefix("files/"): archive.read(name)
-            for name in archive.namelist()
-            if name.startswith("files/")
+            name.removeprefix("files/"): archive.read(name) for name in archive.namelist() if name.startswith("files/")
         }
     return line, files
 
@@ -145,4 +145,4 @@ def safe_name(name: str) -> str:
     A name that had to be changed gets a few digits of its hash, so that two names never become one.
     """
     safe = re.sub(r"[^A-Za-z0-9_.-]+", "-", name).strip("-.")[:100]
-    return safe if safe == name else f"{safe}-{hashlib.sha256(name.encode()).hexdigest()[:6]}"
+    return safe if safe and safe == name else f"{safe}-{hashlib.sha256(name.encode()).hexdigest()[:6]}"

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+from searchinr.engine.catalog import canonicalise
 from searchinr.engine.opened import open_run
-from searchinr.engine.run import canonicalise
 from searchinr.engine.search.search import Search
 from searchinr.errors import UserError
 

@@ -51,7 +51,9 @@ def run_job(job: Mapping[str, Any], run_dir: Path, signals: Sequence[Signal]) ->
         folder.deliver({"kind": "failed", **line, "reason": reason, "time": time.time()}, {})
 
 
-def _run(job: Mapping[str, Any], folder: RunFolder, signals: Sequence[Signal], device: torch.device) -> Measurement | None:
+def _run(
+    job: Mapping[str, Any], folder: RunFolder, signals: Sequence[Signal], device: torch.device
+) -> Measurement | None:
     """The measurement at the job's rung, or None if the run was asked to stop before."""
     saved = time.monotonic()
     states = run_trial(

@@ -94,15 +94,15 @@ class Modality(ABC):
         """Published codecs for this modality that work offline, to be measured on the same signals."""
         return ()
 
-    def coordinates(self, layout: Layout) -> NDArray[np.float32]:
-        """Coordinates of the sample centres, row-major, `(points, axes)`.
+    def coordinates(self, layout: Layout, start: int = 0, stop: int | None = None) -> NDArray[np.float32]:
+        """Coordinates of the sample centres from `start` to `stop` in row-major order, `(stop - start, axes)`.
 
         The cell of sample `i` of `N` spans `[2i/N - 1, 2(i+1)/N - 1] * extent`; its centre is used, so that the same
         domain rendered at another resolution (`resized`) covers the same area.
         """
+        indices = np.unravel_index(np.arange(start, layout.points if stop is None else stop), layout.grid)
         axes = [
-            ((2 * np.arange(n) + 1 - n) / n * half).astype(np.float32)
-            for n, half in zip(layout.grid, self.extent(layout), strict=True)
+            ((2 * i + 1 - n) / n * half).astype(np.float32)
+            for i, n, half in zip(indices, layout.grid, self.extent(layout), strict=True)
         ]
-        # each (*grid,) -> (*grid, axes) -> (points, axes)
-        return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, len(axes))
+        return np.stack(axes, axis=-1)

@@ -5,7 +5,7 @@
     byte 3     modality id (3 bits) | channels - 1 (2 bits) | bit depth code (2 bits) | 0 (1 bit)
     varints    one per axis of the grid, then the sampling rate if the modality has one
     body       the codec's own header and payload, to the end of the file less 2 bytes
-    last 2     CRC-16/XMODEM of everything before
+    last 2     CRC-16/GENIBUS of everything before
 
 Everything here is counted in the rate: the rate of a signal is the size of this file.
 """
@@ -14,7 +14,7 @@ import binascii
 from dataclasses import dataclass
 
 from searchinr.codecs.bitstream.bits import Reader, Writer
-from searchinr.errors import InvalidFileError
+from searchinr.errors import InvalidFileError, UserError
 from searchinr.signals.registry import MODALITIES, modality_by_id
 from searchinr.signals.signal import Layout
 
@@ -42,6 +42,23 @@ class Container:
     body: bytes
     size: int
 
+    def layout_at(self, scale: float) -> Layout:
+        """The layout of the signal rendered at `scale` times its resolution along each axis.
+
+        Raises:
+            UserError: `scale` is not positive, or asks for more values than a file may hold.
+        """
+        if not scale > 0:
+            raise UserError(f"scale {scale:g} found; allowed are positive numbers, 1 for the signal's own resolution")
+        if scale <= MAX_VALUES:  # else the product below may overflow
+            layout = MODALITIES[self.layout.modality].resized(self.layout, scale)
+            if layout.points * layout.channels <= MAX_VALUES:
+                return layout
+        raise UserError(
+            f"scale {scale:g} found for a grid of {'x'.join(map(str, self.layout.grid))}: at most {MAX_VALUES} values "
+            "are allowed in all; choose a smaller scale"
+        )
+
 
 def pack(codec_id: int, layout: Layout, body: bytes) -> bytes:
     """A complete `.inr` file."""
@@ -55,7 +72,12 @@ def pack(codec_id: int, layout: Layout, body: bytes) -> bytes:
     if modality.has_sampling_rate:
         out.varint(layout.sampling_rate)
     data = bytes(out.data) + body
-    return data + binascii.crc_hqx(data, 0).to_bytes(2, "big")
+    return data + _check_sum(data)
+
+
+def _check_sum(data: bytes) -> bytes:
+    """CRC-16/GENIBUS: starts from ones and ends inverted, so that zeros added at either end are noticed as well."""
+    return (binascii.crc_hqx(data, 0xFFFF) ^ 0xFFFF).to_bytes(2, "big")
 
 
 def unpack(data: bytes) -> Container:
@@ -70,7 +92,7 @@ def unpack(data: bytes) -> Container:
         raise InvalidFileError(f"the file is truncated: {len(data)} bytes are less than the smallest header")
     if data[2] >> 5 != VERSION:
         raise InvalidFileError(f".inr version {data[2] >> 5} found, version {VERSION} allowed: update searchinr")
-    if binascii.crc_hqx(data[:-2], 0) != int.from_bytes(data[-2:], "big"):
+    if _check_sum(data[:-2]) != data[-2:]:
         raise InvalidFileError("the file is truncated or corrupt: its check sum does not match its content")
     reader = Reader(data[3:-2])
     packed = reader.byte()

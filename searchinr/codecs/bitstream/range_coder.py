@@ -71,8 +71,7 @@ def decode(stream: bytes, models: Sequence[SymbolModel]) -> list[NDArray[np.int3
     coder = constriction.stream.queue.RangeDecoder(np.frombuffer(padded, _WORD).astype(np.uint32))
     try:
         return [
-            coder.decode(_categorical(m.code, m.bound), m.size).astype(np.int32) - np.int32(m.bound)
-            for m in models
+            np.subtract(coder.decode(_categorical(m.code, m.bound), m.size), m.bound, dtype=np.int32) for m in models
         ]
     except (AssertionError, ValueError) as error:
         raise InvalidFileError("the coded weights are corrupt: no encoder writes such a stream") from error

@@ -14,7 +14,7 @@ _OFFSET = 180
 
 def bound(bits: int) -> int:
     """Largest symbol at `bits` bits: the symbols are -bound ... bound, an odd number, so that zero is among them."""
-    return 2 ** (bits - 1) - 1
+    return (1 << (bits - 1)) - 1
 
 
 def step_size(code: int) -> float:
@@ -24,6 +24,8 @@ def step_size(code: int) -> float:
 
 def quantize(values: NDArray[np.float32], bits: int) -> tuple[NDArray[np.int32], int]:
     """Symbols and step code of one tensor (min-max: the smallest step that clips nothing).
+
+    The largest step is 2**12.5: values beyond `bound` times that are clipped.
 
     Args:
         values: Any shape, finite.
@@ -40,5 +42,6 @@ def quantize(values: NDArray[np.float32], bits: int) -> tuple[NDArray[np.int32],
 
 
 def dequantize(symbols: NDArray[np.int32], code: int) -> NDArray[np.float32]:
-    """The values that the symbols stand for."""
-    return (symbols * step_size(code)).astype(np.float32)
+    """The values that the symbols stand for: the product of the symbol and the step, both as float32."""
+    # Symbols are below 2**24, exact in float32; without temporaries, since a file can claim millions of them.
+    return np.multiply(symbols, np.float32(step_size(code)), dtype=np.float32, casting="unsafe")
