@@ -8,7 +8,8 @@ from searchinr.errors import InvalidFileError
 from searchinr.signals.signal import Signal
 
 CODECS: dict[str, Codec] = {
-    name: cls() for name, cls in discover(searchinr.codecs, "CODEC", Codec).items()  # type: ignore[type-abstract]
+    name: cls()
+    for name, cls in discover(searchinr.codecs, "CODEC", Codec).items()  # type: ignore[type-abstract]
 }
 
 

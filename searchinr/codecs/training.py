@@ -120,7 +120,7 @@ class BatchFit:
         squared_error = torch.zeros(targets.shape[0], device=targets.device)
         for x, y in zip(torch.split(coords, self._tile), torch.split(targets, self._tile, dim=1), strict=True):
             error = (self._forward(self.weights, x) - y).square().sum(dim=(1, 2))  # (B,)
-            error.sum().backward()
+            torch.autograd.backward(error.sum())
             squared_error += error.detach()
         # d log(E) = dE / E, for each signal by itself
         divisor = squared_error.clamp_min(_MSE_FLOOR * targets[0].numel())

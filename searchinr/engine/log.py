@@ -11,22 +11,24 @@ LOG = logging.getLogger("searchinr")
 
 @contextmanager
 def log_to(path: Path) -> Iterator[None]:
-    """Sends our log, and what Ray and Tune warn of, to a file instead of the terminal."""
+    """Sends our log to a file."""
     handler = logging.FileHandler(path, encoding="utf-8")
     formatter = logging.Formatter("%(asctime)s %(name)s %(levelname)s %(message)s", "%Y-%m-%dT%H:%M:%SZ")
     formatter.converter = time.gmtime
     handler.setFormatter(formatter)
-    loggers = {LOG: logging.INFO, logging.getLogger("ray"): logging.WARNING}
-    before = [(logger, logger.level, logger.propagate, logger.handlers[:]) for logger in loggers]
-    for logger, level in loggers.items():
-        logger.setLevel(level)
-        logger.propagate = False
-        logger.handlers = [handler]
+    LOG.setLevel(logging.INFO)
+    LOG.propagate = False
+    LOG.addHandler(handler)
     try:
         yield
     finally:
-        for logger, old_level, propagate, handlers in before:
-            logger.setLevel(old_level)
-            logger.propagate = propagate
-            logger.handlers = handlers
+        LOG.removeHandler(handler)
         handler.close()
+
+
+def adopt(library: str) -> None:
+    """Sends a library's warnings to our log instead of the terminal, to which it has attached itself."""
+    logger = logging.getLogger(library)
+    logger.setLevel(logging.WARNING)
+    logger.propagate = False
+    logger.handlers = LOG.handlers[:]

@@ -7,6 +7,7 @@ node, and Tune's own state is never needed again.
 
 import logging
 import os
+import signal
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from searchinr.allocator import ENVIRONMENT
+from searchinr.engine.log import adopt
 from searchinr.engine.search.search import Job
 from searchinr.signals.signal import Signal
 from searchinr.space import Resources
@@ -28,7 +30,6 @@ os.environ.update(
     TUNE_DISABLE_AUTO_CALLBACK_LOGGERS="1",
     TUNE_DISABLE_SIGINT_HANDLER="1",
     TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S="0",
-    TUNE_MAX_PENDING_TRIALS_PG="1",
 )
 # Ray and Tune read these when they are imported, so the imports stand below.
 import ray  # noqa: E402
@@ -128,17 +129,23 @@ def run_jobs(
         workers: Jobs at the same time.
     """
     os.environ.update(ENVIRONMENT)  # inherited by the workers
+    os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(workers)  # or Tune starts them one after another
     os.environ.pop("RAY_ADDRESS", None)  # or Ray would join a cluster that nobody named here
-    logging.getLogger("ray").setLevel(logging.ERROR)
+    adopt("ray")
+    on_terminate = signal.getsignal(signal.SIGTERM)
     ray.init(
         address="local",
         num_cpus=max(1, round(workers * resources.cpu)),
         include_dashboard=False,
         log_to_driver=False,
-        logging_level=logging.ERROR,
-        configure_logging=True,
+        configure_logging=False,  # its warnings go to the run's log
         object_store_memory=_object_store_bytes(signals),
     )
+    # Ray has attached itself to the terminal again, and to SIGTERM, where it aborts the process.
+    adopt("ray")
+    signal.signal(signal.SIGTERM, on_terminate)
+    # Tune looks for result files of its own, which are switched off.
+    logging.getLogger("ray.tune.analysis").setLevel(logging.ERROR)
     searcher = _JobSearcher(source, workers)
 
     def job_on_worker(config: dict[str, Any], signals: Mapping[str, Sequence[Signal]]) -> None:

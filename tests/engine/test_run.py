@@ -26,7 +26,7 @@ name: tiny
 datasets: [{{name: photos, downscale: [24, 36], limit: 2}}]
 reference_point: {{psnr_db: 10, rate: 32}}
 fidelity: {{min_steps: {min_steps}, max_steps: {max_steps}, reduction: 2}}
-search: {{trials: {trials}, sampler: {sampler}, seed: 3}}
+search: {{trials: {trials}, sampler: random, scheduler: {scheduler}, seed: 3}}
 codecs:
   mlp:
     backbone: {{choice: [siren, diner]}}
@@ -74,12 +74,12 @@ def write_space(
     trials: int = 6,
     min_steps: int = 20,
     max_steps: int = 80,
-    sampler: str = "random",
+    scheduler: str = "mo-asha",
     more: str = "",
 ) -> Path:
     path = tmp_path / "tiny.yaml"
     path.write_text(
-        SPACE.format(trials=trials, min_steps=min_steps, max_steps=max_steps, sampler=sampler, more=more)
+        SPACE.format(trials=trials, min_steps=min_steps, max_steps=max_steps, scheduler=scheduler, more=more)
     )
     return path
 
@@ -169,10 +169,10 @@ def test_kill_9_of_everything_loses_nothing_and_repeats_nothing(tmp_path: Path, 
 def test_a_signal_stops_cleanly_and_keeps_the_training_so_far(
     tmp_path: Path, start: Start, number: signal.Signals
 ) -> None:
-    space = write_space(tmp_path, trials=3, min_steps=50, max_steps=20_000)
+    space = write_space(tmp_path, trials=2, min_steps=50, max_steps=40_000, scheduler="fifo")
     run = tmp_path / "run"
     process = start(space, "--workers", "1")
-    wait_for_points(run, 3, process)
+    wait_for_points(run, 4, process)
     time.sleep(1)  # into the long rung
     recorded = points(run)
     os.kill(process.pid, number)

@@ -5,7 +5,6 @@ their tables then need only float64 products of one constant, which IEEE 754 rou
 exp() of a C library, whose last bit may differ and would break decoding.
 """
 
-from decimal import Decimal
 from enum import IntEnum
 from functools import lru_cache
 
@@ -18,6 +17,7 @@ SCALES = 128
 _PER_OCTAVE = 7  # scales 2**((code - 20) / 7): 0.14 to 40,000 symbols
 _OFFSET = 20
 _FLOOR_BITS = 20  # every symbol keeps a weight of at least 2**-20 of the most probable one
+_LEAST_PROBABILITY = 2.0**-24  # the range coder computes in these units and gives every symbol one to begin with
 
 
 class Family(IntEnum):
@@ -27,7 +27,7 @@ class Family(IntEnum):
     GAUSSIAN = 1
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=64)
 def probabilities(code: int, bound: int) -> NDArray[np.float64]:
     """Probabilities of the symbols -bound ... bound under the model named by one byte.
 
@@ -51,46 +51,33 @@ def probabilities(code: int, bound: int) -> NDArray[np.float64]:
     return both / np.float64(both.sum())
 
 
+def code_lengths(code: int, bound: int) -> NDArray[np.float64]:
+    """Bits that the range coder spends on a symbol of each magnitude under a model, `(bound + 1,)`, ascending."""
+    one_sided = probabilities(code, bound)[bound:]
+    return -np.log2(one_sided * (1 - (2 * bound + 1) * _LEAST_PROBABILITY) + _LEAST_PROBABILITY)
+
+
 def bits(symbols: NDArray[np.int32], code: int, bound: int) -> float:
     """Ideal code length of `symbols` under a model, in bits."""
-    return float(-np.log2(probabilities(code, bound)[symbols + bound]).sum())
+    return float(code_lengths(code, bound) @ _histogram(symbols, bound))
 
 
 def best_model(symbols: NDArray[np.int32], bound: int) -> int:
-    """The byte of the model with the shortest code for `symbols`, out of both families.
+    """The byte of the model with the shortest code for `symbols`.
 
-    The scale's estimate from the moments is only where the search starts: the code length decides (for Laplace the
-    mean of |q| is a poor scale once most symbols are zero).
+    All models are compared: with outliers the code length has more than one minimum over the scale, and where a scale
+    is so small that all symbols but zero are equally improbable it has none to walk down to.
     """
-
-    def code_near(scale: float) -> int:
-        return round(float(np.clip(np.log2(max(scale, 1e-3)) * _PER_OCTAVE + _OFFSET, 0, SCALES - 1)))
-
-    magnitude = np.abs(symbols.astype(np.float64))
-    starts = {
-        Family.LAPLACE: code_near(float(magnitude.mean())),
-        Family.GAUSSIAN: code_near(float(np.sqrt((magnitude**2).mean()))),
-    }
-    best: tuple[float, int] | None = None
-    for family, start in starts.items():
-        # The code length is unimodal in the scale: walk downhill from the estimate.
-        at = start
-        lengths: dict[int, float] = {}
-
-        def length(scale: int, family: Family = family, lengths: dict[int, float] = lengths) -> float:
-            if scale not in lengths:
-                valid = 0 <= scale < SCALES
-                lengths[scale] = bits(symbols, family << 7 | scale, bound) if valid else float("inf")
-            return lengths[scale]
-
-        while (step := min((-1, 0, 1), key=lambda d: (length(at + d), abs(d)))) != 0:
-            at += step
-        if best is None or length(at) < best[0]:
-            best = length(at), family << 7 | at
-    assert best is not None
-    return best[1]
+    # einsum adds in one fixed order, whatever the number of threads
+    return int(np.einsum("mk,k->m", _all_code_lengths(bound), _histogram(symbols, bound)).argmin())
 
 
-def scale_of(code: int) -> Decimal:
-    """The scale that a model's byte names, in symbols."""
-    return power_of_two((code & 0x7F) - _OFFSET, _PER_OCTAVE)
+@lru_cache(maxsize=2)  # one per bit-width of a codec; 64 MB at 16 bits
+def _all_code_lengths(bound: int) -> NDArray[np.float64]:
+    """Code lengths of every magnitude under every model, `(models, bound + 1)`."""
+    return np.stack([code_lengths(code, bound) for code in range(len(Family) * SCALES)])
+
+
+def _histogram(symbols: NDArray[np.int32], bound: int) -> NDArray[np.float64]:
+    """How often each magnitude occurs, `(bound + 1,)`."""
+    return np.bincount(np.abs(symbols).ravel(), minlength=bound + 1).astype(np.float64)
