@@ -1,20 +1,22 @@
 """Writing files so that a reader never sees half of one: write, fsync, rename."""
 
 import os
+import uuid
 from pathlib import Path
 
 
 def write_atomic(path: Path, data: bytes) -> None:
     """Writes a file completely or not at all, even through a crash."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".searchinr-{uuid.uuid4().hex}.tmp")  # short, whatever the length of the name
     try:
-        with temporary.open("wb") as file:
+        with temporary.open("xb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
-    finally:
+    except BaseException:
         temporary.unlink(missing_ok=True)
+        raise
     sync_folder(path.parent)
 
 

@@ -1,17 +1,20 @@
 """The console script: collects the commands and turns errors into one clear line."""
 
+import os
 import signal
 import sys
+import traceback
 from collections.abc import Sequence
-from types import FrameType
+from types import FrameType, TracebackType
+from typing import Annotated
 
 import typer
 
 from searchinr import __version__
 from searchinr.cli import codec_commands, data_commands, run_commands
+from searchinr.cli.exit_codes import FAILED, INTERRUPTED, OK, WRONG_INPUT
+from searchinr.cli.output import printable
 from searchinr.errors import UserError
-
-OK, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
 
 # Typer's own usage errors have no public name but that of a subclass.
 _UsageError: type[typer.BadParameter] = typer.BadParameter.__bases__[0]
@@ -20,9 +23,9 @@ app = typer.Typer(
     name="searchinr",
     help="Search for the best neural codec of your signals, and use it.\n\n"
     "Example: searchinr run spaces/quickstart.yaml",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    add_completion=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 run_commands.register(app)
 codec_commands.register(app)
@@ -37,35 +40,83 @@ def _version(value: bool) -> None:
 
 @app.callback()
 def _options(
-    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version."),
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
 ) -> None:
     pass
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Runs one command and exits: 0 done, 2 wrong input (one line), 130 interrupted, 1 anything else."""
+def main() -> None:
+    """Runs the command of the command line and exits with its code."""
     signal.signal(signal.SIGTERM, _as_interrupt)
-    sys.exit(_run(arguments))
+    sys.exit(execute(sys.argv[1:]))
 
 
-def _run(arguments: Sequence[str] | None) -> int:
+def execute(arguments: Sequence[str]) -> int:
+    """Runs one command.
+
+    Args:
+        arguments: The command line after `searchinr`.
+
+    Returns:
+        The exit code: 0 done, 2 wrong input (said in one line on stderr), 130 interrupted, 1 anything else.
+    """
     try:
-        result = app(args=None if arguments is None else list(arguments), standalone_mode=False)
-    except UserError as error:
-        for line in str(error).splitlines():
-            print(f"searchinr: {line}", file=sys.stderr)
-        return WRONG_INPUT
+        code = _run(list(arguments))
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:  # the reader of our output has gone, e.g. `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains when it flushes at exit
+        return FAILED
+    except KeyboardInterrupt:
+        return _fail(INTERRUPTED, "interrupted")
     except _UsageError as error:
         command = error.ctx.command_path if error.ctx else "searchinr"
-        print(f"searchinr: {error.format_message()} (see {command} --help)", file=sys.stderr)
-        return WRONG_INPUT
-    except (KeyboardInterrupt, typer.Abort):
-        print("searchinr: interrupted", file=sys.stderr)
-        return INTERRUPTED
-    except BrokenPipeError:  # the reader of our output has gone, e.g. `| head`
-        sys.stderr.close()
-        return FAILED
+        return _fail(WRONG_INPUT, f"{error.format_message()} (see {command} --help)")
+    except UserError as error:
+        text = str(error)
+        for argument in arguments:  # a line break in a file's name does not make it two problems
+            text = text.replace(argument, printable(argument))
+        return _fail(WRONG_INPUT, *text.splitlines())
+    except MemoryError:
+        return _fail(FAILED, "out of memory")
+    except OSError as error:  # the machine's fault: a full disk, too many open files
+        where = "" if error.filename is None else f"{error.filename}: "
+        return _fail(FAILED, f"{where}{error.strerror or error}")
+    except Exception as error:
+        traceback.print_exception(type(error), error, _own_trace(error))
+        return _fail(FAILED, "an error of its own; please report the lines above")
+
+
+def _run(arguments: list[str]) -> int:
+    """Runs one command without Typer's own handling of errors, which hides what was interrupted and by what."""
+    command = typer.main.get_command(app)
+    try:
+        with command.make_context("searchinr", arguments or ["--help"]) as context:
+            result = command.invoke(context)
+    except typer.Exit as end:
+        return end.exit_code
     return result if isinstance(result, int) else OK
+
+
+def _fail(code: int, *lines: str) -> int:
+    for line in lines:
+        print(f"searchinr: {printable(line)}", file=sys.stderr)
+    return code
+
+
+def _own_trace(error: Exception) -> TracebackType | None:
+    """The error's trace from the command on, without the way there through Typer."""
+    trace = error.__traceback__
+    while trace is not None and not _is_command(trace):
+        trace = trace.tb_next
+    return trace or error.__traceback__
+
+
+def _is_command(trace: TracebackType) -> bool:
+    module = str(trace.tb_frame.f_globals["__name__"])
+    return module.startswith("searchinr.") and module != __name__
 
 
 def _as_interrupt(number: int, frame: FrameType | None) -> None:

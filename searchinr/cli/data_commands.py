@@ -1,18 +1,18 @@
 """check, data list, data get: what goes into a search."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from searchinr.cli.options import Data, Json
+from searchinr.cli.output import print_json, print_table, printable, say
 
 
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
     app.command()(check)
-    data = typer.Typer(help="The datasets that have a name.", no_args_is_help=True)
+    data = typer.Typer(help="The datasets that have a name.\n\nExample: searchinr data list", rich_markup_mode=None)
     data.command("list")(list_data)
     data.command("get")(get_data)
     app.add_typer(data, name="data")
@@ -22,7 +22,9 @@ def check(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A search space.")],
     as_json: Json = False,
 ) -> None:
-    """Check a search space whole, without starting anything; every error with its line.
+    """Check a search space whole, without starting anything.
+
+    Prints every error with its line, and what is allowed there.
 
     Example: searchinr check spaces/kodak.yaml
     """
@@ -39,10 +41,10 @@ def check(
         "rungs": list(space.fidelity.rungs),
     }
     if as_json:
-        typer.echo(json.dumps(summary))
+        print_json(summary)
         return
     rungs = ", ".join(map(str, space.fidelity.rungs))
-    typer.echo(f"{file}: ok; {space.search.trials} trials on {', '.join(labels)}; rungs at {rungs} steps")
+    say(f"{file}: ok; {space.search.trials} trials on {', '.join(labels)}; rungs at {rungs} steps")
 
 
 def list_data(data: Data = None, as_json: Json = False) -> None:
@@ -52,31 +54,40 @@ def list_data(data: Data = None, as_json: Json = False) -> None:
     """
     from dataclasses import asdict
 
-    from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
-    from searchinr.signals.datasets import list_datasets
+    from searchinr.signals.datasets import REGISTRY, list_datasets
 
     rows = list_datasets(data)
     if as_json:
-        typer.echo(json.dumps([asdict(row) for row in rows], default=str))
+        print_json([{**asdict(row), "folder": None if row.folder is None else str(row.folder)} for row in rows])
         return
     table = Table(box=None, pad_edge=False)
     for name in ("dataset", "modality", "signals", "where", "description"):
         table.add_column(name, overflow="fold")
     for row in rows:
-        table.add_row(row.name, row.modality, "?" if row.signals is None else str(row.signals), str(row.folder or 'not here: `searchinr data get` fetches it'), row.description)
-    Console().print(table)
+        missing = "not here; " + (
+            f"`searchinr data get {row.name}` fetches it"
+            if REGISTRY[row.name].remote
+            else f"put its files into DIR/{row.modality}/{row.name} and name DIR with --data"
+        )
+        where = missing if row.folder is None else printable(str(row.folder))
+        count = "?" if row.signals is None else str(row.signals)
+        table.add_row(row.name, row.modality, count, Text(where), row.description)
+    print_table(table)
 
 
 def get_data(
     name: Annotated[str, typer.Argument(metavar="NAME", help="E.g. kodak.")],
     data: Data = None,
 ) -> None:
-    """Download a dataset once, its checksums verified.
+    """Download a dataset unless it is here, and print its folder.
+
+    Checksums are verified.
 
     Example: searchinr data get kodak
     """
     from searchinr.signals.datasets import get_dataset
 
-    typer.echo(get_dataset(name, data))
+    say(str(get_dataset(name, data)))

@@ -8,7 +8,14 @@ import typer
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, e.g. runs/quickstart.")]
 Data = Annotated[
     Path | None,
-    typer.Option("--data", metavar="DIR", envvar="SEARCHINR_DATA", help="Data folder, laid out MODALITY/DATASET/."),
+    typer.Option(
+        "--data",
+        metavar="DIR",
+        exists=True,
+        file_okay=False,
+        help="Data folder, laid out MODALITY/DATASET/ (default: $SEARCHINR_DATA).",
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 Out = Annotated[Path | None, typer.Option("-o", "--out", metavar="FILE", help="Where to write.")]
+OutFolder = Annotated[Path | None, typer.Option("-o", "--out", metavar="DIR", help="Where to write (default: in RUN).")]

@@ -1,14 +1,15 @@
 """run, status, front, verify, report, export, ui: a search and its results."""
 
-import json
 import os
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from searchinr.cli.options import Data, Json, Out, Run
-from searchinr.errors import UserError
+from searchinr.cli.exit_codes import FAILED, INTERRUPTED, OK
+from searchinr.cli.options import Data, Json, Out, OutFolder, Run
+from searchinr.cli.output import print_json, print_table, printable, say
 
 Dataset = Annotated[
     str | None, typer.Option("--dataset", metavar="LABEL", help="One dataset of several; `status` lists them.")
@@ -23,19 +24,25 @@ def register(app: typer.Typer) -> None:
 
 def run(
     space: Annotated[Path, typer.Argument(metavar="SPACE", help="A search space, e.g. spaces/kodak.yaml.")],
-    out: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Run folder [runs/NAME].")] = None,
+    out: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Run folder (default: runs/NAME).")] = None,
     workers: Annotated[
-        int | None, typer.Option("--workers", min=1, help="Trials at the same time [as many as the cores allow].")
+        int | None,
+        typer.Option("--workers", metavar="N", min=1, help="Trials at the same time (default: as cores allow)."),
     ] = None,
-    trials: Annotated[int | None, typer.Option("--trials", min=1, help="Trials, instead of the space's number.")] = None,
-    seed: Annotated[int | None, typer.Option("--seed", min=0, help="Seed, instead of the space's.")] = None,
+    trials: Annotated[
+        int | None, typer.Option("--trials", metavar="N", min=1, help="Trials per dataset, instead of the space's.")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option("--seed", metavar="N", min=0, max=2**31 - 1, help="Seed, instead of the space's.")
+    ] = None,
     data: Data = None,
 ) -> int:
     """Run a search, or continue one that was interrupted.
 
+    Everything goes into the run folder. The same command again continues the run, whatever stopped it.
+
     Example: searchinr run spaces/quickstart.yaml --workers 2
     """
-    from searchinr.cli.app import FAILED, INTERRUPTED, OK
     from searchinr.engine.run import run_search
 
     outcome = run_search(space, out=out, workers=workers, trials=trials, seed=seed, data_dir=data)
@@ -47,7 +54,7 @@ def run(
         reasons = sorted(set(outcome.failed.values()))
         typer.echo(f"searchinr: all {len(outcome.failed)} trials failed: {'; '.join(reasons)}", err=True)
         return FAILED
-    typer.echo(f"next: searchinr report {folder} | verify {folder} | ui {folder} | export {folder} --max-rate R")
+    say(f"next: searchinr report {folder} | verify {folder} | ui {folder} | export {folder} --max-rate R")
     return OK
 
 
@@ -60,17 +67,17 @@ def status(run: Run, as_json: Json = False) -> None:
 
     state = run_status(run)
     if as_json:
-        typer.echo(json.dumps(state))
+        print_json(state)
         return
-    typer.echo(f"{run}: {state['state']}")
+    say(f"{run}: {state['state']}")
     for row in state["datasets"]:
-        typer.echo(
+        say(
             f"  {row['dataset']}: {row['done']} of {row['total']} trials done, {row['paused']} paused, "
             f"{row['failed']} failed; {row['points']} operating points, {row['front']} on the front, "
             f"hypervolume {row['hypervolume']:.2f}"
         )
         for trial, reason in row["failures"].items():
-            typer.echo(f"    {trial} failed: {reason}")
+            say(f"    {trial} failed: {reason}")
 
 
 def front(run: Run, dataset: Dataset = None, as_json: Json = False) -> None:
@@ -78,8 +85,6 @@ def front(run: Run, dataset: Dataset = None, as_json: Json = False) -> None:
 
     Example: searchinr front runs/kodak --json
     """
-    from rich.console import Console
-
     from searchinr.engine.opened import open_run
     from searchinr.engine.report.front import front_json
     from searchinr.engine.report.tables import front_table
@@ -87,18 +92,19 @@ def front(run: Run, dataset: Dataset = None, as_json: Json = False) -> None:
     opened = open_run(run)
     reports = [opened.front(label) for label in opened.chosen(dataset)]
     if as_json:
-        typer.echo(json.dumps({"run": str(run), "datasets": [front_json(report) for report in reports]}, indent=1))
+        print_json({"run": str(run), "datasets": [front_json(report) for report in reports]})
         return
     for report in reports:
-        Console().print(front_table(report))
+        print_table(front_table(report))
 
 
 def verify(run: Run, data: Data = None, as_json: Json = False) -> int:
-    """Decode every file of the front and compare it with the ledger; exit 1 if any figure differs.
+    """Decode every file of the front and compare it with the ledger.
+
+    Exits with 1 if a file is missing or damaged, or any figure differs by more than 0.01 dB or one byte.
 
     Example: searchinr verify runs/kodak
     """
-    from searchinr.cli.app import FAILED, OK
     from searchinr.engine.opened import open_run
     from searchinr.engine.verify import verify as verdicts
 
@@ -106,36 +112,40 @@ def verify(run: Run, data: Data = None, as_json: Json = False) -> int:
     problems = [problem for row in rows for problem in row.problems]
     files = sum(row.files for row in rows)
     if as_json:
-        typer.echo(json.dumps({"points": len(rows), "files": files, "problems": problems}))
+        print_json({"run": str(run), "points": len(rows), "files": files, "problems": problems})
     else:
         for problem in problems:
-            typer.echo(problem, err=True)
-        verdict = "all as the ledger says" if not problems else f"{len(problems)} figures differ"
-        typer.echo(f"{run}: {len(rows)} points, {files} files decoded: {verdict}")
+            typer.echo(printable(problem), err=True)
+        verdict = "all as the ledger says" if not problems else f"{len(problems)} problems"
+        say(f"{run}: {len(rows)} points, {files} files: {verdict}")
     return FAILED if problems else OK
 
 
-def report(run: Run, out: Out = None, data: Data = None) -> None:
-    """Draw the front beside classical codecs measured on the same files, and write it as tables.
+def report(run: Run, out: OutFolder = None, data: Data = None) -> None:
+    """Draw the front beside classical codecs, and write it as tables.
+
+    The classical codecs are measured on the same files; theirs count whole as well.
 
     Example: searchinr report runs/kodak
     """
-    from rich.console import Console
-
     from searchinr.engine.opened import open_run
     from searchinr.engine.report.baselines import cached_baselines
     from searchinr.engine.report.tables import front_table
     from searchinr.engine.report.write import write_report
     from searchinr.signals.datasets import load_dataset
+    from searchinr.signals.files import make_folder
 
     opened = open_run(run)
+    labels = opened.chosen(None)
+    folder = out or opened.folder.report
+    make_folder(folder)
     entries = {entry.label: entry for entry in opened.space.datasets}
-    for label in opened.chosen(None):
-        baselines = cached_baselines(load_dataset(entries[label], data), opened.folder.report)
+    for label in labels:
+        baselines = cached_baselines(load_dataset(entries[label], data), folder)
         result = opened.front(label, {label: baselines})
-        Console().print(front_table(result))
-        for path in write_report(out or opened.folder.report, result):
-            typer.echo(path)
+        print_table(front_table(result))
+        for path in write_report(folder, result):
+            say(str(path))
 
 
 def export(
@@ -152,28 +162,28 @@ def export(
 ) -> None:
     """Write the config of an operating point, for `encode --config`.
 
+    Give one of --max-rate, --min-psnr and --trial. Without -o the config is printed.
+
     Example: searchinr export runs/kodak --max-rate 0.5 -o best.yaml
     """
-    from searchinr.engine.coding import check_writable
     from searchinr.engine.config_file import dump_config
     from searchinr.engine.export import best_config
     from searchinr.engine.opened import open_run
-    from searchinr.files import write_atomic
+    from searchinr.signals.files import write_file
 
     config = best_config(open_run(run), dataset=dataset, max_rate=max_rate, min_psnr=min_psnr, trial=trial)
     text = dump_config(config)
     if out is None:
         typer.echo(text, nl=False)
         return
-    check_writable(out)
-    write_atomic(out, text.encode())
+    write_file(out, text.encode())
     found = config.provenance
-    typer.echo(f"{out}: trial {found['trial']}, {found['rate']:.3f} {found['rate_unit']}, {found['psnr_db']:.2f} dB")
+    say(f"{out}: trial {found['trial']}, {found['rate']:.3f} {found['rate_unit']}, {found['psnr_db']:.2f} dB")
 
 
 def ui(
     run: Run,
-    port: Annotated[int, typer.Option("--port", min=1, max=65535, help="Port on this machine.")] = 5000,
+    port: Annotated[int, typer.Option("--port", metavar="N", min=1, max=65535, help="Port on this machine.")] = 5000,
 ) -> None:
     """Open the run in MLflow's pages, on this machine only.
 
@@ -182,8 +192,6 @@ def ui(
     from searchinr.engine.ui import mlflow_command
 
     command, environment = mlflow_command(run, port)
-    typer.echo(f"MLflow: http://127.0.0.1:{port} (Ctrl-C ends it)")
-    try:
-        os.execve(command[0], command, environment)
-    except OSError as error:
-        raise UserError(f"{command[0]}: cannot be started ({error.strerror})") from error
+    say(f"MLflow: http://127.0.0.1:{port} (Ctrl-C ends it)")
+    sys.stdout.flush()
+    os.execve(command[0], command, environment)

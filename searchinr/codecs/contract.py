@@ -93,7 +93,7 @@ class Codec(ABC):
         """Fits all signals together and yields states, among them one at each rung.
 
         A rung's state is a true operating point: it does not depend on which rungs come before or after it, so
-        fitting to it directly gives the same bytes.
+        fitting to it directly gives the same bytes. A state is valid until the next one is asked for.
 
         Args:
             signals: Signals of one modality; sizes may differ.

@@ -11,42 +11,55 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from searchinr.allocator import keep_freed_memory
 from searchinr.codecs.bitstream import container
 from searchinr.codecs.registry import codec_of
-from searchinr.engine.config_file import Config, read_config
-from searchinr.files import write_atomic
+from searchinr.engine.catalog import canonicalise
+from searchinr.engine.config_file import Config, default_config, read_config
 from searchinr.errors import InvalidFileError, TrialError, UserError
-from searchinr.signals.dataset_files import user_files
-from searchinr.signals.registry import MODALITIES
-from searchinr.signals.signal import Signal
+from searchinr.signals.contract import Modality
+from searchinr.signals.files import check_readable, check_writable, read_file, write_file
+from searchinr.signals.registry import MODALITIES, modality_of_file
+from searchinr.signals.signal import Layout, Signal
 from searchinr.trial import Measurement, run_trial
 
+INR_SUFFIX = ".inr"
+MAX_SCALE = 1000.0
 
-def encode_file(source: Path, config_file: Path | None, out: Path, *, quiet: bool) -> dict[str, Any]:
+
+def encode_file(source: Path, config_file: Path | None, out: Path | None, *, quiet: bool) -> dict[str, Any]:
     """Compresses one file and writes the `.inr` file.
 
     Args:
         source: The signal.
-        config_file: A config, or None for the default one.
-        out: The `.inr` file.
+        config_file: A config; None means `default_config`.
+        out: The `.inr` file; None means beside the source, with its name.
         quiet: Whether to show no progress.
 
     Returns:
-        `out`, `rate`, `rate_unit`, `psnr_db`, `bytes`, `encode_s`, ... as measured on the complete file.
+        `out`, `rate`, `rate_unit`, `psnr_db`, `bytes`, `encode_s`, ... as measured on the complete file, and the
+        config: `codec`, `params`, `steps`, `seed`.
+
+    Raises:
+        UserError: Something is wrong with a file or the config; nothing was written.
     """
-    config = Config() if config_file is None else read_config(config_file)
-    check_writable(out)
-    if not source.is_file():
-        raise UserError(f"{source}: no such file")
-    signal = MODALITIES[user_files(str(source), None)[0]].read(source)
+    given = None if config_file is None else read_config(config_file)
+    check_readable(source)
+    modality = modality_of_file(source)
+    target = out or source.with_suffix(INR_SUFFIX)
+    if target.suffix != INR_SUFFIX:
+        raise UserError(f"{target}: suffix {target.suffix!r} found; allowed is {INR_SUFFIX}")
+    signal = modality.read(source)
+    check_writable(target)
+    config = given or default_config(signal.layout)
     started = time.perf_counter()
     measured = _fit(signal, config, quiet)
-    write_atomic(out, measured.files[signal.name])
+    write_file(target, measured.files[signal.name])
     row = measured.figures["signals"][0]
     return {
-        "out": str(out),
+        "out": str(target),
         "rate_unit": measured.figures["rate_unit"],
         **{key: value for key, value in row.items() if key != "name"},
         "encode_s": time.perf_counter() - started,
         "codec": config.codec,
+        "params": canonicalise(config.codec, config.params),
         "steps": config.steps,
         "seed": config.seed,
     }
@@ -68,7 +81,7 @@ def _fit(signal: Signal, config: Config, quiet: bool) -> Measurement:
     states = run_trial(config.codec, config.params, [signal], [config.steps], seed=config.seed, device=device)
     try:
         with progress:
-            task = progress.add_task(f"fitting {signal.name}", total=config.steps)
+            task = progress.add_task("fitting", total=config.steps)
             for state in states:
                 progress.update(task, completed=state.steps)
                 if isinstance(state, Measurement):
@@ -79,11 +92,24 @@ def _fit(signal: Signal, config: Config, quiet: bool) -> Measurement:
 
 
 def decode_file(source: Path, out: Path | None, scale: float) -> dict[str, Any]:
-    """Decodes an `.inr` file and writes the signal in the format of `out`'s suffix (the modality's own by default)."""
+    """Decodes an `.inr` file and writes the signal.
+
+    Args:
+        source: The `.inr` file.
+        out: Where to, in the format of its suffix; None means beside the source, in the modality's first format.
+        scale: Render at this multiple of the resolution.
+
+    Returns:
+        `out`, `modality`, `grid`, `channels`, `decode_s`.
+
+    Raises:
+        UserError: Not a whole `.inr` file, or something is wrong with `out` or `scale`; nothing was written.
+    """
     file = read_inr(source)
     modality = MODALITIES[file.layout.modality]
     target = out or source.with_suffix(modality.suffixes[0])
-    check_writable(target)
+    _check_target(source, target, modality)
+    _check_scale(file.layout, modality, scale)
     started = time.perf_counter()
     try:
         signal = codec_of(file).decode(file, scale=scale)
@@ -96,16 +122,41 @@ def decode_file(source: Path, out: Path | None, scale: float) -> dict[str, Any]:
         "modality": modality.name,
         "grid": list(signal.layout.grid),
         "channels": signal.layout.channels,
+        **({"sampling_rate": signal.layout.sampling_rate} if modality.has_sampling_rate else {}),
         "decode_s": decode_s,
     }
 
 
+def _check_target(source: Path, target: Path, modality: Modality) -> None:
+    if target.exists() and target.samefile(source):
+        raise UserError(f"{target}: is the file to decode; name another one with -o")
+    if target.suffix.lower() not in modality.suffixes:
+        allowed = " ".join(modality.suffixes)
+        raise UserError(
+            f"{target}: suffix {target.suffix!r} found; allowed for the {modality.name} in it are {allowed}"
+        )
+    check_writable(target)
+
+
+def _check_scale(layout: Layout, modality: Modality, scale: float) -> None:
+    if not 0 < scale <= MAX_SCALE:  # nan is not
+        raise UserError(f"--scale: {scale:g} found; allowed is a number above 0, at most {MAX_SCALE:g}")
+    resized = modality.resized(layout, scale)
+    if resized.points * resized.channels > container.MAX_VALUES:
+        size = " x ".join(map(str, (*resized.grid, resized.channels)))
+        raise UserError(f"--scale: {scale:g} found, which gives {size} values; allowed are {container.MAX_VALUES}")
+
+
 def inspect_file(source: Path) -> dict[str, Any]:
-    """What a file says about itself."""
+    """What a file says about itself, and the `bits` of each part, which add up to 8 times its `bytes`.
+
+    Raises:
+        UserError: The file is not a whole `.inr` file.
+    """
     file = read_inr(source)
     modality = MODALITIES[file.layout.modality]
-    codec = codec_of(file)
     try:
+        codec = codec_of(file)
         content = codec.inspect(file)
     except InvalidFileError as error:
         raise InvalidFileError(f"{source}: {error}") from error
@@ -128,20 +179,6 @@ def inspect_file(source: Path) -> dict[str, Any]:
 def read_inr(path: Path) -> container.Container:
     """Reads and checks an `.inr` file; errors name the path."""
     try:
-        return container.unpack(path.read_bytes())
+        return container.unpack(read_file(path))
     except InvalidFileError as error:
         raise InvalidFileError(f"{path}: {error}") from error
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror})") from error
-
-
-def check_writable(path: Path) -> None:
-    """Finds out before the work, not after it, that a file cannot be written."""
-    if path.is_dir():
-        raise UserError(f"{path}: is a folder; name a file with -o")
-    probe = path.with_name(f".{path.name}.probe")
-    try:
-        probe.write_bytes(b"")
-        probe.unlink()
-    except OSError as error:
-        raise UserError(f"{path}: cannot write there ({error.strerror}); choose another place with -o") from error

@@ -64,9 +64,8 @@ def _pick(run: OpenedRun, label: str, max_rate: float | None, min_psnr: float | 
         within = [point for point in front if point["rate"] <= max_rate]
         if not within:
             lowest = min(point["rate"] for point in front)
-            raise UserError(
-                f"--max-rate {max_rate:g}: no point is that low; the lowest rate found is {lowest:.3f} {report.rate_unit}"
-            )
+            found = f"the lowest rate found is {lowest:.3f} {report.rate_unit}"
+            raise UserError(f"--max-rate {max_rate:g}: no point is that low; {found}")
         return max(within, key=lambda point: float(point["psnr_db"]))
     assert min_psnr is not None
     good = [point for point in front if point["psnr_db"] >= min_psnr]

@@ -14,24 +14,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
+import torch
+
 from searchinr import __version__
 from searchinr.engine.catalog import canonicalise, read_space
 from searchinr.engine.ledger import Ledger, Line
 from searchinr.engine.log import LOG, log_to
+from searchinr.engine.progress import Progress
 from searchinr.engine.report.baselines import cached_baselines
 from searchinr.engine.report.front import collect_front
-from searchinr.engine.report.names import describe
 from searchinr.engine.report.write import write_report
 from searchinr.engine.run_folder import RunFolder, open_delivery
 from searchinr.engine.search.search import Job, Search
 from searchinr.engine.tracking import Tracker
-from searchinr.engine.view import DatasetView, FrontRow, RunView, ViewState
+from searchinr.engine.view import RunView
 from searchinr.engine.worker import run_job
 from searchinr.errors import UserError
 from searchinr.files import write_atomic
 from searchinr.signals.datasets import Dataset, load_dataset
-from searchinr.signals.registry import MODALITIES
-from searchinr.space import Space, dump_space, space_hash
+from searchinr.space import Resources, Space, dump_space, space_hash
 
 _GRACE_S = 20.0  # for running jobs to write their checkpoints after an interrupt
 
@@ -87,9 +88,11 @@ def run_search(
         ledger = stack.enter_context(Ledger(folder.ledger))
         LOG.info("searchinr %s: %s, %d ledger lines on record", __version__, space.name, len(ledger.lines))
         run = _Run(folder, space, datasets, ledger, search)
-        with run.following():
+        with run.following() as view:
             if not run.finished():
                 from searchinr.engine.tune import run_jobs
+
+                resources = _available(space.resources, view)
 
                 with _stop_on_signal(run):
                     run_jobs(
@@ -97,8 +100,8 @@ def run_search(
                         run_job,
                         run_dir=folder.path.resolve(),
                         signals={label: dataset.signals for label, dataset in datasets.items()},
-                        resources=space.resources,
-                        workers=workers or max(1, int((os.cpu_count() or 1) / space.resources.cpu)),
+                        resources=resources,
+                        workers=workers or max(1, int((os.cpu_count() or 1) / resources.cpu)),
                     )
         failures = {trial: reason for label in datasets for trial, reason in search.failures(label).items()}
         return Outcome(folder, len(ledger.points()), failures, run.stopping and not search.finished)
@@ -107,6 +110,14 @@ def run_search(
 def _overridden(space: Space, trials: int | None, seed: int | None) -> Space:
     changes = {key: value for key, value in (("trials", trials), ("seed", seed)) if value is not None}
     return space.model_copy(update={"search": space.search.model_copy(update=changes)})
+
+
+def _available(resources: Resources, view: RunView) -> Resources:
+    """What a trial takes of this machine: without a GPU, the same space runs on the CPU."""
+    if resources.gpu > 0 and not torch.cuda.is_available():
+        view.note("no GPU here: trials run on the CPU")
+        return resources.model_copy(update={"gpu": 0.0})
+    return resources
 
 
 def _claim(folder: RunFolder, space: Space, datasets: Mapping[str, Dataset]) -> None:
@@ -141,8 +152,7 @@ class _Run:
     ) -> None:
         self._folder, self._space, self._datasets = folder, space, datasets
         self._ledger, self._search = ledger, search
-        self._started = time.monotonic()
-        self._steps_before = 0.0
+        self._progress = Progress(space, search, {label: data.modality for label, data in datasets.items()})
         self._error: OSError | None = None
         self._stop_at: float | None = None
         self.stopping = False
@@ -150,7 +160,7 @@ class _Run:
         self._view: RunView | None = None
 
     @contextmanager
-    def following(self) -> Iterator[None]:
+    def following(self) -> Iterator[RunView]:
         """Replays the ledger, folds in what was left behind, and keeps MLflow and the view open meanwhile."""
         folder, space = self._folder, self._space
         folder.stop.unlink(missing_ok=True)
@@ -170,9 +180,9 @@ class _Run:
             try:
                 self._tracker.rebuild(self._ledger.lines)
                 self._fold_deliveries()
-                self._steps_before = self._steps_done()
+                self._progress.start(self._ledger.points())
                 self._show()
-                yield
+                yield self._view
                 if self._error is not None:
                     raise self._error
                 if not self.stopping:
@@ -275,50 +285,9 @@ class _Run:
         shutil.rmtree(self._folder.trials, ignore_errors=True)  # nothing is unfinished
         self._show()
 
-    # ---- the view ----
-
     def _show(self) -> None:
-        if self._view is None:
-            return
-        counts = [self._search.counts(label) for label in self._datasets]
-        self._view.update(
-            ViewState(
-                done=sum(c.done for c in counts),
-                running=sum(c.running for c in counts),
-                paused=sum(c.paused for c in counts),
-                failed=sum(c.failed for c in counts),
-                total=sum(c.total for c in counts),
-                datasets=[self._dataset_view(label) for label in self._datasets],
-                elapsed_s=time.monotonic() - self._started,
-                remaining_s=self._remaining_s(),
-            )
-        )
-
-    def _dataset_view(self, label: str) -> DatasetView:
-        front = self._search.front(label)
-        return DatasetView(
-            label=label,
-            rate_unit=MODALITIES[self._datasets[label].modality].rate_unit,
-            front=[FrontRow(p["rate"], p["psnr_db"], p.get("ssim"), describe(p["codec"], p["params"])) for p in front],
-            hypervolume=self._search.hypervolume(label),
-        )
-
-    def _steps_done(self) -> float:
-        """Training steps behind the points on record, each rung counted from the one below."""
-        rungs = self._space.fidelity.rungs
-        return sum(rungs[p["rung"]] - (rungs[p["rung"] - 1] if p["rung"] else 0) for p in self._ledger.points())
-
-    def _remaining_s(self) -> float | None:
-        """Seconds to go if the steps to come are as fast as those since the start; None before the first point."""
-        done = self._steps_done()
-        if done <= self._steps_before:
-            return None
-        rungs, settings = self._space.fidelity.rungs, self._space.search
-        kept = 1 / self._space.fidelity.reduction if settings.scheduler == "mo-asha" else 1.0
-        increments = [rung - below for rung, below in zip(rungs, (0, *rungs[:-1]), strict=True)]
-        expected = len(self._datasets) * settings.trials * sum(n * kept**k for k, n in enumerate(increments))
-        elapsed = time.monotonic() - self._started
-        return max(0.0, expected - done) * elapsed / (done - self._steps_before)
+        if self._view is not None:
+            self._view.update(self._progress.state(self._ledger.points()))
 
 
 @contextmanager

@@ -25,9 +25,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from searchinr.files import sync_folder, write_atomic
 from searchinr.engine.ledger import Line, read_ledger
 from searchinr.errors import UserError
+from searchinr.files import sync_folder, write_atomic
 
 _ZIP_DATE = (1980, 1, 1, 0, 0, 0)
 

@@ -24,7 +24,7 @@ class Verdict:
     Attributes:
         dataset: Label of its dataset.
         point: Its ledger line.
-        files: Files that were decoded.
+        files: Number of its files.
         problems: One line for every figure that differs, empty if all agree.
     """
 
@@ -52,11 +52,14 @@ def _differences(path: Path, row: Point, signal: Signal | None) -> list[str]:
         return [f"{row['name']}: the dataset has no such signal any more"]
     try:
         data = path.read_bytes()
-        found = file_figures(signal, data, decode(data))
+        decoded = decode(data)
     except OSError as error:
         return [f"{path}: {error.strerror}"]
     except InvalidFileError as error:
         return [f"{path}: {error}"]
+    if decoded.layout != signal.layout:
+        return [f"{path}: holds a signal of another size or kind"]
+    found = file_figures(signal, data, decoded)
     problems = [
         f"{path}: {key} is {found[key]}, the ledger says {row[key]}"
         for key in ("bytes", "sha256")

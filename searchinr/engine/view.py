@@ -58,6 +58,7 @@ class ViewState:
     """Where a run stands.
 
     Attributes:
+        tried: Trials that have a result, be it a failure.
         done: Trials that are finished.
         running: Trials in training.
         paused: Trials that wait at a rung for a promotion.
@@ -68,6 +69,7 @@ class ViewState:
         remaining_s: Estimate of the seconds to go; None while there is none.
     """
 
+    tried: int
     done: int
     running: int
     paused: int
@@ -76,11 +78,6 @@ class ViewState:
     datasets: Sequence[DatasetView]
     elapsed_s: float
     remaining_s: float | None
-
-    @property
-    def measured(self) -> int:
-        """Trials that have a result, be it a failure."""
-        return self.done + self.paused + self.failed
 
 
 class RunView:
@@ -130,7 +127,7 @@ class RunView:
         if self._live is None:
             at, printed = self._printed
             results = (state.done, state.paused, state.failed, *(dataset.hypervolume for dataset in state.datasets))
-            if state.measured and results != printed and self._updated - at >= _PLAIN_EVERY_S:
+            if state.tried and results != printed and self._updated - at >= _PLAIN_EVERY_S:
                 self._printed = (self._updated, results)
                 self._console.print(_line(state), markup=False, highlight=False, soft_wrap=True)
 
@@ -155,8 +152,8 @@ class RunView:
         state = self._now(self._state) if self._live is not None and self._live.is_started else self._state
         bar = Table.grid(padding=(0, 2))
         bar.add_row(
-            ProgressBar(total=state.total, completed=state.measured, width=min(40, self._console.width // 3)),
-            Text(f"{state.measured}/{state.total} trials"),
+            ProgressBar(total=state.total, completed=state.tried, width=min(40, self._console.width // 3)),
+            Text(f"{state.tried}/{state.total} trials"),
             Text(_times(state), "dim"),
         )
         rows = max(3 * len(state.datasets), min(_MAX_ROWS, self._console.height - 4 - 3 * len(state.datasets)))
@@ -165,7 +162,7 @@ class RunView:
 
 def _line(state: ViewState) -> str:
     points = " + ".join(str(len(dataset.front)) for dataset in state.datasets)
-    return f"{state.measured}/{state.total} trials: {_counts(state)}; front {points} points; {_times(state)}"
+    return f"{state.tried}/{state.total} trials: {_counts(state)}; front {points} points; {_times(state)}"
 
 
 def _counts(state: ViewState) -> str:

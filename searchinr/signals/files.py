@@ -1,51 +1,94 @@
 """Reading and writing the user's files: whole or not at all, every failure one clear line."""
 
-import os
-import uuid
-from contextlib import suppress
+import tempfile
 from pathlib import Path
 
 from searchinr.errors import UserError
+from searchinr.files import write_atomic
 
 
 def read_file(path: Path) -> bytes:
     """The content of a file.
 
     Raises:
-        UserError: There is no such file, or it cannot be read.
+        UserError: See `check_readable`.
     """
+    check_readable(path)
     try:
         return path.read_bytes()
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file; check the path") from None
-    except IsADirectoryError:
-        raise UserError(f"{path}: a folder found where one file is expected") from None
     except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror})") from None
+        raise _unreadable(path, error) from None
+
+
+def check_readable(path: Path) -> None:
+    """Makes sure that there is something to read before its name is looked at.
+
+    Raises:
+        UserError: There is no such file, it cannot be read, or it is a device or a pipe, which may never end.
+    """
+    try:
+        if not path.exists():
+            raise UserError(f"{path}: no such file; check the path")
+        if not path.is_file():
+            found = "a folder" if path.is_dir() else "a device or a pipe"
+            raise UserError(f"{path}: {found} found where one file is expected")
+        with path.open("rb"):
+            pass
+    except OSError as error:
+        raise _unreadable(path, error) from None
+
+
+def check_writable(path: Path) -> None:
+    """Finds out before the work, not after it, that a file cannot be written. Leaves nothing behind.
+
+    Raises:
+        UserError: The folder does not exist or is not writable, or `path` is no ordinary file.
+    """
+    try:
+        if path.is_dir():
+            raise UserError(f"{path}: a folder found where a file is to be written; add a file name")
+        if path.exists() and not path.is_file():
+            raise UserError(f"{path}: a device or a pipe found where a file is to be written; choose another name")
+        if not path.parent.exists():
+            raise UserError(f"{path}: there is no folder {path.parent}; make it first")
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise _unwritable(path, error) from None
 
 
 def write_file(path: Path, data: bytes) -> None:
-    """Writes a file completely or not at all: temporary file in the same folder, fsync, rename.
+    """Writes a file completely or not at all.
 
     Raises:
-        UserError: The folder does not exist or is not writable, the disk is full, or `path` is no ordinary file.
+        UserError: See `check_writable`; or the disk is full.
     """
-    temporary = path.with_name(f".{path.name[:100]}.{uuid.uuid4().hex}.tmp")
+    check_writable(path)
     try:
-        if path.exists() and not path.is_file():
-            raise UserError(f"{path}: not an ordinary file; give the output another name")
-        with temporary.open("xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)  # or a crash may forget the new name
-        finally:
-            os.close(folder)
+        write_atomic(path, data)
     except OSError as error:
-        raise UserError(f"{path}: cannot be written ({error.strerror}); choose a writable folder") from None
-    finally:
-        with suppress(OSError):  # usually renamed, or never made
-            temporary.unlink()
+        raise _unwritable(path, error) from None
+
+
+def make_folder(path: Path) -> None:
+    """Makes a folder, with those above it, where there is none.
+
+    Raises:
+        UserError: It cannot be made, or nothing can be written there.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path):
+            pass
+    except FileExistsError:
+        raise UserError(f"{path}: a file found where a folder is expected; choose another name") from None
+    except OSError as error:
+        raise _unwritable(path, error) from None
+
+
+def _unreadable(path: Path, error: OSError) -> UserError:
+    return UserError(f"{path}: cannot be read ({error.strerror})")
+
+
+def _unwritable(path: Path, error: OSError) -> UserError:
+    return UserError(f"{path}: cannot be written ({error.strerror}); choose another place")

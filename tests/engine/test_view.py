@@ -20,6 +20,7 @@ def rows(count: int) -> list[FrontRow]:
 def state() -> State:
     def make(**changes: object) -> ViewState:
         fields = {
+            "tried": 8,
             "done": 3,
             "running": 2,
             "paused": 4,
@@ -61,12 +62,12 @@ def test_plain_lines_are_few_and_only_for_news(state: State, monkeypatch: pytest
     console, out = plain_console()
     shown = RunView("demo", Path("runs/demo"), console)
     updates = [
-        (0.0, state(done=0, paused=0, failed=0)),  # nothing is measured yet
+        (0.0, state(tried=0, done=0, paused=0, failed=0)),  # nothing is measured yet
         (0.5, state()),  # shown
-        (1.0, state(done=4)),  # too soon
-        (6.0, state(done=5)),  # shown
-        (20.0, state(done=5, running=1, elapsed_s=99)),  # nothing finished
-        (30.0, state(done=5, datasets=(DatasetView("x", "bpp", rows(6), 13.0),))),  # shown: a better front
+        (1.0, state(tried=9, done=4)),  # too soon
+        (6.0, state(tried=10, done=5)),  # shown
+        (20.0, state(tried=10, done=5, running=1, elapsed_s=99)),  # nothing finished
+        (30.0, state(tried=10, done=5, datasets=(DatasetView("x", "bpp", rows(6), 13.0),))),  # shown: a better front
     ]
     for at, new in updates:
         clock[0] = at

@@ -82,7 +82,10 @@ class Field(ABC):
 
     @abstractmethod
     def tensors(self) -> list[TensorSpec]:
-        """The weights of one signal, in the order in which files hold them."""
+        """The weights of one signal, in the order in which files hold them.
+
+        The last layer is linear in its tensors and their names begin with ``out.``: scaling them scales the values.
+        """
 
     @abstractmethod
     def init(self, rng: torch.Generator) -> dict[str, Tensor]:

@@ -45,6 +45,7 @@ class Counts:
 
     Attributes:
         total: How many there will be.
+        tried: How many have a result, be it a failure.
         done: At the last rung, or paused for good because the search has finished without them.
         running: With a job under way.
         paused: Waiting between two rungs.
@@ -52,6 +53,7 @@ class Counts:
     """
 
     total: int
+    tried: int
     done: int
     running: int
     paused: int
@@ -245,6 +247,7 @@ class _DatasetSearch:
             done, paused = done + paused, 0
         return Counts(
             total=len(self.trials) if self._exhausted else self._settings.trials,
+            tried=sum(bool(trial.rungs) or name in self.failures for name, trial in self.trials.items()),
             done=done,
             running=len(self._running),
             paused=paused,

@@ -1,0 +1,34 @@
+"""Printing: text that any terminal can show, JSON, and tables that are not squeezed where there is no terminal."""
+
+import json
+import sys
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+_NO_TERMINAL_WIDTH = 1000
+
+
+def printable(text: str) -> str:
+    """The text with line breaks, control characters and undecodable bytes (as in file names) escaped."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def say(text: str) -> None:
+    """Prints one line."""
+    typer.echo(printable(text))
+
+
+def print_json(value: object) -> None:
+    """Prints a value as JSON."""
+    typer.echo(json.dumps(value, indent=1))
+
+
+def print_table(table: "Table") -> None:
+    """Prints a table, as wide as it needs to be where it goes into a file or a pipe."""
+    from rich.console import Console
+
+    Console(width=None if sys.stdout.isatty() else _NO_TERMINAL_WIDTH).print(table)

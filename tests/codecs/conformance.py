@@ -1,0 +1,297 @@
+"""What every codec must do, known by its contract only.
+
+    class TestMine(CodecConformance):
+        codec = "mine"
+        cases = {"small": Case("image", {"width": 8})}
+"""
+
+import binascii
+import hashlib
+import json
+import subprocess
+import sys
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load, save
+
+from searchinr.codecs.bitstream import container
+from searchinr.codecs.registry import CODECS, decode
+from searchinr.errors import InvalidFileError, UserError
+from searchinr.signals.metrics import psnr
+from searchinr.signals.registry import MODALITIES
+from searchinr.signals.signal import Layout, Signal
+from searchinr.space import Value, build_params
+
+CPU = torch.device("cpu")
+MUTANTS = 400
+
+
+@dataclass(frozen=True)
+class Case:
+    """Parameters to test and the modality to test them on."""
+
+    modality: str
+    params: dict[str, Value]
+
+
+def make_signal(name: str, layout: Layout) -> Signal:
+    """Smooth waves, different for each name, over most of the value range."""
+    modality = MODALITIES[layout.modality]
+    low, high = modality.value_range(layout)
+    rng = np.random.default_rng(list(name.encode()))
+    extent = np.array(modality.extent(layout))
+    frequencies = rng.uniform(-4, 4, (len(layout.grid), layout.channels))
+    waves = np.sin(modality.coordinates(layout) / extent @ frequencies + rng.uniform(0, 6, layout.channels))
+    samples = np.rint(low + (high - low) * (0.5 + 0.4 * waves)).astype(np.int64)
+    return Signal(name, samples.reshape(*layout.grid, layout.channels), layout)
+
+
+def make_signals(modality: str) -> list[Signal]:
+    """Signals of several sizes, orientations, channels and bit depths; the first two share a layout."""
+    layouts = {
+        "image": {
+            "landscape": Layout("image", (8, 12), 3, 8),
+            "landscape 2": Layout("image", (8, 12), 3, 8),
+            "portrait with alpha": Layout("image", (12, 8), 4, 8),
+            "grey": Layout("image", (9, 7), 1, 8),
+            "grey, 16 bits": Layout("image", (5, 11), 1, 16),
+        },
+        "audio": {
+            "mono": Layout("audio", (150,), 1, 16, 8000),
+            "mono 2": Layout("audio", (150,), 1, 16, 8000),
+            "stereo, 24 bits": Layout("audio", (90,), 2, 24, 44100),
+        },
+    }
+    return [make_signal(name, layout) for name, layout in layouts[modality].items()]
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A fit from its start (or a checkpoint) to its last rung.
+
+    Attributes:
+        files: At each rung, the file of each signal.
+        macs: At each rung.
+        checkpoints: After every state, `safetensors` bytes; with whether it was a rung.
+    """
+
+    files: dict[int, list[bytes]]
+    macs: dict[int, float]
+    checkpoints: list[tuple[bool, bytes]]
+
+
+def fit(
+    codec: str, case: Case, rungs: tuple[int, ...], *, seed: int = 0, resume: bytes | None = None, only: int | None = None
+) -> Fitted:
+    engine = CODECS[codec]
+    signals = make_signals(case.modality)
+    states = engine.fit(
+        signals if only is None else [signals[only]],
+        build_params(engine.Params, case.params),
+        rungs,
+        seed=seed,
+        device=CPU,
+        resume=None if resume is None else load(resume),
+    )
+    files, macs, checkpoints = {}, {}, []
+    for state in states:
+        checkpoints.append((state.is_rung, save(state.checkpoint())))
+        if state.is_rung:
+            files[state.steps] = engine.encode(state)
+            macs[state.steps] = state.macs
+    return Fitted(files, macs, checkpoints)
+
+
+def has_right_check_sum(data: bytes) -> bool:
+    """True of one in 65,536 damaged files: 16 bits promise no more."""
+    return binascii.crc_hqx(data[:-2], 0xFFFF) ^ 0xFFFF == int.from_bytes(data[-2:], "big")
+
+
+def run_python(script: str | Path, *arguments: object) -> Any:
+    """What a fresh process prints, as JSON."""
+    source = ["-c", script] if isinstance(script, str) else [str(script)]
+    done = subprocess.run(
+        [sys.executable, *source, *map(str, arguments)], check=False, capture_output=True, text=True, timeout=600
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    return json.loads(done.stdout)
+
+
+def digest(signal: Signal) -> str:
+    return hashlib.sha256(signal.samples.astype(np.int64).tobytes()).hexdigest()
+
+
+DECODE_ALL = """
+import hashlib, json, sys
+from pathlib import Path
+import numpy as np
+from searchinr.codecs.registry import decode
+found = {}
+for path in Path(sys.argv[1]).glob("*.inr"):
+    samples = decode(path.read_bytes()).samples
+    found[path.name] = [list(samples.shape), hashlib.sha256(samples.astype(np.int64).tobytes()).hexdigest()]
+print(json.dumps(found))
+"""
+
+
+class CodecConformance:
+    """The suite. Cases are fitted to the same signals, which take one batch of two and several of one.
+
+    Attributes:
+        codec: Its name.
+        cases: By label.
+        rungs: Two, far enough apart that the codec yields states to resume from before each.
+    """
+
+    codec: ClassVar[str]
+    cases: ClassVar[dict[str, Case]]
+    rungs: ClassVar[tuple[int, int]] = (22, 50)
+
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
+        if "label" in metafunc.fixturenames:
+            metafunc.parametrize("label", self.cases)
+
+    @pytest.fixture
+    def case(self, label: str) -> Case:
+        return self.cases[label]
+
+    @pytest.fixture
+    def fitted(self, label: str) -> Fitted:
+        return self.fit_case(label)
+
+    @pytest.fixture
+    def folder(self, tmp_path: Path) -> Path:
+        """One folder with the files of all cases."""
+        for label in self.cases:
+            for number, file in enumerate(self.fit_case(label).files[self.rungs[-1]]):
+                (tmp_path / f"{label}-{number}.inr").write_bytes(file)
+        return tmp_path
+
+    @classmethod
+    @cache
+    def fit_case(cls, label: str) -> Fitted:
+        return fit(cls.codec, cls.cases[label], cls.rungs)
+
+    def test_rungs_are_measured_and_nothing_else(self, fitted: Fitted, case: Case) -> None:
+        assert tuple(fitted.files) == self.rungs
+        assert sum(is_rung for is_rung, _ in fitted.checkpoints) == 2
+        assert fitted.checkpoints[-1][0], "the last rung comes last"
+        assert 0 < fitted.macs[self.rungs[0]] < fitted.macs[self.rungs[1]]
+        assert all(len(files) == len(make_signals(case.modality)) for files in fitted.files.values())
+
+    def test_same_seed_same_bytes(self, case: Case, fitted: Fitted) -> None:
+        assert fit(self.codec, case, self.rungs).files == fitted.files
+
+    def test_other_seed_other_bytes(self, case: Case, fitted: Fitted) -> None:
+        other = fit(self.codec, case, self.rungs[:1], seed=1).files[self.rungs[0]]
+        assert all(a != b for a, b in zip(other, fitted.files[self.rungs[0]], strict=True))
+
+    def test_a_rung_does_not_depend_on_earlier_ones(self, case: Case, fitted: Fitted) -> None:
+        last = self.rungs[-1]
+        assert fit(self.codec, case, (last,)).files[last] == fitted.files[last]
+
+    def test_resumed_fit_equals_uninterrupted_one(self, case: Case, fitted: Fitted) -> None:
+        first_rung = [is_rung for is_rung, _ in fitted.checkpoints].index(True)
+        last = len(fitted.checkpoints) - 1
+        assert 0 < first_rung < last - 1, "choose rungs with states between them"
+        # in the middle of the way to the first rung, at that rung, and in the middle of the way to the last
+        for moment in (first_rung // 2, first_rung, (first_rung + last) // 2):
+            resumed = fit(self.codec, case, self.rungs, resume=fitted.checkpoints[moment][1])
+            left = self.rungs if moment < first_rung else self.rungs[1:]
+            assert resumed.files == {rung: fitted.files[rung] for rung in left}
+            assert resumed.macs == {rung: fitted.macs[rung] for rung in left}
+
+    def test_a_signal_does_not_depend_on_its_companions(self, case: Case, fitted: Fitted) -> None:
+        # Not bit by bit: matrix products and tiles of another batch size add up in another order.
+        signal = make_signals(case.modality)[0]
+        value_range = MODALITIES[case.modality].value_range(signal.layout)
+        [alone] = fit(self.codec, case, self.rungs[-1:], only=0).files[self.rungs[-1]]
+        among_others = fitted.files[self.rungs[-1]][0]
+        assert psnr(signal.samples, decode(alone).samples, value_range) == pytest.approx(
+            psnr(signal.samples, decode(among_others).samples, value_range), abs=0.1
+        )
+
+    def test_fitting_brings_the_signal_back(self, case: Case, fitted: Fitted) -> None:
+        for signal, file in zip(make_signals(case.modality), fitted.files[self.rungs[-1]], strict=True):
+            decoded = decode(file)
+            assert decoded.layout == signal.layout
+            value_range = MODALITIES[case.modality].value_range(signal.layout)
+            constant = np.full_like(signal.samples, round(float(signal.samples.mean())))
+            gain = psnr(signal.samples, decoded.samples, value_range) - psnr(signal.samples, constant, value_range)
+            assert gain > 0.5, f"{signal.name}: no better than its mean"
+
+    def test_fresh_process_decodes_the_same(self, folder: Path) -> None:
+        expected = {}
+        for path in folder.glob("*.inr"):
+            decoded = decode(path.read_bytes())
+            expected[path.name] = [list(decoded.samples.shape), digest(decoded)]
+        assert run_python(DECODE_ALL, folder) == expected
+
+    def test_sizes_and_parts_add_up(self, fitted: Fitted) -> None:
+        for data in fitted.files[self.rungs[-1]]:
+            file = container.unpack(data)
+            assert file.size == len(data)
+            bits = CODECS[self.codec].inspect(file)["bits"]
+            assert sum(bits.values()) == pytest.approx(8 * len(data), abs=1e-6)
+
+    def test_every_truncation_is_refused(self, fitted: Fitted) -> None:
+        for data in fitted.files[self.rungs[-1]]:
+            for length in range(len(data)):
+                if not has_right_check_sum(data[:length]):
+                    with pytest.raises(InvalidFileError):
+                        decode(data[:length])
+
+    def test_every_flipped_bit_is_noticed(self, fitted: Fitted) -> None:
+        for data in fitted.files[self.rungs[-1]][:2]:
+            for bit in range(8 * len(data)):
+                flipped = bytearray(data)
+                flipped[bit // 8] ^= 1 << bit % 8
+                with pytest.raises(InvalidFileError):
+                    decode(bytes(flipped))
+
+    def test_renders_at_another_resolution(self, fitted: Fitted) -> None:
+        for data in fitted.files[self.rungs[-1]]:
+            once, thrice = decode(data), decode(data, scale=3)
+            modality = MODALITIES[once.layout.modality]
+            assert thrice.layout == modality.resized(once.layout, 3)
+            assert modality.extent(thrice.layout) == pytest.approx(modality.extent(once.layout))
+            # the middle one of three samples is where the sample was
+            middle = thrice.samples[tuple(slice(1, None, 3) for _ in once.layout.grid)]
+            low, high = modality.value_range(once.layout)
+            difference = np.abs(middle.astype(np.int64) - once.samples.astype(np.int64)).max()
+            assert difference <= 1 + 1e-4 * (high - low)
+
+    def test_renders_at_half_the_resolution(self, fitted: Fitted) -> None:
+        for data in fitted.files[self.rungs[-1]]:
+            half = decode(data, scale=0.5)
+            file = container.unpack(data)
+            assert half.layout == MODALITIES[file.layout.modality].resized(file.layout, 0.5)
+            assert half.layout.points < file.layout.points
+
+    @pytest.mark.parametrize("scale", [0.0, -1.0, float("nan"), float("inf"), 1e7, 1e300])
+    def test_impossible_scales_are_refused(self, fitted: Fitted, scale: float) -> None:
+        with pytest.raises(UserError, match="scale"):
+            decode(fitted.files[self.rungs[0]][0], scale=scale)
+
+    def test_mutants_are_refused_or_decoded(self, folder: Path) -> None:
+        self.open_mutants(folder, MUTANTS)
+
+    @pytest.mark.slow
+    def test_many_mutants_are_refused_or_decoded(self, folder: Path) -> None:
+        self.open_mutants(folder, 10_000)
+
+    def open_mutants(self, folder: Path, count: int) -> None:
+        files = len(list(folder.glob("*.inr")))
+        found = run_python(Path(__file__).with_name("mutants.py"), folder, count, 0)
+        assert found["decoded"] + found["refused"] == files + count
+        assert found["decoded"] > files + count // 20, "the parsers behind the check sum are not reached"
+        assert found["refused"] > count // 2
+
+

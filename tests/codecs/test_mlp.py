@@ -1,0 +1,225 @@
+"""Codec `mlp`: the conformance suite over its backbones and quantisers, and what is particular to it."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from conformance import CPU, Case, CodecConformance, make_signal, run_python
+from pydantic import ValidationError
+
+from searchinr.codecs.bitstream import container
+from searchinr.codecs.bitstream.bits import Writer
+from searchinr.codecs.fields.contract import FieldShape
+from searchinr.codecs.fields.registry import FIELDS
+from searchinr.codecs.mlp import MAX_DEPTH, MAX_WIDTH, MlpCodec, MlpParams
+from searchinr.codecs.registry import decode
+from searchinr.errors import InvalidFileError
+from searchinr.signals.signal import Layout, Signal
+from searchinr.space import Value, build_params
+
+CODEC = MlpCodec()
+SMALL = {"depth": 2, "width": 8}
+
+
+class TestConformance(CodecConformance):
+    codec = "mlp"
+    cases = {  # noqa: RUF012
+        "siren": Case("image", {"backbone": "siren", **SMALL}),
+        "siren-fp16": Case("image", {"backbone": "siren", "quantizer": "fp16", **SMALL}),
+        "fourier": Case("image", {"backbone": "fourier", "fourier.features": 6, "fourier.sigma": 1, **SMALL}),
+        "mfn": Case("image", {"backbone": "mfn", "mfn.input_scale": 16, "batch_fraction": 1, **SMALL}),
+        "mfn-gabor-fp16": Case(
+            "image",
+            {"backbone": "mfn", "mfn.filter": "gabor", "mfn.input_scale": 16, "quantizer": "fp16", **SMALL},
+        ),
+        "wire": Case("image", {"backbone": "wire", "wire.omega": 4, "wire.sigma": 2, "weight_bits": 12, **SMALL}),
+        "diner": Case("image", {"backbone": "diner", "diner.table_size_log2": 5, "weight_bits": 6, **SMALL}),
+        "siren-audio": Case("audio", {"backbone": "siren", "siren.omega_first": 500, "batch_fraction": 1, **SMALL}),
+        "fourier-audio": Case("audio", {"backbone": "fourier", "fourier.sigma": 100, "quantizer": "fp16", **SMALL}),
+    }
+
+
+def encode(signal: Signal, steps: int = 2, **params: Value) -> bytes:
+    states = CODEC.fit([signal], build_params(MlpParams, params), [steps], seed=0, device=CPU)
+    return CODEC.encode(next(state for state in states if state.is_rung))[0]
+
+
+def header_bytes(file: bytes) -> int:
+    bits: int = CODEC.inspect(container.unpack(file))["bits"]["header"]  # with the check sum
+    assert bits % 8 == 0
+    return bits // 8
+
+
+@pytest.mark.parametrize("backbone", FIELDS)
+@pytest.mark.parametrize("quantizer", ["uniform", "fp16"])
+def test_header_of_an_image_is_at_most_16_bytes(backbone: str, quantizer: str) -> None:
+    # of the size of a Kodak image, at a width that takes two bytes, without training it
+    out = Writer()
+    layout = Layout("image", (512, 768), 3, 8)
+    field = FIELDS[backbone](
+        FieldShape(2, 3, 2, 200, layout.grid, (512 / 768, 1.0)), FIELDS[backbone].Params()
+    )
+    out.byte(field.id << 4 | 1)
+    out.varint(200)
+    out.byte(0 if quantizer == "fp16" else 0x79)
+    field.pack(out)
+    if quantizer == "fp16":
+        out.data += bytes(2 * sum(int(np.prod(spec.shape)) for spec in field.tensors()))
+    else:
+        out.data += bytes([100, 0] * len(field.tensors())) + bytes(1000)
+    data = container.pack(CODEC.id, layout, bytes(out.data))
+    assert CODEC.inspect(container.unpack(data))["width"] == 200
+    assert header_bytes(data) <= 16
+
+
+@pytest.mark.parametrize("backbone", FIELDS)
+def test_inspect_names_what_was_asked_for(backbone: str) -> None:
+    signal = make_signal("any", Layout("image", (8, 12), 3, 8))
+    found = CODEC.inspect(
+        container.unpack(encode(signal, backbone=backbone, depth=3, width=12, weight_bits=5, edge_bits=9))
+    )
+    expected = {"backbone": backbone, "depth": 3, "width": 12, "weight_bits": 5, "edge_bits": 9, "quantizer": "uniform"}
+    assert {key: found[key] for key in expected} == expected
+
+
+def test_fp16_costs_16_bits_a_weight() -> None:
+    signal = make_signal("any", Layout("image", (8, 12), 3, 8))
+    file = encode(signal, width=10, depth=2, quantizer="fp16")
+    weights = 2 * 10 + 10 + 10 * 10 + 10 + 10 * 3 + 3
+    assert CODEC.inspect(container.unpack(file))["weights"] == weights
+    assert len(file) == header_bytes(file) + 2 * weights
+
+
+def test_more_bits_come_closer_to_fp16() -> None:
+    signal = make_signal("any", Layout("image", (16, 24), 3, 8))
+
+    def error(**params: Value) -> float:
+        return float(np.abs(decode(encode(signal, 30, **params)).samples.astype(float) - exact).mean())
+
+    exact = decode(encode(signal, 30, quantizer="fp16")).samples.astype(float)
+    errors = [error(weight_bits=bits, edge_bits=bits) for bits in (2, 4, 6, 8, 12)]
+    assert errors == sorted(errors, reverse=True)
+    assert errors[-1] < 0.1
+
+
+@pytest.mark.parametrize(
+    "layout",
+    [Layout("image", (1, 1), 3, 8), Layout("image", (1, 40), 1, 8), Layout("audio", (1,), 1, 16, 16000)],
+    ids=str,
+)
+def test_smallest_signals(layout: Layout) -> None:
+    signal = make_signal("any", layout)
+    assert decode(encode(signal, 30)).layout == layout
+
+
+@pytest.mark.parametrize("value", [0, 128, 255])
+def test_constant_image_is_brought_back(value: int) -> None:
+    layout = Layout("image", (4, 6), 3, 8)
+    signal = Signal("flat", np.full((4, 6, 3), value, np.uint8), layout)
+    decoded = decode(encode(signal, 200, quantizer="fp16", batch_fraction=1)).samples
+    assert np.abs(decoded.astype(int) - value).max() <= 1
+
+
+def test_silence_is_brought_back() -> None:
+    signal = Signal("silence", np.zeros((300, 1), np.int16), Layout("audio", (300,), 1, 16, 8000))
+    decoded = decode(encode(signal, 200, quantizer="fp16", batch_fraction=1)).samples
+    assert np.abs(decoded.astype(int)).max() <= 1
+
+
+def test_order_of_files_is_that_of_signals() -> None:
+    landscape, portrait = Layout("image", (6, 9), 3, 8), Layout("image", (9, 6), 3, 8)
+    signals = [make_signal(str(i), layout) for i, layout in enumerate((landscape, portrait, landscape, portrait))]
+    files = CODEC.encode(next(CODEC.fit(signals, MlpParams(width=8), [3], seed=0, device=CPU)))
+    assert [decode(file).layout for file in files] == [s.layout for s in signals]
+
+
+def test_decoding_leaves_the_number_of_threads() -> None:
+    file = encode(make_signal("any", Layout("image", (4, 6), 3, 8)))
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        decode(file)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("backbone", FIELDS)
+def test_last_layer_takes_a_gain(backbone: str) -> None:
+    field = FIELDS[backbone](FieldShape(2, 3, 2, 9, (6, 9), (0.7, 1.0)), FIELDS[backbone].Params())
+    weights = {name: w.unsqueeze(0) for name, w in field.init(torch.Generator().manual_seed(0)).items()}
+    louder = {name: 3 * w if name.startswith("out.") else w for name, w in weights.items()}
+    coords = torch.rand(20, 2) - 0.5
+    torch.testing.assert_close(field.forward(louder, coords), 3 * field.forward(weights, coords))
+
+
+def test_learning_rate_left_out_is_the_backbones() -> None:
+    for backbone in FIELDS:
+        assert MlpParams(backbone=backbone, width=96).lr == FIELDS[backbone].default_lr(96)
+    assert MlpParams(lr=0.125).lr == 0.125
+    with pytest.raises(ValidationError):
+        MlpParams(width=MAX_WIDTH + 1)
+
+
+def body(backbone: int, depth: int, width: int, bits: tuple[int, int] | None, own: bytes, rest: bytes) -> bytes:
+    """A body by the format's description, whether or not it makes sense."""
+    out = Writer()
+    out.byte(backbone << 4 | (depth - 1))
+    out.varint(width)
+    out.byte(0 if bits is None else (bits[0] - 1) << 4 | (bits[1] - 1))
+    return bytes(out.data) + own + rest
+
+
+IMAGE = Layout("image", (2, 3), 3, 8)
+SIREN = bytes([0x79, 0x79])
+SIDE = bytes([100, 20])  # a step and a model
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (body(15, 1, 4, (8, 8), b"", bytes(99)), "backbone number 15"),
+        (body(0, 1, 0, (8, 8), SIREN, bytes(99)), "width of 0"),
+        (body(0, 1, MAX_WIDTH + 1, (8, 8), SIREN, bytes(99)), f"width of {MAX_WIDTH + 1}"),
+        (body(0, 1, 4, (1, 8), SIREN, bytes(99)), "bit-widths"),
+        (body(0, 1, 4, None, SIREN, bytes(2 * 27 - 1)), "54 expected"),
+        (body(0, 1, 4, None, SIREN, bytes(2 * 27 + 1)), "54 expected"),
+        (body(0, 1, 4, None, SIREN, b"\x00\x7c" * 27), "not finite"),
+        (body(0, 1, 4, None, SIREN, b"\x01\x7d" * 27), "not finite"),  # a signalling NaN
+        (body(0, 1, 4, (8, 8), SIREN, SIDE * 3), "truncated"),
+        (body(0, MAX_DEPTH, MAX_WIDTH, (8, 8), SIREN, SIDE * 34 + bytes(50)), "more than its 50 coded bytes"),
+        (body(2, 1, 4, (8, 8), b"\x02", bytes(99)), "filter number 2"),
+        (body(4, 1, 4, (8, 8), b"\x03\x79", bytes(99)), r"2\*\*3 entries"),
+        (b"\x00\x04", "truncated"),
+    ],
+)
+def test_contradictions_are_refused(content: bytes, message: str) -> None:
+    with pytest.raises(InvalidFileError, match=message):
+        decode(container.pack(CODEC.id, IMAGE, content))
+
+
+def test_weights_that_give_nan_are_refused() -> None:
+    # Gabor filters with a negative width overflow to infinity away from their centre, and infinity - infinity is NaN.
+    depth, width = 2, 4
+    shape = FieldShape(2, 3, depth, width, IMAGE.grid, (2 / 3, 1.0))
+    field = FIELDS["mfn"](shape, FIELDS["mfn"].Params(filter="gabor"))
+    values = {"filters.gamma": -6e4, "layer1.weight": 1.0, "filters.weight": 1.0, "out.weight": 1.0}
+    weights = [np.full(spec.shape, values.get(spec.name, 0.5), "<f2") for spec in field.tensors()]
+    weights[-2][::2] *= -1
+    content = body(2, depth, width, None, b"\x01", b"".join(w.tobytes() for w in weights))
+    with pytest.raises(InvalidFileError, match="NaN"):
+        decode(container.pack(CODEC.id, IMAGE, content))
+
+
+def test_files_that_claim_the_most_weights_take_under_a_gigabyte(tmp_path: Path) -> None:
+    cheapest = bytes([100, 0x80])  # the narrowest Gaussian: a zero costs some millionths of a bit
+    deepest = body(0, MAX_DEPTH, MAX_WIDTH, (2, 2), SIREN, cheapest * 34 + bytes(99))
+    longest = body(4, MAX_DEPTH, MAX_WIDTH, (2, 2), bytes([24, 0x79]), cheapest * 35 + bytes(99))
+    wide_tables = body(0, 1, 4, (16, 16), SIREN, bytes([0, 5] * 4 + [0] * 99))
+    for name, content in {"deepest": deepest, "wide-tables": wide_tables}.items():
+        (tmp_path / f"{name}.inr").write_bytes(container.pack(CODEC.id, IMAGE, content))
+    large = Layout("image", (2**12, 2**12), 1, 8)
+    (tmp_path / "longest.inr").write_bytes(container.pack(CODEC.id, large, longest))
+    found = run_python(Path(__file__).with_name("mutants.py"), tmp_path, 0, 0)
+    assert found == {"decoded": 3, "refused": 0}
