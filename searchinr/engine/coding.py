@@ -167,7 +167,7 @@ def inspect_file(source: Path) -> dict[str, Any]:
         "rate": modality.rate(layout, file.size),
         "rate_unit": modality.rate_unit,
         "modality": layout.modality,
-        **dict(zip(modality.axes, layout.grid, strict=True)),
+        "grid": list(layout.grid),
         "channels": layout.channels,
         "bit_depth": layout.bit_depth,
         **({"sampling_rate": layout.sampling_rate} if modality.has_sampling_rate else {}),
