@@ -39,12 +39,9 @@ class _Bench:
 
     def __init__(self, threads: int, seconds: float, turns: int) -> None:
         self._threads, self._seconds, self._turns = threads, seconds, turns
-        self._processes = {
-            False: self._start({}),
-            True: self._start(ENVIRONMENT),
-        }
+        self._processes = {False: self._start({}), True: self._start(ENVIRONMENT)}
 
-    def _start(self, extra: Mapping[str, str]) -> "subprocess.Popen[str]":
+    def _start(self, extra: dict[str, str]) -> "subprocess.Popen[str]":
         clean = {key: value for key, value in os.environ.items() if not key.startswith("MALLOC_")}
         return subprocess.Popen(
             [sys.executable, str(Path(__file__).with_name("fit_cells.py"))],
@@ -75,11 +72,10 @@ class _Bench:
         return Timing(**json.loads(answer))
 
     def in_turns(self, variants: Iterable[tuple[str, dict[str, Any]]]) -> Results:
-        """Times every variant once in each turn, after a turn that is thrown away."""
-        variants = list(variants)
-        results: Results = {name: [] for name, _ in variants}
+        """Times every variant, a name and the arguments of `time`, once in each turn."""
+        results: Results = {}
         for _, (name, request) in itertools.product(range(self._turns), variants):
-            results[name].append(self.time(**request))
+            results.setdefault(name, []).append(self.time(**request))
         return results
 
 
@@ -111,12 +107,11 @@ def measure(threads: int, quick: bool) -> dict[str, Any]:
             ]
             tiles.append({**shape, "results": bench.in_turns(variants)})
     return {
-        "machine": machine,
+        "machine": machine | {"load_after": round(os.getloadavg()[0], 1)},
         "threads": threads,
         "turns": turns,
         "seconds_per_cell": seconds,
         "took_s": time.perf_counter() - started,
-        "load_after": round(os.getloadavg()[0], 1),
         "matmul_gflops": [timing.gflops for timing in matmuls],
         "fits": fits,
         "tiles": tiles,
@@ -131,13 +126,13 @@ def report(found: Mapping[str, Any]) -> str:
         [
             f"# Training speed, {threads}",
             "",
-            machine_line(found["machine"]) + f"; load after: {found['load_after']}.",
+            machine_line(found["machine"]) + ".",
             "",
-            "Work: steps of `BatchFit` (forward, backward, Adam) on a SIREN of depth 3 from 2 coordinates to 3 values, all "
-            "points in each step, random targets. "
+            "Work: steps of `BatchFit` (forward, backward, Adam) on a SIREN of depth 3 from 2 coordinates to 3 values, "
+            "all points in each step, random targets. "
             f"Every cell ran {found['turns']} times for {found['seconds_per_cell']} s, in turns with those that it is "
-            "compared with, each time in a process of its own, in a second thread as under Ray Tune. Figures are medians "
-            "over the turns, brackets their smallest and largest; a ratio is taken within each turn. "
+            "compared with, each time in a process of its own, in a second thread as under Ray Tune. Figures are "
+            "medians over the turns, brackets their smallest and largest; a ratio is taken within each turn. "
             f"The whole took {found['took_s']:.0f} s.",
             "",
             "Left out: other backbones, drawing a part of the points for each step, encoding and decoding, GPUs.",
@@ -148,8 +143,8 @@ def report(found: Mapping[str, Any]) -> str:
             "",
             "## Batched against a loop over signals",
             "",
-            "Both with the allocator setting that workers have, and with the tiles that the fit chooses. The loop trains one "
-            "signal after the other with the same code.",
+            "Both with the allocator setting that workers have, and with the tiles that the fit chooses. The loop "
+            "trains one signal after the other with the same code.",
             "",
             table(
                 [
@@ -166,14 +161,14 @@ def report(found: Mapping[str, Any]) -> str:
             "",
             "## The allocator setting",
             "",
-            "Milliseconds per step of all signals. `mallopt`: `keep_freed_memory` in the running process; environment: "
-            f"{' and '.join(f'`{name}`' for name in ENVIRONMENT)} set before it starts. Whole grid: without tiles, so that "
-            "every activation is one large block. Faults: page faults per step without and with `mallopt`.",
+            "Milliseconds per step of all signals. `mallopt`: `keep_freed_memory` in the running process, as in a "
+            f"worker; environment: {' and '.join(f'`{name}`' for name in ENVIRONMENT)} set before it starts. Whole grid: "
+            "without tiles, so that every activation is one large block. Faults: page faults per step without and with "
+            "`mallopt`.",
             "",
             table(
                 [
                     "width, signals x points",
-                    "work",
                     "none: ms",
                     "mallopt: ms",
                     "environment: ms",
@@ -219,8 +214,7 @@ def _allocator_row(fit: Mapping[str, Any], work: str) -> list[str]:
     none, mallopt, environment = (fit["results"][f"{work}, {setting}"] for setting in SETTINGS)
     faults = (statistics.median(timing.page_faults for timing in timings) for timings in (none, mallopt))
     return [
-        _shape(fit),
-        work,
+        f"{_shape(fit)}, {work}",
         *(_ms(timings) for timings in (none, mallopt, environment)),
         _ratio(none, mallopt),
         _ratio(environment, mallopt),
@@ -252,7 +246,7 @@ def main() -> None:
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the tables there as well")
     options = parser.parse_args()
     found = measure(max(1, options.threads), options.quick)
-    save(report(found), json.loads(json.dumps(found, default=asdict)), options.markdown, options.json)
+    save(report(found), found, options.markdown, options.json)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 
 import torch
 
@@ -83,9 +84,7 @@ def _time_matmul(cell: Cell) -> Timing:
     timings = []
     for size in _MATMUL_SIZES:
         a, b, out = (torch.randn(size, size) for _ in range(3))
-        seconds, faults = _median_time(
-            lambda a=a, b=b, out=out: torch.mm(a, b, out=out), cell.seconds / len(_MATMUL_SIZES)
-        )
+        seconds, faults = _median_time(partial(torch.mm, a, b, out=out), cell.seconds / len(_MATMUL_SIZES))
         timings.append(Timing(seconds, 2e-9 * size**3 / seconds, faults))
     return max(timings, key=lambda timing: timing.gflops)
 
@@ -93,8 +92,11 @@ def _time_matmul(cell: Cell) -> Timing:
 def _time_steps(cell: Cell) -> Timing:
     count, batch = (cell.signals, 1) if cell.kind == "loop" else (1, cell.signals)
     fits = [_make_fit(cell, batch) for _ in range(count)]
+    for fit in fits:
+        for _ in range(_WARM_UP_STEPS):
+            fit.step(_LR)
     # Every signal of a loop is trained to its end before the next one, so its memory stays in the cache.
-    timings = [_median_time(lambda fit=fit: fit.step(_LR), cell.seconds / count) for fit in fits]
+    timings = [_median_time(partial(fit.step, _LR), cell.seconds / count) for fit in fits]
     seconds = sum(seconds for seconds, _ in timings)
     macs = sum(fit.macs / fit.steps for fit in fits)
     return Timing(seconds, 2e-9 * macs / seconds, sum(faults for _, faults in timings))
@@ -115,8 +117,6 @@ def _make_fit(cell: Cell, batch: int) -> BatchFit:
     )
     if cell.tile is not None:
         fit._tile = cell.tile  # users have no such option: the choice of the tile is one of the things measured here
-    for _ in range(_WARM_UP_STEPS):
-        fit.step(_LR)
     return fit
 
 
@@ -138,6 +138,8 @@ def _answer(line: str) -> None:
 
 
 def main() -> None:
+    # Loads what PyTorch puts off until the first optimiser is made, so that not every fork has to.
+    _make_fit(Cell("batched", threads=1, seconds=0, width=1, signals=1, points=1), batch=1)
     for line in sys.stdin:
         child = os.fork()
         if child == 0:

@@ -3,6 +3,7 @@
 import json
 import statistics
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +29,9 @@ def spread(values: Sequence[float], digits: int = 2) -> str:
 
 
 def save(markdown: str, results: dict[str, Any], markdown_file: Path | None, json_file: Path | None) -> None:
-    """Prints the report and writes the files that were asked for."""
+    """Prints the report and writes the files that were asked for; dataclasses become JSON objects."""
     print(markdown)
     if markdown_file is not None:
         markdown_file.write_text(markdown + "\n", encoding="utf-8")
     if json_file is not None:
-        json_file.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+        json_file.write_text(json.dumps(results, indent=1, default=asdict) + "\n", encoding="utf-8")

@@ -96,6 +96,8 @@ def run_trial(
             trained_s += time.perf_counter() - started
             if state is None:
                 return
+            if timeout_s is not None and trained_s > timeout_s:
+                raise TrialError(f"over the time limit: {trained_s:.1f} s of training, {timeout_s:g} s allowed")
             if state.is_rung:
                 yield _measure(engine, state, signals, trained_s, device)
             else:
@@ -106,8 +108,6 @@ def run_trial(
             if "not enough memory" in str(error) or "can't allocate memory" in str(error):  # torch's CPU allocator
                 raise TrialError("out of memory") from error
             raise
-        if timeout_s is not None and trained_s > timeout_s:
-            raise TrialError(f"over the time limit: {trained_s:.0f} s of training, {timeout_s:g} s allowed")
 
 
 def _checkpoint(state: FitState, train_s: float) -> Callable[[], dict[str, Tensor]]:

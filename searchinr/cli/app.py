@@ -86,7 +86,7 @@ def execute(arguments: Sequence[str]) -> int:
         return _fail(FAILED, f"{where}{error.strerror or error}")
     except Exception as error:
         traceback.print_exception(type(error), error, _own_trace(error))
-        return _fail(FAILED, "an error of its own; please report the lines above")
+        return _fail(FAILED, "this is an error in searchinr itself; please report it with the lines above")
 
 
 def _run(arguments: list[str]) -> int:

@@ -1,6 +1,6 @@
 """run, status, front, verify, report, export, ui: a search and its results."""
 
-import os
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -184,14 +184,22 @@ def export(
 def ui(
     run: Run,
     port: Annotated[int, typer.Option("--port", metavar="N", min=1, max=65535, help="Port on this machine.")] = 5000,
-) -> None:
+) -> int:
     """Open the run in MLflow's pages, on this machine only.
+
+    It serves them until Ctrl-C.
 
     Example: searchinr ui runs/kodak
     """
-    from searchinr.engine.ui import mlflow_command
+    from searchinr.engine.ui import mlflow_server
 
-    command, environment = mlflow_command(run, port)
-    say(f"MLflow: http://127.0.0.1:{port} (Ctrl-C ends it)")
-    sys.stdout.flush()
-    os.execve(command[0], command, environment)
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:  # no server outlives its terminal, unless under nohup
+        signal.signal(signal.SIGHUP, signal.default_int_handler)
+    try:
+        with mlflow_server(run, port) as server:
+            say(f"MLflow: http://127.0.0.1:{port} (Ctrl-C ends it)")
+            sys.stdout.flush()
+            code = server.wait()
+    except KeyboardInterrupt:  # the way to end it
+        return OK
+    raise ChildProcessError(f"MLflow ended with exit code {code}")

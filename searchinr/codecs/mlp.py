@@ -168,12 +168,15 @@ class MlpCodec(Codec):
         for rung in rungs:
             if rung <= state.rungs_passed:
                 continue
+            passed = state.rungs_passed
             branches: list[BatchFit] = []
             for number, group in enumerate(groups):
                 for fit in fit_to_rung(group.trunk, recipe, rung):
                     if fit.steps % _YIELD_EVERY == 0:
                         fit.check_finite()
-                        state.steps = (number * rung + fit.steps) // len(groups)
+                        # The trunk goes on from before the last rung: until it is past it, nothing is gained.
+                        done = number * rung + max(fit.steps, passed) + (len(groups) - number - 1) * passed
+                        state.steps = done // len(groups)
                         yield state
                 fit.check_finite()
                 branches.append(fit)
@@ -197,7 +200,7 @@ class MlpCodec(Codec):
         layout = signals[indices[0]].layout
         field_class = FIELDS[params.backbone]
         field = field_class(_field(layout, params.depth, params.width), getattr(params, params.backbone))
-        # One initialisation for all signals: a signal's file does not depend on which others were fitted with it.
+        # One initialisation for all signals: up to rounding, a signal's file does not depend on its companions.
         initial = field.init(torch.Generator().manual_seed(seed))
         targets = torch.stack([_targets(signals[i]) for i in indices]).to(device)  # (B, n, c)
         gains = targets.abs().amax(dim=(1, 2)).clamp_min(1e-6)  # (B,)

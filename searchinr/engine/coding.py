@@ -67,6 +67,7 @@ def encode_file(source: Path, config_file: Path | None, out: Path | None, *, qui
 
 def _fit(signal: Signal, config: Config, quiet: bool) -> Measurement:
     keep_freed_memory()
+    console = Console(stderr=True)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     progress = Progress(
         TextColumn("{task.description}"),
@@ -74,9 +75,9 @@ def _fit(signal: Signal, config: Config, quiet: bool) -> Measurement:
         TaskProgressColumn(),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
-        console=Console(stderr=True),
+        console=console,
         transient=True,
-        disable=quiet,
+        disable=quiet or not console.is_terminal,
     )
     states = run_trial(config.codec, config.params, [signal], [config.steps], seed=config.seed, device=device)
     try:
@@ -128,14 +129,12 @@ def decode_file(source: Path, out: Path | None, scale: float) -> dict[str, Any]:
 
 
 def _check_target(source: Path, target: Path, modality: Modality) -> None:
+    check_writable(target)
     if target.exists() and target.samefile(source):
         raise UserError(f"{target}: is the file to decode; name another one with -o")
     if target.suffix.lower() not in modality.suffixes:
         allowed = " ".join(modality.suffixes)
-        raise UserError(
-            f"{target}: suffix {target.suffix!r} found; allowed for the {modality.name} in it are {allowed}"
-        )
-    check_writable(target)
+        raise UserError(f"{target}: suffix {target.suffix!r} found; allowed for this {modality.name} are {allowed}")
 
 
 def _check_scale(layout: Layout, modality: Modality, scale: float) -> None:

@@ -175,7 +175,11 @@ class MlflowRecord:
         experiment = self._client.get_experiment_by_name(name)
         if experiment is None:
             location = None if self._artifacts is None else self._artifacts.resolve().as_uri()
-            experiment_id = self._client.create_experiment(name, artifact_location=location)
+            experiment_id = self._client.create_experiment(
+                name,
+                artifact_location=location,
+                tags={"mlflow.experimentKind": "custom_model_development"},  # or its pages open on language models
+            )
         else:
             experiment_id = experiment.experiment_id
         found = self._search(experiment_id, _RUN, self._key)

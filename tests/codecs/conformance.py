@@ -1,8 +1,8 @@
 """What every codec must do, known by its contract only.
 
-    class TestMine(CodecConformance):
-        codec = "mine"
-        cases = {"small": Case("image", {"width": 8})}
+class TestMine(CodecConformance):
+    codec = "mine"
+    cases = {"small": Case("image", {"width": 8})}
 """
 
 import binascii
@@ -10,7 +10,6 @@ import hashlib
 import json
 import subprocess
 import sys
-
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -88,7 +87,13 @@ class Fitted:
 
 
 def fit(
-    codec: str, case: Case, rungs: tuple[int, ...], *, seed: int = 0, resume: bytes | None = None, only: int | None = None
+    codec: str,
+    case: Case,
+    rungs: tuple[int, ...],
+    *,
+    seed: int = 0,
+    resume: bytes | None = None,
+    only: int | None = None,
 ) -> Fitted:
     engine = CODECS[codec]
     signals = make_signals(case.modality)
@@ -114,7 +119,7 @@ def has_right_check_sum(data: bytes) -> bool:
     return binascii.crc_hqx(data[:-2], 0xFFFF) ^ 0xFFFF == int.from_bytes(data[-2:], "big")
 
 
-def run_python(script: str | Path, *arguments: object) -> Any:
+def run_python(script: str | Path, *arguments: object) -> Any:  # noqa: ANN401  JSON
     """What a fresh process prints, as JSON."""
     source = ["-c", script] if isinstance(script, str) else [str(script)]
     done = subprocess.run(
@@ -293,5 +298,3 @@ class CodecConformance:
         assert found["decoded"] + found["refused"] == files + count
         assert found["decoded"] > files + count // 20, "the parsers behind the check sum are not reached"
         assert found["refused"] > count // 2
-
-

@@ -57,9 +57,7 @@ def test_header_of_an_image_is_at_most_16_bytes(backbone: str, quantizer: str) -
     # of the size of a Kodak image, at a width that takes two bytes, without training it
     out = Writer()
     layout = Layout("image", (512, 768), 3, 8)
-    field = FIELDS[backbone](
-        FieldShape(2, 3, 2, 200, layout.grid, (512 / 768, 1.0)), FIELDS[backbone].Params()
-    )
+    field = FIELDS[backbone](FieldShape(2, 3, 2, 200, layout.grid, (512 / 768, 1.0)), FIELDS[backbone].Params())
     out.byte(field.id << 4 | 1)
     out.varint(200)
     out.byte(0 if quantizer == "fp16" else 0x79)
@@ -132,6 +130,16 @@ def test_order_of_files_is_that_of_signals() -> None:
     signals = [make_signal(str(i), layout) for i, layout in enumerate((landscape, portrait, landscape, portrait))]
     files = CODEC.encode(next(CODEC.fit(signals, MlpParams(width=8), [3], seed=0, device=CPU)))
     assert [decode(file).layout for file in files] == [s.layout for s in signals]
+
+
+def test_macs_include_the_branches_to_earlier_rungs() -> None:
+    signals = [make_signal("any", Layout("image", grid, 3, 8)) for grid in ((8, 12), (12, 8))]
+
+    def macs(*rungs: int) -> float:
+        params = MlpParams(width=8, decay=0.5)
+        return [state.macs for state in CODEC.fit(signals, params, rungs, seed=0, device=CPU) if state.is_rung][-1]
+
+    assert macs(10, 18) / macs(18) == pytest.approx((18 + 5) / 18)
 
 
 def test_decoding_leaves_the_number_of_threads() -> None:

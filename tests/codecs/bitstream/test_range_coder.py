@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from searchinr.codecs.bitstream import range_coder
-from searchinr.codecs.bitstream.models import best_model, bits
+from searchinr.codecs.bitstream.models import best_model, bits, code_lengths
 from searchinr.codecs.bitstream.range_coder import SymbolModel
 from searchinr.errors import InvalidFileError
 
@@ -42,7 +42,12 @@ def test_symbols_are_read_back_from_a_stream_of_ideal_length(case: tuple[list[np
     stream = range_coder.encode(arrays, models)
     decoded = range_coder.decode(stream, models)
     assert all(np.array_equal(a, b) and b.dtype == np.int32 for a, b in zip(arrays, decoded, strict=True))
-    assert 8 * len(stream) <= 1.01 * ideal_bits(arrays, models) + 8
+    # The coder rounds probabilities to multiples of 2**-24: the rarest symbols by up to a factor of two.
+    rare = sum(
+        int((code_lengths(model.code, model.bound)[np.abs(symbols)] > 20).sum())
+        for symbols, model in zip(arrays, models, strict=True)
+    )
+    assert 8 * len(stream) <= 1.01 * ideal_bits(arrays, models) + rare + 8
 
 
 @pytest.mark.parametrize("bits_per_weight", [2, 4, 8, 12, 16])

@@ -40,7 +40,9 @@ def test_zero_is_kept(bits: int) -> None:
     assert dequantize(symbols, code)[:2].tolist() == [0, 0]
 
 
-@pytest.mark.parametrize("values", [np.zeros((2, 3), np.float32), np.zeros(0, np.float32), np.full(3, 1e-38, np.float32)])
+@pytest.mark.parametrize(
+    "values", [np.zeros((2, 3), np.float32), np.zeros(0, np.float32), np.full(3, 1e-38, np.float32)]
+)
 def test_nothing_to_quantise_gives_zeros(values: np.ndarray) -> None:
     symbols, code = quantize(values, 8)
     assert symbols.shape == values.shape and not symbols.any()

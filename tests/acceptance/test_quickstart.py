@@ -1,0 +1,66 @@
+"""What the README promises, on real photographs and real speech."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+pytestmark = pytest.mark.slow
+
+
+def searchinr(*arguments: object) -> str:
+    command = [sys.executable, "-m", "searchinr", *map(str, arguments)]
+    done = subprocess.run(command, cwd=ROOT, text=True, capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+def front(run: Path) -> dict[str, Any]:
+    (dataset,) = json.loads(searchinr("front", run, "--json"))["datasets"]
+    return dict(dataset)
+
+
+def test_the_quickstart_finds_a_front_of_real_files(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    searchinr("run", "spaces/quickstart.yaml", "--out", run)
+    lines = [json.loads(line) for line in (run / "ledger.jsonl").read_text().splitlines()]
+    trials = [line for line in lines if line["kind"] == "trial"]
+    assert len(trials) >= 24
+    assert len({line["params"]["backbone"] for line in trials}) >= 3
+    points = [line for line in lines if line["kind"] == "point"]
+    names = [signal["name"] for signal in points[0]["signals"]]
+    assert names == ["astronaut", "chelsea", "coffee", "rocket"]
+    found = front(run)
+    assert len(found["points"]) >= 6
+    assert max(point["psnr_db"] for point in found["points"] if point["rate"] < 1.0) >= 26.0
+    searchinr("verify", run)
+
+    # The best config is a codec for a picture that nobody searched on.
+    config, coded, picture = tmp_path / "best.yaml", tmp_path / "camera.inr", tmp_path / "camera.png"
+    searchinr("export", run, "--max-rate", 1.0, "-o", config)
+    import skimage
+    from PIL import Image
+
+    Image.open(Path(skimage.__file__).parent / "data" / "motorcycle_left.png").resize((160, 120)).save(picture)
+    result = json.loads(searchinr("encode", picture, "--config", config, "-o", coded, "--json"))
+    assert result["bytes"] == coded.stat().st_size
+    assert result["rate"] == pytest.approx(8 * coded.stat().st_size / (160 * 120))
+    searchinr("decode", coded, "-o", tmp_path / "decoded.png")
+    assert Image.open(tmp_path / "decoded.png").size == (160, 120)
+
+
+@pytest.mark.skipif("SEARCHINR_DATA" not in os.environ, reason="needs LibriSpeech clips in SEARCHINR_DATA")
+def test_real_speech_gives_a_front_in_kbit_per_second(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    searchinr("run", "spaces/librispeech.yaml", "--out", run, "--trials", 5)
+    found = front(run)
+    assert found["rate_unit"] == "kbit/s"
+    assert found["signals"] == 10
+    assert len(found["points"]) >= 2
+    searchinr("verify", run)

@@ -1,0 +1,112 @@
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from searchinr.engine import worker
+from searchinr.engine.checkpoints import read_tensors
+from searchinr.engine.run_folder import RunFolder, open_delivery
+from searchinr.signals.signal import Layout, Signal
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> RunFolder:
+    folder = RunFolder(tmp_path / "run")
+    folder.create()
+    return folder
+
+
+@pytest.fixture
+def signals() -> list[Signal]:
+    y, x = np.mgrid[0:8, 0:12]
+    picture = np.stack([20 * y + 5, 15 * x, 10 * (x + y)], axis=-1).astype(np.uint8)
+    return [Signal(name, picture, Layout("image", (8, 12), 3, 8)) for name in ("one", "two words")]
+
+
+def make_job(**changes: object) -> dict[str, Any]:
+    params = {"width": 8, "depth": 2, **changes.pop("params", {})}  # type: ignore[dict-item]
+    fields: dict[str, Any] = {
+        "trial": "abc", "number": 0, "dataset": "tiny", "codec": "mlp", "params": params, "seed": 0, "rung": 0,
+        "steps": 10, "cpu": 1.0, "gpu": 0.0, "timeout_s": None,
+    }  # fmt: skip
+    return {**fields, **changes}
+
+
+def delivery(folder: RunFolder) -> tuple[dict[str, Any], dict[str, bytes]]:
+    (path,) = folder.delivered()
+    return open_delivery(path)
+
+
+def test_a_job_delivers_a_whole_ledger_line_and_a_checkpoint(folder: RunFolder, signals: list[Signal]) -> None:
+    worker.run_job(make_job(), folder.path, signals)
+    line, files = delivery(folder)
+    assert line.keys() >= {
+        "kind", "trial", "rung", "steps", "dataset", "modality", "codec", "params", "seed", "init", "psnr_db",
+        "psnr_of_mean_mse_db", "ssim", "rate", "rate_unit", "signals", "cost", "time",
+    }  # fmt: skip
+    assert [row["bytes"] for row in line["signals"]] == [len(data) for data in files.values()]
+    assert line["rate"] == pytest.approx(np.mean([8 * len(data) / 96 for data in files.values()]))
+    assert line["cost"].keys() == {"macs", "train_s", "device"}
+    assert read_tensors(folder.checkpoint("abc")) is not None
+
+
+def test_the_next_rung_goes_on_from_the_checkpoint(folder: RunFolder, signals: list[Signal]) -> None:
+    worker.run_job(make_job(), folder.path, signals)
+    first, _ = delivery(folder)
+    folder.delivered()[0].unlink()
+    worker.run_job(make_job(rung=1, steps=30), folder.path, signals)
+    second, resumed = delivery(folder)
+    assert second["cost"]["train_s"] > first["cost"]["train_s"]
+    # 10 steps of the first branch, and 30 in all of the trunk and the second one
+    assert second["cost"]["macs"] == pytest.approx(first["cost"]["macs"] * (5 + 30) / 10)
+    folder.delivered()[0].unlink()
+    folder.checkpoint("abc").unlink()
+    worker.run_job(make_job(rung=1, steps=30), folder.path, signals)
+    assert delivery(folder)[1] == resumed
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"params": {"backbone": "mfn", "depth": 16, "width": 256, "lr": 1.0}, "steps": 60}, "diverged: the loss is NaN"),
+        ({"timeout_s": 0.0}, "over the time limit"),
+        ({"params": {"width": 5000}}, "UserError: width: found 5000"),
+    ],
+)
+def test_what_goes_wrong_in_a_trial_is_a_recorded_failure(
+    folder: RunFolder, signals: list[Signal], changes: dict[str, Any], reason: str
+) -> None:
+    worker.run_job(make_job(**changes), folder.path, signals)
+    line, files = delivery(folder)
+    assert line["kind"] == "failed"
+    assert reason in line["reason"]
+    assert "\n" not in line["reason"]
+    assert files == {}
+
+
+def test_a_failing_disk_is_no_failure_of_the_trial(
+    folder: RunFolder, signals: list[Signal], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(RunFolder, "deliver", full)
+    with pytest.raises(OSError, match="No space left"):
+        worker.run_job(make_job(), folder.path, signals)
+
+
+def test_asked_to_stop_it_writes_its_checkpoint_and_delivers_nothing(
+    folder: RunFolder, signals: list[Signal]
+) -> None:
+    folder.stop.touch()
+    worker.run_job(make_job(steps=1000), folder.path, signals)
+    assert folder.delivered() == []
+    checkpoint = read_tensors(folder.checkpoint("abc"))
+    assert checkpoint is not None
+    assert 0 < int(checkpoint["fit.0.steps"]) < 1000
+
+
+def test_a_torn_checkpoint_is_none(folder: RunFolder) -> None:
+    folder.checkpoint("abc").write_bytes(b"half of")
+    assert read_tensors(folder.checkpoint("abc")) is None
