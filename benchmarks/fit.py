@@ -162,9 +162,9 @@ def report(found: Mapping[str, Any]) -> str:
             "## The allocator setting",
             "",
             "Milliseconds per step of all signals. `mallopt`: `keep_freed_memory` in the running process, as in a "
-            f"worker; environment: {' and '.join(f'`{name}`' for name in ENVIRONMENT)} set before it starts. Whole grid: "
-            "without tiles, so that every activation is one large block. Faults: page faults per step without and with "
-            "`mallopt`.",
+            f"worker; environment: {' and '.join(f'`{name}`' for name in ENVIRONMENT)} set before it starts. "
+            "Whole grid: without tiles, so that every activation is one large block. Faults: page faults per step "
+            "without and with `mallopt`.",
             "",
             table(
                 [

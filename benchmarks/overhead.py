@@ -9,22 +9,21 @@ with a Ray of its own.
 import argparse
 import json
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from machine import describe_machine, machine_line
 from tables import save, spread, table
 
-HERE = Path(__file__).parent
-PLAIN, ENGINE, RUN = "plain Ray Tune script", "our engine alone", "`searchinr run`"
-
-_SPACE = """\
+SPACE = """\
 name: trivial
 datasets: [{{name: photos, downscale: [16, 16], limit: 1}}]
 reference_point: {{psnr_db: 0, rate: 100}}
@@ -35,64 +34,162 @@ codecs: {{mlp: {{depth: 2, width: 8, lr: {{log: [1.0e-4, 1.0e-2]}}}}}}
 
 
 @dataclass(frozen=True)
-class Timeline:
-    """One run of a program; all in seconds.
+class Moments:
+    """When things happened in one run of a program, in seconds since the epoch.
 
     Attributes:
-        start_up: From the command until trials could be handed out: imports, Ray's start, Tune's.
-        first_result: From there to the first result: starting a worker, importing PyTorch, one trial.
+        started: The command was given.
+        ready: Trials could be handed out.
+        results: The trials' results were there, ascending.
+        ended: The program had ended.
+    """
+
+    started: float
+    ready: float
+    results: list[float]
+    ended: float
+
+
+@dataclass(frozen=True)
+class Seconds:
+    """Where the time of one run of a program went.
+
+    Attributes:
+        start_up: From the command until trials could be handed out: imports, Ray's start.
+        first_result: From there to the first result: a worker's start, its imports, one trial.
         per_trial: From the same moment to the last result, divided by the trials.
-        later_trials: From the first to the last result, divided by the trials without the first.
-        wind_down: From the last result until the program had ended.
+        per_later_trial: From the first to the last result, divided by the trials after the first.
+        wind_down: From the last result to the program's end.
     """
 
     start_up: float
     first_result: float
     per_trial: float
-    later_trials: float
+    per_later_trial: float
     wind_down: float
 
-
-def _script(name: str, trials: int, workers: int, _: Path) -> tuple[list[str], Callable[[str], Mapping[str, Any]]]:
-    command = [sys.executable, str(HERE / name), str(trials), str(workers)]
-    return command, lambda output: json.loads(output.splitlines()[-1])
-
-
-def _run(trials: int, workers: int, folder: Path) -> tuple[list[str], Callable[[str], Mapping[str, Any]]]:
-    space, out = folder / "trivial.yaml", folder / "run"
-    space.write_text(_SPACE.format(trials=trials))
-    command = [sys.executable, "-m", "searchinr", "run", str(space), "--out", str(out), "--workers", str(workers)]
-
-    def read(output: str) -> Mapping[str, Any]:
-        lines = [json.loads(line) for line in (out / "ledger.jsonl").read_text().splitlines()]
-        times = {kind: sorted(line["time"] for line in lines if line["kind"] == kind) for kind in ("trial", "point")}
-        return {"ready": times["trial"][0], "results": times["point"]}
-
-    return command, read
+    @classmethod
+    def between(cls, moments: Moments) -> "Seconds":
+        """The durations between moments."""
+        first, last, trials = moments.results[0], moments.results[-1], len(moments.results)
+        return cls(
+            start_up=moments.ready - moments.started,
+            first_result=first - moments.ready,
+            per_trial=(last - moments.ready) / trials,
+            per_later_trial=(last - first) / (trials - 1),
+            wind_down=moments.ended - last,
+        )
 
 
-def time_program(program: str, trials: int, workers: int) -> Timeline:
-    """Runs one program and says where its time went."""
+def _script(name: str, trials: int, workers: int) -> Moments:
+    """Runs a script that prints its moments."""
+    started, output, ended = _execute(str(Path(__file__).with_name(name)), str(trials), str(workers))
+    found = json.loads(output.splitlines()[-1])
+    return Moments(started, found["ready"], found["results"], ended)
+
+
+def _search(trials: int, workers: int) -> Moments:
+    """Runs a search; its ledger has the moments."""
     with tempfile.TemporaryDirectory() as folder:
-        if program == RUN:
-            command, read = _run(trials, workers, Path(folder))
-        else:
-            command, read = _script({PLAIN: "plain_tune.py", ENGINE: "engine_jobs.py"}[program], trials, workers, Path(folder))
-        environment = os.environ | {"RAY_USAGE_STATS_ENABLED": "0", "OMP_NUM_THREADS": "1"}
-        environment.pop("RAY_ADDRESS", None)
-        started = time.time()
-        done = subprocess.run(command, env=environment, capture_output=True, text=True)
-        ended = time.time()
-        if done.returncode:
-            raise SystemExit(f"{' '.join(command)}: exit {done.returncode}\n{done.stderr[-2000:]}")
-        times = read(done.stdout)
-    ready, results = times["ready"], times["results"]
-    if len(results) != trials:
-        raise SystemExit(f"{program}: {len(results)} results of {trials} trials")
-    return Timeline(
-        start_up=ready - started,
-        first_result=results[0] - ready,
-        per_trial=(results[-1] - ready) / trials,
-        later_trials=(results[-1] - results[0]) / (trials - 1),
-        wind_down=ended - results[-1],
+        space, out = Path(folder) / "trivial.yaml", Path(folder) / "run"
+        space.write_text(SPACE.format(trials=trials))
+        arguments = ("-m", "searchinr", "run", str(space), "--out", str(out), "--workers", str(workers))
+        started, _, ended = _execute(*arguments)
+        lines = [json.loads(line) for line in (out / "ledger.jsonl").read_text().splitlines()]
+    times = {kind: sorted(line["time"] for line in lines if line["kind"] == kind) for kind in ("trial", "point")}
+    return Moments(started, times["trial"][0], times["point"], ended)
+
+
+def _execute(*arguments: str) -> tuple[float, str, float]:
+    """Runs Python; when it started, what it printed, when it had ended."""
+    environment = os.environ | {"RAY_USAGE_STATS_ENABLED": "0", "OMP_NUM_THREADS": "1"}
+    environment.pop("RAY_ADDRESS", None)
+    started = time.time()
+    done = subprocess.run([sys.executable, *arguments], env=environment, capture_output=True, text=True)
+    ended = time.time()
+    if done.returncode:
+        raise SystemExit(f"{' '.join(arguments)}: exit code {done.returncode}\n{done.stderr[-2000:]}")
+    return started, done.stdout, ended
+
+
+PROGRAMS: dict[str, Callable[[int, int], Moments]] = {
+    "plain Ray Tune script": partial(_script, "plain_tune.py"),
+    "engine alone": partial(_script, "engine_jobs.py"),
+    "searchinr run": _search,
+}
+
+
+def measure(trials: int, workers: int, turns: int) -> dict[str, Any]:
+    """Runs the programs in turns; all figures as a JSON object."""
+    machine = describe_machine("torch", "ray")
+    runs: dict[str, list[Seconds]] = {name: [] for name in PROGRAMS}
+    for turn in range(turns):
+        for name, program in PROGRAMS.items():
+            moments = program(trials, workers)
+            if len(moments.results) != trials:
+                raise SystemExit(f"{name}: {len(moments.results)} results of {trials} trials")
+            runs[name].append(Seconds.between(moments))
+            print(f"turn {turn + 1} of {turns}, {name}: {moments.ended - moments.started:.0f} s", file=sys.stderr)
+    machine["load_after"] = round(os.getloadavg()[0], 1)
+    return {"machine": machine, "trials": trials, "workers": workers, "turns": turns, "runs": runs}
+
+
+def report(found: Mapping[str, Any]) -> str:
+    """The figures as Markdown."""
+    runs: dict[str, list[Seconds]] = found["runs"]
+    plain, *others = runs
+    columns = [field.name for field in fields(Seconds)]
+    ratios = [
+        f"{name}: {_ratio(runs, plain, name, 'per_trial')} times as fast per trial, "
+        f"{_ratio(runs, plain, name, 'per_later_trial')} times after the first."
+        for name in others
+    ]
+    return "\n".join(
+        [
+            f"# Seconds per trivial trial, {found['trials']} trials, {found['workers']} at a time",
+            "",
+            machine_line(found["machine"]) + ".",
+            "",
+            "plain Ray Tune script: `benchmarks/plain_tune.py`, a function that imports PyTorch and adds up 256 "
+            "numbers, random search, everything else as Ray Tune has it by default, except that usage reports are off. "
+            "engine alone: `benchmarks/engine_jobs.py`, whole trials (one training step on a 16 x 16 picture, a file, "
+            "its decoding) with their deliveries and the ledger. searchinr run: the whole command on such trials, "
+            "with sampler, MLflow, view and, in the end, the report.",
+            "",
+            f"Each program ran {found['turns']} times, in turns. Seconds, median and in brackets the smallest and the "
+            "largest. Start-up ends when the first trial can be handed out; the time per trial counts from there, so "
+            "it includes the workers' start. Left out: clusters, GPUs, trials that write checkpoints on the way.",
+            "",
+            table(
+                ["program", *(column.replace("_", " ") for column in columns)],
+                [
+                    [name, *(spread([getattr(run, column) for run in timed]) for column in columns)]
+                    for name, timed in runs.items()
+                ],
+            ),
+            "",
+            "Against the plain script: " + " ".join(ratios),
+        ]
     )
+
+
+def _ratio(runs: Mapping[str, list[Seconds]], slower: str, faster: str, column: str) -> str:
+    """Median ratio of two programs' seconds within a turn."""
+    pairs = zip(runs[slower], runs[faster], strict=True)
+    return f"{statistics.median(getattr(a, column) / getattr(b, column) for a, b in pairs):.1f}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--trials", type=int, default=24, help="trials of each program, 2 or more [24]")
+    parser.add_argument("--workers", type=int, default=2, help="trials at the same time [2]")
+    parser.add_argument("--turns", type=int, default=2, help="how often each program runs [2]")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure there")
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the table there as well")
+    options = parser.parse_args()
+    found = measure(max(2, options.trials), max(1, options.workers), max(1, options.turns))
+    save(report(found), found, options.markdown, options.json)
+
+
+if __name__ == "__main__":
+    main()

@@ -45,7 +45,7 @@ class _Default:
 
     weights_per_point: float = 1 / 16
     points_per_step: int = 20_000
-    steps: int = 1500
+    steps: int = 1000
     params: dict[str, Value] = field(default_factory=dict)
 
 

@@ -24,12 +24,13 @@ class Progress:
         """
         self._space, self._search, self._modalities = space, search, modalities
         self._started = time.monotonic()
-        self._steps_before = 0.0
+        self._recorded = 0
+        self._first: tuple[float, float] | None = None
 
     def start(self, points: Sequence[Line]) -> None:
         """Starts the clock; what is on record already tells nothing about this machine's speed."""
         self._started = time.monotonic()
-        self._steps_before = self._steps(points)
+        self._recorded = len(points)
 
     def state(self, points: Sequence[Line]) -> ViewState:
         """Where the run stands, with these points on record."""
@@ -61,15 +62,19 @@ class Progress:
         return sum(rungs[p["rung"]] - (rungs[p["rung"] - 1] if p["rung"] else 0) for p in points)
 
     def _remaining_s(self, points: Sequence[Line]) -> float | None:
-        """Seconds to go if the steps to come are as fast as those since the start; None before the first point."""
+        """Seconds to go if the steps to come are as fast as those since the first new point; None until then.
+
+        The time before the first point is no measure: it is mostly that of starting the workers.
+        """
         if self._search.finished:
             return 0.0
-        done = self._steps(points)
-        if done <= self._steps_before:
+        done, now = self._steps(points), time.monotonic()
+        if self._first is None and len(points) > self._recorded:
+            self._first = now, done
+        if self._first is None or done <= self._first[1]:
             return None
         rungs, settings = self._space.fidelity.rungs, self._space.search
         kept = 1 / self._space.fidelity.reduction if settings.scheduler == "mo-asha" else 1.0
         increments = [rung - below for rung, below in zip(rungs, (0, *rungs[:-1]), strict=True)]
         expected = len(self._modalities) * settings.trials * sum(n * kept**k for k, n in enumerate(increments))
-        elapsed = time.monotonic() - self._started
-        return max(0.0, expected - done) * elapsed / (done - self._steps_before)
+        return max(0.0, expected - done) * (now - self._first[0]) / (done - self._first[1])
