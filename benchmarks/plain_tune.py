@@ -35,7 +35,9 @@ def main() -> None:
         )
         ready = time.time()
         results = tuner.fit()
-        times = [results[trial].metrics["time"] for trial in range(len(results))]
+        for error in results.errors:
+            raise error
+        times = results.get_dataframe()["time"].tolist()
     print(json.dumps({"ready": ready, "results": sorted(times)}))
 
 

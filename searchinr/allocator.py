@@ -14,7 +14,9 @@ def keep_freed_memory() -> None:
     """Tells glibc to reuse large blocks instead of giving them back to the system; elsewhere does nothing.
 
     The activations of a training step are megabytes each. By default glibc maps every such block anew and unmaps it
-    when it is freed, and touching fresh pages costs more than the arithmetic (`benchmarks/fit.py` measures it).
+    when it is freed, or trims the heap behind it, and touching fresh pages costs time (`benchmarks/fit.py` measures
+    how much). It acts on all threads at once, as the environment variables do. In threads other than the main one a
+    heap is 64 MiB, so more than that at a time, or a larger block, still comes from the system: tiles stay far below.
     """
     if not sys.platform.startswith("linux"):
         return

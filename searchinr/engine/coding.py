@@ -50,7 +50,10 @@ def encode_file(source: Path, config_file: Path | None, out: Path | None, *, qui
     check_writable(target)
     config = given or default_config(signal.layout)
     started = time.perf_counter()
-    measured = _fit(signal, config, quiet)
+    try:
+        measured = _fit(signal, config, quiet)
+    except TrialError as error:
+        raise UserError(f"{source}: {error}; try a lower `lr`, a smaller `width`, or another backbone") from error
     write_file(target, measured.files[signal.name])
     row = measured.figures["signals"][0]
     return {
@@ -80,15 +83,12 @@ def _fit(signal: Signal, config: Config, quiet: bool) -> Measurement:
         disable=quiet or not console.is_terminal,
     )
     states = run_trial(config.codec, config.params, [signal], [config.steps], seed=config.seed, device=device)
-    try:
-        with progress:
-            task = progress.add_task("fitting", total=config.steps)
-            for state in states:
-                progress.update(task, completed=state.steps)
-                if isinstance(state, Measurement):
-                    return state
-    except TrialError as error:
-        raise UserError(f"{signal.name}: {error}; try a lower `lr`, a smaller `width`, or another backbone") from error
+    with progress:
+        task = progress.add_task("fitting", total=config.steps)
+        for state in states:
+            progress.update(task, completed=state.steps)
+            if isinstance(state, Measurement):
+                return state
     raise AssertionError("a fit ends with a measurement")
 
 

@@ -1,18 +1,26 @@
 """The run's log file: what happened when, for whoever looks into a run later."""
 
+import io
 import logging
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout, suppress
 from pathlib import Path
 
 LOG = logging.getLogger("searchinr")
 
 
+class _LogFile(logging.FileHandler):
+    """A log file that is not worth a word on the terminal when its disk is full: the ledger's writer says so."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        pass
+
+
 @contextmanager
 def log_to(path: Path) -> Iterator[None]:
     """Sends our log to a file."""
-    handler = logging.FileHandler(path, encoding="utf-8")
+    handler = _LogFile(path, encoding="utf-8")
     formatter = logging.Formatter("%(asctime)s %(name)s %(levelname)s %(message)s", "%Y-%m-%dT%H:%M:%SZ")
     formatter.converter = time.gmtime
     handler.setFormatter(formatter)
@@ -23,7 +31,8 @@ def log_to(path: Path) -> Iterator[None]:
         yield
     finally:
         LOG.removeHandler(handler)
-        handler.close()
+        with suppress(OSError):
+            handler.close()
 
 
 def adopt(library: str) -> None:
@@ -32,3 +41,19 @@ def adopt(library: str) -> None:
     logger.setLevel(logging.WARNING)
     logger.propagate = False
     logger.handlers = LOG.handlers[:]
+
+
+@contextmanager
+def prints_to_log() -> Iterator[None]:
+    """Sends to our log what others print meanwhile. What holds on to the real standard output is not affected."""
+    with redirect_stdout(_LogStream()):
+        yield
+
+
+class _LogStream(io.TextIOBase):
+    """A text stream whose lines are log messages."""
+
+    def write(self, text: str) -> int:
+        for line in filter(None, map(str.strip, text.splitlines())):
+            LOG.warning("%s", line)
+        return len(text)

@@ -81,30 +81,41 @@ def run_search(
     search = Search(space, list(datasets), canonicalise)
     folder = RunFolder(out or Path("runs") / space.name)
     folder.create()
-    with ExitStack() as stack:
-        stack.enter_context(folder.locked())
-        _claim(folder, space, datasets)
-        stack.enter_context(log_to(folder.log))
-        ledger = stack.enter_context(Ledger(folder.ledger))
-        LOG.info("searchinr %s: %s, %d ledger lines on record", __version__, space.name, len(ledger.lines))
-        run = _Run(folder, space, datasets, ledger, search)
-        with run.following() as view:
-            if not run.finished():
-                from searchinr.engine.tune import run_jobs
+    try:
+        with ExitStack() as stack:
+            stack.enter_context(folder.locked())
+            _claim(folder, space, datasets)
+            stack.enter_context(log_to(folder.log))
+            ledger = stack.enter_context(Ledger(folder.ledger))
+            LOG.info("searchinr %s: %s, %d ledger lines on record", __version__, space.name, len(ledger.lines))
+            run = _Run(folder, space, datasets, ledger, search)
+            _work(run, folder, space, datasets, workers)
+    except OSError as error:
+        raise UserError(
+            f"{folder.path}: cannot be written any more ({error.strerror or error}); "
+            "what is recorded is safe: mend that, and the same command again continues"
+        ) from error
+    failures = {trial: reason for label in datasets for trial, reason in search.failures(label).items()}
+    return Outcome(folder, len(ledger.points()), failures, run.stopping and not search.finished)
 
-                resources = _available(space.resources, view)
 
-                with _stop_on_signal(run):
-                    run_jobs(
-                        run,
-                        run_job,
-                        run_dir=folder.path.resolve(),
-                        signals={label: dataset.signals for label, dataset in datasets.items()},
-                        resources=resources,
-                        workers=workers or max(1, int((os.cpu_count() or 1) / resources.cpu)),
-                    )
-        failures = {trial: reason for label in datasets for trial, reason in search.failures(label).items()}
-        return Outcome(folder, len(ledger.points()), failures, run.stopping and not search.finished)
+def _work(run: "_Run", folder: RunFolder, space: Space, datasets: Mapping[str, Dataset], workers: int | None) -> None:
+    """Runs what is left of a search."""
+    with run.following() as view:
+        if run.finished():
+            return
+        from searchinr.engine.tune import run_jobs
+
+        resources = _available(space.resources, view)
+        with _stop_on_signal(run):
+            run_jobs(
+                run,
+                run_job,
+                run_dir=folder.path.resolve(),
+                signals={label: dataset.signals for label, dataset in datasets.items()},
+                resources=resources,
+                workers=workers or max(1, int((os.cpu_count() or 1) / resources.cpu)),
+            )
 
 
 def _overridden(space: Space, trials: int | None, seed: int | None) -> Space:

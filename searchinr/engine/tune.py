@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from searchinr.allocator import ENVIRONMENT
-from searchinr.engine.log import adopt
+from searchinr.engine.log import adopt, prints_to_log
 from searchinr.engine.search.search import Job
 from searchinr.signals.signal import Signal
 from searchinr.space import Resources
@@ -154,7 +154,7 @@ def run_jobs(
         tune.report({"trial": job["trial"]})
 
     try:
-        with tempfile.TemporaryDirectory(prefix="searchinr-tune-") as cache:
+        with prints_to_log(), tempfile.TemporaryDirectory(prefix="searchinr-tune-") as cache:
             tune.Tuner(
                 tune.with_resources(
                     tune.with_parameters(job_on_worker, signals=dict(signals)),

@@ -1,6 +1,7 @@
 """What the terminal shows while a run goes on: one calm live view, or plain lines where there is no terminal."""
 
 import math
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -95,7 +96,7 @@ class RunView:
             console: Where to show it; None means standard output.
         """
         self._title = Text.assemble((name, "bold"), (f"  {path}", "dim"))
-        self._console = console or Console()
+        self._console = console or Console(file=sys.stdout)  # this one, whatever is redirected later
         self._state: ViewState | None = None
         self._updated = 0.0
         self._printed: tuple[float, tuple[object, ...]] = (-math.inf, ())  # when and what the last plain line was

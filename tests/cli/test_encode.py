@@ -1,0 +1,187 @@
+import hashlib
+import json
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from cli_files import write_image
+from PIL import Image
+
+from searchinr.codecs.registry import decode
+from searchinr.codecs.training import BatchFit
+from searchinr.errors import TrialError
+from searchinr.signals.metrics import psnr
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_the_figures_are_those_of_the_file(searchinr: Callable, tmp_path: Path, config: Path, channels: int) -> None:
+    image = write_image(tmp_path / "a.png", channels)
+    result = searchinr("encode", image, "--config", config, "--json")
+    figures = json.loads(result.out)
+    data = (tmp_path / "a.inr").read_bytes()
+    assert result.code == 0
+    assert figures["out"] == str(tmp_path / "a.inr")
+    assert figures["bytes"] == len(data)
+    assert figures["sha256"] == hashlib.sha256(data).hexdigest()
+    assert figures["rate"] == 8 * len(data) / (20 * 30)
+    original = np.asarray(Image.open(image)).reshape(20, 30, channels)
+    assert figures["psnr_db"] == pytest.approx(psnr(original, decode(data).samples, (0, 255)))
+    assert (figures["codec"], figures["steps"], figures["seed"]) == ("mlp", 30, 0)
+    assert (figures["params"]["width"], figures["params"]["backbone"]) == (8, "siren")
+
+
+def test_the_last_line_says_rate_psnr_bytes_and_seconds(searchinr: Callable, photo: Path, config: Path) -> None:
+    out = photo.with_name("b.inr")
+    result = searchinr("encode", photo, "--config", config, "-o", out)
+    size = out.stat().st_size
+    assert re.fullmatch(
+        rf"{re.escape(str(out))}: {8 * size / 600:.3f} bpp, \d+\.\d\d dB, {size} bytes, \d+\.\d s\n", result.out
+    )
+    assert result.err == ""  # progress is for terminals
+
+
+def test_audio_in_kbit_per_second(searchinr: Callable, clip: Path, config: Path) -> None:
+    figures = json.loads(searchinr("encode", clip, "--config", config, "--json").out)
+    assert figures["rate_unit"] == "kbit/s"
+    assert figures["rate"] == pytest.approx(8 * figures["bytes"] / (1000 / 8000) / 1000)
+
+
+def test_the_same_config_gives_the_same_bytes(searchinr: Callable, photo: Path, config: Path) -> None:
+    files = [photo.with_name("1.inr"), photo.with_name("2.inr")]
+    for file in files:
+        assert searchinr("encode", photo, "--config", config, "-o", file).code == 0
+    assert files[0].read_bytes() == files[1].read_bytes()
+
+
+def test_without_a_config_the_network_suits_the_signal(searchinr: Callable, photo: Path, clip: Path) -> None:
+    image, audio = (json.loads(searchinr("encode", file, "--json").out) for file in (photo, clip))
+    assert image["psnr_db"] > 30
+    assert image["params"]["backbone"] == "siren"
+    assert audio["psnr_db"] > 40  # a plain tone
+    assert audio["params"]["backbone"] == "fourier"
+
+
+def test_a_config_with_defaults_only(searchinr: Callable, photo: Path) -> None:
+    config = photo.with_name("only.yaml")
+    config.write_text("codec: mlp\nsteps: 5\n")
+    figures = json.loads(searchinr("encode", photo, "--config", config, "--json").out)
+    assert figures["params"]["depth"] == 3
+
+
+@pytest.mark.parametrize("name", ["with space.png", "ünï.png", "[bold]x.png", "-dash.png", "two\nlines.png"])
+def test_odd_file_names(
+    searchinr: Callable, photo: Path, config: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(photo.parent)
+    photo.rename(name)
+    result = searchinr("encode", "--config", config, "--", name)
+    assert result.code == 0
+    assert result.out.count("\n") == 1
+    assert Path(name).with_suffix(".inr").is_file()
+
+
+def test_bytes_in_a_name_that_are_no_text(searchinr: Callable, photo: Path, config: Path) -> None:
+    odd = photo.rename(photo.with_name(os.fsdecode(b"\xff.png")))
+    assert searchinr("encode", odd, "--config", config).code == 0
+
+
+def test_long_clips_take_as_many_points_per_step_as_short_ones(tmp_path: Path, searchinr: Callable) -> None:
+    tone = 0.5 * np.sin(np.arange(20_000) / 10)
+    soundfile.write(tmp_path / "long.wav", tone, 8000)
+    params = json.loads(searchinr("encode", tmp_path / "long.wav", "--json").out)["params"]
+    assert params["batch_fraction"] == 5000 / 20_000
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "no such file"),
+        (b"", "not a PNG"),
+        (b"\x89PNG\r\n\x1a\n" + b"x" * 50, "damaged"),
+        (b"just text", "not a PNG"),
+    ],
+)
+def test_unusable_images(refused: Callable, tmp_path: Path, content: bytes | None, said: str) -> None:
+    image = tmp_path / "a.png"
+    if content is not None:
+        image.write_bytes(content)
+    line = refused("encode", image)
+    assert line.startswith(f"{image}: ")
+    assert said in line
+    assert not (tmp_path / "a.inr").exists()
+
+
+def test_truncated_image(refused: Callable, photo: Path) -> None:
+    photo.write_bytes(photo.read_bytes()[:-80])
+    assert "truncated" in refused("encode", photo)
+
+
+def test_what_is_no_file(refused: Callable, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.png")
+    assert "folder" in refused("encode", tmp_path)
+    assert "pipe" in refused("encode", tmp_path / "pipe.png")
+    assert "device" in refused("encode", "/dev/zero")
+
+
+def test_unknown_suffix(refused: Callable, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("text")
+    assert ".png" in refused("encode", tmp_path / "a.txt")
+
+
+def test_a_line_break_in_a_name_does_not_make_two_lines(refused: Callable) -> None:
+    assert refused("encode", "no\nsuch.png").startswith(r"no\nsuch.png: no such file")
+
+
+@pytest.mark.parametrize(
+    ("out", "said"),
+    [
+        ("a.png", "allowed is .inr"),
+        ("missing/a.inr", "there is no folder"),
+        ("folder.inr", "a folder found"),
+        ("hand.yaml/a.inr", "cannot be written"),
+        ("x" * 300 + ".inr", "too long"),
+    ],
+)
+def test_places_that_cannot_be_written(refused: Callable, photo: Path, config: Path, out: str, said: str) -> None:
+    (photo.parent / "folder.inr").mkdir()
+    before = sorted(photo.parent.rglob("*"))
+    assert said in refused("encode", photo, "--config", config, "-o", photo.parent / out)
+    assert sorted(photo.parent.rglob("*")) == before
+
+
+def test_wrong_configs_name_file_and_line(searchinr: Callable, photo: Path) -> None:
+    config = photo.with_name("wrong.yaml")
+    config.write_text("codec: mlp\nparams:\n  widht: 3\n  depth: two\n  width: 5000\nsteps: 0\nfoo: 1\n")
+    result = searchinr("encode", photo, "--config", config)
+    assert result.code == 2
+    lines = result.err.splitlines()
+    for line, (number, key) in zip(
+        lines, [(3, "params.widht"), (4, "params.depth"), (5, "params.width"), (6, "steps"), (7, "foo")], strict=True
+    ):
+        assert line.startswith(f"searchinr: {config}:{number}: {key}: ")
+    assert "did you mean 'width'" in lines[0]
+    assert not photo.with_suffix(".inr").exists()
+
+
+def test_unknown_codec_and_missing_config(refused: Callable, photo: Path) -> None:
+    config = photo.with_name("wrong.yaml")
+    config.write_text("codec: jpeg\n")
+    assert refused("encode", photo, "--config", config).startswith(f"{config}:1: codec: found 'jpeg'; allowed ")
+    assert "no such file" in refused("encode", photo, "--config", photo.with_name("none.yaml"))
+    assert "cannot be read" in refused("encode", photo, "--config", photo.parent)
+
+
+def test_a_fit_that_diverges_says_what_to_change(
+    refused: Callable, photo: Path, config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def diverged(_: BatchFit) -> None:
+        raise TrialError("diverged: the loss is NaN at step 20")
+
+    monkeypatch.setattr(BatchFit, "check_finite", diverged)
+    line = refused("encode", photo, "--config", config)
+    assert line.startswith(f"{photo}: diverged: the loss is NaN at step 20; try a lower `lr`")
+    assert not photo.with_suffix(".inr").exists()

@@ -1,0 +1,81 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from searchinr.cli import app
+from searchinr.cli.output import printable
+
+
+def test_usage_errors(refused: Callable) -> None:
+    assert "--help" in refused("nothing-like-this")
+    assert "--width" in refused("encode", "a.png", "--width", "3")
+    assert "--port" in refused("ui", "a", "--port", "99999")
+    assert "Missing" in refused("decode")
+    assert "searchinr data --help" in refused("data")
+
+
+def test_a_bug_is_a_short_traceback_and_exit_code_1(
+    searchinr: Callable, monkeypatch: pytest.MonkeyPatch, photo: Path
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise KeyError("depth")
+
+    monkeypatch.setattr("searchinr.engine.coding.encode_file", broken)
+    result = searchinr("encode", photo)
+    assert result.code == 1
+    assert "Traceback" in result.err
+    assert "KeyError: 'depth'" in result.err
+    assert "codec_commands.py" in result.err
+    assert "typer" not in result.err
+    assert result.err.splitlines()[-1].startswith("searchinr: ")
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (OSError(28, "No space left on device", "a.inr"), "searchinr: a.inr: No space left on device"),
+        (ChildProcessError("MLflow ended"), "searchinr: MLflow ended"),
+        (MemoryError(), "searchinr: out of memory"),
+    ],
+)
+def test_what_the_machine_lacks_is_one_line_and_exit_code_1(
+    searchinr: Callable, monkeypatch: pytest.MonkeyPatch, error: Exception, line: str
+) -> None:
+    def fail(_: list[str]) -> int:
+        raise error
+
+    monkeypatch.setattr(app, "_run", fail)
+    assert searchinr("front", "a") == (1, "", f"{line}\n")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_encode_leaves_nothing(start: Callable, photo: Path, number: int) -> None:
+    (photo.parent / "long.yaml").write_text("steps: 10000000\n")
+    before = sorted(photo.parent.iterdir())
+    process = start("encode", photo, "--config", photo.parent / "long.yaml")
+    while "torch" not in Path(f"/proc/{process.pid}/maps").read_text():  # it is past the import of the commands
+        assert process.poll() is None
+        time.sleep(0.05)
+    os.kill(process.pid, number)
+    assert process.communicate(timeout=60) == ("", "searchinr: interrupted\n")
+    assert process.returncode == 130
+    assert sorted(photo.parent.iterdir()) == before
+
+
+def test_a_reader_that_has_gone_is_no_bug(photo: Path) -> None:
+    command = f"{sys.executable} -m searchinr --help | true; echo ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
+    assert done.stdout.strip() in ("0", "1")
+    assert done.stderr == ""
+
+
+def test_printable_text_fits_one_line_of_any_terminal() -> None:
+    assert printable("ä [bold] 3.2") == "ä [bold] 3.2"
+    assert printable("a\nb\x1b[0m") == r"a\nb\x1b[0m"
+    printable(os.fsdecode(b"\xff")).encode("ascii")

@@ -1,0 +1,208 @@
+"""status, front, verify, report and export of a real run."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from searchinr.signals.datasets import load_dataset
+from searchinr.signals.registry import MODALITIES
+from searchinr.space import DatasetEntry
+
+LABEL = "photos-downscale16x24-first2"
+
+
+def front_of(searchinr: Callable, run: Path) -> dict[str, Any]:
+    datasets = json.loads(searchinr("front", run, "--json").out)["datasets"]
+    assert [dataset["dataset"] for dataset in datasets] == [LABEL]
+    return datasets[0]
+
+
+def front_files(run: Path) -> list[Path]:
+    return sorted((run / "front").rglob("*.inr"))
+
+
+def test_status_of_a_finished_run(searchinr: Callable, finished_run: Path) -> None:
+    state = json.loads(searchinr("status", finished_run, "--json").out)
+    (row,) = state["datasets"]
+    assert state["state"] == "finished"
+    assert (row["dataset"], row["total"], row["done"], row["paused"], row["failed"]) == (LABEL, 4, 4, 0, 0)
+    assert f"{LABEL}: 4 of 4 trials done" in searchinr("status", finished_run).out
+
+
+def test_status_of_an_interrupted_run(searchinr: Callable, run_copy: Path) -> None:
+    ledger = run_copy / "ledger.jsonl"
+    ledger.write_text("".join(ledger.read_text().splitlines(keepends=True)[:2]))
+    assert "interrupted" in searchinr("status", run_copy).out
+
+
+def test_status_of_a_run_under_way(searchinr: Callable, run_copy: Path) -> None:
+    from searchinr.engine.run_folder import RunFolder
+
+    with RunFolder(run_copy).locked():
+        assert json.loads(searchinr("status", run_copy, "--json").out)["state"] == "running"
+
+
+def test_front_as_json(searchinr: Callable, finished_run: Path) -> None:
+    front = front_of(searchinr, finished_run)
+    lines = [json.loads(line) for line in (finished_run / "ledger.jsonl").read_text().splitlines()]
+    points = {(line["trial"], line["steps"]): line for line in lines if line["kind"] == "point"}
+    assert front["reference_point"] == {"psnr_db": 8, "rate": 64}
+    assert front["hypervolume"] > 0
+    assert front["points"]
+    for point in front["points"]:
+        line = points[point["trial"], point["steps"]]
+        assert all(point[key] == line[key] for key in ("rate", "psnr_db", "ssim", "params", "seed"))
+        dominating = [
+            other
+            for other in points.values()
+            if other["rate"] <= point["rate"]
+            and other["psnr_db"] >= point["psnr_db"]
+            and (other["rate"], other["psnr_db"]) != (point["rate"], point["psnr_db"])
+        ]
+        assert not dominating
+    assert [point["rate"] for point in front["points"]] == sorted(point["rate"] for point in front["points"])
+
+
+def test_front_as_a_table(searchinr: Callable, finished_run: Path) -> None:
+    out = searchinr("front", finished_run).out
+    for point in front_of(searchinr, finished_run)["points"]:
+        (row,) = (line for line in out.splitlines() if point["trial"] in line and f" {point['steps']} " in line)
+        assert f"{point['rate']:.3f}" in row
+        assert f"{point['psnr_db']:.2f}" in row
+
+
+def test_verify_confirms_what_the_run_wrote(searchinr: Callable, finished_run: Path) -> None:
+    result = searchinr("verify", finished_run)
+    assert result.code == 0
+    assert "all as the ledger says" in result.out
+    assert result.err == ""
+
+
+@pytest.mark.parametrize("position", [0, 3, 10, -1])
+def test_verify_finds_a_single_changed_byte(searchinr: Callable, run_copy: Path, position: int) -> None:
+    path = front_files(run_copy)[0]
+    data = bytearray(path.read_bytes())
+    data[position] ^= 1
+    path.write_bytes(data)
+    result = searchinr("verify", run_copy)
+    assert result.code == 1
+    assert str(path) in result.err
+    assert "Traceback" not in result.err
+
+
+def test_verify_finds_missing_and_exchanged_files(
+    searchinr: Callable, run_copy: Path, photo: Path, config: Path
+) -> None:
+    first, second, *_ = front_files(run_copy)
+    first.unlink()
+    searchinr("encode", photo, "--config", config)
+    second.write_bytes(photo.with_suffix(".inr").read_bytes())  # whole, but of another image
+    result = searchinr("verify", run_copy, "--json")
+    problems = json.loads(result.out)["problems"]
+    assert result.code == 1
+    assert [problem.split(": ")[0] for problem in problems] == [str(first), str(second)]
+
+
+def test_verify_finds_a_changed_ledger(searchinr: Callable, run_copy: Path) -> None:
+    path = run_copy / "ledger.jsonl"
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    for line in lines:
+        for row in line.get("signals", []):
+            row["psnr_db"] += 0.02
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    result = searchinr("verify", run_copy)
+    assert result.code == 1
+    assert "dB, the ledger says" in result.err
+
+
+def test_report_draws_where_it_is_told(searchinr: Callable, finished_run: Path, tmp_path: Path) -> None:
+    result = searchinr("report", finished_run, "-o", tmp_path / "new" / "figures")
+    assert result.code == 0
+    written = [Path(line) for line in result.out.splitlines() if line.startswith(str(tmp_path))]
+    assert {path.suffix for path in written} == {".png", ".html", ".json", ".tsv"}
+    assert all(path.stat().st_size > 100 for path in written)
+
+
+def test_report_into_a_file(refused: Callable, finished_run: Path) -> None:
+    assert "folder is expected" in refused("report", finished_run, "-o", finished_run / "ledger.jsonl")
+
+
+@pytest.mark.parametrize("command", ["status", "front", "verify", "report", "ui", "export"])
+def test_what_is_no_run_folder(refused: Callable, tmp_path: Path, command: str) -> None:
+    more = ["--trial", "a"] if command == "export" else []
+    assert "not a run folder" in refused(command, tmp_path, *more)
+    assert "not a run folder" in refused(command, tmp_path / "none", *more)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", ["front", "verify", "report", "export"])
+def test_a_run_without_points(refused: Callable, run_copy: Path, command: str) -> None:
+    (run_copy / "ledger.jsonl").write_bytes(b"")
+    more = ["--trial", "a"] if command == "export" else []
+    assert "no operating point yet" in refused(command, run_copy, *more)
+
+
+@pytest.mark.parametrize("command", ["status", "front", "verify", "report"])
+def test_a_damaged_ledger(refused: Callable, run_copy: Path, command: str) -> None:
+    path = run_copy / "ledger.jsonl"
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join([lines[0], b"\xff{garbage\n", *lines[2:]]))
+    assert refused(command, run_copy).startswith(f"{path}:2: ")
+
+
+def test_unknown_dataset(refused: Callable, finished_run: Path) -> None:
+    for command in (["front"], ["export", "--trial", "a"]):
+        assert LABEL in refused(*command, finished_run, "--dataset", "kodak")
+
+
+def test_the_data_folder_must_be_there(refused: Callable, finished_run: Path, tmp_path: Path) -> None:
+    assert "--data" in refused("verify", finished_run, "--data", tmp_path / "none")
+
+
+def test_export_then_encode_gives_the_bytes_of_the_search(
+    searchinr: Callable, finished_run: Path, tmp_path: Path
+) -> None:
+    signals = load_dataset(DatasetEntry(name="photos", downscale=(16, 24), limit=2)).signals
+    for point in front_of(searchinr, finished_run)["points"]:
+        if point["steps"] != 60:
+            continue  # a trial is exported at its longest training
+        assert searchinr("export", finished_run, "--trial", point["trial"], "-o", tmp_path / "best.yaml").code == 0
+        for signal in signals:
+            image, out = tmp_path / f"{signal.name}.png", tmp_path / f"{signal.name}.inr"
+            MODALITIES["image"].write(signal, image)
+            assert searchinr("encode", image, "--config", tmp_path / "best.yaml", "-o", out).code == 0
+            stored = finished_run / "front" / LABEL / f"{point['trial']}-60" / out.name
+            assert out.read_bytes() == stored.read_bytes()
+
+
+def test_export_prints_or_writes_the_same(searchinr: Callable, finished_run: Path, tmp_path: Path) -> None:
+    printed = searchinr("export", finished_run, "--max-rate", 64)
+    written = searchinr("export", finished_run, "--max-rate", 64, "-o", tmp_path / "best.yaml")
+    assert (printed.code, written.code) == (0, 0)
+    assert (tmp_path / "best.yaml").read_text() == printed.out
+    assert printed.out.startswith("# searchinr encode ")
+    assert " bpp, " in written.out
+
+
+@pytest.mark.parametrize(
+    ("criteria", "said"),
+    [
+        ([], "exactly one of --max-rate, --min-psnr and --trial"),
+        (["--max-rate", "9", "--min-psnr", "9"], "exactly one of"),
+        (["--max-rate", "0.01"], "the lowest rate found is"),
+        (["--max-rate", "nan"], "the lowest rate found is"),
+        (["--min-psnr", "90"], "the highest PSNR found is"),
+        (["--trial", "zzz"], "no trial"),
+        (["--trial", ""], "4 trials begin with it"),
+    ],
+)
+def test_impossible_criteria(refused: Callable, finished_run: Path, criteria: list[str], said: str) -> None:
+    assert said in refused("export", finished_run, *criteria)
+
+
+def test_export_into_a_missing_folder(refused: Callable, finished_run: Path, tmp_path: Path) -> None:
+    assert "there is no folder" in refused("export", finished_run, "--max-rate", 64, "-o", tmp_path / "no" / "a.yaml")
+    assert list(tmp_path.iterdir()) == []
