@@ -37,7 +37,8 @@ def main() -> None:
         results = tuner.fit()
         for error in results.errors:
             raise error
-        times = results.get_dataframe()["time"].tolist()
+        metrics = [results[trial].metrics or {} for trial in range(len(results))]
+    times = [found["time"] for found in metrics]
     print(json.dumps({"ready": ready, "results": sorted(times)}))
 
 

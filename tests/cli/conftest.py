@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -75,15 +75,14 @@ def refused(searchinr: Run) -> Callable[..., str]:
 def start() -> Callable[..., "subprocess.Popen[str]"]:
     """Starts the console entry as a process group of its own."""
 
-    def run(*arguments: object, **options: Any) -> "subprocess.Popen[str]":
+    def run(*arguments: object, stderr: int = subprocess.PIPE) -> "subprocess.Popen[str]":
         return subprocess.Popen(
             [sys.executable, "-m", "searchinr", *map(str, arguments)],
             text=True,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=stderr,
             process_group=0,
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
-            **options,
+            env={**os.environ, "OMP_NUM_THREADS": "1", "TERM": "xterm"},
         )
 
     return run
@@ -94,8 +93,8 @@ def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A real search of four trials on two tiny photographs. Look, do not touch: see `run_copy`."""
     folder = tmp_path_factory.mktemp("search")
     (folder / "mini.yaml").write_text(SPACE)
-    command = [sys.executable, "-m", "searchinr", "run", "mini.yaml", "--out", "mini", "--workers", "1"]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, env={**os.environ, "COLUMNS": "100"})
+    arguments = ["run", str(folder / "mini.yaml"), "--out", str(folder / "mini"), "--workers", "1"]
+    done = subprocess.run([sys.executable, "-m", "searchinr", *arguments], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     return folder / "mini"
 

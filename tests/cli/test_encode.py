@@ -89,13 +89,6 @@ def test_bytes_in_a_name_that_are_no_text(searchinr: Callable, photo: Path, conf
     assert searchinr("encode", odd, "--config", config).code == 0
 
 
-def test_long_clips_take_as_many_points_per_step_as_short_ones(tmp_path: Path, searchinr: Callable) -> None:
-    tone = 0.5 * np.sin(np.arange(20_000) / 10)
-    soundfile.write(tmp_path / "long.wav", tone, 8000)
-    params = json.loads(searchinr("encode", tmp_path / "long.wav", "--json").out)["params"]
-    assert params["batch_fraction"] == 5000 / 20_000
-
-
 @pytest.mark.parametrize(
     ("content", "said"),
     [
@@ -185,3 +178,21 @@ def test_a_fit_that_diverges_says_what_to_change(
     line = refused("encode", photo, "--config", config)
     assert line.startswith(f"{photo}: diverged: the loss is NaN at step 20; try a lower `lr`")
     assert not photo.with_suffix(".inr").exists()
+
+
+@pytest.mark.parametrize(
+    ("file", "points"), [("image/kodak/kodim04.png", 768 * 512), ("audio/librispeech/1688-142285-0004.flac", None)]
+)
+def test_real_files(searchinr: Callable, tmp_path: Path, file: str, points: int | None) -> None:
+    source = Path(os.environ.get("SEARCHINR_DATA", "no data folder")) / file
+    if not source.is_file():
+        pytest.skip("SEARCHINR_DATA names no data folder with this file")
+    config, out = tmp_path / "short.yaml", tmp_path / "out.inr"
+    config.write_text("params: {width: 8, batch_fraction: 0.01}\nsteps: 20\n")
+    figures = json.loads(searchinr("encode", source, "--config", config, "-o", out, "--json").out)
+    if points is None:
+        kilobits = 8 * out.stat().st_size / 1000
+        assert figures["rate"] == pytest.approx(kilobits / soundfile.info(source).duration)
+    else:
+        assert figures["rate"] == 8 * out.stat().st_size / points
+    assert searchinr("decode", out).code == 0

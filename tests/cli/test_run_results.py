@@ -166,9 +166,10 @@ def test_export_then_encode_gives_the_bytes_of_the_search(
     searchinr: Callable, finished_run: Path, tmp_path: Path
 ) -> None:
     signals = load_dataset(DatasetEntry(name="photos", downscale=(16, 24), limit=2)).signals
-    for point in front_of(searchinr, finished_run)["points"]:
-        if point["steps"] != 60:
-            continue  # a trial is exported at its longest training
+    # a trial is exported at its longest training
+    points = [point for point in front_of(searchinr, finished_run)["points"] if point["steps"] == 60]
+    assert points
+    for point in points:
         assert searchinr("export", finished_run, "--trial", point["trial"], "-o", tmp_path / "best.yaml").code == 0
         for signal in signals:
             image, out = tmp_path / f"{signal.name}.png", tmp_path / f"{signal.name}.inr"

@@ -3,6 +3,7 @@
 Each run is a process group of its own, and whatever is left of it is killed by that group.
 """
 
+import contextlib
 import json
 import os
 import signal
@@ -62,10 +63,8 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
 
 def kill_group(process: "subprocess.Popen[str]") -> None:
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
     process.wait()
 
 

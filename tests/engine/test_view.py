@@ -86,7 +86,9 @@ def test_a_terminal_gets_one_view_that_stays(state: State) -> None:
     with RunView("demo", Path("runs/demo"), console) as shown:
         shown.update(state())
         shown.warn("MLflow at http://x [y] cannot be reached")
-        shown.update(state(done=26, running=0, paused=0, datasets=(DatasetView("photos", "bpp", rows(30), 20.0),)))
+        shown.update(
+            state(tried=27, done=26, running=0, paused=0, datasets=(DatasetView("photos", "bpp", rows(30), 20.0),))
+        )
     text = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", out.getvalue())
     assert text.count("warning: MLflow at http://x [y] cannot be reached") == 1
     last = text[text.rindex("demo  runs/demo") :]
@@ -120,7 +122,7 @@ def test_no_color_is_honoured(state: State, monkeypatch: pytest.MonkeyPatch) -> 
 def test_a_view_without_any_result_is_calm(state: State) -> None:
     console, out = plain_console()
     with RunView("demo", Path("runs/demo"), console) as shown:
-        shown.update(state(done=0, paused=0, failed=0, datasets=(DatasetView("photos", "bpp", (), 0.0),)))
+        shown.update(state(tried=0, done=0, paused=0, failed=0, datasets=(DatasetView("photos", "bpp", (), 0.0),)))
     assert "0/27 trials: 0 done, 2 running" in out.getvalue()
     with RunView("demo", Path("runs/demo"), plain_console()[0]):
         pass  # never updated

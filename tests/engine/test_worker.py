@@ -69,7 +69,10 @@ def test_the_next_rung_goes_on_from_the_checkpoint(folder: RunFolder, signals: l
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"params": {"backbone": "mfn", "depth": 16, "width": 256, "lr": 1.0}, "steps": 60}, "diverged: the loss is NaN"),
+        (
+            {"params": {"backbone": "mfn", "depth": 16, "width": 256, "lr": 1.0}, "steps": 60},
+            "diverged: the loss is NaN",
+        ),
         ({"timeout_s": 0.0}, "over the time limit"),
         ({"params": {"width": 5000}}, "UserError: width: found 5000"),
     ],
@@ -96,9 +99,7 @@ def test_a_failing_disk_is_no_failure_of_the_trial(
         worker.run_job(make_job(), folder.path, signals)
 
 
-def test_asked_to_stop_it_writes_its_checkpoint_and_delivers_nothing(
-    folder: RunFolder, signals: list[Signal]
-) -> None:
+def test_asked_to_stop_it_writes_its_checkpoint_and_delivers_nothing(folder: RunFolder, signals: list[Signal]) -> None:
     folder.stop.touch()
     worker.run_job(make_job(steps=1000), folder.path, signals)
     assert folder.delivered() == []

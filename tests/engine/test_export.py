@@ -1,0 +1,83 @@
+"""Which operating point is exported, against a search by hand."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from searchinr.engine.config_file import Config
+from searchinr.engine.export import best_config
+from searchinr.engine.ledger import Line
+from searchinr.engine.opened import OpenedRun
+from searchinr.engine.run_folder import RunFolder
+from searchinr.engine.search.objectives import Objectives
+from searchinr.errors import UserError
+from searchinr.space import DatasetEntry, SearchSettings, Space
+
+
+@pytest.fixture
+def opened(ledger: list[Line], objectives: Objectives) -> OpenedRun:
+    space = Space(
+        name="toy",
+        datasets=(DatasetEntry(name="photos"), DatasetEntry(path="other")),
+        reference_point={"psnr_db": 20.0, "rate": 4.0},
+        search=SearchSettings(trials=3),
+        codecs={"mlp": {}},
+    )
+    return OpenedRun(RunFolder(Path("runs/toy")), space, ledger, objectives)
+
+
+def export(opened: OpenedRun, **criteria: Any) -> Config:  # noqa: ANN401
+    chosen = {"dataset": "photos", "max_rate": None, "min_psnr": None, "trial": None, **criteria}
+    return best_config(opened, **chosen)
+
+
+def test_the_highest_psnr_within_a_rate(opened: OpenedRun) -> None:
+    assert export(opened, max_rate=1.01).provenance["psnr_db"] == 27.5
+    assert export(opened, max_rate=1.005).provenance["psnr_db"] == 26.0
+    assert export(opened, max_rate=0.5).provenance["psnr_db"] == 24.0
+
+
+def test_the_lowest_rate_with_a_psnr(opened: OpenedRun) -> None:
+    assert export(opened, min_psnr=24).provenance["rate"] == 0.5
+    assert export(opened, min_psnr=24.01).provenance["rate"] == 1.0
+    assert export(opened, min_psnr=27.5).provenance["rate"] == 1.01
+
+
+def test_a_trial_at_its_longest_training(opened: OpenedRun) -> None:
+    config = export(opened, trial="aa")
+    assert (config.provenance["trial"], config.steps) == ("aaa", 900)
+
+
+def test_the_config_is_the_points(opened: OpenedRun, ledger: list[Line]) -> None:
+    config = export(opened, max_rate=0.5)
+    (point,) = (line for line in ledger if line["kind"] == "point" and line["trial"] == "bbb")
+    assert (config.codec, config.params, config.steps, config.seed) == ("mlp", point["params"], 100, 0)
+    assert config.provenance == {
+        "run": "runs/toy",
+        "dataset": "photos",
+        "trial": "bbb",
+        "rate": 0.5,
+        "rate_unit": "bpp",
+        "psnr_db": 24.0,
+        "ssim": 0.8,
+        "signals": 2,
+    }
+
+
+@pytest.mark.parametrize(
+    ("criteria", "said"),
+    [
+        ({}, "exactly one"),
+        ({"max_rate": 1.0, "trial": "aaa"}, "exactly one"),
+        ({"max_rate": 0.49}, "lowest rate found is 0.500 bpp"),
+        ({"min_psnr": 27.6}, "highest PSNR found is 27.50 dB"),
+        ({"trial": "ccc"}, "no trial with an operating point"),
+        ({"trial": ""}, "2 trials begin with it"),
+        ({"dataset": None, "max_rate": 1.0}, "several datasets"),
+        ({"dataset": "kodak", "max_rate": 1.0}, "no dataset 'kodak'"),
+    ],
+)
+def test_criteria_that_no_point_meets(opened: OpenedRun, criteria: dict[str, Any], said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        export(opened, **criteria)
