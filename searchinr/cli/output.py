@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from rich.console import RenderableType
 
 _NO_TERMINAL_WIDTH = 1000
 
@@ -27,7 +27,7 @@ def print_json(value: object) -> None:
     typer.echo(json.dumps(value, indent=1))
 
 
-def print_table(table: "Table") -> None:
+def print_table(table: "RenderableType") -> None:
     """Prints a table, as wide as it needs to be where it goes into a file or a pipe."""
     from rich.console import Console
 

@@ -15,6 +15,13 @@ from searchinr.errors import UserError
 
 Line = dict[str, Any]
 
+_KEYS = {
+    "trial": ("trial", "number", "dataset", "codec", "params", "seed"),
+    "point": ("trial", "rung", "steps", "dataset", "modality", "codec", "params", "psnr_db", "rate", "signals", "cost"),
+    "failed": ("trial", "dataset", "reason"),
+}
+"""What every line of a kind has."""
+
 
 def read_ledger(path: Path) -> list[Line]:
     """All whole lines. A last line torn by a crash is not one; it was never acknowledged.
@@ -32,15 +39,22 @@ def read_ledger(path: Path) -> list[Line]:
         if not row:
             continue
         try:
-            line = json.loads(row)
-            if not isinstance(line, dict):
-                raise ValueError("not an object")
-            lines.append(line)
+            lines.append(_checked(json.loads(row)))
         except ValueError as error:
             if number == len(rows):  # no newline behind it: torn
                 break
             raise UserError(f"{path}:{number}: not a line of a ledger ({error}); restore it or remove it") from error
     return lines
+
+
+def _checked(line: object) -> Line:
+    """The line, if it has what its kind needs."""
+    if not isinstance(line, dict) or line.get("kind") not in _KEYS:
+        raise ValueError(f"its kind is none of {', '.join(_KEYS)}")
+    missing = [key for key in _KEYS[line["kind"]] if key not in line]
+    if missing:
+        raise ValueError(f"it lacks {', '.join(missing)}")
+    return line
 
 
 class Ledger:

@@ -4,7 +4,9 @@ import csv
 import io
 from collections.abc import Iterable, Sequence
 
+from rich.console import Group, RenderableType
 from rich.table import Table
+from rich.text import Text
 
 from searchinr.engine.report.front import FrontReport, mean_bytes
 from searchinr.engine.report.names import describe
@@ -50,15 +52,12 @@ def _tsv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     return out.getvalue()
 
 
-def front_table(report: FrontReport) -> Table:
+def front_table(report: FrontReport) -> RenderableType:
     """The whole front for the terminal."""
     with_ssim = any(point.get("ssim") is not None for point in report.front)
-    table = Table(
-        title=f"{report.dataset}: {len(report.front)} of {len(report.points)} operating points are on the front",
-        title_justify="left",
-        box=None,
-        pad_edge=False,
-    )
+    # Not the table's own title, which would be wrapped to the table's width.
+    title = f"{report.dataset}: {len(report.front)} of {len(report.points)} operating points are on the front"
+    table = Table(box=None, pad_edge=False)
     for name in (report.rate_unit, "PSNR dB", *(["SSIM"] if with_ssim else []), "bytes", "steps"):
         table.add_column(name, justify="right")
     table.add_column("config")
@@ -73,4 +72,4 @@ def front_table(report: FrontReport) -> Table:
             describe(point["codec"], point["params"]),
             point["trial"],
         )
-    return table
+    return Group(Text(title), table)
