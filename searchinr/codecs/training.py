@@ -17,6 +17,7 @@ from typing import Self
 import numpy as np
 import torch
 from torch import Tensor
+from torch.optim.adam import adam
 
 from searchinr.errors import TrialError
 
@@ -111,12 +112,18 @@ class BatchFit:
             name: w.detach().to(self._coords.device).clone().contiguous().requires_grad_()
             for name, w in weights.items()
         }
-        self._adam = torch.optim.Adam(list(self.weights.values()), lr=self._recipe.lr, eps=_ADAM_EPS, fused=True)
+        # Not torch.optim.Adam, which imports the whole of torch.compile first: a second in every worker.
+        self._moments = {
+            "step": {name: torch.zeros((), device=w.device) for name, w in self.weights.items()},
+            "exp_avg": {name: torch.zeros_like(w, requires_grad=False) for name, w in self.weights.items()},
+            "exp_avg_sq": {name: torch.zeros_like(w, requires_grad=False) for name, w in self.weights.items()},
+        }
 
     def step(self, lr: float) -> None:
         """One step of Adam on the sum of the signals' log MSE."""
         coords, targets = self._sample()
-        self._adam.zero_grad()
+        for weight in self.weights.values():
+            weight.grad = None
         squared_error = torch.zeros(targets.shape[0], device=targets.device)
         for x, y in zip(torch.split(coords, self._tile), torch.split(targets, self._tile, dim=1), strict=True):
             error = (self._forward(self.weights, x) - y).square().sum(dim=(1, 2))  # (B,)
@@ -127,11 +134,31 @@ class BatchFit:
         for weight in self.weights.values():
             if weight.grad is not None:
                 weight.grad /= divisor.view(-1, *[1] * (weight.dim() - 1))
-        self._adam.param_groups[0]["lr"] = lr
-        self._adam.step()
+        self._adam_step(lr)
         self._squared_error = squared_error
         self.steps += 1
         self.macs += self._macs_per_step
+
+    @torch.no_grad()
+    def _adam_step(self, lr: float) -> None:
+        gradients = {name: w.grad for name, w in self.weights.items() if w.grad is not None}
+        step, exp_avg, exp_avg_sq = ([moment[name] for name in gradients] for moment in self._moments.values())
+        adam(
+            [self.weights[name] for name in gradients],
+            list(gradients.values()),
+            exp_avg,
+            exp_avg_sq,
+            max_exp_avg_sqs=[],
+            state_steps=step,
+            fused=True,
+            amsgrad=False,
+            beta1=0.9,
+            beta2=0.999,
+            lr=lr,
+            weight_decay=0.0,
+            eps=_ADAM_EPS,
+            maximize=False,
+        )
 
     def _sample(self) -> tuple[Tensor, Tensor]:
         points = self._coords.shape[0]
@@ -167,8 +194,8 @@ class BatchFit:
         flat = {"steps": torch.tensor(self.steps), "macs": torch.tensor(self.macs, dtype=torch.float64)}
         for name, weight in self.weights.items():
             flat[f"weight.{name}"] = weight.detach().cpu().clone()
-            for key, value in self._adam.state[weight].items():
-                flat[f"{key}.{name}"] = value.detach().cpu().clone()
+            for key, moment in self._moments.items():
+                flat[f"{key}.{name}"] = moment[name].cpu().clone()
         return flat
 
     def load(self, state: Mapping[str, Tensor]) -> None:
@@ -176,11 +203,9 @@ class BatchFit:
         self._set_weights({name: state[f"weight.{name}"] for name in self.weights})
         self.steps = int(state["steps"])
         self.macs = float(state["macs"])
-        for name, weight in self.weights.items():
-            if f"exp_avg.{name}" in state:
-                self._adam.state[weight] = {
-                    key: state[f"{key}.{name}"].to(weight.device).clone() for key in ("step", "exp_avg", "exp_avg_sq")
-                }
+        for key, moment in self._moments.items():
+            for name, value in moment.items():
+                value.copy_(state[f"{key}.{name}"])
 
 
 def fit_to_rung(trunk: BatchFit, recipe: Recipe, rung: int) -> Iterator[BatchFit]:
