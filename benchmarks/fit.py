@@ -23,11 +23,10 @@ from fit_cells import Cell, Timing
 from machine import describe_machine, machine_line
 from tables import save, spread, table
 
-from searchinr.allocator import ENVIRONMENT
-
 WIDTHS = (16, 32, 64, 128)
 SHAPES = ((24, 1024), (8, 4096))  # signals, points of each
 TILE_ELEMENTS = [2**power for power in range(14, 21)]
+ENVIRONMENT = {"MALLOC_TRIM_THRESHOLD_": str(2**31 - 1), "MALLOC_MMAP_THRESHOLD_": str(2**31 - 1)}
 SETTINGS = ("none", "mallopt", "environment")
 
 Results = dict[str, list[Timing]]

@@ -1,13 +1,10 @@
-"""Keeps freed memory in the process: on the CPU a training step otherwise spends most of its time in page faults."""
+"""Keeps freed memory in the process, which spares a training step on the CPU most of its page faults."""
 
 import ctypes
 import sys
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h of glibc
 _BYTES = 2**31 - 1
-
-ENVIRONMENT = {"MALLOC_TRIM_THRESHOLD_": str(_BYTES), "MALLOC_MMAP_THRESHOLD_": str(_BYTES)}
-"""The same for a process that is about to be started."""
 
 
 def keep_freed_memory() -> None:

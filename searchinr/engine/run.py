@@ -21,7 +21,7 @@ from searchinr.engine.catalog import canonicalise, read_space
 from searchinr.engine.ledger import Ledger, Line
 from searchinr.engine.log import LOG, log_to
 from searchinr.engine.progress import Progress
-from searchinr.engine.report.baselines import cached_baselines
+from searchinr.engine.report.baselines import NO_BASELINES, cached_baselines
 from searchinr.engine.report.front import collect_front
 from searchinr.engine.report.write import write_report
 from searchinr.engine.run_folder import RunFolder, open_delivery
@@ -35,6 +35,7 @@ from searchinr.signals.datasets import Dataset, load_dataset
 from searchinr.space import Resources, Space, dump_space, space_hash
 
 _GRACE_S = 20.0  # for running jobs to write their checkpoints after an interrupt
+_REDRAW_EVERY_S = 120.0  # for those who look at MLflow while the run goes on
 
 
 @dataclass(frozen=True)
@@ -164,6 +165,7 @@ class _Run:
         self._folder, self._space, self._datasets = folder, space, datasets
         self._ledger, self._search = ledger, search
         self._progress = Progress(space, search, {label: data.modality for label, data in datasets.items()})
+        self._drawn = time.monotonic(), 0  # when, and at how many ledger lines, the fronts were drawn last
         self._error: OSError | None = None
         self._stop_at: float | None = None
         self.stopping = False
@@ -196,8 +198,10 @@ class _Run:
                 yield self._view
                 if self._error is not None:
                     raise self._error
-                if not self.stopping:
-                    self._finish()
+                self._draw_fronts(final=not self.stopping)
+                if self._search.finished:
+                    shutil.rmtree(folder.trials, ignore_errors=True)  # nothing is unfinished
+                self._show()
             finally:
                 self._tracker.close(interrupted=self.stopping and not self._search.finished)
 
@@ -222,7 +226,7 @@ class _Run:
         """See `JobSource.job_ended`."""
         try:
             self._fold_deliveries()
-            if error is not None:
+            if error is not None and not self._is_recorded({"kind": "point", "trial": job.trial, "rung": job.rung}):
                 _raise_os_error(error)
                 reason = f"its worker died ({type(error).__name__})"
                 keys = ("trial", "rung", "steps", "dataset", "codec", "params", "seed")
@@ -238,6 +242,9 @@ class _Run:
         """See `JobSource.tick`."""
         if self._stop_at is not None and time.monotonic() > self._stop_at + _GRACE_S:
             raise KeyboardInterrupt
+        at, lines = self._drawn
+        if time.monotonic() > at + _REDRAW_EVERY_S and len(self._ledger.lines) > lines:
+            self._draw_fronts(final=False)
         self._show()
 
     def stop(self) -> None:
@@ -282,19 +289,23 @@ class _Run:
         if self._tracker is not None:
             self._tracker.log(line)
 
-    def _finish(self) -> None:
-        """Draws the front of each dataset, with classical codecs on the same files."""
+    def _draw_fronts(self, *, final: bool) -> None:
+        """Draws the front of each dataset for the run folder and MLflow.
+
+        Args:
+            final: Whether to measure classical codecs on the same files, which may take minutes.
+        """
         assert self._tracker is not None
         assert self._view is not None
         for label, dataset in self._datasets.items():
             if not self._search.points(label):
                 continue
-            self._view.note(f"measuring classical codecs on {label} and drawing the front")
-            baselines = cached_baselines(dataset, self._folder.report)
+            if final:
+                self._view.note(f"measuring classical codecs on {label} and drawing the front")
+            baselines = cached_baselines(dataset, self._folder.report) if final else NO_BASELINES
             report = collect_front(self._ledger.lines, label, self._search.objectives, baselines)
             self._tracker.log_report(label, write_report(self._folder.report, report))
-        shutil.rmtree(self._folder.trials, ignore_errors=True)  # nothing is unfinished
-        self._show()
+        self._drawn = time.monotonic(), len(self._ledger.lines)
 
     def _show(self) -> None:
         if self._view is not None:

@@ -14,7 +14,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
 
-from searchinr.allocator import ENVIRONMENT
 from searchinr.engine.log import adopt, prints_to_log
 from searchinr.engine.search.search import Job
 from searchinr.signals.signal import Signal
@@ -128,7 +127,6 @@ def run_jobs(
         resources: What each job takes.
         workers: Jobs at the same time.
     """
-    os.environ.update(ENVIRONMENT)  # inherited by the workers
     os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(workers)  # or Tune starts them one after another
     os.environ.pop("RAY_ADDRESS", None)  # or Ray would join a cluster that nobody named here
     adopt("ray")

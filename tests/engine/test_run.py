@@ -180,6 +180,7 @@ def test_a_signal_stops_cleanly_and_keeps_the_training_so_far(
     assert err == f"searchinr: interrupted; the same command again continues {run}\n"
     assert points(run)[: len(recorded)] == recorded
     assert list((run / "trials").glob("*.safetensors"))
+    assert list((run / "report").glob("front-*.png"))
     state = json.loads(searchinr("status", str(run), "--json").stdout)
     assert state["state"].startswith("interrupted")
     assert searchinr("verify", str(run)).returncode == 0
