@@ -7,6 +7,7 @@ node, and Tune's own state is never needed again.
 
 import logging
 import os
+import secrets
 import signal
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -24,7 +25,8 @@ _RETRIES = 2  # of a job whose worker or node died; a trial's own failure is a r
 os.environ.update(
     RAY_USAGE_STATS_ENABLED="0",
     RAY_AIR_NEW_OUTPUT="0",
-    RAY_AUTH_MODE="disabled",  # a local Ray that listens on loopback only
+    RAY_AUTH_MODE="token",  # some of Ray's ports are open to the network: nobody else may run code here
+    RAY_AUTH_TOKEN=secrets.token_hex(32),
     RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO="0",
     TUNE_DISABLE_AUTO_CALLBACK_LOGGERS="1",
     TUNE_DISABLE_SIGINT_HANDLER="1",
@@ -133,6 +135,7 @@ def run_jobs(
     on_terminate = signal.getsignal(signal.SIGTERM)
     ray.init(
         address="local",
+        _node_ip_address="127.0.0.1",
         num_cpus=max(1, round(workers * resources.cpu)),
         include_dashboard=False,
         log_to_driver=False,
