@@ -3,7 +3,7 @@
 import math
 from typing import Annotated
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field
 
 from searchinr.errors import InvalidFileError
 
@@ -36,7 +36,7 @@ def snap_to_byte(value: float) -> float:
     return byte_float_value(byte_float_code(value))
 
 
-ByteFloat = Annotated[float, AfterValidator(snap_to_byte)]
+ByteFloat = Annotated[float, Field(ge=MIN_BYTE_FLOAT, le=MAX_BYTE_FLOAT), AfterValidator(snap_to_byte)]
 """A parameter that the decoder needs: snapped before training, so that encoder and decoder use the same value."""
 
 
@@ -49,6 +49,10 @@ class Writer:
     def byte(self, value: int) -> None:
         """Appends one byte, 0 to 255."""
         self.data.append(value)
+
+    def byte_float(self, value: float) -> None:
+        """Appends the one-byte code of a `ByteFloat`."""
+        self.byte(byte_float_code(value))
 
     def varint(self, value: int) -> None:
         """Appends a non-negative integer in 7-bit groups, least significant first (LEB128)."""
@@ -71,6 +75,10 @@ class Reader:
             raise InvalidFileError("the file ends in the middle of its header: it is truncated")
         self._at += 1
         return self._data[self._at - 1]
+
+    def byte_float(self) -> float:
+        """The float that the next byte stands for; every byte is valid."""
+        return byte_float_value(self.byte())
 
     def varint(self) -> int:
         """The next variable-length integer, below 2**35."""

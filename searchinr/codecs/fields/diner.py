@@ -7,15 +7,7 @@ import torch
 from pydantic import Field as Key
 from torch import Tensor
 
-from searchinr.codecs.bitstream.bits import (
-    MAX_BYTE_FLOAT,
-    MIN_BYTE_FLOAT,
-    ByteFloat,
-    Reader,
-    Writer,
-    byte_float_code,
-    byte_float_value,
-)
+from searchinr.codecs.bitstream.bits import ByteFloat, Reader, Writer
 from searchinr.codecs.fields.contract import Field, FieldParams, FieldShape, TensorSpec
 from searchinr.codecs.fields.layers import uniform
 from searchinr.codecs.fields.shared_random import random_bits
@@ -38,8 +30,6 @@ class DinerParams(FieldParams):
     )
     omega: ByteFloat = Key(
         30.0,
-        ge=MIN_BYTE_FLOAT,
-        le=MAX_BYTE_FLOAT,
         description="frequency factor of every layer of the network behind the table",
         json_schema_extra={"unit": "rad"},
     )
@@ -107,12 +97,12 @@ class Diner(Field):
     def pack(self, out: Writer) -> None:
         """See `Field.pack`: two bytes."""
         out.byte(self.params.table_size_log2)
-        out.byte(byte_float_code(self.params.omega))
+        out.byte_float(self.params.omega)
 
     @classmethod
     def unpack(cls, shape: FieldShape, reader: Reader) -> Self:
         """See `Field.unpack`."""
-        size, omega = reader.byte(), byte_float_value(reader.byte())
+        size, omega = reader.byte(), reader.byte_float()
         if not _MIN_LOG2 <= size <= _MAX_LOG2:
             raise InvalidFileError(
                 f"the file claims a table of 2**{size} entries: allowed are 2**{_MIN_LOG2} to 2**{_MAX_LOG2}"

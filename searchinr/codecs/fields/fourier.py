@@ -7,15 +7,7 @@ import torch
 from pydantic import Field as Key
 from torch import Tensor
 
-from searchinr.codecs.bitstream.bits import (
-    MAX_BYTE_FLOAT,
-    MIN_BYTE_FLOAT,
-    ByteFloat,
-    Reader,
-    Writer,
-    byte_float_code,
-    byte_float_value,
-)
+from searchinr.codecs.bitstream.bits import ByteFloat, Reader, Writer
 from searchinr.codecs.fields.contract import Field, FieldParams, FieldShape, TensorSpec
 from searchinr.codecs.fields.layers import affine, affine_specs, fan_in_bound, uniform
 from searchinr.codecs.fields.shared_random import standard_normals
@@ -33,8 +25,6 @@ class FourierParams(FieldParams):
     )
     sigma: ByteFloat = Key(
         10.0,
-        ge=MIN_BYTE_FLOAT,
-        le=MAX_BYTE_FLOAT,
         description="standard deviation of the random frequencies",
         json_schema_extra={"unit": "cycles per unit of the coordinates"},
     )
@@ -102,12 +92,12 @@ class Fourier(Field):
     def pack(self, out: Writer) -> None:
         """See `Field.pack`: two bytes."""
         out.byte(self.params.features - 1)
-        out.byte(byte_float_code(self.params.sigma))
+        out.byte_float(self.params.sigma)
 
     @classmethod
     def unpack(cls, shape: FieldShape, reader: Reader) -> Self:
         """See `Field.unpack`; every byte is valid."""
-        features, sigma = reader.byte() + 1, byte_float_value(reader.byte())
+        features, sigma = reader.byte() + 1, reader.byte_float()
         return cls(shape, FourierParams(features=features, sigma=sigma))
 
 

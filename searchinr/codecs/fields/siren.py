@@ -7,15 +7,7 @@ import torch
 from pydantic import Field as Key
 from torch import Tensor
 
-from searchinr.codecs.bitstream.bits import (
-    MAX_BYTE_FLOAT,
-    MIN_BYTE_FLOAT,
-    ByteFloat,
-    Reader,
-    Writer,
-    byte_float_code,
-    byte_float_value,
-)
+from searchinr.codecs.bitstream.bits import ByteFloat, Reader, Writer
 from searchinr.codecs.fields.contract import Field, FieldParams, FieldShape, TensorSpec
 from searchinr.codecs.fields.layers import affine, affine_specs, fan_in_bound, uniform
 
@@ -25,16 +17,12 @@ class SirenParams(FieldParams):
 
     omega_first: ByteFloat = Key(
         30.0,
-        ge=MIN_BYTE_FLOAT,
-        le=MAX_BYTE_FLOAT,
         description="frequency factor of the first layer: about the highest angular frequency at the start of"
         " training, per unit of the coordinates (30 for images, about 3000 for speech in seconds)",
         json_schema_extra={"unit": "rad"},
     )
     omega: ByteFloat = Key(
         30.0,
-        ge=MIN_BYTE_FLOAT,
-        le=MAX_BYTE_FLOAT,
         description="frequency factor of the later layers; the larger, the faster they learn",
         json_schema_extra={"unit": "rad"},
     )
@@ -99,13 +87,13 @@ class Siren(Field):
 
     def pack(self, out: Writer) -> None:
         """See `Field.pack`: two bytes."""
-        out.byte(byte_float_code(self.params.omega_first))
-        out.byte(byte_float_code(self.params.omega))
+        out.byte_float(self.params.omega_first)
+        out.byte_float(self.params.omega)
 
     @classmethod
     def unpack(cls, shape: FieldShape, reader: Reader) -> Self:
         """See `Field.unpack`; every byte is a valid frequency factor."""
-        omega_first, omega = byte_float_value(reader.byte()), byte_float_value(reader.byte())
+        omega_first, omega = reader.byte_float(), reader.byte_float()
         return cls(shape, SirenParams(omega_first=omega_first, omega=omega))
 
 

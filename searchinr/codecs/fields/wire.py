@@ -8,15 +8,7 @@ from pydantic import Field as Key
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from searchinr.codecs.bitstream.bits import (
-    MAX_BYTE_FLOAT,
-    MIN_BYTE_FLOAT,
-    ByteFloat,
-    Reader,
-    Writer,
-    byte_float_code,
-    byte_float_value,
-)
+from searchinr.codecs.bitstream.bits import ByteFloat, Reader, Writer
 from searchinr.codecs.fields.contract import Field, FieldParams, FieldShape, TensorSpec
 from searchinr.codecs.fields.layers import affine, affine_specs, fan_in_bound, uniform
 
@@ -34,15 +26,11 @@ class WireParams(FieldParams):
 
     omega: ByteFloat = Key(
         20.0,
-        ge=MIN_BYTE_FLOAT,
-        le=MAX_BYTE_FLOAT,
         description="frequency of the wavelets",
         json_schema_extra={"unit": "rad"},
     )
     sigma: ByteFloat = Key(
         30.0,
-        ge=MIN_BYTE_FLOAT,
-        le=MAX_BYTE_FLOAT,
         description="inverse width of the wavelets' Gaussian envelope; below omega / 2 training becomes unstable",
         json_schema_extra={"unit": "1"},
     )
@@ -124,13 +112,13 @@ class Wire(Field):
 
     def pack(self, out: Writer) -> None:
         """See `Field.pack`: two bytes."""
-        out.byte(byte_float_code(self.params.omega))
-        out.byte(byte_float_code(self.params.sigma))
+        out.byte_float(self.params.omega)
+        out.byte_float(self.params.sigma)
 
     @classmethod
     def unpack(cls, shape: FieldShape, reader: Reader) -> Self:
         """See `Field.unpack`; every byte is valid."""
-        omega, sigma = byte_float_value(reader.byte()), byte_float_value(reader.byte())
+        omega, sigma = reader.byte_float(), reader.byte_float()
         return cls(shape, WireParams(omega=omega, sigma=sigma))
 
 
