@@ -271,10 +271,10 @@ class _Run:
                     self._search.tell(line)
                 else:
                     self._search.tell_failed(line["trial"], line["reason"])
-            front = self._search.front(line["dataset"])
+            front = [point for label in self._datasets for point in self._search.front(label)]
             if any(point["trial"] == line["trial"] and point["rung"] == line["rung"] for point in front):
                 self._folder.keep_files(line, files)
-            self._folder.drop_others(point for label in self._datasets for point in self._search.front(label))
+            self._folder.drop_others(front)
             if line["kind"] == "failed" or line["steps"] >= self._space.fidelity.rungs[-1]:
                 self._folder.checkpoint(line["trial"]).unlink(missing_ok=True)
             path.unlink()

@@ -16,7 +16,6 @@ import fcntl
 import hashlib
 import io
 import json
-import os
 import re
 import shutil
 import zipfile
@@ -114,10 +113,7 @@ class RunFolder:
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir(parents=True)
         for name, data in files.items():
-            with (temporary / name).open("wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
+            write_atomic(temporary / name, data)
         temporary.rename(target)
         sync_folder(target.parent)
 
