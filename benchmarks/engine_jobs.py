@@ -63,6 +63,9 @@ class _TrivialJobs:
     def tick(self) -> None:
         """Nothing to look after."""
 
+    def abandon(self, reason: str) -> None:
+        raise SystemExit(reason)
+
 
 def main() -> None:
     trials, workers = map(int, sys.argv[1:])

@@ -13,5 +13,9 @@ class InvalidFileError(UserError):
     """A `.inr` file (or asset) is not what it claims to be: truncated, corrupt, or of another version."""
 
 
+class NodeLostError(Exception):
+    """The machine that ran a job is gone: no fault of the job's, which is run again from its last checkpoint."""
+
+
 class TrialError(Exception):
     """A trial failed for a reason of its own (NaN, out of memory, time-out): recorded, never retried blindly."""

@@ -4,10 +4,12 @@ import os
 import uuid
 from pathlib import Path
 
+_PREFIX, _SUFFIX = ".searchinr-", ".tmp"
+
 
 def write_atomic(path: Path, data: bytes) -> None:
     """Writes a file completely or not at all, even through a crash."""
-    temporary = path.with_name(f".searchinr-{uuid.uuid4().hex}.tmp")  # short, whatever the length of the name
+    temporary = path.with_name(f"{_PREFIX}{uuid.uuid4().hex}{_SUFFIX}")  # short, whatever the length of the name
     try:
         with temporary.open("xb") as file:
             file.write(data)
@@ -18,6 +20,12 @@ def write_atomic(path: Path, data: bytes) -> None:
         temporary.unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
+
+
+def remove_temporaries(folder: Path) -> None:
+    """Removes what `write_atomic` has left in a folder when it was killed."""
+    for path in folder.glob(f"{_PREFIX}*{_SUFFIX}"):
+        path.unlink(missing_ok=True)
 
 
 def sync_folder(folder: Path) -> None:

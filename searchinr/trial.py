@@ -113,7 +113,7 @@ def run_trial(
 def _checkpoint(state: FitState, train_s: float) -> Callable[[], dict[str, Tensor]]:
     def make() -> dict[str, Tensor]:
         fit = {f"fit.{name}": tensor for name, tensor in state.checkpoint().items()}
-        return {"train_s": torch.tensor(train_s, dtype=torch.float64), **fit}
+        return {"train_s": torch.tensor(train_s, dtype=torch.float64), "steps": torch.tensor(state.steps), **fit}
 
     return make
 
@@ -134,6 +134,7 @@ def _measure(
         **({"ssim": _mean(rows, "ssim")} if "ssim" in rows[0] else {}),
         "rate": _mean(rows, "rate"),
         "rate_unit": modality.rate_unit,
+        "decode_macs_per_sample": state.decode_macs_per_sample,
         "signals": rows,
         "cost": {"macs": state.macs, "train_s": train_s, "device": _device_name(device)},
     }

@@ -39,12 +39,19 @@ def check(
         "codecs": {codec: len(domains) for codec, domains in space.codecs.items()},
         "trials": space.search.trials,
         "rungs": list(space.fidelity.rungs),
+        "constraints": {name: str(bound) for name, bound in (space.constraints or {}).items()},
+        "confirm_seeds": space.confirm.seeds if space.confirm else 0,
     }
     if as_json:
         print_json(summary)
         return
     rungs = ", ".join(map(str, space.fidelity.rungs))
-    say(f"{file}: ok; {space.search.trials} trials on {', '.join(labels)}; rungs at {rungs} steps")
+    bounds = ", ".join(f"{name} {bound}" for name, bound in (space.constraints or {}).items())
+    say(
+        f"{file}: ok; {space.search.trials} trials on {', '.join(labels)}; rungs at {rungs} steps"
+        + (f"; on the front only {bounds}" if bounds else "")
+        + (f"; the front is fitted again with {space.confirm.seeds} further seeds" if space.confirm else "")
+    )
 
 
 def list_data(data: Data = None, as_json: Json = False) -> None:

@@ -54,6 +54,9 @@ def run(
         reasons = sorted(set(outcome.failed.values()))
         typer.echo(f"searchinr: all {len(outcome.failed)} trials failed: {'; '.join(reasons)}", err=True)
         return FAILED
+    if outcome.front == 0:
+        say(f"no operating point meets the constraints, so there is no front: searchinr front {folder} says how near")
+        return OK
     say(f"next: searchinr report {folder} | verify {folder} | ui {folder} | export {folder} --max-rate R")
     return OK
 
@@ -71,17 +74,20 @@ def status(run: Run, as_json: Json = False) -> None:
         return
     say(f"{run}: {state['state']}")
     for row in state["datasets"]:
-        say(
-            f"  {row['dataset']}: {row['done']} of {row['total']} trials done, {row['paused']} paused, "
-            f"{row['failed']} failed; {row['points']} operating points, {row['front']} on the front, "
-            f"hypervolume {row['hypervolume']:.2f}"
-        )
+        trials = f"{row['done']} of {row['total']} trials done, {row['paused']} paused, {row['failed']} failed"
+        front = f"{row['front']} on the front, hypervolume {row['hypervolume']:.2f}"
+        if row["points"] and not row["front"]:
+            front = "none within the constraints"
+        confirming = f"; {row['confirmed']} of {row['to_confirm']} fits confirm it" if row["to_confirm"] else ""
+        say(f"  {row['dataset']}: {trials}; {row['points']} operating points, {front}{confirming}")
         for trial, reason in row["failures"].items():
             say(f"    {trial} failed: {reason}")
 
 
 def front(run: Run, dataset: Dataset = None, as_json: Json = False) -> None:
     """List the front: the operating points that no other dominates.
+
+    Points that were confirmed have the mean and standard deviation over further seeds beside them.
 
     Example: searchinr front runs/kodak --json
     """
@@ -124,7 +130,8 @@ def verify(run: Run, data: Data = None, as_json: Json = False) -> int:
 def report(run: Run, out: OutFolder = None, data: Data = None) -> None:
     """Draw the front beside classical codecs, and write it as tables.
 
-    The classical codecs are measured on the same files; theirs count whole as well.
+    The classical codecs are measured on the same files; theirs count whole as well. A second figure shows what the
+    front's hypervolume was by the training work spent until then.
 
     Example: searchinr report runs/kodak
     """

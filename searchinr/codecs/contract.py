@@ -50,11 +50,13 @@ class FitState(ABC):
         steps: Training steps behind this state.
         is_rung: True where the state is measured: `Codec.encode` accepts it.
         macs: Multiply-accumulates spent on training so far, over all signals, including backward passes.
+        decode_macs_per_sample: Multiply-accumulates to decode one sample (pixel, audio sample), mean over signals.
     """
 
     steps: int
     is_rung: bool
     macs: float
+    decode_macs_per_sample: float
 
     @abstractmethod
     def checkpoint(self) -> dict[str, Tensor]:
@@ -127,4 +129,8 @@ class Codec(ABC):
 
     @abstractmethod
     def inspect(self, file: Container) -> dict[str, Any]:
-        """What the file says: architecture, parameters, and the bits of each part, which add up to the payload."""
+        """What the file says.
+
+        Architecture and parameters, `macs_per_point` (multiply-accumulates to decode one sample), and the `bits` of
+        each part, which add up to the whole file.
+        """

@@ -128,6 +128,12 @@ class MlpState(FitState):
         """See `FitState`."""
         return sum(group.trunk.macs for group in self.groups)
 
+    @property
+    def decode_macs_per_sample(self) -> float:  # type: ignore[override]
+        """See `FitState`."""
+        signals = sum(len(group.indices) for group in self.groups)
+        return sum(len(group.indices) * group.field.macs_per_point() for group in self.groups) / signals
+
     def checkpoint(self) -> dict[str, Tensor]:
         """The trunks; a branch is run again."""
         flat = {"rungs_passed": torch.tensor(self.rungs_passed)}

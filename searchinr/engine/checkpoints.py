@@ -1,23 +1,47 @@
-"""Checkpoints: tensors in files, nothing pickled."""
+"""Checkpoints: tensors in files, nothing pickled, with a checksum."""
 
+import zlib
+from collections.abc import Mapping
 from pathlib import Path
 
 import safetensors.torch
+import torch
 from torch import Tensor
 
+from searchinr.errors import InvalidFileError
 from searchinr.files import write_atomic
 
+_CHECKSUM = "crc32"
 
-def write_tensors(path: Path, tensors: dict[str, Tensor]) -> None:
-    """Writes tensors as safetensors (nothing pickled), atomically."""
-    write_atomic(path, safetensors.torch.save({name: t.contiguous() for name, t in tensors.items()}))
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
+    """Writes tensors as safetensors, whole or not at all; what is there afterwards survives a crash."""
+    data = {name: tensor.contiguous() for name, tensor in tensors.items()}
+    write_atomic(path, safetensors.torch.save({**data, _CHECKSUM: torch.tensor(checksum(data))}))
 
 
 def read_tensors(path: Path) -> dict[str, Tensor] | None:
-    """Tensors of a file, or None where there is none (or not a whole one)."""
+    """Tensors of a file, or None where there is none.
+
+    Raises:
+        InvalidFileError: The file is damaged: torn, or not what was written.
+    """
     try:
-        return safetensors.torch.load(path.read_bytes())
+        data = path.read_bytes()
     except FileNotFoundError:
         return None
-    except safetensors.SafetensorError:
-        return None
+    try:
+        tensors = safetensors.torch.load(data)
+    except Exception as error:  # of many kinds: the header may say anything
+        raise InvalidFileError(f"{path}: not a whole checkpoint ({error})") from error
+    if _CHECKSUM not in tensors or int(tensors.pop(_CHECKSUM)) != checksum(tensors):
+        raise InvalidFileError(f"{path}: a damaged checkpoint (its checksum is wrong)")
+    return tensors
+
+
+def checksum(tensors: Mapping[str, Tensor]) -> int:
+    """CRC-32 of names and values, in the order of the names."""
+    crc = 0
+    for name in sorted(tensors):
+        crc = zlib.crc32(tensors[name].reshape(-1).view(torch.uint8).numpy().data, zlib.crc32(name.encode(), crc))
+    return crc

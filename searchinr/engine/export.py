@@ -21,7 +21,7 @@ def best_config(
         dataset: Label of the dataset; may be None where the run has one only.
         max_rate: Take the highest PSNR at no more than this rate.
         min_psnr: Take the lowest rate with at least this PSNR.
-        trial: Take this trial's longest training (a prefix of its name will do).
+        trial: Take this trial's longest training within the constraints (a prefix of its name will do).
 
     Raises:
         UserError: Not exactly one criterion, or no point that meets it.
@@ -58,7 +58,10 @@ def _pick(run: OpenedRun, label: str, max_rate: float | None, min_psnr: float | 
         if len(names) != 1:
             found = f"{len(names)} trials begin with it" if names else "no trial with an operating point has it"
             raise UserError(f"--trial {trial}: {found}; `searchinr front {run.folder.path}` lists those on the front")
-        return max(points, key=lambda point: int(point["steps"]))
+        feasible = [point for point in points if run.objectives.is_feasible(point)]
+        if not feasible:
+            raise UserError(f"--trial {trial}: breaks the constraints: {', '.join(run.objectives.broken(points[-1]))}")
+        return max(feasible, key=lambda point: int(point["steps"]))
     front = report.front
     if max_rate is not None:
         within = [point for point in front if point["rate"] <= max_rate]

@@ -1,6 +1,7 @@
 """The ledger: the append-only file that holds every operating point of a run, one JSON object a line.
 
-Kinds of lines: `trial` (a trial was started), `point` (an operating point was measured), `failed` (a trial failed).
+Kinds of lines: `trial` (a trial was started), `point` (an operating point was measured), `confirmation` (a point on the
+front was fitted again with another seed), `failed` (a trial failed, or with `confirms` a confirmation).
 Everything else in a run folder can be rebuilt from it.
 """
 
@@ -12,12 +13,15 @@ from types import TracebackType
 from typing import Any, Self
 
 from searchinr.errors import UserError
+from searchinr.files import sync_folder
 
 Line = dict[str, Any]
 
+_POINT = ("trial", "rung", "steps", "dataset", "modality", "codec", "params", "psnr_db", "rate", "signals", "cost")
 _KEYS = {
     "trial": ("trial", "number", "dataset", "codec", "params", "seed"),
-    "point": ("trial", "rung", "steps", "dataset", "modality", "codec", "params", "psnr_db", "rate", "signals", "cost"),
+    "point": _POINT,
+    "confirmation": (*_POINT, "seed"),
     "failed": ("trial", "dataset", "reason"),
 }
 """What every line of a kind has."""
@@ -27,7 +31,7 @@ def read_ledger(path: Path) -> list[Line]:
     """All whole lines. A last line torn by a crash is not one; it was never acknowledged.
 
     Raises:
-        UserError: A line other than the last is not JSON: somebody edited the file.
+        UserError: A whole line is not one of a ledger: somebody edited the file, or a newer searchinr wrote it.
     """
     try:
         data = path.read_bytes()
@@ -39,18 +43,26 @@ def read_ledger(path: Path) -> list[Line]:
         if not row:
             continue
         try:
-            lines.append(_checked(json.loads(row)))
+            line = json.loads(row)
         except ValueError as error:
             if number == len(rows):  # no newline behind it: torn
                 break
             raise UserError(f"{path}:{number}: not a line of a ledger ({error}); restore it or remove it") from error
+        try:
+            lines.append(checked_line(line))
+        except ValueError as error:
+            raise UserError(
+                f"{path}:{number}: not a line of this searchinr's ledgers ({error}); "
+                "update searchinr if a newer one wrote it, else restore it or remove it"
+            ) from error
     return lines
 
 
-def _checked(line: object) -> Line:
-    """The line, if it has what its kind needs."""
-    if not isinstance(line, dict) or line.get("kind") not in _KEYS:
-        raise ValueError(f"its kind is none of {', '.join(_KEYS)}")
+def checked_line(line: object) -> Line:
+    """The line, if it has what its kind needs; `ValueError` if not."""
+    if not isinstance(line, dict) or line.get("kind") not in list(_KEYS):  # a list, since a kind may be unhashable
+        kind = line.get("kind") if isinstance(line, dict) else None
+        raise ValueError(f"its kind is {kind!r}, none of {', '.join(_KEYS)}")
     missing = [key for key in _KEYS[line["kind"]] if key not in line]
     if missing:
         raise ValueError(f"it lacks {', '.join(missing)}")
@@ -62,7 +74,10 @@ class Ledger:
 
     def __init__(self, path: Path) -> None:
         self.lines = read_ledger(path)
-        self._file = path.open("ab+")
+        self._recorded = {_identity(line) for line in self.lines}
+        self._points = points_of(self.lines)
+        self._file = path.open("ab+", buffering=0)  # what could not be written is not tried again behind our back
+        sync_folder(path.parent)
         self._cut_torn_line()
 
     def _cut_torn_line(self) -> None:
@@ -91,15 +106,22 @@ class Ledger:
             self._file.truncate(end)
             raise
         self.lines.append(dict(line))
+        self._recorded.add(_identity(line))
+        if line["kind"] == "point":
+            self._points.append(self.lines[-1])
+
+    def has(self, line: Mapping[str, Any]) -> bool:
+        """Whether the trial was started or, for any other kind of line, whether that fit has a result at that rung."""
+        return _identity(line) in self._recorded
 
     def _write(self, data: bytes) -> None:
-        self._file.write(data)
-        self._file.flush()
+        while data:
+            data = data[self._file.write(data) :]
         os.fsync(self._file.fileno())
 
     def points(self) -> list[Line]:
         """The operating points."""
-        return points_of(self.lines)
+        return self._points
 
     def __enter__(self) -> Self:
         return self
@@ -108,6 +130,13 @@ class Ledger:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._file.close()
+
+
+def _identity(line: Mapping[str, Any]) -> tuple[object, ...]:
+    """What a line is about; there is one of each. A success and a failure of one fit at one rung are the same thing."""
+    if line["kind"] == "trial":
+        return "trial", line["trial"]
+    return "result", line["trial"], line.get("rung"), line["seed"] if line.get("confirms") else None
 
 
 def points_of(lines: list[Line]) -> list[Line]:

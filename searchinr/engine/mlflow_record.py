@@ -11,12 +11,15 @@ import re
 import shutil
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any, Literal
 
+from searchinr.engine.report.anytime import Moment
+from searchinr.engine.report.confirmation import Confirmed
 from searchinr.engine.report.names import describe
 from searchinr.engine.run_folder import safe_name
 
@@ -50,6 +53,7 @@ class _Child:
     has_params: bool = False
     last_ms: int | None = None
     logged: set[int] | None = field(default_factory=set)  # steps; None until MLflow was asked
+    confirmations: Counter[int] | None = field(default_factory=Counter)  # by steps; None likewise
 
 
 @dataclass
@@ -127,24 +131,51 @@ class MlflowRecord:
         """A trial failed."""
         self._end_trial(self._child(line), "FAILED", line["reason"], _ms(line))
 
-    def log_hypervolume(self, line: Line, count: int, hypervolume: float, front_points: int) -> None:
-        """What the front was after the dataset's `count`-th operating point, `line`."""
+    def log_confirmation(self, line: Line, confirmed: Confirmed) -> None:
+        """A point of the front was fitted again, be it in vain: what is known of it by now. The trial stays as it was.
+
+        Metrics have the point's training steps as their step, so those of a point's several confirmations follow each
+        other by time.
+        """
+        from mlflow.entities import Metric
+
+        child = self._child(line)
+        if child.confirmations is None:
+            history = self._client.get_metric_history(child.run_id, "confirmed_seeds")
+            child.confirmations = Counter(metric.step for metric in history)
+        if confirmed.seeds + confirmed.failed <= child.confirmations[line["steps"]]:
+            return
+        values: dict[str, float] = {"confirmed_seeds": confirmed.seeds, "confirmed_failed": confirmed.failed}
+        for name, spread in (("confirmed_psnr_db", confirmed.psnr_db), ("confirmed_rate", confirmed.rate)):
+            if spread is not None:
+                values |= {f"{name}_mean": spread.mean}
+                values |= {} if spread.std is None else {f"{name}_std": spread.std}
+        metrics = [Metric(name, float(value), _ms(line), line["steps"]) for name, value in values.items()]
+        self._client.log_batch(child.run_id, metrics=metrics)
+        child.confirmations[line["steps"]] += 1
+
+    def log_moment(self, line: Line, moment: Moment) -> None:
+        """What the front was after an operating point, `line`: metrics by the number of operating points."""
         from mlflow.entities import Metric
 
         parent = self._parent(line["dataset"])
-        if count in parent.logged:
+        if moment.points in parent.logged:
             return
-        values = {"hypervolume": hypervolume, "front_points": float(front_points)}
-        metrics = [Metric(name, value, _ms(line), count) for name, value in values.items()]
+        values = {
+            "hypervolume": moment.hypervolume,
+            "front_points": float(moment.front_points),
+            "training_macs": moment.macs,
+        }
+        metrics = [Metric(name, value, _ms(line), moment.points) for name, value in values.items()]
         self._client.log_batch(parent.run_id, metrics=metrics)
-        parent.logged.add(count)
+        parent.logged.add(moment.points)
 
     def log_report(self, dataset: str, files: Sequence[Path]) -> None:
-        """Attaches the files of `write_report` to the parent run, as `front.png`, `front.html`, ..."""
+        """Attaches the files of `write_report` to the parent run, as `front.png`, `hypervolume.png`, ..."""
         with tempfile.TemporaryDirectory(prefix="searchinr-mlflow-") as copies:
             for file in files:
                 # the experiment says which dataset it is
-                name = re.sub(rf"^front-{re.escape(safe_name(dataset))}", "front", file.name)
+                name = re.sub(rf"^(front|hypervolume)-{re.escape(safe_name(dataset))}", r"\1", file.name)
                 shutil.copyfile(file, Path(copies) / name)
             self._client.log_artifacts(self._parent(dataset).run_id, copies)
 
@@ -205,6 +236,7 @@ class MlflowRecord:
                 has_params=bool(run.data.params),
                 last_ms=run.info.end_time,
                 logged=None,
+                confirmations=None,
             )
             for run in self._search(experiment_id, _PARENT, run_id)
             if _TRIAL in run.data.tags
@@ -279,7 +311,8 @@ def is_temporary(error: Exception) -> bool:
 
 def _metrics(point: Line) -> dict[str, float]:
     """The figures of an operating point that are worth a curve."""
-    values = {key: point.get(key) for key in ("psnr_db", "psnr_of_mean_mse_db", "rate", "ssim")}
+    figures = ("psnr_db", "psnr_of_mean_mse_db", "rate", "ssim", "decode_macs_per_sample")
+    values = {key: point.get(key) for key in figures}
     values |= {key: point["cost"].get(key) for key in ("train_s", "macs")}
     values |= {key: fmean(signal[key] for signal in point["signals"]) for key in ("bytes", "encode_s", "decode_s")}
     return {key: float(value) for key, value in values.items() if value is not None}

@@ -7,7 +7,7 @@ from pathlib import Path
 from searchinr.engine.catalog import read_space
 from searchinr.engine.ledger import Line
 from searchinr.engine.report.baselines import NO_BASELINES, Baselines
-from searchinr.engine.report.front import FrontReport, collect_front
+from searchinr.engine.report.front import FrontReport, collect_front, none_feasible
 from searchinr.engine.run_folder import RunFolder
 from searchinr.engine.search.objectives import Objectives
 from searchinr.errors import UserError
@@ -36,18 +36,20 @@ class OpenedRun:
         return [entry.label for entry in self.space.datasets]
 
     def chosen(self, dataset: str | None) -> list[str]:
-        """The datasets that are meant: the one named, or all that have an operating point.
+        """The datasets that are meant: the one named, or all that have a front.
 
         Raises:
-            UserError: There is no such dataset, or no operating point at all.
+            UserError: There is no such dataset, or no operating point at all, or none that meets the constraints.
         """
         if dataset is not None and dataset not in self.labels:
             raise UserError(f"{self.folder.path}: no dataset {dataset!r}; it has {', '.join(self.labels)}")
-        measured = {line["dataset"] for line in self.lines if line["kind"] == "point"}
-        labels = [label for label in self.labels if label in measured and dataset in (None, label)]
-        if not labels:
+        points = [line for line in self.lines if line["kind"] == "point" and dataset in (None, line["dataset"])]
+        if not points:
             raise UserError(f"{self.folder.path}: no operating point yet; let `searchinr run` go on first")
-        return labels
+        with_front = {point["dataset"] for point in points if self.objectives.is_feasible(point)}
+        if not with_front:
+            raise UserError(f"{self.folder.path}: {none_feasible(points, self.objectives)}")
+        return [label for label in self.labels if label in with_front]
 
     def front(self, label: str, baselines: Mapping[str, Baselines] | None = None) -> FrontReport:
         """The front of one dataset."""
@@ -58,4 +60,4 @@ def open_run(path: Path) -> OpenedRun:
     """Reads a run folder; `UserError` where there is none or it is damaged."""
     folder = RunFolder.existing(path)
     space = read_space(folder.space)
-    return OpenedRun(folder, space, folder.lines(), Objectives(space.objectives, space.reference_point))
+    return OpenedRun(folder, space, folder.lines(), Objectives.of(space))

@@ -7,33 +7,37 @@ tells the search, MLflow and the view. Whatever is killed, running the same comm
 import os
 import shutil
 import signal
+import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import torch
 
 from searchinr import __version__
 from searchinr.engine.catalog import canonicalise, read_space
+from searchinr.engine.deaths import Deaths
 from searchinr.engine.ledger import Ledger, Line
 from searchinr.engine.log import LOG, log_to
 from searchinr.engine.progress import Progress
 from searchinr.engine.report.baselines import NO_BASELINES, cached_baselines
 from searchinr.engine.report.front import collect_front
 from searchinr.engine.report.write import write_report
-from searchinr.engine.run_folder import RunFolder, open_delivery
+from searchinr.engine.run_folder import RunFolder, open_delivery, set_aside
 from searchinr.engine.search.search import Job, Search
 from searchinr.engine.tracking import Tracker
 from searchinr.engine.view import RunView
 from searchinr.engine.worker import run_job
-from searchinr.errors import UserError
+from searchinr.errors import InvalidFileError, NodeLostError, UserError
 from searchinr.files import write_atomic
 from searchinr.signals.datasets import Dataset, load_dataset
 from searchinr.space import Resources, Space, dump_space, space_hash
 
+_MAX_DEATHS = 3  # of a job's workers without its checkpoint having got further; losses of a node do not count
 _GRACE_S = 20.0  # for running jobs to write their checkpoints after an interrupt
 _REDRAW_EVERY_S = 120.0  # for those who look at MLflow while the run goes on
 
@@ -45,12 +49,14 @@ class Outcome:
     Attributes:
         folder: Its run folder.
         points: Operating points on record.
+        front: Those of them that are on the front of their dataset.
         failed: Reasons of the trials that failed, by trial.
         interrupted: Whether it was asked to stop before it was done.
     """
 
     folder: RunFolder
     points: int
+    front: int
     failed: Mapping[str, str]
     interrupted: bool
 
@@ -63,6 +69,7 @@ def run_search(
     trials: int | None = None,
     seed: int | None = None,
     data_dir: Path | None = None,
+    address: str | None = None,
 ) -> Outcome:
     """Runs a search, or continues it where the run folder holds a part of it.
 
@@ -73,9 +80,11 @@ def run_search(
         trials: Instead of the space's number of trials.
         seed: Instead of the space's seed.
         data_dir: Where datasets are looked for first.
+        address: `host:port` of a Ray to join, whose nodes all see the run folder; None starts one on this machine.
 
     Raises:
         UserError: The space, a dataset or the run folder is not usable. Nothing was started.
+        OSError: The run folder's disk is full or gone, or Ray has died. What is recorded is safe.
     """
     space = _overridden(read_space(space_file), trials, seed)
     datasets = {entry.label: load_dataset(entry, data_dir) for entry in space.datasets}
@@ -85,22 +94,34 @@ def run_search(
     try:
         with ExitStack() as stack:
             stack.enter_context(folder.locked())
+            folder.tidy()
             _claim(folder, space, datasets)
             stack.enter_context(log_to(folder.log))
             ledger = stack.enter_context(Ledger(folder.ledger))
             LOG.info("searchinr %s: %s, %d ledger lines on record", __version__, space.name, len(ledger.lines))
             run = _Run(folder, space, datasets, ledger, search)
-            _work(run, folder, space, datasets, workers)
+            _work(run, folder, space, datasets, workers, address)
+    except (BrokenPipeError, ChildProcessError):  # no fault of the disk's
+        raise
     except OSError as error:
-        raise UserError(
-            f"{folder.path}: cannot be written any more ({error.strerror or error}); "
+        reason = (
+            f"cannot be written any more ({error.strerror or error}); "
             "what is recorded is safe: mend that, and the same command again continues"
-        ) from error
+        )
+        raise OSError(error.errno, reason, str(folder.path)) from error
     failures = {trial: reason for label in datasets for trial, reason in search.failures(label).items()}
-    return Outcome(folder, len(ledger.points()), failures, run.stopping and not search.finished)
+    front = sum(len(search.front(label)) for label in datasets)
+    return Outcome(folder, len(ledger.points()), front, failures, run.stopping and not search.finished)
 
 
-def _work(run: "_Run", folder: RunFolder, space: Space, datasets: Mapping[str, Dataset], workers: int | None) -> None:
+def _work(
+    run: "_Run",
+    folder: RunFolder,
+    space: Space,
+    datasets: Mapping[str, Dataset],
+    workers: int | None,
+    address: str | None,
+) -> None:
     """Runs what is left of a search."""
     with run.following() as view:
         if run.finished():
@@ -116,6 +137,7 @@ def _work(run: "_Run", folder: RunFolder, space: Space, datasets: Mapping[str, D
                 signals={label: dataset.signals for label, dataset in datasets.items()},
                 resources=resources,
                 workers=workers or max(1, int((os.cpu_count() or 1) / resources.cpu)),
+                address=address,
             )
 
 
@@ -166,6 +188,7 @@ class _Run:
         self._ledger, self._search = ledger, search
         self._progress = Progress(space, search, {label: data.modality for label, data in datasets.items()})
         self._drawn = time.monotonic(), 0  # when, and at how many ledger lines, the fronts were drawn last
+        self._deaths = Deaths(folder)
         self._error: OSError | None = None
         self._stop_at: float | None = None
         self.stopping = False
@@ -176,7 +199,6 @@ class _Run:
     def following(self) -> Iterator[RunView]:
         """Replays the ledger, folds in what was left behind, and keeps MLflow and the view open meanwhile."""
         folder, space = self._folder, self._space
-        folder.stop.unlink(missing_ok=True)
         self._search.replay(self._ledger.lines)
         with RunView(space.name, folder.path) as self._view:
             self._tracker = Tracker(
@@ -193,7 +215,7 @@ class _Run:
             try:
                 self._tracker.rebuild(self._ledger.lines)
                 self._fold_deliveries()
-                self._progress.start(self._ledger.points())
+                self._progress.start(self._ledger.lines)
                 self._show()
                 yield self._view
                 if self._error is not None:
@@ -212,9 +234,12 @@ class _Run:
         if self.stopping:
             return None
         job = self._search.next_job()
-        if job is not None and job.trial not in {line["trial"] for line in self._ledger.lines}:
-            keys = ("trial", "number", "dataset", "codec", "params", "seed")
-            self._append({"kind": "trial", **{key: getattr(job, key) for key in keys}, "time": time.time()})
+        if job is not None:
+            try:
+                self._record_start(job)
+            except OSError as disk:
+                self._give_up(disk)
+                return None
         self._show()
         return job
 
@@ -224,18 +249,13 @@ class _Run:
 
     def job_ended(self, job: Job, error: Exception | None) -> None:
         """See `JobSource.job_ended`."""
-        try:
-            self._fold_deliveries()
-            if error is not None and not self._is_recorded({"kind": "point", "trial": job.trial, "rung": job.rung}):
-                _raise_os_error(error)
-                reason = f"its worker died ({type(error).__name__})"
-                keys = ("trial", "rung", "steps", "dataset", "codec", "params", "seed")
-                line = {key: getattr(job, key) for key in keys}
-                self._append({"kind": "failed", **line, "reason": reason, "time": time.time()})
-                self._search.tell_failed(job.trial, reason)
-        except OSError as disk:  # full or gone: nothing more can be recorded, so nothing more is started
-            self._error = disk
-            self.stop()
+        if self._error is None:
+            try:
+                self._fold_deliveries()
+                if not self._ledger.has({"kind": "result", **asdict(job)}):
+                    self._ended_without_result(job, error)
+            except OSError as disk:
+                self._give_up(disk)
         self._show()
 
     def tick(self) -> None:
@@ -247,12 +267,27 @@ class _Run:
             self._draw_fronts(final=False)
         self._show()
 
+    def abandon(self, reason: str) -> None:
+        """See `JobSource.abandon`. What is recorded is on the disk; nothing else is worth waiting for."""
+        LOG.error("%s", reason)
+        if self._view is not None:
+            self._view.__exit__(None, None, None)
+        text = f"interrupted; the same command again continues {self._folder.path}" if self.stopping else reason
+        print(f"searchinr: {text}", file=sys.stderr, flush=True)
+        os._exit(130 if self.stopping else 1)  # as the command line would have ended
+
     def stop(self) -> None:
         """Asks running jobs to write their checkpoints and end; no new ones are started."""
         LOG.info("asked to stop: running jobs write their checkpoints")
         self.stopping = True
         self._stop_at = time.monotonic()
-        self._folder.stop.touch()
+        with suppress(OSError):  # a full disk: the jobs are ended without
+            self._folder.stop.touch()
+
+    def _give_up(self, disk: OSError) -> None:
+        """The disk is full or gone: nothing more can be recorded, so nothing more is started."""
+        self._error = disk
+        self.stop()
 
     def _warn(self, text: str) -> None:
         LOG.warning("%s", text)
@@ -261,27 +296,59 @@ class _Run:
 
     # ---- results ----
 
+    def _record_start(self, job: Job) -> None:
+        """Before a job starts its trial is in the ledger, or nobody would know what is delivered."""
+        if not self._ledger.has({"kind": "trial", "trial": job.trial}):
+            keys = ("trial", "number", "dataset", "codec", "params", "seed")
+            self._append({"kind": "trial", **{key: getattr(job, key) for key in keys}, "time": time.time()})
+        LOG.info("%s started", _where(asdict(job)))
+
     def _fold_deliveries(self) -> None:
         """Folds what workers have delivered into the ledger; safe to repeat after a crash at any point."""
         for path in self._folder.delivered():
-            line, files = open_delivery(path)
-            if not self._is_recorded(line):
-                self._append(line)
-                if line["kind"] == "point":
-                    self._search.tell(line)
-                else:
-                    self._search.tell_failed(line["trial"], line["reason"])
-            front = [point for label in self._datasets for point in self._search.front(label)]
-            if any(point["trial"] == line["trial"] and point["rung"] == line["rung"] for point in front):
-                self._folder.keep_files(line, files)
-            self._folder.drop_others(front)
-            if line["kind"] == "failed" or line["steps"] >= self._space.fidelity.rungs[-1]:
-                self._folder.checkpoint(line["trial"]).unlink(missing_ok=True)
+            try:
+                line, files = open_delivery(path)
+                if not self._ledger.has({"kind": "trial", "trial": line["trial"]}):
+                    raise InvalidFileError(f"{path}: of trial {line['trial']}, which the ledger does not know")
+            except InvalidFileError as error:
+                set_aside(path)
+                self._warn(f"{error}; it is set aside, and what is not on record is fitted again")
+                continue
+            self._fold(line, files)
+            path.unlink()
+        for path in self._folder.damaged_checkpoints():
+            self._warn(f"{path}: was a damaged checkpoint; its fit goes on from the one before, or from the start")
             path.unlink()
 
-    def _is_recorded(self, line: Line) -> bool:
-        key = ("kind", "trial", "rung")
-        return any(all(old.get(k) == line[k] for k in key) for old in self._ledger.lines)
+    def _fold(self, line: Line, files: Mapping[str, bytes]) -> None:
+        """Folds one result: into the ledger first, for only what is there is done."""
+        if not self._ledger.has(line):
+            self._append(line)
+            self._search.tell(line)
+        front = [point for label in self._datasets for point in self._search.front(label)]
+        if line["kind"] == "point" and any(
+            point["trial"] == line["trial"] and point["rung"] == line["rung"] for point in front
+        ):
+            self._folder.keep_files(line, files)
+        self._folder.drop_others(front)
+        self._folder.drop_checkpoints(
+            line, over=line["kind"] != "point" or line["steps"] >= self._space.fidelity.rungs[-1]
+        )
+
+    def _ended_without_result(self, job: Job, error: Exception | None) -> None:
+        """Puts a job back, from its last checkpoint; one that kills its workers again and again has failed."""
+        if isinstance(error, OSError):
+            raise error
+        if self.stopping or isinstance(error, NodeLostError) or (deaths := self._deaths.another(job)) < _MAX_DEATHS:
+            LOG.info("%s is put back (%s)", _where(asdict(job)), "no result" if error is None else type(error).__name__)
+            self._search.put_back(job)
+            return
+        reason = f"its worker died {deaths} times before the next checkpoint: killed, crashed, or out of memory"
+        LOG.warning("%s", error)
+        line = {"kind": "failed", **asdict(job), "reason": reason, "time": time.time()}
+        self._append(line)
+        self._search.tell(line)
+        self._folder.drop_checkpoints(line, over=True)
 
     def _append(self, line: Line) -> None:
         self._ledger.append(line)
@@ -298,7 +365,7 @@ class _Run:
         assert self._tracker is not None
         assert self._view is not None
         for label, dataset in self._datasets.items():
-            if not self._search.points(label):
+            if not self._search.front(label):
                 continue
             if final:
                 self._view.note(f"measuring classical codecs on {label} and drawing the front")
@@ -309,7 +376,7 @@ class _Run:
 
     def _show(self) -> None:
         if self._view is not None:
-            self._view.update(self._progress.state(self._ledger.points()))
+            self._view.update(self._progress.state(self._ledger.lines))
 
 
 @contextmanager
@@ -326,18 +393,18 @@ def _stop_on_signal(run: _Run) -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         pass  # recorded results are safe, and checkpoints are at most a minute old
+    except ChildProcessError:
+        if not run.stopping:  # the signal went to Ray as well
+            raise
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
 
 
-def _raise_os_error(error: BaseException) -> None:
-    """Raises the `OSError` behind an error that Ray brought from a worker, if there is one."""
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, OSError):
-            raise cause
-        cause = getattr(cause, "cause", None) or cause.__cause__
+def _where(line: Mapping[str, Any]) -> str:
+    """What a job or a result is about, for people."""
+    seed = f" with seed {line['seed']}" if line.get("confirms") else ""
+    return f"trial {line['trial']} at {line['steps']} steps{seed}"
 
 
 def _log_text(line: Line) -> str:
@@ -345,10 +412,9 @@ def _log_text(line: Line) -> str:
     if line["kind"] == "trial":
         params = ", ".join(f"{key}={value}" for key, value in line["params"].items())
         return f"trial {line['trial']} on {line['dataset']}: {line['codec']} {params}"
-    where = f"trial {line['trial']} at {line['steps']} steps"
     if line["kind"] == "failed":
-        return f"{where} failed: {line['reason']}"
-    return f"{where}: {line['rate']:.3f} {line['rate_unit']}, {line['psnr_db']:.2f} dB"
+        return f"{_where(line)} failed: {line['reason']}"
+    return f"{_where(line)}: {line['rate']:.3f} {line['rate_unit']}, {line['psnr_db']:.2f} dB"
 
 
 def _flat(space: Space) -> dict[str, object]:

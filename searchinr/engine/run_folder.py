@@ -3,12 +3,15 @@
     space.yaml      the space as run
     ledger.jsonl    the truth
     front/          <dataset>/<trial>-<steps>/<signal>.inr of the points now on the front
-    inbox/          <trial>-<rung>.zip: a worker's results that the driver has not folded into the ledger yet
-    trials/         <trial>.safetensors: checkpoints of unfinished trials
+    inbox/          <fit>-<rung>.zip: a worker's results that the driver has not folded into the ledger yet
+    trials/         checkpoints of unfinished fits (see `fit_name`), each named by its rung, so that two workers on one
+                    fit, of which one was given up for dead, never spoil each other's:
+                    <fit>-<rung>.safetensors at the rung, <fit>-<rung>.partial.safetensors on the way to it
     report/         figures and tables
     mlflow.db, mlartifacts/
     log.txt
 
+What is damaged is set aside as *.damaged.
 Everything but the ledger, the front and the checkpoints can be rebuilt from the ledger.
 """
 
@@ -24,9 +27,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from searchinr.engine.ledger import Line, read_ledger
-from searchinr.errors import UserError
-from searchinr.files import sync_folder, write_atomic
+from searchinr.engine.ledger import Line, checked_line, read_ledger
+from searchinr.errors import InvalidFileError, UserError
+from searchinr.files import remove_temporaries, sync_folder, write_atomic
 
 _ZIP_DATE = (1980, 1, 1, 0, 0, 0)
 
@@ -60,6 +63,7 @@ class RunFolder:
         try:
             for room in (self.path, self.front, self.inbox, self.trials):
                 room.mkdir(parents=True, exist_ok=True)
+                sync_folder(room.parent)
             probe = self.path / ".writable"
             probe.write_bytes(b"")
             probe.unlink()
@@ -73,19 +77,47 @@ class RunFolder:
         with (self.path / ".lock").open("w") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
+            except BlockingIOError as error:
                 raise UserError(
                     f"{self.path}: another searchinr is running in this folder; wait for it, or choose another --out"
                 ) from error
             yield
 
+    def tidy(self) -> None:
+        """Removes what a killed run has left half-written; for the one who holds the lock."""
+        self.stop.unlink(missing_ok=True)
+        for room in (self.path, self.inbox, self.trials, self.report):
+            remove_temporaries(room)
+        for folder in self.front.glob("*/.*.tmp"):
+            shutil.rmtree(folder, ignore_errors=True)
+
     def lines(self) -> list[Line]:
         """The ledger's lines."""
         return read_ledger(self.ledger)
 
-    def checkpoint(self, trial: str) -> Path:
-        """Where a trial's checkpoint is."""
-        return self.trials / f"{trial}.safetensors"
+    def checkpoint(self, fit: str, rung: int) -> Path:
+        """Where the checkpoint of a fit at a rung is: what the next rung goes on from."""
+        return self.trials / f"{fit}-{rung}.safetensors"
+
+    def checkpoint_under_way(self, fit: str, rung: int) -> Path:
+        """Where the checkpoint of a fit on its way to a rung is."""
+        return self.trials / f"{fit}-{rung}.partial.safetensors"
+
+    def drop_checkpoints(self, line: Mapping[str, Any], *, over: bool) -> None:
+        """Removes the checkpoints that nothing goes on from any more once this result is on record.
+
+        Args:
+            line: The result.
+            over: Whether the fit has ended with it.
+        """
+        fit, rung = fit_name(line), line["rung"]
+        paths = [self.checkpoint_under_way(fit, rung), self.checkpoint(fit, rung - 1)]
+        for path in paths + [self.checkpoint(fit, rung)] * over:
+            path.unlink(missing_ok=True)
+
+    def damaged_checkpoints(self) -> list[Path]:
+        """Checkpoints that workers have set aside."""
+        return sorted(self.trials.glob("*.damaged"))
 
     def point_folder(self, point: Mapping[str, Any]) -> Path:
         """Where the `.inr` files of an operating point are while it is on the front."""
@@ -98,11 +130,11 @@ class RunFolder:
             archive.writestr(zipfile.ZipInfo("line.json", _ZIP_DATE), json.dumps(line, allow_nan=False))
             for name, data in files.items():
                 archive.writestr(zipfile.ZipInfo(f"files/{safe_name(name)}.inr", _ZIP_DATE), data)
-        write_atomic(self.inbox / f"{line['trial']}-{line['rung']}.zip", buffer.getvalue())
+        write_atomic(self.inbox / f"{fit_name(line)}-{line['rung']}.zip", buffer.getvalue())
 
     def delivered(self) -> list[Path]:
-        """Results that wait to be folded in, oldest first."""
-        return sorted(self.inbox.glob("*.zip"), key=lambda path: (path.stat().st_mtime_ns, path.name))
+        """Results that wait to be folded in, in an order that no clock has a part in."""
+        return sorted(self.inbox.glob("*.zip"))
 
     def keep_files(self, point: Mapping[str, Any], files: Mapping[str, bytes]) -> None:
         """Puts a point's files on the front: the whole folder at once."""
@@ -112,6 +144,7 @@ class RunFolder:
         temporary = target.with_name(f".{target.name}.tmp")
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir(parents=True)
+        sync_folder(self.front)
         for name, data in files.items():
             write_atomic(temporary / name, data)
         temporary.rename(target)
@@ -125,14 +158,37 @@ class RunFolder:
                 shutil.rmtree(folder, ignore_errors=True)
 
 
+def fit_name(line: Mapping[str, Any]) -> str:
+    """The name of the fit that a job or a ledger line is about: its trial, or a confirmation with another seed."""
+    if line.get("confirms"):
+        return f"{line['trial']}-{line['rung']}-seed{line['seed']}"
+    return str(line["trial"])
+
+
 def open_delivery(path: Path) -> tuple[Line, dict[str, bytes]]:
-    """The line and the files (by file name) of a result that a worker delivered."""
-    with zipfile.ZipFile(path) as archive:
-        line = json.loads(archive.read("line.json"))
-        files = {
-            name.removeprefix("files/"): archive.read(name) for name in archive.namelist() if name.startswith("files/")
-        }
+    """The line and the files (by file name) of a result that a worker delivered.
+
+    Raises:
+        InvalidFileError: The file is damaged.
+    """
+    data = path.read_bytes()
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            line = checked_line(json.loads(archive.read("line.json")))
+            names = [name for name in archive.namelist() if name.startswith("files/")]
+            files = {name.removeprefix("files/"): archive.read(name) for name in names}
+        rows = line.get("signals", [])
+        expected = {f"{safe_name(row['name'])}.inr": row["sha256"] for row in rows}
+        if {name: hashlib.sha256(file).hexdigest() for name, file in files.items()} != expected:
+            raise ValueError("its files are not those that its line tells of")
+    except Exception as error:  # of many kinds: any byte may be wrong
+        raise InvalidFileError(f"{path}: a damaged result ({error})") from error
     return line, files
+
+
+def set_aside(path: Path) -> None:
+    """Renames a damaged file, so that nobody reads it again."""
+    path.replace(path.with_suffix(".damaged"))
 
 
 def safe_name(name: str) -> str:

@@ -10,7 +10,7 @@ from searchinr.errors import UserError
 
 
 def run_status(path: Path) -> dict[str, Any]:
-    """State of a run and, per dataset, trials by state, operating points, front, hypervolume and failures."""
+    """State of a run and, per dataset, trials by state, confirmations, points, front, hypervolume, failures."""
     run = open_run(path)
     search = Search(run.space, run.labels, canonicalise)
     search.replay(run.lines)
@@ -29,6 +29,8 @@ def run_status(path: Path) -> dict[str, Any]:
                 "done": counts.done,
                 "paused": counts.paused,
                 "failed": counts.failed,
+                "confirmed": counts.confirmed,
+                "to_confirm": counts.to_confirm,
                 "points": len(search.points(label)),
                 "front": len(search.front(label)),
                 "hypervolume": search.hypervolume(label),

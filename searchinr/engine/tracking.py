@@ -9,6 +9,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from searchinr.engine.mlflow_record import MlflowRecord, import_quietly, is_temporary
+from searchinr.engine.report.anytime import Anytime
+from searchinr.engine.report.confirmation import Confirmations, is_confirmation
 from searchinr.engine.run_folder import RunFolder
 from searchinr.engine.search.objectives import Objectives
 
@@ -53,7 +55,7 @@ class Tracker:
             name: The run's name, shown as the name of its parent runs (one for each dataset).
             key: What the run is recognised by when it is continued, on a server with other runs of that name.
             modalities: Dataset label -> modality.
-            objectives: For the hypervolume.
+            objectives: For the front and its hypervolume.
             params: What is searched, for the parent runs.
             max_steps: The last rung: a trial that is measured there is finished.
             tracking_uri: See `tracking_address`.
@@ -70,10 +72,9 @@ class Tracker:
             max_steps=max_steps,
         )
         self._shown_uri = _without_secrets(uri)
-        self._objectives = objectives
         self._warn = warn
-        self._fronts: dict[str, list[Line]] = {}
-        self._counts: dict[str, int] = {}
+        self._anytime = {dataset: Anytime(objectives) for dataset in modalities}
+        self._confirmations = {dataset: Confirmations() for dataset in modalities}
         self._reports: dict[str, Sequence[Path]] = {}  # the newest of each dataset that is not logged yet
         self._troubles: set[str] = set()  # told already
         # not in the thread: two threads that import packages with parts in common can meet a half-imported one
@@ -89,15 +90,15 @@ class Tracker:
         record, dataset = self._record, line["dataset"]
         if line["kind"] == "trial":
             self._tasks.put(lambda: record.log_trial(line))
+        elif is_confirmation(line):
+            confirmed = self._confirmations[dataset].add(line)
+            self._tasks.put(lambda: record.log_confirmation(line, confirmed))
         elif line["kind"] == "failed":
             self._tasks.put(lambda: record.log_failure(line))
         elif line["kind"] == "point":
-            points = [*self._fronts.get(dataset, []), line]
-            front = self._fronts[dataset] = [points[i] for i in self._objectives.front(points)]
-            count = self._counts[dataset] = self._counts.get(dataset, 0) + 1
-            hypervolume = self._objectives.hypervolume(front)
+            moment = self._anytime[dataset].add(line)
             self._tasks.put(lambda: record.log_point(line))
-            self._tasks.put(lambda: record.log_hypervolume(line, count, hypervolume, len(front)))
+            self._tasks.put(lambda: record.log_moment(line, moment))
 
     def rebuild(self, lines: Iterable[Line]) -> None:
         """Hands over a whole ledger, before anything else."""
@@ -105,7 +106,7 @@ class Tracker:
             self.log(line)
 
     def log_report(self, dataset: str, files: Sequence[Path]) -> None:
-        """Attaches the files of `write_report` to the dataset's parent run, as `front.png`, `front.html`, ...
+        """Attaches the files of `write_report` to the dataset's parent run, as `front.png`, `hypervolume.png`, ...
 
         Where the thread is behind, only the newest report is attached.
         """

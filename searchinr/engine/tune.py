@@ -5,12 +5,16 @@ promotion a new one. So there is one path for a trial that is promoted, resumed 
 node, and Tune's own state is never needed again.
 """
 
+import hashlib
 import logging
 import os
 import secrets
+import shutil
 import signal
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
@@ -20,25 +24,26 @@ from searchinr.engine.search.search import Job
 from searchinr.signals.signal import Signal
 from searchinr.space import Resources
 
-_RETRIES = 2  # of a job whose worker or node died; a trial's own failure is a result and is never retried
-
 os.environ.update(
     RAY_USAGE_STATS_ENABLED="0",
     RAY_AIR_NEW_OUTPUT="0",
     RAY_AUTH_MODE="token",  # some of Ray's ports are open to the network: nobody else may run code here
-    RAY_AUTH_TOKEN=secrets.token_hex(32),
+    RAY_AUTH_TOKEN=os.environ.get("RAY_AUTH_TOKEN") or secrets.token_hex(32),  # that of a Ray to join is given
     RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO="0",
     TUNE_DISABLE_AUTO_CALLBACK_LOGGERS="1",
     TUNE_DISABLE_SIGINT_HANDLER="1",
     TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S="0",
 )
 # Ray and Tune read these when they are imported, so the imports stand below.
-import ray  # noqa: E402
-from ray import tune  # noqa: E402
-from ray.tune.experiment import Trial  # noqa: E402
-from ray.tune.search import Searcher  # noqa: E402
+import ray
+from ray import tune
+from ray.tune.experiment import Trial
+from ray.tune.search import Searcher
+
+from searchinr.engine.ray_errors import meaning
 
 FINISHED = Searcher.FINISHED
+_NOTICE_S = 10.0  # for the main thread to notice that Ray has died
 
 
 class JobSource(Protocol):
@@ -51,10 +56,13 @@ class JobSource(Protocol):
         """Whether no job will ever come any more."""
 
     def job_ended(self, job: Job, error: Exception | None) -> None:
-        """A job has ended; `error` is set where its worker died or could not deliver."""
+        """A job has ended; `error` is set where its worker died or could not deliver, see `ray_errors.meaning`."""
 
     def tick(self) -> None:
         """Called several times a second."""
+
+    def abandon(self, reason: str) -> None:
+        """Ends the process: Ray has died, and the main thread waits for it. Called from another thread."""
 
 
 class _JobSearcher(Searcher):
@@ -64,7 +72,6 @@ class _JobSearcher(Searcher):
         super().__init__()
         self._source, self._workers = source, workers
         self._running: dict[str, Job] = {}
-        self.errors: dict[str, Exception | None] = {}
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:  # type: ignore[override]  # FINISHED is text
         if self._source.finished():
@@ -79,10 +86,14 @@ class _JobSearcher(Searcher):
         return {"job": asdict(job)}
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
+        if not error:  # of which Tune tells a searcher nothing more: `_Watch.on_trial_error` follows
+            self.job_ended(trial_id, None)
+
+    def job_ended(self, trial_id: str, error: Exception | None) -> None:
+        """Tells the source of a job's end, once."""
         job = self._running.pop(trial_id, None)
         if job is not None:
-            failure = self.errors.pop(trial_id, None) or RuntimeError("its worker died")
-            self._source.job_ended(job, failure if error else None)
+            self._source.job_ended(job, error)
 
     def save(self, checkpoint_path: str) -> None:
         """Nothing to save: the ledger has it all."""
@@ -95,16 +106,18 @@ class _JobSearcher(Searcher):
 
 
 class _Watch(tune.Callback):
-    """Lets the run look after itself between Tune's steps, and catches why a job failed."""
+    """Lets the run look after itself between Tune's steps, looks after Ray, and tells why a job failed."""
 
     def __init__(self, source: JobSource, searcher: _JobSearcher) -> None:
         self._source, self._searcher = source, searcher
 
     def on_step_begin(self, iteration: int, trials: list[Trial], **info: Any) -> None:  # noqa: ANN401
+        if reason := _ray_died():
+            raise ChildProcessError(reason)
         self._source.tick()
 
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:  # noqa: ANN401
-        self._searcher.errors[trial.trial_id] = trial.get_pickled_error()
+        self._searcher.job_ended(trial.trial_id, meaning(_error_of(trial)))
 
     def __reduce__(self) -> tuple[type, tuple[()]]:
         return tune.Callback, ()
@@ -118,8 +131,9 @@ def run_jobs(
     signals: Mapping[str, Sequence[Signal]],
     resources: Resources,
     workers: int,
+    address: str | None = None,
 ) -> None:
-    """Runs jobs on a Ray of its own on this machine until the source is finished.
+    """Runs jobs until the source is finished.
 
     Args:
         source: Where jobs come from and results go to.
@@ -128,23 +142,20 @@ def run_jobs(
         signals: Signals of each dataset, by label; sent to the workers once, through the object store.
         resources: What each job takes.
         workers: Jobs at the same time.
+        address: `host:port` of a Ray to join, whose nodes all see the run folder; None starts one on this machine.
+
+    Raises:
+        ChildProcessError: The Ray that was started here has died.
     """
     os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(workers)  # or Tune starts them one after another
     os.environ.pop("RAY_ADDRESS", None)  # or Ray would join a cluster that nobody named here
     adopt("ray")
-    on_terminate = signal.getsignal(signal.SIGTERM)
-    ray.init(
-        address="local",
-        _node_ip_address="127.0.0.1",
-        num_cpus=max(1, round(workers * resources.cpu)),
-        include_dashboard=False,
-        log_to_driver=False,
-        configure_logging=False,  # its warnings go to the run's log
-        object_store_memory=_object_store_bytes(signals),
-    )
-    # Ray has attached itself to the terminal again, and to SIGTERM, where it aborts the process.
-    adopt("ray")
-    signal.signal(signal.SIGTERM, on_terminate)
+    own_ray: dict[str, Any] = {
+        "_node_ip_address": "127.0.0.1",
+        "num_cpus": max(1, round(workers * resources.cpu)),
+        "include_dashboard": False,
+        "object_store_memory": _object_store_bytes(signals),
+    }
     # Tune looks for result files of its own, which are switched off.
     logging.getLogger("ray.tune.analysis").setLevel(logging.ERROR)
     searcher = _JobSearcher(source, workers)
@@ -155,7 +166,17 @@ def run_jobs(
         tune.report({"trial": job["trial"]})
 
     try:
-        with prints_to_log(), tempfile.TemporaryDirectory(prefix="searchinr-tune-") as cache:
+        with _sigterm_is_ours():
+            ray.init(
+                address=address or "local",
+                log_to_driver=False,
+                configure_logging=False,  # its warnings go to the run's log
+                **({} if address else own_ray),
+            )
+        adopt("ray")  # it has attached itself to the terminal again
+        if source.finished():  # stopped meanwhile
+            return
+        with prints_to_log(), _cache_folder(run_dir) as cache, _not_stuck_without_ray(source):
             tune.Tuner(
                 tune.with_resources(
                     tune.with_parameters(job_on_worker, signals=dict(signals)),
@@ -173,11 +194,88 @@ def run_jobs(
                     storage_path=cache,
                     verbose=0,
                     callbacks=[_Watch(source, searcher)],
-                    failure_config=tune.FailureConfig(max_failures=_RETRIES),
+                    failure_config=tune.FailureConfig(max_failures=0),  # the source decides whether to try again
                 ),
             ).fit()
     finally:
-        ray.shutdown()
+        _end_ray()
+
+
+@contextmanager
+def _sigterm_is_ours() -> Iterator[None]:
+    """While Ray starts: SIGTERM stays the run's own, and the processes that Ray starts are deaf to it.
+
+    Batch systems send it to every process of a job. Without Ray no worker could write its checkpoint, and no run end in
+    an orderly way: its calls to a dead Ray hang, or end the process.
+    """
+    handler, terminated = signal.getsignal(signal.SIGTERM), False
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})  # which new processes and threads inherit
+    try:
+        yield
+    except SystemExit:  # how Ray takes one that came meanwhile
+        terminated = True
+    finally:
+        signal.signal(signal.SIGTERM, handler)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+    if terminated:
+        signal.raise_signal(signal.SIGTERM)
+
+
+def _end_ray() -> None:
+    """Ends Ray; what was started here is killed, or Ray would wait a second for each to take its SIGTERM."""
+    node = ray._private.worker._global_node
+    started: list[list[Any]] = [] if node is None else list(node.all_processes.values())
+    for process in (entry.process for entries in started for entry in entries):
+        process.terminate = process.kill
+    ray.shutdown()
+
+
+def _error_of(trial: Trial) -> Exception | None:
+    """The error that ended a Tune trial. `Trial.get_pickled_error` looks where Tune has not put it yet."""
+    file = trial.pickled_error_file
+    return None if file is None else ray.cloudpickle.loads(Path(file).read_bytes())
+
+
+def _ray_died() -> str | None:
+    """What to say if a vital part of the Ray that was started here has died, since no job would ever end."""
+    node = ray._private.worker._global_node  # Ray's public interface learns of it after 15 s, or never
+    dead: list[str] = [] if node is None else [part for part, _ in node.dead_processes()]
+    vital = [part for part in dead if part in ("raylet", "gcs_server")]
+    if not vital:
+        return None
+    return (
+        f"Ray on this machine has died ({', '.join(vital)}); what is recorded is safe: the same command again continues"
+    )
+
+
+@contextmanager
+def _not_stuck_without_ray(source: JobSource) -> Iterator[None]:
+    """Abandons the run where Ray has died and Tune, in a call to it, does not come back to notice.
+
+    Such a call cannot be interrupted. After a minute Ray itself would abort the process.
+    """
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.wait(1.0):
+            if (reason := _ray_died()) and not over.wait(_NOTICE_S):
+                source.abandon(reason)
+
+    thread = threading.Thread(target=watch, name="ray-watch", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def _cache_folder(run_dir: Path) -> "tempfile.TemporaryDirectory[str]":
+    """A folder for Tune's own files; what earlier runs in this run folder left behind when they were killed goes."""
+    prefix = f"searchinr-tune-{hashlib.sha256(str(run_dir).encode()).hexdigest()[:12]}-"
+    for left in Path(tempfile.gettempdir()).glob(f"{prefix}*"):
+        shutil.rmtree(left, ignore_errors=True)
+    return tempfile.TemporaryDirectory(prefix=prefix)
 
 
 def _object_store_bytes(signals: Mapping[str, Sequence[Signal]]) -> int:

@@ -44,12 +44,14 @@ class DatasetView:
     Attributes:
         label: The dataset.
         rate_unit: E.g. ``"bpp"``.
-        front: By rising rate.
+        points: Number of operating points.
+        front: By rising rate; empty while no point meets the constraints.
         hypervolume: Of the front.
     """
 
     label: str
     rate_unit: str
+    points: int
     front: Sequence[FrontRow]
     hypervolume: float
 
@@ -65,6 +67,8 @@ class ViewState:
         paused: Trials that wait at a rung for a promotion.
         failed: Trials that failed.
         total: Trials in all, of all datasets.
+        confirmed: Fits that have confirmed the front.
+        to_confirm: Such fits in all; 0 until the front is final.
         datasets: One entry for each dataset.
         elapsed_s: Seconds since the start.
         remaining_s: Estimate of the seconds to go; None while there is none.
@@ -76,6 +80,8 @@ class ViewState:
     paused: int
     failed: int
     total: int
+    confirmed: int
+    to_confirm: int
     datasets: Sequence[DatasetView]
     elapsed_s: float
     remaining_s: float | None
@@ -127,7 +133,13 @@ class RunView:
         self._state, self._updated = state, time.monotonic()
         if self._live is None:
             at, printed = self._printed
-            results = (state.done, state.paused, state.failed, *(dataset.hypervolume for dataset in state.datasets))
+            results = (
+                state.done,
+                state.paused,
+                state.failed,
+                state.confirmed,
+                *(dataset.hypervolume for dataset in state.datasets),
+            )
             if state.tried and results != printed and self._updated - at >= _PLAIN_EVERY_S:
                 self._printed = (self._updated, results)
                 self._console.print(_line(state), markup=False, highlight=False, soft_wrap=True)
@@ -152,8 +164,9 @@ class RunView:
         # a closed view's clock stands still
         state = self._now(self._state) if self._live is not None and self._live.is_started else self._state
         bar = Table.grid(padding=(0, 2))
+        total, completed = (state.to_confirm, state.confirmed) if state.to_confirm else (state.total, state.tried)
         bar.add_row(
-            ProgressBar(total=state.total, completed=state.tried, width=min(40, self._console.width // 3)),
+            ProgressBar(total=total, completed=completed, width=min(40, self._console.width // 3)),
             Text(f"{state.tried}/{state.total} trials"),
             Text(_times(state), "dim"),
         )
@@ -167,7 +180,11 @@ def _line(state: ViewState) -> str:
 
 
 def _counts(state: ViewState) -> str:
-    return f"{state.done} done, {state.running} running, {state.paused} paused, {state.failed} failed"
+    trials = f"{state.done} done, {state.running} running, {state.paused} paused, {state.failed} failed"
+    if not state.to_confirm:
+        return trials
+    verb = "confirming" if state.confirmed < state.to_confirm else "confirmed"
+    return f"{trials}; {verb} {state.confirmed} of {state.to_confirm}"
 
 
 def _times(state: ViewState) -> str:
@@ -182,11 +199,14 @@ def _clock(seconds: float) -> str:
 
 
 def _fronts(state: ViewState, rows: int) -> RenderableType:
-    shown = [dataset for dataset in state.datasets if dataset.front]
+    shown = [dataset for dataset in state.datasets if dataset.points]
     return Group(*(_front(dataset, max(2, rows // len(shown))) for dataset in shown))
 
 
 def _front(dataset: DatasetView, rows: int) -> RenderableType:
+    if not dataset.front:
+        none = f"  none of {dataset.points} operating points meets the constraints"
+        return Text.assemble("\n", (dataset.label, "bold"), none)
     chosen = spread_over_rates(dataset.front, rows)
     count = f"{len(dataset.front)} points" + (f", {len(chosen)} shown" if len(chosen) < len(dataset.front) else "")
     heading = Text.assemble("\n", (dataset.label, "bold"), f"  front of {count}, hypervolume {dataset.hypervolume:.4g}")

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from searchinr.allocator import keep_freed_memory
 from searchinr.engine.checkpoints import read_tensors, write_tensors
-from searchinr.engine.run_folder import RunFolder
-from searchinr.errors import TrialError
+from searchinr.engine.run_folder import RunFolder, fit_name, set_aside
+from searchinr.errors import InvalidFileError, TrialError
 from searchinr.signals.signal import Signal
 from searchinr.trial import Measurement, run_trial
 
@@ -32,15 +33,18 @@ def run_job(job: Mapping[str, Any], run_dir: Path, signals: Sequence[Signal]) ->
     torch.set_num_threads(max(1, int(job["cpu"])))
     device = torch.device("cuda" if job["gpu"] else "cpu")
     line = {key: job[key] for key in ("trial", "rung", "steps", "dataset", "codec", "params", "seed")}
+    line |= {"confirms": True} if job["confirms"] else {}
     try:
-        delivered = _run(job, folder, signals, device)
-        if delivered is None:
+        resume = _last_checkpoint(job, folder)
+        measured = _run(job, folder, resume, signals, device)
+        if measured is None:
             return
-        folder.deliver(
-            {"kind": "point", **line, "init": "scratch", **delivered.figures, "time": time.time()}, delivered.files
-        )
-        # After the delivery: a crash between the two repeats nothing that was recorded.
-        write_tensors(folder.checkpoint(job["trial"]), delivered.checkpoint())
+        line["resumed_at"] = 0 if resume is None else int(resume["steps"])
+        if not job["confirms"]:  # which has no further rung
+            # Before the delivery: what is recorded can always be gone on from.
+            write_tensors(folder.checkpoint(fit_name(job), job["rung"]), measured.checkpoint())
+        line |= {"kind": "confirmation" if job["confirms"] else "point", "init": "scratch", **measured.figures}
+        folder.deliver({**line, "time": time.time()}, measured.files)
     except TrialError as error:
         folder.deliver({"kind": "failed", **line, "reason": str(error), "time": time.time()}, {})
     except OSError:
@@ -51,10 +55,35 @@ def run_job(job: Mapping[str, Any], run_dir: Path, signals: Sequence[Signal]) ->
         folder.deliver({"kind": "failed", **line, "reason": reason, "time": time.time()}, {})
 
 
+def _last_checkpoint(job: Mapping[str, Any], folder: RunFolder) -> dict[str, Tensor] | None:
+    """From where the job goes on: where it was interrupted, else the rung below; None: from the start.
+
+    A damaged checkpoint is set aside, for the driver to tell of.
+    """
+    fit, rung = fit_name(job), job["rung"]
+    paths = [folder.checkpoint_under_way(fit, rung)]
+    if rung > 0 and not job["confirms"]:
+        paths.append(folder.checkpoint(fit, rung - 1))
+    for path in paths:
+        try:
+            tensors = read_tensors(path)
+        except InvalidFileError:
+            set_aside(path)
+            continue
+        if tensors is not None:
+            return tensors
+    return None
+
+
 def _run(
-    job: Mapping[str, Any], folder: RunFolder, signals: Sequence[Signal], device: torch.device
+    job: Mapping[str, Any],
+    folder: RunFolder,
+    resume: Mapping[str, Tensor] | None,
+    signals: Sequence[Signal],
+    device: torch.device,
 ) -> Measurement | None:
     """The measurement at the job's rung, or None if the run was asked to stop before."""
+    checkpoint = folder.checkpoint_under_way(fit_name(job), job["rung"])
     saved = time.monotonic()
     states = run_trial(
         job["codec"],
@@ -63,7 +92,7 @@ def _run(
         [job["steps"]],
         seed=job["seed"],
         device=device,
-        resume=read_tensors(folder.checkpoint(job["trial"])),
+        resume=resume,
         timeout_s=job["timeout_s"],
     )
     for state in states:
@@ -71,7 +100,7 @@ def _run(
             return state
         stopping = folder.stop.exists()
         if stopping or time.monotonic() - saved > CHECKPOINT_EVERY_S:
-            write_tensors(folder.checkpoint(job["trial"]), state.checkpoint())
+            write_tensors(checkpoint, state.checkpoint())
             saved = time.monotonic()
         if stopping:
             return None

@@ -1,5 +1,6 @@
 """The search-space file: what it may say, reading it with line-numbered errors, canonical parameters and hashes."""
 
+from searchinr.space.bounds import Bound
 from searchinr.space.domains import Choice, Domain, Range
 from searchinr.space.load import load_config, load_space
 from searchinr.space.parameters import (
@@ -14,6 +15,7 @@ from searchinr.space.parameters import (
 from searchinr.space.problems import Problem, SpaceError
 from searchinr.space.schema import (
     Catalog,
+    Confirm,
     DatasetEntry,
     Fidelity,
     MlflowSettings,
@@ -26,8 +28,10 @@ from searchinr.space.schema import (
 from searchinr.space.yaml_lines import dump_yaml
 
 __all__ = [
+    "Bound",
     "Catalog",
     "Choice",
+    "Confirm",
     "DatasetEntry",
     "Domain",
     "Fidelity",

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
+from searchinr.space.bounds import WrittenBound
 from searchinr.space.domains import Domain, as_yaml
 from searchinr.space.parameters import json_hash
 from searchinr.space.problems import Finding, nearest, shown, unknown
@@ -21,6 +22,7 @@ _DIRECTIONS: Mapping[str, Literal["max", "min"]] = {
     "decode_s": "min",
 }
 _POSITIVE = ("rate", "encode_s", "decode_s")  # the search takes their logarithm
+_CONSTRAINED = (*_DIRECTIONS, "decode_macs_per_sample")
 
 
 @dataclass(frozen=True)
@@ -151,13 +153,14 @@ class SearchSettings(_Section):
 
     Attributes:
         sampler: Chooses the next configuration.
-        scheduler: Chooses which trials are trained longer: `fifo` trains all to the end.
+        scheduler: Chooses which trials are trained longer: `mo-asha` pauses trials and goes on with the best of them
+            later, `mo-asha-stopping` decides at once, `fifo` trains all to the end.
         trials: Configurations for each dataset.
         seed: Fixes the sampler, and the fits.
     """
 
-    sampler: Literal["tpe", "random", "grid"] = "tpe"
-    scheduler: Literal["mo-asha", "fifo"] = "mo-asha"
+    sampler: Literal["tpe", "gp", "nsga2", "random", "grid"] = "tpe"
+    scheduler: Literal["mo-asha", "mo-asha-stopping", "fifo"] = "mo-asha"
     trials: int = Field(ge=1)
     seed: int = Field(0, ge=0, lt=2**31)
 
@@ -174,6 +177,16 @@ class Resources(_Section):
     cpu: float = Field(1, ge=0)
     gpu: float = Field(0, ge=0)
     timeout_s: float | None = Field(None, gt=0)
+
+
+class Confirm(_Section):
+    """Fitting the front's members again, with other seeds, when the search is done.
+
+    Attributes:
+        seeds: Further seeds for each member.
+    """
+
+    seeds: int = Field(ge=1)
 
 
 class MlflowSettings(_Section):
@@ -194,8 +207,11 @@ class Space(_Section):
         datasets: What to search on, each on its own.
         objectives: Direction of each objective: at least two of psnr_db, ssim, rate, encode_s, decode_s.
         reference_point: The worst value that counts, for each objective, in its own unit (dB, rate unit, seconds).
+        constraints: Bounds that a point must meet to be on the front, for any of psnr_db, ssim, rate, encode_s,
+            decode_s (seconds, mean over signals), decode_macs_per_sample (multiply-accumulates to decode one pixel).
         fidelity: Training lengths.
         search: Sampler, scheduler, budget, seed.
+        confirm: How the front is confirmed at the end; left out, it is not.
         resources: What one trial gets.
         mlflow: Where results are tracked.
         codecs: Domain of each parameter of each codec; parameters left out have their defaults.
@@ -205,8 +221,10 @@ class Space(_Section):
     datasets: tuple[DatasetEntry, ...] = Field(min_length=1)
     objectives: dict[str, Literal["max", "min"]] = {"psnr_db": "max", "rate": "min"}
     reference_point: dict[str, float]
+    constraints: dict[str, WrittenBound] | None = None
     fidelity: Fidelity = Fidelity()
     search: SearchSettings
+    confirm: Confirm | None = None
     resources: Resources = Resources()
     mlflow: MlflowSettings = MlflowSettings()
     codecs: dict[str, dict[str, Domain]] = Field(min_length=1)
@@ -262,14 +280,25 @@ class Space(_Section):
         _raise_all(findings)
         return point
 
+    @field_validator("constraints", mode="before")
+    @classmethod
+    def _are_on_figures(cls, constraints: object) -> object:
+        if not isinstance(constraints, Mapping):
+            return constraints
+        _raise_all(((name,), unknown("figure", name, _CONSTRAINED)) for name in constraints if name not in _CONSTRAINED)
+        return constraints or None
+
 
 def space_hash(space: Space) -> str:
     """SHA-256, in hex, of all that a run's results depend on.
 
-    How many trials, on which resources and tracked where are not part of it: a run can be continued with others.
+    How many trials, how often confirmed, on which resources and tracked where are not part of it: a run can be
+    continued with others.
     """
     tree = _tree(space)
-    del tree["search"]["trials"], tree["resources"], tree["mlflow"]
+    for key in ("resources", "mlflow", "confirm"):
+        tree.pop(key, None)
+    del tree["search"]["trials"]
     return json_hash(tree)
 
 

@@ -99,6 +99,8 @@ def read_yaml(path: Path) -> Document:
         mark = error.problem_mark
         assert mark is not None  # the scanner, the parser, the composer and this file always give one
         found = ": ".join(part for part in (error.context, error.problem) if part)
+        if ">=" in text[max(mark.index - 1, 0) : mark.index + 2]:  # a plain word of YAML must not begin with >
+            found += "; write a bound with > in quotes: '>= NUMBER'"
         problem = Problem(document.file, mark.line + 1, "", f"not valid YAML: {found}", mark.column + 1)
     except RecursionError:
         problem = Problem(document.file, None, "", "found mappings or lists nested too deeply")

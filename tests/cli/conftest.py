@@ -23,6 +23,7 @@ datasets:
 reference_point: {psnr_db: 8, rate: 64}
 fidelity: {min_steps: 20, max_steps: 60, reduction: 3}
 search: {sampler: random, trials: 4, seed: 0}
+confirm: {seeds: 2}
 codecs:
   mlp:
     depth: 2
@@ -90,7 +91,7 @@ def start() -> Callable[..., "subprocess.Popen[str]"]:
 
 @pytest.fixture(scope="session")
 def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A real search of four trials on two tiny photographs. Look, do not touch: see `run_copy`."""
+    """A real search of four trials on two tiny photographs, its front confirmed. Look, do not touch: see `run_copy`."""
     folder = tmp_path_factory.mktemp("search")
     (folder / "mini.yaml").write_text(SPACE)
     arguments = ["run", str(folder / "mini.yaml"), "--out", str(folder / "mini"), "--workers", "1"]

@@ -62,6 +62,22 @@ def test_check_of_a_right_space(searchinr: Callable, tmp_path: Path) -> None:
     assert json.loads(searchinr("check", path, "--json").out)["codecs"] == {"mlp": 1}
 
 
+def test_check_tells_constraints_and_confirmation(searchinr: Callable, tmp_path: Path) -> None:
+    path = tmp_path / "my.yaml"
+    path.write_text(SPACE + "constraints: {encode_s: <= 60, ssim: '>= 0.9'}\nconfirm: {seeds: 3}\n")
+    said = searchinr("check", path).out
+    assert "; on the front only encode_s <= 60, ssim >= 0.9; the front is fitted again with 3 further seeds" in said
+    summary = json.loads(searchinr("check", path, "--json").out)
+    assert summary["constraints"] == {"encode_s": "<= 60", "ssim": ">= 0.9"}
+    assert summary["confirm_seeds"] == 3
+
+
+def test_check_of_a_constraint_that_cannot_be(refused: Callable, tmp_path: Path) -> None:
+    path = tmp_path / "my.yaml"
+    path.write_text(SPACE + "constraints: {encode_s: fast}\n")
+    assert refused("check", path).startswith(f"{path}:8: constraints.encode_s: found 'fast'; allowed '<= NUMBER' or")
+
+
 def test_check_reports_every_error_by_line(searchinr: Callable, tmp_path: Path) -> None:
     path = tmp_path / "my.yaml"
     path.write_text(SPACE.replace("photos", "fotos").replace("trials: 5", "trials: many").replace("width", "widht"))

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from statistics import fmean, stdev
 from typing import Any
 
 import pytest
@@ -207,3 +208,67 @@ def test_impossible_criteria(refused: Callable, finished_run: Path, criteria: li
 def test_export_into_a_missing_folder(refused: Callable, finished_run: Path, tmp_path: Path) -> None:
     assert "there is no folder" in refused("export", finished_run, "--max-rate", 64, "-o", tmp_path / "no" / "a.yaml")
     assert list(tmp_path.iterdir()) == []
+
+
+def constrain(run: Path, bound: str) -> None:
+    """As if the run had been made with `constraints:`."""
+    with (run / "space.yaml").open("a") as file:
+        file.write(f"constraints: {{decode_macs_per_sample: '{bound}'}}\n")
+
+
+def test_the_front_is_confirmed_by_further_seeds(searchinr: Callable, finished_run: Path, tmp_path: Path) -> None:
+    lines = [json.loads(line) for line in (finished_run / "ledger.jsonl").read_text().splitlines()]
+    front = front_of(searchinr, finished_run)["points"]
+    table = searchinr("front", finished_run).out
+    for point in front:
+        fits = [
+            line
+            for line in lines
+            if line["kind"] == "confirmation" and (line["trial"], line["rung"]) == (point["trial"], point["rung"])
+        ]
+        assert [line["seed"] for line in fits] == [1, 2]
+        assert len({line["psnr_db"] for line in fits} | {point["psnr_db"]}) == 3
+        spread = {"mean": fmean(line["psnr_db"] for line in fits), "std": stdev(line["psnr_db"] for line in fits)}
+        assert point["confirmed"]["seeds"] == 2
+        assert point["confirmed"]["failed"] == 0
+        assert point["confirmed"]["psnr_db"] == pytest.approx(spread)
+        assert f"{spread['mean']:.2f} ± {spread['std']:.2f} dB at" in table
+    assert len([line for line in lines if line["kind"] == "confirmation"]) == 2 * len(front)
+    (row,) = json.loads(searchinr("status", finished_run, "--json").out)["datasets"]
+    assert row["confirmed"] == row["to_confirm"] == 2 * len(front)
+    assert f"{2 * len(front)} of {2 * len(front)} fits confirm it" in searchinr("status", finished_run).out
+    folders = {path.parent.name for path in front_files(finished_run)}
+    assert folders == {f"{point['trial']}-{point['steps']}" for point in front}  # of the selected fits alone
+
+
+def test_a_point_that_breaks_a_constraint_is_on_no_front(searchinr: Callable, run_copy: Path) -> None:
+    every = front_of(searchinr, run_copy)["points"]
+    macs = sorted({point["decode_macs_per_sample"] for point in every})
+    constrain(run_copy, f"<= {macs[0]}")
+    front = front_of(searchinr, run_copy)
+    assert front["constraints"] == {"decode_macs_per_sample": f"<= {macs[0]:.10g}"}
+    assert front["points"]
+    assert {point["decode_macs_per_sample"] for point in front["points"]} == {macs[0]}
+    assert len(macs) > 1
+    assert searchinr("verify", run_copy).code == 0
+    exported = searchinr("export", run_copy, "--max-rate", 64).out
+    assert any(f"trial: {point['trial']}" in exported for point in front["points"])
+
+
+@pytest.mark.parametrize("command", ["front", "verify", "report", "export"])
+def test_a_run_without_any_feasible_point(refused: Callable, searchinr: Callable, run_copy: Path, command: str) -> None:
+    constrain(run_copy, "<= 1")
+    more = ["--trial", "a"] if command == "export" else []
+    said = refused(command, run_copy, *more)
+    assert "meets the constraints, so there is no front; nearest is trial " in said
+    assert "decode_macs_per_sample is" in said
+    assert "none within the constraints" in searchinr("status", run_copy).out
+
+
+def test_the_hypervolume_by_work_is_drawn_beside_the_front(
+    searchinr: Callable, finished_run: Path, tmp_path: Path
+) -> None:
+    out = searchinr("report", finished_run, "-o", tmp_path / "figures").out
+    assert f"hypervolume-{LABEL}.png" in out
+    *_, last = (tmp_path / "figures" / f"hypervolume-{LABEL}.tsv").read_text().splitlines()
+    assert float(last.split("\t")[2]) == pytest.approx(front_of(searchinr, finished_run)["hypervolume"])

@@ -78,11 +78,13 @@ class Fitted:
     Attributes:
         files: At each rung, the file of each signal.
         macs: At each rung.
+        decode_macs_per_sample: At the last rung.
         checkpoints: After every state, `safetensors` bytes; with whether it was a rung.
     """
 
     files: dict[int, list[bytes]]
     macs: dict[int, float]
+    decode_macs_per_sample: float
     checkpoints: list[tuple[bool, bytes]]
 
 
@@ -105,13 +107,14 @@ def fit(
         device=CPU,
         resume=None if resume is None else load(resume),
     )
-    files, macs, checkpoints = {}, {}, []
+    files, macs, checkpoints, decode_macs_per_sample = {}, {}, [], 0.0
     for state in states:
         checkpoints.append((state.is_rung, save(state.checkpoint())))
         if state.is_rung:
             files[state.steps] = engine.encode(state)
             macs[state.steps] = state.macs
-    return Fitted(files, macs, checkpoints)
+            decode_macs_per_sample = state.decode_macs_per_sample
+    return Fitted(files, macs, decode_macs_per_sample, checkpoints)
 
 
 def has_right_check_sum(data: bytes) -> bool:
@@ -245,6 +248,12 @@ class CodecConformance:
             assert file.size == len(data)
             bits = CODECS[self.codec].inspect(file)["bits"]
             assert sum(bits.values()) == pytest.approx(8 * len(data), abs=1e-6)
+
+    def test_the_work_of_decoding_a_sample_is_what_the_files_say(self, fitted: Fitted) -> None:
+        files = map(container.unpack, fitted.files[self.rungs[-1]])
+        inspected = [CODECS[self.codec].inspect(file)["macs_per_point"] for file in files]
+        assert fitted.decode_macs_per_sample == pytest.approx(np.mean(inspected))
+        assert fitted.decode_macs_per_sample > 0
 
     def test_every_truncation_is_refused(self, fitted: Fitted) -> None:
         for data in fitted.files[self.rungs[-1]]:

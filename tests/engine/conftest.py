@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from searchinr.engine.search.objectives import Objectives
+from searchinr.space import Bound
 
 Line = dict[str, Any]
 
@@ -30,10 +31,22 @@ def point_line(trial: str, steps: int, rate: float, psnr_db: float, **changes: o
     line = trial_line(trial) | {
         "kind": "point", "rung": {100: 0, 300: 1, 900: 2}[steps], "steps": steps, "modality": "image",
         "init": "scratch", "psnr_db": psnr_db, "psnr_of_mean_mse_db": psnr_db - 0.5, "rate": rate, "rate_unit": "bpp",
-        "ssim": 0.8, "signals": signals, "cost": {"macs": 1e9, "train_s": steps / 100, "device": "cpu"},
+        "ssim": 0.8, "decode_macs_per_sample": 2304.0, "signals": signals,
+        "cost": {"macs": 1e9, "train_s": steps / 100, "device": "cpu"},
         "time": 1_700_000_000.0 + steps,
     }  # fmt: skip
     return line | changes
+
+
+def confirmation_line(point: Line, seed: int, psnr_db: float, rate: float) -> Line:
+    """A further fit of a point with another seed."""
+    return point | {"kind": "confirmation", "confirms": True, "seed": seed, "psnr_db": psnr_db, "rate": rate}
+
+
+def failed_confirmation_line(point: Line, seed: int) -> Line:
+    keys = ("trial", "rung", "steps", "dataset", "codec", "params", "time")
+    line = {key: point[key] for key in keys}
+    return line | {"kind": "failed", "confirms": True, "seed": seed, "reason": "loss is NaN at step 3"}
 
 
 @pytest.fixture
@@ -47,8 +60,28 @@ def make_point() -> Callable[..., Line]:
 
 
 @pytest.fixture
+def confirm() -> Callable[..., Line]:
+    return confirmation_line
+
+
+@pytest.fixture
+def fail_confirmation() -> Callable[..., Line]:
+    return failed_confirmation_line
+
+
+@pytest.fixture
 def objectives() -> Objectives:
     return Objectives({"psnr_db": "max", "rate": "min"}, {"psnr_db": 20, "rate": 4})
+
+
+@pytest.fixture
+def small_decoders() -> Objectives:
+    """Only points that decode with at most 2000 multiply-accumulates for each sample."""
+    return Objectives(
+        {"psnr_db": "max", "rate": "min"},
+        {"psnr_db": 20, "rate": 4},
+        {"decode_macs_per_sample": Bound("<=", 2000.0)},
+    )
 
 
 @pytest.fixture
@@ -66,4 +99,17 @@ def ledger() -> list[Line]:
         trial_line("zzz", dataset="other", number=0),
         point_line("zzz", 100, 2.0, 20.5, dataset="other"),
         point_line("aaa", 900, 1.02, 27.0),  # dominated by its own shorter training
+    ]
+
+
+@pytest.fixture
+def confirmed_ledger(ledger: list[Line]) -> list[Line]:
+    """The same, and further seeds: three for bbb's point, one of them in vain, and one for aaa's at 300 steps."""
+    bbb, aaa = (next(x for x in ledger if x["kind"] == "point" and x["psnr_db"] == psnr) for psnr in (24.0, 27.5))
+    return [
+        *ledger,
+        confirmation_line(bbb, 1, 23.5, 0.5),
+        failed_confirmation_line(bbb, 2),
+        confirmation_line(bbb, 3, 23.7, 0.52),
+        confirmation_line(aaa, 1, 27.0, 1.03),
     ]

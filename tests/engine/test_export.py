@@ -1,5 +1,6 @@
 """Which operating point is exported, against a search by hand."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -81,3 +82,26 @@ def test_the_config_is_the_points(opened: OpenedRun, ledger: list[Line]) -> None
 def test_criteria_that_no_point_meets(opened: OpenedRun, criteria: dict[str, Any], said: str) -> None:
     with pytest.raises(UserError, match=said):
         export(opened, **criteria)
+
+
+def test_what_breaks_a_constraint_is_not_exported(
+    opened: OpenedRun, ledger: list[Line], small_decoders: Objectives
+) -> None:
+    point = {line["steps"]: line for line in ledger if line["kind"] == "point" and line["trial"] == "aaa"}
+    point[100]["decode_macs_per_sample"] = point[300]["decode_macs_per_sample"] = 1000.0
+    constrained = replace(opened, objectives=small_decoders)
+    assert export(constrained, trial="aaa").steps == 300  # at 900 steps it breaks them
+    assert export(constrained, max_rate=4.0).steps == 300
+    with pytest.raises(UserError, match=r"lowest rate found is 1\.000"):
+        export(constrained, max_rate=0.5)
+    with pytest.raises(UserError, match=r"--trial bbb: breaks .*: decode_macs_per_sample is 2304, allowed <= 2000"):
+        export(constrained, trial="bbb")
+
+
+def test_where_nothing_meets_the_constraints_there_is_nothing_to_export(
+    opened: OpenedRun, small_decoders: Objectives
+) -> None:
+    constrained = replace(opened, objectives=small_decoders)
+    for criteria in ({"max_rate": 4.0}, {"trial": "aaa"}):
+        with pytest.raises(UserError, match="none of 4 operating points meets the constraints"):
+            export(constrained, **criteria)

@@ -1,7 +1,6 @@
-import errno
 import json
+import os
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -51,7 +50,7 @@ def test_a_damaged_line_in_the_middle_is_named(tmp_path: Path) -> None:
     path = tmp_path / "ledger.jsonl"
     for rubbish in (b"rubbish", b"{}", b"[1]", b'{"kind":"point","trial":"a"}', b'{"kind":"other"}'):
         path.write_bytes(as_line(1) + rubbish + b"\n" + as_line(2))
-        with pytest.raises(UserError, match=r"ledger\.jsonl:2: not a line of a ledger \(.+\); restore it or remove it"):
+        with pytest.raises(UserError, match=r"ledger\.jsonl:2: not a line of .+ \(.+\); .+ or remove it"):
             read_ledger(path)
 
 
@@ -61,24 +60,56 @@ def test_nan_never_enters_the_ledger(tmp_path: Path) -> None:
     assert read_ledger(tmp_path / "ledger.jsonl") == []
 
 
-def test_a_full_disk_leaves_no_half_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_line_of_a_newer_version_is_refused_wherever_it_stands(tmp_path: Path) -> None:
     path = tmp_path / "ledger.jsonl"
+    newer = json.dumps({"kind": "supernet", "trial": "a"}).encode()
+    for data in (newer + b"\n" + as_line(1), as_line(1) + newer + b"\n", as_line(1) + newer):
+        path.write_bytes(data)
+        with pytest.raises(UserError, match=r"its kind is 'supernet', none of .+; update searchinr"):
+            Ledger(path)
+        assert path.read_bytes() == data
+
+
+def test_zeros_that_a_power_cut_left_at_the_end_are_cut_off(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.jsonl"
+    path.write_bytes(as_line(1) + bytes(500))
+    with Ledger(path) as ledger:
+        ledger.append({**FAILED, "n": 2})
+    assert path.read_bytes().count(b"\0") == 0
+    assert [line["n"] for line in read_ledger(path)] == [1, 2]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="limits the size of files")
+def test_a_full_disk_leaves_no_half_line(tmp_path: Path) -> None:
+    import resource
+
+    path = tmp_path / "ledger.jsonl"
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     with Ledger(path) as ledger:
         ledger.append({**FAILED, "n": 1})
-        file: Any = ledger._file
-        real = file.write
-
-        class Full:
-            def __getattr__(self, name: str) -> Any:  # noqa: ANN401
-                return getattr(file, name)
-
-            def write(self, data: bytes) -> int:
-                real(data[: len(data) // 2])
-                raise OSError(errno.ENOSPC, "No space left on device")
-
-        monkeypatch.setattr(ledger, "_file", Full())
-        with pytest.raises(OSError, match="No space"):
-            ledger.append({**FAILED, "n": 2})
-        monkeypatch.undo()
+        size = path.stat().st_size
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size + 10, limits[1]))  # the next line starts, and is cut
+        try:
+            with pytest.raises(OSError, match="File too large"):
+                ledger.append({**FAILED, "n": 2})
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        assert path.stat().st_size == size
+        assert not ledger.has({**FAILED, "n": 2, "rung": 1})
         ledger.append({**FAILED, "n": 3})
     assert [json.loads(line)["n"] for line in path.read_text().splitlines()] == [1, 3]
+
+
+def test_there_is_one_result_of_a_fit_at_a_rung_be_it_a_failure(tmp_path: Path) -> None:
+    at = {"trial": "a", "rung": 1, "seed": 0}
+    with Ledger(tmp_path / "ledger.jsonl") as ledger:
+        ledger.append(TRIAL)
+        assert ledger.has({"kind": "trial", "trial": "a"})
+        assert not ledger.has({**at, "kind": "point"})
+        ledger.append({**FAILED, **at})
+        assert ledger.has({**at, "kind": "point"})
+        assert not ledger.has({**at, "kind": "point", "rung": 2})
+        assert not ledger.has({**at, "kind": "confirmation", "confirms": True})
+        ledger.append({**FAILED, **at, "confirms": True, "seed": 7})
+        assert ledger.has({**at, "kind": "confirmation", "confirms": True, "seed": 7})
+        assert not ledger.has({**at, "kind": "confirmation", "confirms": True, "seed": 8})

@@ -200,7 +200,9 @@ def test_another_space_or_a_second_driver_in_the_folder_is_refused(tmp_path: Pat
     space = write_space(tmp_path, trials=2, min_steps=50, max_steps=50)
     process = start(space, "--workers", "1")
     wait_for_points(tmp_path / "run", 1, process)
+    os.kill(process.pid, signal.SIGSTOP)  # or it may have finished before the other one gets there
     code, _, err = finish(start(space, "--workers", "1"))
+    os.kill(process.pid, signal.SIGCONT)
     assert (code, err.count("\n")) == (2, 1)
     assert "another searchinr is running in this folder" in err
     assert finish(process)[0] == 0

@@ -1,11 +1,19 @@
+import hashlib
+import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from searchinr.engine.run_folder import RunFolder, open_delivery, safe_name
-from searchinr.errors import UserError
+from searchinr.engine.run_folder import RunFolder, open_delivery, safe_name, set_aside
+from searchinr.errors import InvalidFileError, UserError
 
-POINT = {"kind": "point", "trial": "abc", "rung": 1, "steps": 300, "dataset": "photos"}
+FILES = {"astronaut": b"one", "a b": b"two"}
+POINT = {
+    "kind": "point", "trial": "abc", "rung": 1, "steps": 300, "dataset": "photos", "modality": "image", "codec": "mlp",
+    "params": {}, "psnr_db": 30.0, "rate": 1.0, "cost": {},
+    "signals": [{"name": name, "sha256": hashlib.sha256(data).hexdigest()} for name, data in FILES.items()],
+}  # fmt: skip
 
 
 @pytest.fixture
@@ -16,7 +24,7 @@ def folder(tmp_path: Path) -> RunFolder:
 
 
 def test_a_delivery_comes_back_whole(folder: RunFolder) -> None:
-    folder.deliver(POINT, {"astronaut": b"one", "a b": b"two"})
+    folder.deliver(POINT, FILES)
     (path,) = folder.delivered()
     line, files = open_delivery(path)
     assert line == POINT
@@ -28,6 +36,63 @@ def test_delivering_again_replaces_the_first(folder: RunFolder) -> None:
     folder.deliver(POINT, {"a": b"1"})
     folder.deliver(POINT, {"a": b"1"})
     assert len(folder.delivered()) == 1
+
+
+def test_a_damaged_delivery_is_one_clear_line_or_was_not_hit_where_it_matters(folder: RunFolder) -> None:
+    folder.deliver(POINT, FILES)
+    (path,) = folder.delivered()
+    whole, good = open_delivery(path), path.read_bytes()
+    refused = 0
+    for position in range(len(good)):
+        path.write_bytes(good[:position] + bytes([good[position] ^ 0x55]) + good[position + 1 :])
+        try:
+            assert open_delivery(path) == whole
+        except InvalidFileError as error:
+            assert str(error).startswith(f"{path}: a damaged result (")
+            refused += 1
+    assert refused > len(good) / 2
+
+
+@pytest.mark.parametrize("line", [{}, {"kind": "from the future"}, {"kind": ["point"]}, {"kind": "point", "trial": 1}])
+def test_a_delivery_that_is_no_ledger_line_is_refused_and_set_aside(folder: RunFolder, line: dict[str, Any]) -> None:
+    folder.deliver({**line, "trial": "abc", "rung": 0}, {})
+    (path,) = folder.delivered()
+    with pytest.raises(InvalidFileError, match="a damaged result"):
+        open_delivery(path)
+    set_aside(path)
+    assert folder.delivered() == []
+
+
+def test_deliveries_come_in_an_order_that_no_clock_has_a_part_in(folder: RunFolder) -> None:
+    for rung, age in ((1, 0), (0, 1_000_000), (2, -1_000_000)):
+        folder.deliver({**POINT, "rung": rung}, {})
+        os.utime(folder.inbox / f"abc-{rung}.zip", (2e9 - age, 2e9 - age))
+    assert [path.name for path in folder.delivered()] == ["abc-0.zip", "abc-1.zip", "abc-2.zip"]
+
+
+def test_a_result_on_record_leaves_the_checkpoint_that_the_next_rung_goes_on_from(folder: RunFolder) -> None:
+    kept = folder.checkpoint("abc", 1)
+    gone = [folder.checkpoint("abc", 0), folder.checkpoint_under_way("abc", 1)]
+    others = [folder.checkpoint("abc-1-seed5", 1), folder.checkpoint("abcd", 1), folder.checkpoint_under_way("abc", 2)]
+    for path in (kept, *gone, *others):
+        path.touch()
+    folder.drop_checkpoints(POINT, over=False)
+    assert sorted(folder.trials.iterdir()) == sorted([kept, *others])
+    folder.drop_checkpoints(POINT, over=True)
+    assert sorted(folder.trials.iterdir()) == sorted(others)
+
+
+def test_tidying_removes_what_a_killed_run_left_and_nothing_else(folder: RunFolder) -> None:
+    folder.deliver(POINT, {})
+    folder.keep_files(POINT, {"a.inr": b"1"})
+    before = sorted(folder.path.rglob("*"))
+    half = folder.point_folder(POINT).with_name(".abc-900.tmp")
+    half.mkdir()
+    for path in (folder.path, folder.inbox, folder.trials, half):
+        (path / ".searchinr-0123.tmp").touch()
+    folder.stop.touch()
+    folder.tidy()
+    assert sorted(folder.path.rglob("*")) == before
 
 
 def test_the_front_keeps_files_of_its_points_only(folder: RunFolder) -> None:

@@ -132,8 +132,10 @@ def test_a_run_is_recorded_as_parent_and_children_in_silence(
     assert [step for step, _ in history] == [1, 2, 3, 4]
     assert history[-1][1] == pytest.approx(report.hypervolume)
     assert history[2][1] == history[3][1]  # the fourth point is dominated
+    assert store.history(parent, "training_macs") == [(now.points, now.macs) for now in report.anytime]
     artifacts = {file.path for file in store.client.list_artifacts(parent.info.run_id)}
-    assert artifacts == {"front.png", "front.html", "front.json", "front.tsv", "front-signals.tsv"}
+    fronts = {"front.png", "front.html", "front.json", "front.tsv", "front-signals.tsv"}
+    assert artifacts == fronts | {"hypervolume.png", "hypervolume.tsv"}
     assert list((tmp_path / "mlartifacts").rglob("front.png"))
 
     assert set(children) == {"aaa", "bbb", "ccc"}
@@ -149,6 +151,35 @@ def test_a_run_is_recorded_as_parent_and_children_in_silence(
     assert failed.data.tags["searchinr.reason"] == "loss is NaN at step 7"
     assert "not promoted" in paused.data.tags["searchinr.reason"]
     assert "searchinr.reason" not in done.data.tags
+
+
+@pytest.mark.usefixtures("prepared")
+def test_confirmations_are_metrics_of_the_trial_and_leave_its_state_alone(
+    start: Start, confirmed_ledger: list[Line], tmp_path: Path, warnings: list[str]
+) -> None:
+    lines = [line | {"time": 1_700_001_000.0 + i} for i, line in enumerate(confirmed_ledger)]
+    tracker = start()
+    tracker.rebuild(lines[:-2])
+    assert tracker.close(interrupted=True)
+    for _ in range(2):  # continued, and once more for nothing
+        tracker = start()
+        tracker.rebuild(lines)
+        assert tracker.close()
+    assert warnings == []
+    store = Store(tmp_path)
+    parent, children = store.runs("photos (image)")
+    bbb, aaa = children["bbb"], children["aaa"]
+    assert store.history(bbb, "confirmed_seeds") == [(100, 1.0), (100, 1.0), (100, 2.0)]
+    assert store.history(bbb, "confirmed_failed") == [(100, 0.0), (100, 1.0), (100, 1.0)]
+    assert bbb.data.metrics["confirmed_psnr_db_mean"] == pytest.approx(23.6)
+    assert bbb.data.metrics["confirmed_psnr_db_std"] == pytest.approx(0.02**0.5)
+    assert bbb.data.metrics["confirmed_rate_mean"] == pytest.approx(0.51)
+    assert bbb.data.metrics["psnr_db"] == 24.0
+    assert store.history(aaa, "confirmed_psnr_db_mean") == [(300, 27.0)]
+    assert "confirmed_psnr_db_std" not in aaa.data.metrics
+    assert (bbb.info.status, aaa.info.status) == ("KILLED", "FINISHED")  # not promoted, and done: as without
+    assert "not promoted" in bbb.data.tags["searchinr.reason"]
+    assert [step for step, _ in store.history(parent, "hypervolume")] == [1, 2, 3, 4]
 
 
 @pytest.mark.usefixtures("prepared")

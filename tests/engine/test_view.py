@@ -26,7 +26,9 @@ def state() -> State:
             "paused": 4,
             "failed": 1,
             "total": 27,
-            "datasets": (DatasetView("photos [96x144]", "bpp", rows(5), 12.345),),
+            "confirmed": 0,
+            "to_confirm": 0,
+            "datasets": (DatasetView("photos [96x144]", "bpp", 9, rows(5), 12.345),),
             "elapsed_s": 83.2,
             "remaining_s": 3700.0,
         }
@@ -67,7 +69,10 @@ def test_plain_lines_are_few_and_only_for_news(state: State, monkeypatch: pytest
         (1.0, state(tried=9, done=4)),  # too soon
         (6.0, state(tried=10, done=5)),  # shown
         (20.0, state(tried=10, done=5, running=1, elapsed_s=99)),  # nothing finished
-        (30.0, state(tried=10, done=5, datasets=(DatasetView("x", "bpp", rows(6), 13.0),))),  # shown: a better front
+        (
+            30.0,
+            state(tried=10, done=5, datasets=(DatasetView("x", "bpp", 10, rows(6), 13.0),)),
+        ),  # shown: a better front
     ]
     for at, new in updates:
         clock[0] = at
@@ -87,7 +92,7 @@ def test_a_terminal_gets_one_view_that_stays(state: State) -> None:
         shown.update(state())
         shown.warn("MLflow at http://x [y] cannot be reached")
         shown.update(
-            state(tried=27, done=26, running=0, paused=0, datasets=(DatasetView("photos", "bpp", rows(30), 20.0),))
+            state(tried=27, done=26, running=0, paused=0, datasets=(DatasetView("photos", "bpp", 40, rows(30), 20.0),))
         )
     text = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", out.getvalue())
     assert text.count("warning: MLflow at http://x [y] cannot be reached") == 1
@@ -101,7 +106,7 @@ def test_a_terminal_gets_one_view_that_stays(state: State) -> None:
 def test_the_view_fits_a_low_window_with_several_datasets(state: State) -> None:
     out = io.StringIO()
     console = Console(file=out, force_terminal=True, width=80, height=24, _environ={"TERM": "xterm"})
-    both = tuple(DatasetView(name, "bpp", rows(20), 20.0) for name in ("kodak", "photos"))
+    both = tuple(DatasetView(name, "bpp", 30, rows(20), 20.0) for name in ("kodak", "photos"))
     with RunView("demo", Path("runs/demo"), console) as shown:
         shown.update(state(datasets=both))
     text = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", out.getvalue())
@@ -122,7 +127,7 @@ def test_no_color_is_honoured(state: State, monkeypatch: pytest.MonkeyPatch) -> 
 def test_a_view_without_any_result_is_calm(state: State) -> None:
     console, out = plain_console()
     with RunView("demo", Path("runs/demo"), console) as shown:
-        shown.update(state(tried=0, done=0, paused=0, failed=0, datasets=(DatasetView("photos", "bpp", (), 0.0),)))
+        shown.update(state(tried=0, done=0, paused=0, failed=0, datasets=(DatasetView("photos", "bpp", 0, (), 0.0),)))
     assert "0/27 trials: 0 done, 2 running" in out.getvalue()
     with RunView("demo", Path("runs/demo"), plain_console()[0]):
         pass  # never updated
@@ -136,3 +141,34 @@ def test_rows_are_spread_over_the_octaves_of_rate() -> None:
     crowded = [FrontRow(rate, 20, None, "") for rate in (0.1, 0.101, 0.102, 0.103, 9.0)]
     assert [row.rate for row in spread_over_rates(crowded, 4)][:1] == [0.1]
     assert len(spread_over_rates(crowded, 4)) == 4
+
+
+def test_confirming_the_front_is_news(state: State, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [0.0]
+    monkeypatch.setattr(view.time, "monotonic", lambda: clock[0])
+    console, out = plain_console()
+    shown = RunView("demo", Path("runs/demo"), console)
+    for at, confirmed in ((0.0, 3), (10.0, 3), (20.0, 12)):
+        clock[0] = at
+        shown.update(state(done=26, running=0, paused=0, confirmed=confirmed, to_confirm=12))
+    first, last = out.getvalue().splitlines()
+    assert "26 done, 0 running, 0 paused, 1 failed; confirming 3 of 12; front 5 points" in first
+    assert "; confirmed 12 of 12; front" in last
+
+
+def test_the_bar_follows_the_confirmation(state: State) -> None:
+    def bar(**changes: object) -> int:
+        out = io.StringIO()
+        console = Console(file=out, force_terminal=True, no_color=True, width=100, _environ={"TERM": "xterm"})
+        with RunView("demo", Path("runs/demo"), console) as shown:
+            shown.update(state(tried=27, **changes))
+        return out.getvalue().rpartition("runs/demo")[2].count("━")
+
+    assert bar(confirmed=3, to_confirm=12) < bar(confirmed=9, to_confirm=12) < bar()
+
+
+def test_that_no_point_meets_the_constraints_is_said(state: State) -> None:
+    console, out = plain_console()
+    with RunView("demo", Path("runs/demo"), console) as shown:
+        shown.update(state(datasets=(DatasetView("photos", "bpp", 9, (), 0.0),)))
+    assert out.getvalue().rstrip().endswith("photos  none of 9 operating points meets the constraints")

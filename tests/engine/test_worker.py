@@ -28,7 +28,7 @@ def make_job(**changes: object) -> dict[str, Any]:
     params = {"width": 8, "depth": 2, **changes.pop("params", {})}  # type: ignore[dict-item]
     fields: dict[str, Any] = {
         "trial": "abc", "number": 0, "dataset": "tiny", "codec": "mlp", "params": params, "seed": 0, "rung": 0,
-        "steps": 10, "cpu": 1.0, "gpu": 0.0, "timeout_s": None,
+        "steps": 10, "confirms": False, "cpu": 1.0, "gpu": 0.0, "timeout_s": None,
     }  # fmt: skip
     return {**fields, **changes}
 
@@ -43,12 +43,21 @@ def test_a_job_delivers_a_whole_ledger_line_and_a_checkpoint(folder: RunFolder, 
     line, files = delivery(folder)
     assert line.keys() >= {
         "kind", "trial", "rung", "steps", "dataset", "modality", "codec", "params", "seed", "init", "psnr_db",
-        "psnr_of_mean_mse_db", "ssim", "rate", "rate_unit", "signals", "cost", "time",
+        "psnr_of_mean_mse_db", "ssim", "rate", "rate_unit", "resumed_at", "signals", "cost", "time",
     }  # fmt: skip
     assert [row["bytes"] for row in line["signals"]] == [len(data) for data in files.values()]
     assert line["rate"] == pytest.approx(np.mean([8 * len(data) / 96 for data in files.values()]))
     assert line["cost"].keys() == {"macs", "train_s", "device"}
-    assert read_tensors(folder.checkpoint("abc")) is not None
+    assert read_tensors(folder.checkpoint("abc", 0)) is not None
+
+
+def test_the_checkpoint_is_there_before_the_delivery(
+    folder: RunFolder, signals: list[Signal], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(RunFolder, "deliver", lambda self, *_: seen.append(self.checkpoint("abc", 0).is_file()))
+    seen: list[bool] = []
+    worker.run_job(make_job(), folder.path, signals)
+    assert seen == [True]
 
 
 def test_the_next_rung_goes_on_from_the_checkpoint(folder: RunFolder, signals: list[Signal]) -> None:
@@ -60,10 +69,40 @@ def test_the_next_rung_goes_on_from_the_checkpoint(folder: RunFolder, signals: l
     assert second["cost"]["train_s"] > first["cost"]["train_s"]
     # 10 steps of the first branch, and 30 in all of the trunk and the second one
     assert second["cost"]["macs"] == pytest.approx(first["cost"]["macs"] * (5 + 30) / 10)
+    assert (first["resumed_at"], second["resumed_at"]) == (0, 10)
     folder.delivered()[0].unlink()
-    folder.checkpoint("abc").unlink()
+    folder.checkpoint("abc", 0).unlink()
     worker.run_job(make_job(rung=1, steps=30), folder.path, signals)
     assert delivery(folder)[1] == resumed
+
+
+@pytest.mark.parametrize("damage", ["torn", "one bit"])
+def test_a_damaged_checkpoint_is_set_aside_for_the_one_below(
+    folder: RunFolder, signals: list[Signal], damage: str
+) -> None:
+    worker.run_job(make_job(), folder.path, signals)
+    folder.delivered()[0].unlink()
+    good = folder.checkpoint("abc", 0).read_bytes()
+    bad = good[:-100] if damage == "torn" else good[:-1] + bytes([good[-1] ^ 1])
+    folder.checkpoint_under_way("abc", 1).write_bytes(bad)
+    worker.run_job(make_job(rung=1, steps=30), folder.path, signals)
+    line, whole = delivery(folder)
+    assert line["resumed_at"] == 10
+    assert [path.read_bytes() for path in folder.damaged_checkpoints()] == [bad]
+    folder.delivered()[0].unlink()
+    folder.checkpoint("abc", 0).write_bytes(bad)
+    worker.run_job(make_job(rung=1, steps=30), folder.path, signals)
+    line, from_the_start = delivery(folder)
+    assert line["resumed_at"] == 0
+    assert from_the_start == whole
+
+
+def test_a_confirmation_is_a_fit_of_its_own(folder: RunFolder, signals: list[Signal]) -> None:
+    worker.run_job(make_job(), folder.path, signals)
+    folder.delivered()[0].unlink()
+    worker.run_job(make_job(rung=1, steps=30, seed=5, confirms=True), folder.path, signals)
+    line, _ = delivery(folder)
+    assert (line["kind"], line["confirms"], line["resumed_at"]) == ("confirmation", True, 0)
 
 
 @pytest.mark.parametrize(
@@ -103,11 +142,9 @@ def test_asked_to_stop_it_writes_its_checkpoint_and_delivers_nothing(folder: Run
     folder.stop.touch()
     worker.run_job(make_job(steps=1000), folder.path, signals)
     assert folder.delivered() == []
-    checkpoint = read_tensors(folder.checkpoint("abc"))
+    checkpoint = read_tensors(folder.checkpoint_under_way("abc", 0))
     assert checkpoint is not None
     assert 0 < int(checkpoint["fit.0.steps"]) < 1000
-
-
-def test_a_torn_checkpoint_is_none(folder: RunFolder) -> None:
-    folder.checkpoint("abc").write_bytes(b"half of")
-    assert read_tensors(folder.checkpoint("abc")) is None
+    folder.stop.unlink()
+    worker.run_job(make_job(steps=1000), folder.path, signals)
+    assert delivery(folder)[0]["resumed_at"] == int(checkpoint["steps"])

@@ -9,7 +9,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from space_case import CATALOG, VALID, load, load_with
 
-from searchinr.space import Choice, DatasetEntry, Fidelity, Range, Space, SpaceError, dump_space, load_space, space_hash
+from searchinr.space import (
+    Bound,
+    Choice,
+    DatasetEntry,
+    Fidelity,
+    Range,
+    Space,
+    SpaceError,
+    dump_space,
+    load_space,
+    space_hash,
+)
 
 FULL = """\
 name: full
@@ -19,8 +30,10 @@ datasets:
   - {path: "my files/*.png", modality: image, crop: [256, 256]}
 objectives: {rate: min, ssim: max, decode_s: min}
 reference_point: {ssim: 0.5, rate: 4, decode_s: 1e-1}
+constraints: {decode_macs_per_sample: <= 2000, ssim: '>= 0.9'}
 fidelity: {min_steps: 100, max_steps: 900, reduction: 2}
 search: {sampler: random, scheduler: fifo, trials: 7, seed: 3}
+confirm: {seeds: 3}
 resources: {cpu: 2, gpu: 0.25, timeout_s: 60}
 mlflow: {tracking_uri: "http://localhost:5000"}
 codecs:
@@ -61,11 +74,15 @@ def test_sections_and_defaults(tmp_path: Path) -> None:
     assert list(space.objectives) == ["rate", "ssim", "decode_s"]
     assert space.reference_point["decode_s"] == 0.1
     assert space.resources.timeout_s == 60
+    assert space.constraints == {"decode_macs_per_sample": Bound("<=", 2000.0), "ssim": Bound(">=", 0.9)}
+    assert space.confirm is not None
+    assert space.confirm.seeds == 3
     small = load_with(tmp_path)
     assert small.objectives == {"psnr_db": "max", "rate": "min"}
     assert (small.search.sampler, small.search.scheduler, small.search.seed) == ("tpe", "mo-asha", 0)
     assert (small.resources.cpu, small.resources.gpu, small.resources.timeout_s) == (1, 0, None)
     assert small.mlflow.tracking_uri is None
+    assert small.constraints is small.confirm is None
 
 
 def test_numbers_are_those_of_yaml_1_2(tmp_path: Path) -> None:
@@ -152,6 +169,7 @@ def test_the_hash_is_of_what_results_depend_on(tmp_path: Path) -> None:
     for same in (
         FULL.replace("trials: 7", "trials: 70"),
         FULL.replace("cpu: 2", "cpu: 1"),
+        FULL.replace("{seeds: 3}", "{seeds: 1}"),
         FULL.replace("localhost", "elsewhere"),
         "# a comment\n" + FULL,
     ):
@@ -160,6 +178,7 @@ def test_the_hash_is_of_what_results_depend_on(tmp_path: Path) -> None:
     for other in (
         FULL.replace("seed: 3", "seed: 4"),
         FULL.replace("limit: 4", "limit: 5"),
+        FULL.replace("<= 2000", "<= 2001"),
         FULL.replace("[8, 64]", "[8, 65]"),
         FULL.replace("{log: [1e-4, 1e-1]}", "{range: [1e-4, 1e-1]}"),
         FULL.replace("max_steps: 900", "max_steps: 901"),

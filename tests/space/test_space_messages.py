@@ -13,7 +13,10 @@ from searchinr.space import SpaceError, load_space
 CODECS = "codecs: {mlp: {width: 64}}\n"
 PARAMETERS = "backbone, width, bits, shared, lr, note, sine.omega, gabor.filter, gabor.scale"
 FORMS = "a constant, {choice: [A, B, ...]}, {range: [LOW, HIGH]} or {log: [LOW, HIGH]}"
-SECTIONS = "name, datasets, objectives, reference_point, fidelity, search, resources, mlflow, codecs"
+SECTIONS = (
+    "name, datasets, objectives, reference_point, constraints, fidelity, search, confirm, resources, mlflow, codecs"
+)
+BOUNDS = "allowed '<= NUMBER' or '>= NUMBER', e.g. '<= 2000'"
 
 
 def test_the_valid_file_has_no_problems(tmp_path: Path) -> None:
@@ -129,6 +132,29 @@ def test_items_of_a_long_list_have_their_own_lines(tmp_path: Path) -> None:
             "objectives: {psnr_db: max}",
             ["objectives: found 1 of them; allowed two or more of psnr_db, ssim, rate, encode_s, decode_s"],
         ),
+        ("constraints: [1]", ["constraints: found [1]; allowed a mapping"]),
+        ("constraints: {rate: 4}", [f"constraints.rate: found 4; {BOUNDS}"]),
+        ("constraints: {rate: < 4}", [f"constraints.rate: found '< 4'; {BOUNDS}"]),
+        ("constraints: {rate: <= 4 bpp}", [f"constraints.rate: found '<= 4 bpp'; {BOUNDS}"]),
+        ("constraints: {rate: <= 1e400}", [f"constraints.rate: found '<= 1e400'; {BOUNDS}"]),
+        ("constraints: {rate: <= .nan}", [f"constraints.rate: found '<= .nan'; {BOUNDS}"]),
+        (
+            "constraints: {decode_mac: <= 2000, rate: 4}",
+            [
+                "constraints.decode_mac: unknown figure; allowed psnr_db, ssim, rate, encode_s, decode_s, "
+                "decode_macs_per_sample; did you mean 'decode_s'?"
+            ],
+        ),
+        ("confirm: 3", ["confirm: found 3; allowed a mapping"]),
+        ("confirm: {seeds: 0}", ["confirm.seeds: found 0; allowed a number greater than or equal to 1"]),
+        ("confirm: {seeds: 2.5}", ["confirm.seeds: found 2.5; allowed an integer"]),
+        (
+            "confirm: {seed: 3}",
+            [
+                "confirm.seeds: missing, and it has no default",
+                "confirm.seed: unknown key; allowed seeds; did you mean 'seeds'?",
+            ],
+        ),
         ("name: twice", ["name: found a second time, first in line 1; allowed once"]),
     ],
 )
@@ -209,7 +235,7 @@ search: {}
         "did you mean 'photos'?",
         "F:5: objectives.psnr_db: found 'min'; allowed 'max'",
         "F:6: reference_point.rate: found -1; allowed a number above 0",
-        "F:7: search.sampler: found 'tp'; allowed 'tpe', 'random' or 'grid'; did you mean 'tpe'?",
+        "F:7: search.sampler: found 'tp'; allowed 'tpe', 'gp', 'nsga2', 'random' or 'grid'; did you mean 'tpe'?",
         "F:7: search.trials: found 0; allowed a number greater than or equal to 1",
         "F:9: codecs.grid.levels: found 99; allowed an integer at least 1 and at most 16",
         "F:11: codecs.mlp.width.range[0]: found 1; allowed an integer at least 4 and at most 1024",
@@ -236,6 +262,16 @@ def test_missing_sections(tmp_path: Path) -> None:
         ("", "F: found nothing; allowed a mapping"),
         ("# only a comment\n", "F: found nothing; allowed a mapping"),
         ("- kodak\n", "F: found ['kodak']; allowed a mapping"),
+        (
+            HEAD + "constraints: {ssim: >= 0.9}\n",
+            "F:5:21: not valid YAML: while scanning for the next token: found character '>' that cannot start any token"
+            "; write a bound with > in quotes: '>= NUMBER'",
+        ),
+        (
+            HEAD + "constraints:\n  ssim: >= 0.9\n",
+            "F:6:10: not valid YAML: while scanning a block scalar: expected chomping or indentation indicators, but "
+            "found '='; write a bound with > in quotes: '>= NUMBER'",
+        ),
         ("a: [1, 2\nb: 3\n", "F:2:2: not valid YAML: while parsing a flow sequence: expected ',' or ']', but got ':'"),
         ("a: b: c\n", "F:1:5: not valid YAML: mapping values are not allowed here"),
         ("a: &x 1\nb: *x\n", "F:2:4: not valid YAML: found an alias (*), write the value out"),

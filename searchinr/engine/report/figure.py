@@ -1,68 +1,52 @@
 """The front as a figure for a paper (PNG)."""
 
-import io
 import itertools
 from collections.abc import Sequence
 
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
-from searchinr.engine.report import style
+from searchinr.engine.report import canvas, style
 from searchinr.engine.report.front import FrontReport, Point
 from searchinr.engine.report.names import family
 
-_GREY = "#666666"
-_LEFT, _BOTTOM, _WIDTH, _HEIGHT = 0.095, 0.185, 0.805, 0.665  # the axes within the figure
+Handle = Artist | tuple[Artist, ...]
+"""What a legend can stand for."""
+
+_CONFIRMED = "#222222"
 
 
 def front_png(report: FrontReport) -> bytes:
-    """Draws PSNR against rate: the front, the operating points that it dominates, and the baselines.
+    """Draws PSNR against rate: the front and its confirmations, all other operating points, and the baselines.
 
     Returns:
         A PNG of 1400 x 960 pixels, twice the usual resolution of a 7 x 4.8 inch figure.
     """
-    # a figure of its own, not pyplot's: no global state, so that any thread may draw
-    figure = Figure(figsize=(7.0, 4.8))
-    FigureCanvasAgg(figure)
-    axes = figure.add_axes((_LEFT, _BOTTOM, _WIDTH, _HEIGHT))
     box = style.limits(report)
-    axes.set_xscale("log")
-    axes.set_xlim(*box.rate)
+    figure, axes = canvas.log_axes(box.rate, style.plain)
     axes.set_ylim(*box.psnr_db)
-    axes.xaxis.set_major_locator(FixedLocator(style.log_ticks(*box.rate)))
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda rate, _: style.plain(rate)))
-    axes.yaxis.set_major_locator(MaxNLocator(7, steps=[1, 2, 5, 10]))
     axes.set_xlabel(f"rate ({report.rate_unit})")
     axes.set_ylabel("PSNR (dB)")
-    axes.grid(color="#e8e8e8", linewidth=0.6)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["left", "bottom"]].set_color("#999999")
-    axes.tick_params(color="#999999", labelsize=9)
-
     _draw_baselines(axes, report, box)
     _draw_points(axes, report)
-    figure.text(_LEFT, 0.935, report.dataset, fontsize=13, fontweight="bold", parse_math=False)
-    figure.text(_LEFT, 0.885, style.subtitle(report), fontsize=9, color=_GREY)
-    figure.text(_LEFT, 0.02, style.small_print(report), fontsize=7, color=_GREY, linespacing=1.5)
-    out = io.BytesIO()
-    figure.savefig(out, format="png", dpi=200)
-    return out.getvalue()
+    return canvas.png(figure, report.dataset, style.subtitle(report), style.small_print(report))
 
 
 def _draw_points(axes: Axes, report: FrontReport) -> None:
     line = report.front_line
     axes.plot(*_columns(line), color="#333333", linewidth=1.1, zorder=3)
-    handles: list[Artist] = []
+    handles: list[Handle] = []
     for name, look in style.family_styles(report).items():
         every = [p for p in report.points if family(p) == name]
         front = [p for p in report.front if family(p) == name]
         dots = axes.scatter(
-            *_columns(every), s=7, color=look.colour, alpha=0.3, linewidths=0, zorder=2, label=f"{name} (dominated)"
+            *_columns(every),
+            s=7,
+            color=look.colour,
+            alpha=0.3,
+            linewidths=0,
+            zorder=2,
+            label=f"{name} (not on the front)",
         )
         # those with a white edge are the front; the markers differ in shape too, for print without colour
         (markers,) = axes.plot(
@@ -77,6 +61,7 @@ def _draw_points(axes: Axes, report: FrontReport) -> None:
             label=name,
         )
         handles.append(markers if front else dots)
+    handles += _draw_confirmed(axes, report)
     axes.legend(
         handles=handles,
         loc="lower right",
@@ -86,6 +71,37 @@ def _draw_points(axes: Axes, report: FrontReport) -> None:
         handletextpad=0.3,
         borderpad=0,
     )
+
+
+def _draw_confirmed(axes: Axes, report: FrontReport) -> list[Handle]:
+    """A cross at the mean over further seeds, with the standard deviation as its arms, tied to its point.
+
+    Returns:
+        What stands for them in the legend; nothing if there are none.
+    """
+    handles: list[Handle] = []
+    for point, confirmed in zip(report.front, report.confirmed, strict=True):
+        if confirmed is None or confirmed.psnr_db is None or confirmed.rate is None:
+            continue
+        psnr_db, rate = confirmed.psnr_db, confirmed.rate
+        axes.plot(
+            [point["rate"], rate.mean], [point["psnr_db"], psnr_db.mean], color=_CONFIRMED, linewidth=0.5, zorder=5
+        )
+        cross = axes.errorbar(
+            rate.mean,
+            psnr_db.mean,
+            xerr=rate.std,
+            yerr=psnr_db.std,
+            fmt="+",
+            markersize=5,
+            color=_CONFIRMED,
+            linewidth=0.8,
+            markeredgewidth=0.8,
+            zorder=5,
+            label="mean ± std, further seeds",
+        )
+        handles = [cross]
+    return handles
 
 
 def _columns(points: Sequence[Point]) -> tuple[list[float], list[float]]:

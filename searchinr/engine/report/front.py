@@ -1,10 +1,12 @@
 """The front of one dataset and what surrounds it: the one object that every figure and table is drawn from."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from searchinr.engine.report.anytime import Anytime, Moment
 from searchinr.engine.report.baselines import NO_BASELINES, Baselines
+from searchinr.engine.report.confirmation import Confirmations, Confirmed, is_confirmation
 from searchinr.engine.search.objectives import Objectives
 from searchinr.errors import UserError
 
@@ -23,9 +25,11 @@ class FrontReport:
         signals: Number of signals that each operating point is a mean over.
         trials: Number of trials started, failed ones included.
         points: All operating points, in the order of the ledger.
-        front: Those that no other dominates, by rising rate.
+        front: Those within the constraints that no other such point dominates, by rising rate.
+        confirmed: What further seeds gave for each point of the front, in its order; None where it was not confirmed.
         reference_point: Objective -> value that the hypervolume is measured from.
-        hypervolume: Of the front, as `Objectives.hypervolume` defines it.
+        constraints: Figure -> bound, as it is written in a space file.
+        anytime: The state after each operating point.
         baselines: Classical codecs measured on the same signals.
     """
 
@@ -36,9 +40,26 @@ class FrontReport:
     trials: int
     points: tuple[Point, ...]
     front: tuple[Point, ...]
+    confirmed: tuple[Confirmed | None, ...]
     reference_point: Mapping[str, float]
-    hypervolume: float
+    constraints: Mapping[str, str]
+    anytime: tuple[Moment, ...]
     baselines: Baselines
+
+    @property
+    def hypervolume(self) -> float:
+        """Of the front, as `Objectives.hypervolume` defines it."""
+        return self.anytime[-1].hypervolume
+
+    @property
+    def milestones(self) -> list[Moment]:
+        """The first moment, every one at which the hypervolume rose, and the last."""
+        last = len(self.anytime) - 1
+        return [
+            now
+            for i, now in enumerate(self.anytime)
+            if i in (0, last) or now.hypervolume > self.anytime[i - 1].hypervolume
+        ]
 
     @property
     def front_line(self) -> list[Point]:
@@ -65,13 +86,21 @@ def collect_front(
         baselines: Measured on the signals of this dataset.
 
     Raises:
-        UserError: The ledger has no operating point of this dataset.
+        UserError: The ledger has no operating point of this dataset, or none that meets the constraints.
     """
     own = [line for line in lines if line.get("dataset") == dataset]
     points = tuple(line for line in own if line["kind"] == "point")
     if not points:
         raise UserError(f"dataset {dataset}: no operating point yet, so there is no front; let the run go on first")
-    front = tuple(points[i] for i in objectives.front(points))
+    anytime = Anytime(objectives)
+    moments = tuple(anytime.add(point) for point in points)
+    front = tuple(anytime.front.points)
+    if not front:
+        raise UserError(f"dataset {dataset}: {none_feasible(points, objectives)}")
+    confirmations = Confirmations()
+    for line in own:
+        if is_confirmation(line):
+            confirmations.add(line)
     return FrontReport(
         dataset=dataset,
         modality=points[0]["modality"],
@@ -80,9 +109,21 @@ def collect_front(
         trials=len({line["trial"] for line in own}),
         points=points,
         front=front,
+        confirmed=tuple(map(confirmations.of, front)),
         reference_point=objectives.reference_point,
-        hypervolume=objectives.hypervolume(front),
+        constraints={name: str(bound) for name, bound in objectives.constraints.items()},
+        anytime=moments,
         baselines=baselines,
+    )
+
+
+def none_feasible(points: Sequence[Point], objectives: Objectives) -> str:
+    """Says that none of these points meets the constraints, and how near the nearest comes."""
+    nearest = min(points, key=objectives.violation)
+    return (
+        f"none of {len(points)} operating points meets the constraints, so there is no front; nearest is trial "
+        f"{nearest['trial']} at {nearest['steps']} steps: {', '.join(objectives.broken(nearest))}; "
+        "let the run go on, or start another with wider constraints"
     )
 
 
@@ -102,12 +143,14 @@ def front_json(report: FrontReport) -> dict[str, Any]:
         "trials": report.trials,
         "operating_points": len(report.points),
         "reference_point": dict(report.reference_point),
+        "constraints": dict(report.constraints),
         "hypervolume": report.hypervolume,
         "points": [
             {key: point[key] for key in keys}
-            | ({"ssim": point["ssim"]} if point.get("ssim") is not None else {})
+            | {key: point[key] for key in ("ssim", "decode_macs_per_sample") if point.get(key) is not None}
             | {"mean_bytes": mean_bytes(point), "cost": point["cost"]}
-            for point in report.front
+            | {"confirmed": None if confirmed is None else confirmed.as_json()}
+            for point, confirmed in zip(report.front, report.confirmed, strict=True)
         ],
         "baselines": report.baselines.as_json(),
     }

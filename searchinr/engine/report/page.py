@@ -1,7 +1,9 @@
-"""The front as one interactive HTML page that opens offline."""
+"""A report as one interactive HTML page that opens offline."""
 
+import html
 import itertools
 import math
+from collections.abc import Callable
 from typing import Any
 
 import plotly.graph_objects as go
@@ -10,13 +12,46 @@ from searchinr.engine.report import style
 from searchinr.engine.report.front import FrontReport, Point, mean_bytes
 from searchinr.engine.report.names import describe, family
 
+_PAGE = """<!doctype html>
+<html><head><meta charset="utf-8"><title>{title}</title>
+<style>
+body {{margin: 0; overflow-x: hidden}}
+#front {{height: 92vh !important}}
+#hypervolume {{height: 70vh !important}}
+</style></head>
+<body>
+{front}
+{hypervolume}
+</body></html>
+"""
 
-def front_html(report: FrontReport) -> str:
-    """The figure of `front_png` with every operating point to hover over; plotly.js is part of the page.
+
+def report_html(report: FrontReport) -> str:
+    """The figures of `front_png`, with every operating point to hover over, and `hypervolume_png`.
 
     Returns:
-        A complete HTML document of about 5 MB that loads nothing from anywhere.
+        A complete HTML document of about 5 MB that loads nothing from anywhere: plotly.js is part of it.
     """
+    return _PAGE.format(
+        title=html.escape(report.dataset),
+        front=_fragment(_front(report), "front", with_library=True),
+        hypervolume=_fragment(_hypervolume(report), "hypervolume", with_library=False),
+    )
+
+
+def _fragment(figure: go.Figure, name: str, *, with_library: bool) -> str:
+    # a fixed id: the same ledger gives the same page, byte for byte
+    return str(
+        figure.to_html(
+            include_plotlyjs=with_library,
+            full_html=False,
+            div_id=name,
+            config={"displaylogo": False, "responsive": True},
+        )
+    )
+
+
+def _front(report: FrontReport) -> go.Figure:
     figure = go.Figure()
     looks = itertools.cycle(style.BASELINE_LINES)
     for (codec, curve), (colour, _, dash) in zip(report.baselines.curves().items(), looks, strict=False):
@@ -41,10 +76,10 @@ def front_html(report: FrontReport) -> str:
     on_front = {(p["trial"], p["steps"]) for p in report.front}
     for name, look in style.family_styles(report).items():
         own = [p for p in report.points if family(p) == name]
-        dominated = [p for p in own if (p["trial"], p["steps"]) not in on_front]
+        others = [p for p in own if (p["trial"], p["steps"]) not in on_front]
         marker: dict[str, Any] = {"color": look.colour, "symbol": look.plotly_symbol}
         groups = (
-            (dominated, {**marker, "size": 5, "opacity": 0.35}, f"{name}, dominated"),
+            (others, {**marker, "size": 5, "opacity": 0.35}, f"{name}, not on the front"),
             (
                 [p for p in report.front if family(p) == name],
                 {**marker, "size": 10, "line": {"color": "white", "width": 1}},
@@ -62,44 +97,96 @@ def front_html(report: FrontReport) -> str:
                     text=[_hover(p, report) for p in points],
                     hoverinfo="text",
                 )
-    _lay_out(figure, report)
-    # a fixed id: the same ledger gives the same page, byte for byte
-    page = figure.to_html(
-        include_plotlyjs=True, full_html=True, div_id="front", config={"displaylogo": False, "responsive": True}
-    )
-    return str(page)
-
-
-def _lay_out(figure: go.Figure, report: FrontReport) -> None:
+    _add_confirmed(figure, report)
+    _lay_out(figure, report, style.small_print(report))
     box = style.limits(report)
-    ticks = style.log_ticks(*box.rate)
-    notes = style.small_print(report).replace("\n", "<br>")
+    _log_axis(figure, f"rate ({report.rate_unit})", box.rate, style.plain)
+    figure.update_yaxes(title="PSNR (dB)", range=list(box.psnr_db))
+    return figure
+
+
+def _add_confirmed(figure: go.Figure, report: FrontReport) -> None:
+    """Crosses at the means over further seeds."""
+    shown = [
+        (point, confirmed, confirmed.rate, confirmed.psnr_db)
+        for point, confirmed in zip(report.front, report.confirmed, strict=True)
+        if confirmed is not None and confirmed.rate is not None and confirmed.psnr_db is not None
+    ]
+    if not shown:
+        return
+    arms = {"color": "#222222", "thickness": 1, "width": 0}
+    figure.add_scatter(
+        x=[rate.mean for *_, rate, _ in shown],
+        y=[psnr_db.mean for *_, psnr_db in shown],
+        error_x={"array": [rate.std or 0.0 for *_, rate, _ in shown], **arms},
+        error_y={"array": [psnr_db.std or 0.0 for *_, psnr_db in shown], **arms},
+        name="mean ± std, further seeds",
+        mode="markers",
+        marker={"symbol": "cross-thin", "size": 8, "line": {"color": "#222222", "width": 1}},
+        text=[
+            f"<b>{_escaped(describe(point['codec'], point['params']))}</b>, trial {_escaped(point['trial'])}<br>"
+            f"{confirmed.text(report.rate_unit)}"
+            for point, confirmed, *_ in shown
+        ],
+        hoverinfo="text",
+    )
+
+
+def _hypervolume(report: FrontReport) -> go.Figure:
+    moments = report.milestones
+    figure = go.Figure()
+    figure.add_scatter(
+        x=[now.macs for now in moments],
+        y=[now.hypervolume for now in moments],
+        mode="lines+markers",
+        line={"shape": "hv", "color": style.COLOURS[0], "width": 2},
+        marker={"size": 4},
+        text=[
+            f"{now.hypervolume:.4g} {style.hypervolume_unit(report)} by {style.work(now.macs)}<br>"
+            f"{now.points:,} operating points, {now.front_points:,} on the front"
+            for now in moments
+        ],
+        hoverinfo="text",
+    )
+    _lay_out(figure, report, style.anytime_small_print(report))
+    _log_axis(
+        figure, "training work (multiply-accumulates)", style.log_range([now.macs for now in moments]), style.work
+    )
+    figure.update_yaxes(title=style.hypervolume_title(report), rangemode="tozero")
+    return figure
+
+
+def _lay_out(figure: go.Figure, report: FrontReport, small_print: str) -> None:
+    notes = small_print.replace("<", "&lt;").replace("\n", "<br>")
     figure.update_layout(
         template="plotly_white",
         title={"text": f"<b>{_escaped(report.dataset)}</b><br><sup>{style.subtitle(report)}</sup>", "x": 0.06},
         legend={"bgcolor": "rgba(255,255,255,0.8)"},
-        margin={"b": 110, "t": 80},
+        margin={"b": 120, "t": 80},
         hovermode="closest",
     )
-    figure.update_xaxes(
-        title=f"rate ({report.rate_unit})",
-        type="log",
-        range=[math.log10(rate) for rate in box.rate],
-        tickvals=ticks,
-        ticktext=[style.plain(tick) for tick in ticks],
-    )
-    figure.update_yaxes(title="PSNR (dB)", range=list(box.psnr_db))
     figure.add_annotation(
         text=f"<span style='font-size:11px;color:#666'>{notes}</span>",
         xref="paper",
         yref="paper",
         x=0,
         y=0,
-        yshift=-105,
+        yshift=-115,
         xanchor="left",
         yanchor="bottom",
         align="left",
         showarrow=False,
+    )
+
+
+def _log_axis(figure: go.Figure, title: str, limits: tuple[float, float], label: Callable[[float], str]) -> None:
+    ticks = style.log_ticks(*limits)
+    figure.update_xaxes(
+        title=title,
+        type="log",
+        range=[math.log10(end) for end in limits],
+        tickvals=ticks,
+        ticktext=[label(tick) for tick in ticks],
     )
 
 

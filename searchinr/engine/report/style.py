@@ -31,6 +31,8 @@ BASELINE_LINES = (
     ("#777777", (0, (6, 2, 1.5, 2)), "dashdot"),
 )
 
+_PREFIXES = ("", "k", "M", "G", "T", "P", "E", "Z")
+
 
 @dataclass(frozen=True)
 class FamilyStyle:
@@ -62,9 +64,9 @@ class Limits:
 
 def limits(report: FrontReport) -> Limits:
     """The region in which the front lives; baselines may stretch it a little, never dwarf the front."""
-    log_rates = [math.log(point["rate"]) for point in report.front]
-    lo, hi = _padded(log_rates, share=0.06, least=math.log(4))
+    lo, hi = map(math.log, log_range([point["rate"] for point in report.front]))
     psnrs = [point["psnr_db"] for point in report.front]
+    psnrs += [confirmed.psnr_db.mean for confirmed in report.confirmed if confirmed and confirmed.psnr_db]
     bottom, top = _padded(psnrs, share=0.08, least=4.0)
     height = top - bottom
     seen = [
@@ -76,6 +78,12 @@ def limits(report: FrontReport) -> Limits:
         top = max(top, min(max(seen), top + 0.35 * height))
         bottom = min(bottom, max(min(seen), bottom - 0.15 * height))
     return Limits((math.exp(lo), math.exp(hi)), (bottom, top))
+
+
+def log_range(values: Sequence[float]) -> tuple[float, float]:
+    """The ends of a logarithmic axis for these values, with room beside them, at least a factor of four apart."""
+    low, high = _padded([math.log(value) for value in values], share=0.06, least=math.log(4))
+    return math.exp(low), math.exp(high)
 
 
 def _padded(values: Sequence[float], *, share: float, least: float) -> tuple[float, float]:
@@ -126,6 +134,12 @@ def plain(number: float) -> str:
     return np.format_float_positional(number, precision=6, trim="-")
 
 
+def work(macs: float) -> str:
+    """An amount of multiply-accumulates: ``20 GMAC``."""
+    power = min(max(int(math.log10(macs)) // 3, 0), len(_PREFIXES) - 1) if macs > 0 else 0
+    return f"{macs / 1000**power:.3g} {_PREFIXES[power]}MAC"
+
+
 def short(codec: str) -> str:
     """A classical codec's name without its settings."""
     return codec.split(" (")[0]
@@ -133,9 +147,11 @@ def short(codec: str) -> str:
 
 def subtitle(report: FrontReport) -> str:
     """What the figure is about, in numbers."""
+    confirmed = sum(each is not None for each in report.confirmed)
     return (
         f"{report.modality} · {_count(report.signals, 'signal')} · {_count(report.trials, 'trial')}"
         f" · {_count(len(report.points), 'operating point')}, {len(report.front)} on the front"
+        + (f", {confirmed} of them confirmed" if confirmed else "")
     )
 
 
@@ -144,14 +160,45 @@ def _count(number: int, noun: str) -> str:
 
 
 def small_print(report: FrontReport) -> str:
-    """Conventions and reference point, without which the numbers mean nothing."""
-    words = {"psnr_db": "{:g} dB", "rate": "{:g} " + report.rate_unit, "ssim": "SSIM {:g}"}
-    reference = ", ".join(words.get(name, name + " {:g}").format(at) for name, at in report.reference_point.items())
+    """Conventions, reference point and constraints, without which the numbers mean nothing."""
     box = limits(report)
     outside = [short(codec) for codec, curve in report.baselines.curves().items() if not visible(curve, box)]
-    unit = " dB octaves" if set(report.reference_point) == {"psnr_db", "rate"} else ""
+    value = f"{report.hypervolume:.4g} {hypervolume_unit(report)}".rstrip()
+    lines = [
+        "PSNR of the decoded samples, per signal, then mean over signals. Rate: complete files, mean over signals.",
+        f"Hypervolume {value} from {_reference(report)}"
+        + (f" Outside the axes: {', '.join(outside)}." if outside else ""),
+        _constraints(report)
+        + ("Crosses: mean ± std of further seeds, each point's own left out." if any(report.confirmed) else ""),
+    ]
+    return "\n".join(filter(None, lines))
+
+
+def anytime_small_print(report: FrontReport) -> str:
+    """What the hypervolume and the work on the axes mean."""
     return (
-        "PSNR of the decoded samples, per signal, then mean over signals. Rate: complete files, mean over signals.\n"
-        f"Hypervolume {report.hypervolume:.4g}{unit} from the reference point ({reference})."
-        + (f" Outside the axes: {', '.join(outside)}." if outside else "")
+        "Work: training of all trials up to each result, forward and backward passes; confirmations are not counted.\n"
+        f"Hypervolume from {_reference(report)} {_constraints(report)}"
     )
+
+
+def hypervolume_unit(report: FrontReport) -> str:
+    """Unit of the hypervolume; empty where it is a product that nobody would read."""
+    return "dB octaves" if set(report.reference_point) == {"psnr_db", "rate"} else ""
+
+
+def hypervolume_title(report: FrontReport) -> str:
+    """Title of the axis."""
+    unit = hypervolume_unit(report)
+    return "hypervolume of the front" + (f" ({unit})" if unit else "")
+
+
+def _reference(report: FrontReport) -> str:
+    words = {"psnr_db": "{:g} dB", "rate": "{:g} " + report.rate_unit, "ssim": "SSIM {:g}"}
+    reference = ", ".join(words.get(name, name + " {:g}").format(at) for name, at in report.reference_point.items())
+    return f"the reference point ({reference})."
+
+
+def _constraints(report: FrontReport) -> str:
+    constraints = ", ".join(f"{name} {bound}" for name, bound in report.constraints.items())
+    return f"Constraints: {constraints}. " if constraints else ""

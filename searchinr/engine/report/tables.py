@@ -8,29 +8,58 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from searchinr.engine.report.confirmation import Confirmed
 from searchinr.engine.report.front import FrontReport, mean_bytes
 from searchinr.engine.report.names import describe
+
+_CONFIRMED = (
+    "confirmed_seeds",
+    "confirmed_failed",
+    "confirmed_psnr_db_mean",
+    "confirmed_psnr_db_std",
+    "confirmed_rate_mean",
+    "confirmed_rate_std",
+)
 
 
 def front_tsv(report: FrontReport) -> str:
     """One row per point of the front, by rising rate; a column for every parameter that any of them has."""
     params = list(dict.fromkeys(key for point in report.front for key in point["params"]))
-    header = ["rate", "psnr_db", "ssim", "mean_bytes", "trial", "steps", "seed", "codec", *params]
+    measured = ["rate", "psnr_db", "ssim", "mean_bytes", "decode_macs_per_sample"]
+    header = [*measured, *_CONFIRMED, "trial", "steps", "seed", "codec", *params]
     rows = (
         [
             point["rate"],
             point["psnr_db"],
             point.get("ssim"),
             mean_bytes(point),
+            point.get("decode_macs_per_sample"),
+            *_confirmed_cells(confirmed),
             point["trial"],
             point["steps"],
             point["seed"],
             point["codec"],
             *(point["params"].get(key) for key in params),
         ]
-        for point in report.front
+        for point, confirmed in zip(report.front, report.confirmed, strict=True)
     )
     return _tsv(header, rows)
+
+
+def _confirmed_cells(confirmed: Confirmed | None) -> list[float | None]:
+    """The values of the columns `_CONFIRMED`."""
+    if confirmed is None:
+        return [None] * len(_CONFIRMED)
+    cells: list[float | None] = [confirmed.seeds, confirmed.failed]
+    for spread in (confirmed.psnr_db, confirmed.rate):
+        cells += [None, None] if spread is None else [spread.mean, spread.std]
+    return cells
+
+
+def anytime_tsv(report: FrontReport) -> str:
+    """The state after the first operating point, after each that improved the front, and after the last."""
+    rows = ((now.points, now.macs, now.hypervolume, now.front_points) for now in report.milestones)
+    return _tsv(["points", "training_macs", "hypervolume", "front_points"], rows)
 
 
 def signals_tsv(report: FrontReport) -> str:
@@ -62,7 +91,10 @@ def front_table(report: FrontReport) -> RenderableType:
         table.add_column(name, justify="right")
     table.add_column("config")
     table.add_column("trial")
-    for point in report.front:
+    with_confirmed = any(report.confirmed)
+    if with_confirmed:
+        table.add_column("further seeds, mean ± std")
+    for point, confirmed in zip(report.front, report.confirmed, strict=True):
         table.add_row(
             f"{point['rate']:.3f}",
             f"{point['psnr_db']:.2f}",
@@ -71,5 +103,6 @@ def front_table(report: FrontReport) -> RenderableType:
             str(point["steps"]),
             describe(point["codec"], point["params"]),
             point["trial"],
+            *([confirmed.text(report.rate_unit) if confirmed else "-"] if with_confirmed else []),
         )
     return Group(Text(title), table)

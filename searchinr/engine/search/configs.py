@@ -2,12 +2,16 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import product
+from typing import TypeGuard
 
 from searchinr.space import Choice, Domain, Range, Value, is_active
 
 Canonicalise = Callable[[str, Mapping[str, Value]], dict[str, Value]]
 """`(codec, params) -> params` with defaults filled in and inactive options dropped."""
+
+_CODEC = "codec"
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,8 @@ class Config:
 class ConfigSpace:
     """All configs of a search space: codecs, their parameters' domains, and which depend on which.
 
+    Open parameters have names that are unique over codecs: ``"codec"``, ``"mlp.depth"``, ``"mlp.siren.omega"``.
+
     Attributes:
         codecs: Domain of every parameter given in the space, by codec and key.
     """
@@ -38,11 +44,10 @@ class ConfigSpace:
         """Builds a config by picking a value for every parameter that is open.
 
         Args:
-            pick: `(name, domain) -> value`. Names are unique over codecs: ``"codec"``, ``"mlp.depth"``. Options are
-                picked after the parameters that activate them, and only where they matter.
+            pick: `(name, domain) -> value`. Options are picked after the parameters that activate them, and only where
+                they matter.
         """
-        names: list[Value] = list(self.codecs)
-        codec = str(_value("codec", names[0] if len(names) == 1 else Choice(tuple(names)), pick))
+        codec = str(_value(_CODEC, Choice(tuple(self.codecs)), pick))
         plain, options = self._split(codec)
         chosen = {key: _value(f"{codec}.{key}", domain, pick) for key, domain in plain.items()}
         active = _active(options, chosen)
@@ -52,6 +57,20 @@ class ConfigSpace:
     def canonical(self, codec: str, params: Mapping[str, Value]) -> Config:
         """The config with its parameters in canonical form."""
         return Config(codec, self._canonicalise(codec, params))
+
+    @cached_property
+    def open(self) -> dict[str, Choice | Range]:
+        """Every parameter that there is to choose, by name, wherever it may matter."""
+        named: dict[str, Domain] = {_CODEC: Choice(tuple(self.codecs))}
+        for codec, domains in self.codecs.items():
+            named |= {f"{codec}.{key}": domain for key, domain in domains.items()}
+        return {name: domain for name, domain in named.items() if _is_open(domain)}
+
+    def chosen(self, config: Config) -> dict[str, Value]:
+        """The open parameters that a config has, by name."""
+        values: dict[str, Value] = {_CODEC: config.codec}
+        values |= {f"{config.codec}.{key}": value for key, value in config.params.items()}
+        return {name: values[name] for name in self.open if name in values}
 
     @property
     def is_finite(self) -> bool:
@@ -73,17 +92,35 @@ class ConfigSpace:
         return plain, {key: domain for key, domain in domains.items() if "." in key}
 
 
+def in_range(value: float, domain: Range) -> Value:
+    """`value` as a member of the range: an integer, or a float with four significant digits that people can read."""
+    tidy = round(value) if domain.integer else float(f"{value:.4g}")
+    clipped = min(max(tidy, domain.low), domain.high)
+    return int(clipped) if domain.integer else float(clipped)
+
+
 def _active(options: Mapping[str, Domain], chosen: Mapping[str, Value]) -> dict[str, Domain]:
     """The parameters of those options that are chosen."""
     return {key: domain for key, domain in options.items() if is_active(key, chosen)}
 
 
+def _is_open(domain: Domain) -> TypeGuard[Choice | Range]:
+    """Whether there is anything to choose."""
+    return isinstance(domain, Range) or (isinstance(domain, Choice) and len(domain.values) > 1)
+
+
+def _values(domain: Domain) -> tuple[Value, ...]:
+    """All values of a finite domain; none of a range."""
+    if isinstance(domain, Choice):
+        return domain.values
+    return () if isinstance(domain, Range) else (domain,)
+
+
 def _value(name: str, domain: Domain, pick: Callable[[str, Choice | Range], Value]) -> Value:
-    return pick(name, domain) if isinstance(domain, Choice | Range) else domain
+    return pick(name, domain) if _is_open(domain) else _values(domain)[0]
 
 
 def _products(domains: Mapping[str, Domain]) -> Iterator[dict[str, Value]]:
     """Every combination of the values of finite domains."""
-    values = [domain.values if isinstance(domain, Choice) else (domain,) for domain in domains.values()]
-    for combination in product(*values):
-        yield dict(zip(domains, combination, strict=True))  # type: ignore[arg-type]
+    for combination in product(*map(_values, domains.values())):
+        yield dict(zip(domains, combination, strict=True))

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from searchinr.engine.search import pareto
 from searchinr.errors import UserError
+from searchinr.space import Bound, Space
 
 Direction = Literal["max", "min"]
 Line = Mapping[str, Any]
@@ -37,18 +38,28 @@ _AXES: dict[str, _Axis] = {
     "encode_s": _Axis(_mean_over_signals("encode_s"), math.log2),
     "decode_s": _Axis(_mean_over_signals("decode_s"), math.log2),
 }
+_FIGURES: dict[str, Callable[[Line], Any]] = {
+    **{name: axis.read for name, axis in _AXES.items()},
+    "decode_macs_per_sample": lambda point: point["decode_macs_per_sample"],
+}
 
 
 class Objectives:
-    """The objectives of a search, and the geometry of its front.
+    """The objectives of a search and its constraints, and the geometry of its front.
 
     Attributes:
         names: The objectives, in the order of the space file; the k axes of every vector.
         reference_point: Objective -> the worst value that counts, in the objective's own unit.
         reference: `(k,)`: the reference point as a vector.
+        constraints: Figure -> the bound that a point on the front must meet.
     """
 
-    def __init__(self, directions: Mapping[str, Direction], reference_point: Mapping[str, float]) -> None:
+    def __init__(
+        self,
+        directions: Mapping[str, Direction],
+        reference_point: Mapping[str, float],
+        constraints: Mapping[str, Bound] | None = None,
+    ) -> None:
         """Objectives with these directions.
 
         Args:
@@ -56,13 +67,21 @@ class Objectives:
                 ``encode_s``, ``decode_s`` (seconds, mean over signals).
             reference_point: A value for each objective, in the same units: what is worse counts for nothing in the
                 hypervolume.
+            constraints: Bounds by figure, of the objectives' or ``decode_macs_per_sample``: a point that breaks one is
+                not on the front.
         """
         self.names = tuple(directions)
+        self.constraints = dict(constraints or {})
         self.reference_point = {name: reference_point[name] for name in self.names}
         self._signs = {name: -1.0 if direction == "max" else 1.0 for name, direction in directions.items()}
         self.reference: NDArray[np.float64] = np.array(
             [self._place(name, reference_point[name]) for name in self.names]
         )
+
+    @classmethod
+    def of(cls, space: Space) -> "Objectives":
+        """The objectives and constraints of a space."""
+        return cls(space.objectives, space.reference_point, space.constraints)
 
     def vector(self, point: Line) -> NDArray[np.float64]:
         """Where a point stands: rates and seconds as log2, everything oriented so that less is better.
@@ -83,16 +102,45 @@ class Objectives:
         """The vectors of n points, `(n, k)`."""
         return np.array([self.vector(point) for point in points]).reshape(len(points), len(self.names))
 
+    def excess(self, point: Line) -> NDArray[np.float64]:
+        """How far a point is beyond each constraint.
+
+        Returns:
+            `(c,)`: as a fraction of the limit; 0 or less is within it.
+
+        Raises:
+            UserError: The line lacks a constrained figure.
+        """
+        return np.array([bound.excess(self._figure(name, point)) for name, bound in self.constraints.items()])
+
+    def is_feasible(self, point: Line) -> bool:
+        """Whether a point meets every constraint."""
+        return bool((self.excess(point) <= 0).all())
+
+    def violation(self, point: Line) -> float:
+        """By how much a point breaks the constraints, summed over them; 0 if it meets all."""
+        return float(np.maximum(self.excess(point), 0.0).sum())
+
+    def broken(self, point: Line) -> list[str]:
+        """The constraints that a point breaks, for people: ``"decode_macs_per_sample is 2304, allowed <= 2000"``."""
+        return [
+            f"{name} is {self._figure(name, point):.6g}, allowed {bound}"
+            for (name, bound), excess in zip(self.constraints.items(), self.excess(point), strict=True)
+            if excess > 0
+        ]
+
     def hypervolume(self, points: Sequence[Line]) -> float:
-        """What the points dominate, up to the reference point.
+        """What the feasible points dominate, up to the reference point.
 
         For ``psnr_db`` and ``rate`` the unit is dB x octaves: 1 dB more at every rate over a range of 1:2 in rate.
         """
-        return pareto.hypervolume(self.vectors(points), self.reference)
+        return pareto.hypervolume(self.vectors(list(filter(self.is_feasible, points))), self.reference)
 
     def front(self, points: Sequence[Line]) -> list[int]:
-        """Indices of the points that no other dominates, by ascending rate."""
-        on_front = np.flatnonzero(pareto.front_mask(self.vectors(points))).tolist()
+        """Indices of the feasible points that no other feasible one dominates, by ascending rate."""
+        feasible = [index for index, point in enumerate(points) if self.is_feasible(point)]
+        mask = pareto.front_mask(self.vectors([points[index] for index in feasible]))
+        on_front = [feasible[position] for position in np.flatnonzero(mask)]
         return sorted(on_front, key=lambda index: float(points[index]["rate"]))
 
     def _place(self, name: str, value: float) -> float:
@@ -107,12 +155,13 @@ class Objectives:
 
     def _figure(self, name: str, point: Line) -> float:
         try:
-            value = _AXES[name].read(point)
+            value = _FIGURES[name](point)
         except KeyError:
             value = None
         if value is None:
+            where = "objectives" if name in self.names else "constraints"
             raise UserError(
-                f"objectives: {name!r} is not measured for {point.get('modality', 'this modality')}; "
-                f"choose among {', '.join(axis for axis in _AXES if axis != name)}"
+                f"{where}: {name!r} is not measured for {point.get('modality', 'this modality')}; "
+                f"choose among {', '.join(figure for figure in _FIGURES if figure != name)}"
             )
         return float(value)

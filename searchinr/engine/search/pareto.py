@@ -35,28 +35,6 @@ def front_mask(points: NDArray[np.float64]) -> NDArray[np.bool_]:
     return on_front
 
 
-def non_dominated_ranks(points: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Rank of each point by non-dominated sorting (Deb et al., NSGA-II, 2002, section III-A).
-
-    Args:
-        points: `(n, k)`, minimised.
-
-    Returns:
-        `(n,)`: 0 on the front, 1 on the front of what is left without it, and so on. Duplicates share a rank.
-
-    Raises:
-        ValueError: `points` is not `(n, k)` or holds a NaN.
-    """
-    points = _checked(points)
-    ranks = np.zeros(len(points), dtype=np.int64)
-    rest, rank = np.arange(len(points)), 0
-    while rest.size:
-        peeled = front_mask(points[rest])  # (rest,)
-        ranks[rest[peeled]] = rank
-        rest, rank = rest[~peeled], rank + 1
-    return ranks
-
-
 def hypervolume(points: NDArray[np.float64], reference: NDArray[np.float64]) -> float:
     """Volume that the points dominate, up to the reference point (exact, by slicing along the last objective).
 
@@ -96,33 +74,6 @@ def _volume(points: NDArray[np.float64], reference: NDArray[np.float64]) -> floa
         if height > 0:
             volume += float(height) * _volume(section, reference[:-1])
     return volume
-
-
-def farthest(points: NDArray[np.float64], anchors: NDArray[np.float64]) -> int:
-    """The point that spreads the anchors most: one step of a greedy farthest-point order.
-
-    Distances are Euclidean, with every objective scaled to the range of points and anchors together: decibels and
-    octaves weigh alike. With no anchors, the point nearest to the ideal corner (the best of each objective).
-
-    Args:
-        points: `(n, k)`, n >= 1.
-        anchors: `(m, k)`, m >= 0: what has been chosen already.
-
-    Returns:
-        Index into `points`; the first of equals.
-
-    Raises:
-        ValueError: An array has the wrong shape or holds a NaN.
-    """
-    points, anchors = _checked(points), _checked(anchors)
-    both = np.concatenate([points, anchors])  # (n + m, k)
-    low, span = both.min(axis=0), np.ptp(both, axis=0)
-    span[span == 0] = 1.0
-    points, anchors = (points - low) / span, (anchors - low) / span
-    if not len(anchors):
-        return int(np.argmin(np.linalg.norm(points, axis=1)))
-    distances = np.linalg.norm(points[:, None] - anchors[None], axis=2)  # (n, m)
-    return int(np.argmax(distances.min(axis=1)))
 
 
 def _checked(points: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""The scheduler contract: which paused trial is worth more training."""
+"""The scheduler contract: which trial is worth more training. And the plainest scheduler, which trains all of them."""
 
 from abc import ABC, abstractmethod
 
@@ -16,47 +16,113 @@ class Scheduler(ABC):
 
     def __init__(self, rungs: int) -> None:
         """A scheduler for `rungs` rungs, numbered 0 to `rungs - 1`."""
-        self._results: list[dict[str, NDArray[np.float64]]] = [{} for _ in range(rungs)]
-        self._promoted: list[set[str]] = [set() for _ in range(rungs)]
+        self._reported: list[set[str]] = [set() for _ in range(rungs)]
+        self._sent_to: dict[str, int] = {}
+        self._next: tuple[str, int] | None = None
+        self._next_is_known = True
 
-    def report(self, trial: str, rung: int, vector: NDArray[np.float64]) -> None:
+    def report(self, trial: str, rung: int, vector: NDArray[np.float64], violation: float = 0.0) -> None:
         """Takes the result of a trial at a rung; it counts as promoted from every rung below.
+
+        Of two results of one trial at one rung the first stands.
 
         Args:
             trial: The trial.
             rung: Where it was measured.
             vector: `(k,)`, minimised.
+            violation: How far the result is from meeting the constraints, 0 if it does: whoever violates them less
+                ranks first, and only equals are compared by their vectors.
+
+        Raises:
+            ValueError: The vector or the violation is not finite.
         """
-        self._results[rung][trial] = vector
-        if rung > 0:
-            self.promote(trial, rung)
+        if not (np.isfinite(vector).all() and np.isfinite(violation)):
+            raise ValueError(f"trial {trial} at rung {rung}: {vector} (violation {violation}) is not finite")
+        if trial in self._reported[rung]:
+            return
+        self._reported[rung].add(trial)
+        if rung < len(self._reported) - 1:
+            self._take(trial, rung, vector, violation)
+        self.promote(trial, max(rung, self._sent_to.get(trial, 0)))
 
     def promote(self, trial: str, rung: int) -> None:
         """Notes that a trial has been sent on to `rung`."""
-        for below in self._promoted[:rung]:
-            below.add(trial)
+        self._next_is_known = False
+        self._sent_to[trial] = rung
+        for below in range(rung):
+            if trial in self._reported[below]:
+                self._send_on(trial, below)
 
     def drop(self, trial: str) -> None:
         """A trial has failed: it leaves its rungs, and frees its place for others."""
-        for results, promoted in zip(self._results, self._promoted, strict=True):
-            results.pop(trial, None)
-            promoted.discard(trial)
+        self._next_is_known = False
+        self._sent_to.pop(trial, None)
+        for rung, reported in enumerate(self._reported):
+            if trial in reported:
+                reported.remove(trial)
+                if rung < len(self._reported) - 1:
+                    self._forget(trial, rung)
 
     def next_promotion(self) -> tuple[str, int] | None:
-        """The trial to go on with and the rung to train it to, or None. Changes nothing: see `promote`."""
-        for rung in reversed(range(len(self._results) - 1)):
-            waiting = [trial for trial in self._results[rung] if trial not in self._promoted[rung]]
-            if waiting and (trial := self._choose(rung, waiting)) is not None:
+        """The trial to go on with and the rung to train it to, or None. Changes nothing: see `promote`.
+
+        Asking again before anything has changed costs nothing.
+        """
+        if not self._next_is_known:
+            self._next, self._next_is_known = self._decide(), True
+        return self._next
+
+    def _decide(self) -> tuple[str, int] | None:
+        """The highest rung goes first: what is nearest to its end is on the front soonest."""
+        for rung in reversed(range(len(self._reported) - 1)):
+            if (trial := self._choose(rung)) is not None:
                 return trial, rung + 1
         return None
 
     @abstractmethod
-    def _choose(self, rung: int, waiting: list[str]) -> str | None:
-        """The best of the trials that wait at a rung (at least one), or None if none deserves promotion yet."""
+    def _take(self, trial: str, rung: int, vector: NDArray[np.float64], violation: float) -> None:
+        """A result at a rung that is not the last; `report` has the arguments."""
+
+    @abstractmethod
+    def _send_on(self, trial: str, rung: int) -> None:
+        """A trial with a result at this rung no longer waits there. May be said more than once."""
+
+    @abstractmethod
+    def _forget(self, trial: str, rung: int) -> None:
+        """A trial with a result at this rung has failed."""
+
+    @abstractmethod
+    def _choose(self, rung: int) -> str | None:
+        """The next trial to send on from a rung, or None if none deserves it yet."""
 
 
-class Fifo(Scheduler):
+class StoppingScheduler(Scheduler):
+    """A scheduler that decides about a trial once, on its result: those that continue go on in order of arrival."""
+
+    def __init__(self, rungs: int) -> None:
+        super().__init__(rungs)
+        self._continued: list[dict[str, None]] = [{} for _ in range(rungs)]
+
+    def _take(self, trial: str, rung: int, vector: NDArray[np.float64], violation: float) -> None:
+        if self._continues(trial, rung, vector, violation):
+            self._continued[rung][trial] = None
+
+    def _send_on(self, trial: str, rung: int) -> None:
+        self._continued[rung].pop(trial, None)
+
+    def _forget(self, trial: str, rung: int) -> None:
+        self._continued[rung].pop(trial, None)
+
+    def _choose(self, rung: int) -> str | None:
+        return next(iter(self._continued[rung]), None)
+
+    @abstractmethod
+    def _continues(self, trial: str, rung: int, vector: NDArray[np.float64], violation: float) -> bool:
+        """Whether a trial continues after its result at a rung that is not the last; otherwise it ends there."""
+
+
+class Fifo(StoppingScheduler):
     """No early stopping: every trial goes straight on to the last rung."""
 
-    def _choose(self, rung: int, waiting: list[str]) -> str | None:
-        return waiting[0]
+    def _continues(self, trial: str, rung: int, vector: NDArray[np.float64], violation: float) -> bool:
+        return True

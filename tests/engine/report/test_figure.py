@@ -51,3 +51,9 @@ def test_the_same_report_gives_the_same_file(ledger: list[Line], objectives: Obj
 def test_one_point_and_any_label_can_be_drawn(ledger: list[Line], objectives: Objectives, label: str) -> None:
     lines = [line | {"dataset": label} for line in ledger if line["dataset"] == "other"]
     assert pixels(front_png(collect_front(lines, label, objectives))).min() < 100
+
+
+def test_confirmations_are_drawn(confirmed_ledger: list[Line], ledger: list[Line], objectives: Objectives) -> None:
+    confirmed = pixels(front_png(collect_front(confirmed_ledger, "photos", objectives)))
+    without = pixels(front_png(collect_front(ledger, "photos", objectives)))
+    assert count(confirmed, "#222222") > count(without, "#222222") + 20

@@ -65,3 +65,45 @@ def test_audio_has_no_ssim(make_point: Callable[..., Line], objectives: Objectiv
     del line["ssim"]
     (point,) = front_json(collect_front([line], "photos", objectives))["points"]
     assert "ssim" not in point
+
+
+def test_front_json_says_what_further_seeds_gave(confirmed_ledger: list[Line], objectives: Objectives) -> None:
+    report = collect_front(confirmed_ledger, "photos", objectives)
+    bbb, aaa_100, aaa_300 = json.loads(json.dumps(front_json(report), allow_nan=False))["points"]
+    assert bbb["confirmed"] == {
+        "seeds": 2,
+        "psnr_db": {"mean": pytest.approx(23.6), "std": pytest.approx(math.sqrt(0.02))},
+        "rate": {"mean": pytest.approx(0.51), "std": pytest.approx(math.sqrt(0.0002))},
+        "failed": 1,
+    }
+    assert bbb["psnr_db"] == 24.0  # the file's own
+    assert aaa_100["confirmed"] is None
+    assert aaa_300["confirmed"]["psnr_db"] == {"mean": 27.0, "std": None}
+    assert report.trials == 3
+
+
+def test_a_point_that_breaks_a_constraint_is_not_on_the_front(ledger: list[Line], small_decoders: Objectives) -> None:
+    ledger[3]["decode_macs_per_sample"] = 500.0
+    report = collect_front(ledger, "photos", small_decoders)
+    assert [p["trial"] for p in report.front] == ["bbb"]
+    assert report.hypervolume == pytest.approx(4.0 * 3)
+    assert len(report.points) == 4
+    assert front_json(report)["constraints"] == {"decode_macs_per_sample": "<= 2000"}
+
+
+def test_if_no_point_meets_the_constraints_the_nearest_is_named(ledger: list[Line], small_decoders: Objectives) -> None:
+    ledger[3]["decode_macs_per_sample"] = 2100.0
+    with pytest.raises(UserError) as caught:
+        collect_front(ledger, "photos", small_decoders)
+    assert str(caught.value) == (
+        "dataset photos: none of 4 operating points meets the constraints, so there is no front; nearest is trial bbb "
+        "at 100 steps: decode_macs_per_sample is 2100, allowed <= 2000; let the run go on, or start another with wider "
+        "constraints"
+    )
+
+
+def test_milestones_are_the_ends_and_every_improvement(make_point: Callable[..., Line], objectives: Objectives) -> None:
+    psnrs = (18.0, 19.0, 25.0, 24.0, 26.0, 26.0, 25.0)  # the first two are beyond the reference point
+    points = [make_point(str(i), 100, 1.0, psnr_db) for i, psnr_db in enumerate(psnrs)]
+    report = collect_front(points, "photos", objectives)
+    assert [now.points for now in report.milestones] == [1, 3, 5, 7]

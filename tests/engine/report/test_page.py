@@ -1,24 +1,27 @@
 import json
+import math
 import re
 from typing import Any
 
+import pytest
+
 from searchinr.engine.report.baselines import BaselinePoint, Baselines
 from searchinr.engine.report.front import collect_front
-from searchinr.engine.report.page import front_html
+from searchinr.engine.report.page import report_html
 from searchinr.engine.search.objectives import Objectives
 
 Line = dict[str, Any]
 
 
-def traces(page: str) -> list[dict[str, Any]]:
-    """The data that the page hands to plotly."""
-    call = page[page.rindex("Plotly.newPlot(") :]
+def traces(page: str, figure: str = "front") -> list[dict[str, Any]]:
+    """The data that the page hands to plotly for one of its figures."""
+    call = page[re.search(rf'Plotly\.newPlot\(\s*"{figure}"', page).end() :]
     data, _ = json.JSONDecoder().raw_decode(call[call.index("[") :])
     return list(data)
 
 
 def test_the_page_loads_nothing(ledger: list[Line], objectives: Objectives) -> None:
-    page = front_html(collect_front(ledger, "photos", objectives))
+    page = report_html(collect_front(ledger, "photos", objectives))
     assert len(page) > 1_000_000  # plotly.js is in it
     assert not re.search(r"<(script|link|img)[^>]+(src|href)\s*=", page)
 
@@ -26,8 +29,8 @@ def test_the_page_loads_nothing(ledger: list[Line], objectives: Objectives) -> N
 def test_every_point_can_be_hovered_over(ledger: list[Line], objectives: Objectives) -> None:
     curve = (BaselinePoint("JPEG (x)", 50, 0.8, 26.0, 0.8), BaselinePoint("JPEG (x)", 90, 1.6, 29.0, 0.9))
     report = collect_front(ledger, "photos", objectives, Baselines(curve))
-    named = {trace["name"]: trace for trace in traces(front_html(report)) if "name" in trace}
-    assert set(named) == {"JPEG (x)", "mfn", "siren", "siren, dominated"}
+    named = {trace["name"]: trace for trace in traces(report_html(report)) if "name" in trace}
+    assert set(named) == {"JPEG (x)", "mfn", "siren", "siren, not on the front"}
     shown = [text for name, trace in named.items() if name != "JPEG (x)" for text in trace["text"]]
     assert len(shown) == len(report.points)
     (mfn,) = named["mfn"]["text"]
@@ -39,9 +42,33 @@ def test_every_point_can_be_hovered_over(ledger: list[Line], objectives: Objecti
 def test_names_from_the_users_files_cannot_inject_html(ledger: list[Line], objectives: Objectives) -> None:
     label = "</script><script>alert(1)</script>"
     lines = [line | {"dataset": label} for line in ledger if line["dataset"] == "other"]
-    assert "<script>alert" not in front_html(collect_front(lines, label, objectives))
+    assert "<script>alert" not in report_html(collect_front(lines, label, objectives))
 
 
 def test_the_same_report_gives_the_same_page(ledger: list[Line], objectives: Objectives) -> None:
     report = collect_front(ledger, "photos", objectives)
-    assert front_html(report) == front_html(report)
+    assert report_html(report) == report_html(report)
+
+
+def test_crosses_are_at_the_means_over_further_seeds(confirmed_ledger: list[Line], objectives: Objectives) -> None:
+    page = report_html(collect_front(confirmed_ledger, "photos", objectives))
+    (crosses,) = (trace for trace in traces(page) if trace.get("name") == "mean ± std, further seeds")
+    assert (crosses["x"], crosses["y"]) == (pytest.approx([0.51, 1.03]), pytest.approx([23.6, 27.0]))
+    assert crosses["error_y"]["array"] == pytest.approx([0.2 / math.sqrt(2), 0.0])
+    assert "23.60 ± 0.14 dB at 0.510 ± 0.014 bpp, 2 seeds, 1 failed" in crosses["text"][0]
+    assert "3 on the front, 2 of them confirmed" in page
+
+
+def test_the_page_has_the_hypervolume_by_work_below_the_front(ledger: list[Line], objectives: Objectives) -> None:
+    report = collect_front(ledger, "photos", objectives)
+    page = report_html(report)
+    (curve,) = traces(page, "hypervolume")
+    assert curve["y"][-1] == report.hypervolume
+    assert curve["x"] == [now.macs for now in report.milestones]
+    assert page.index('id="front"') < page.index('id="hypervolume"')
+
+
+def test_constraints_are_in_the_small_print(ledger: list[Line], small_decoders: Objectives) -> None:
+    ledger[3]["decode_macs_per_sample"] = 500.0
+    page = report_html(collect_front(ledger, "photos", small_decoders))
+    assert "Constraints: decode_macs_per_sample &lt;= 2000." in page.replace("\\u003c", "<").replace("\\u0026", "&")

@@ -82,3 +82,26 @@ def test_families_keep_their_style_and_differ(make_point: Callable[..., Line], o
     styles = style.family_styles(collect_front(points, "photos", objectives))
     assert len(set(styles.values())) == 20
     assert styles == style.family_styles(collect_front(points[::-1], "photos", objectives))
+
+
+@pytest.mark.parametrize(
+    ("macs", "text"),
+    [(0.0, "0 MAC"), (950.0, "950 MAC"), (1e3, "1 kMAC"), (2.5e10, "25 GMAC"), (1e12, "1 TMAC"), (3e23, "300 ZMAC")],
+)
+def test_work_is_told_with_a_prefix(macs: float, text: str) -> None:
+    assert style.work(macs) == text
+
+
+def test_the_limits_hold_what_further_seeds_gave(
+    make_point: Callable[..., Line], confirm: Callable[..., Line], objectives: Objectives
+) -> None:
+    points = [make_point("a", 100, 0.5, 24.0), make_point("b", 100, 1.0, 28.0)]
+    unlucky = confirm(points[0], 1, 21.0, 0.5)
+    assert style.limits(collect_front([*points, unlucky], "photos", objectives)).psnr_db[0] < 21.0
+
+
+def test_crosses_are_explained_where_there_are_any(
+    ledger: list[Line], confirmed_ledger: list[Line], objectives: Objectives
+) -> None:
+    assert "further seeds" in style.small_print(collect_front(confirmed_ledger, "photos", objectives))
+    assert "further seeds" not in style.small_print(collect_front(ledger, "photos", objectives))

@@ -9,7 +9,7 @@ from searchinr.engine.report.write import write_report
 from searchinr.engine.search.objectives import Objectives
 
 
-def test_a_report_is_five_files_and_nothing_else(
+def test_a_report_is_these_files_and_nothing_else(
     ledger: list[dict[str, Any]], objectives: Objectives, tmp_path: Path
 ) -> None:
     folder = tmp_path / "new" / "report"
@@ -17,10 +17,12 @@ def test_a_report_is_five_files_and_nothing_else(
     stem = "front-photos"
     assert [path.name for path in written] == [
         f"{stem}.png", f"{stem}.html", f"{stem}.json", f"{stem}.tsv", f"{stem}-signals.tsv",
+        "hypervolume-photos.png", "hypervolume-photos.tsv",
     ]  # fmt: skip
     assert sorted(folder.iterdir()) == sorted(written)
-    with Image.open(written[0]) as picture:
-        picture.verify()
+    for path in (written[0], written[5]):
+        with Image.open(path) as picture:
+            picture.verify()
     assert json.loads(written[2].read_text())["dataset"] == "photos"
 
 

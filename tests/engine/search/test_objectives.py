@@ -5,6 +5,7 @@ import pytest
 
 from searchinr.engine.search.objectives import LOSSLESS_DB, Line, Objectives
 from searchinr.errors import UserError
+from searchinr.space import Bound
 
 DEFAULT = Objectives({"psnr_db": "max", "rate": "min"}, {"psnr_db": 20.0, "rate": 4.0})
 
@@ -63,3 +64,59 @@ def test_a_figure_that_was_not_measured_is_the_users_to_solve(line: Line) -> Non
 def test_bad_figures_are_refused(bad: Line, text: str) -> None:
     with pytest.raises(ValueError, match=text):
         DEFAULT.vector(bad)
+
+
+FAST = Objectives(
+    {"psnr_db": "max", "rate": "min"},
+    {"psnr_db": 20.0, "rate": 4.0},
+    {"decode_macs_per_sample": Bound("<=", 2000.0), "ssim": Bound(">=", 0.8)},
+)
+
+
+def test_excess_is_a_fraction_of_the_limit_in_the_order_of_the_constraints() -> None:
+    line = point(decode_macs_per_sample=2500.0, ssim=0.6)
+    assert FAST.excess(line).tolist() == pytest.approx([0.25, 0.25])
+    assert FAST.violation(line) == pytest.approx(0.5)
+    within = point(decode_macs_per_sample=1000.0, ssim=1.0)
+    assert FAST.excess(within).tolist() == pytest.approx([-0.5, -0.25])
+    assert FAST.violation(within) == 0.0
+    assert DEFAULT.excess(line).shape == (0,)
+
+
+@pytest.mark.parametrize(
+    ("macs", "ssim", "broken"),
+    [
+        (2000.0, 0.8, []),
+        (2001.0, 0.8, ["decode_macs_per_sample is 2001, allowed <= 2000"]),
+        (2000.0, 0.79, ["ssim is 0.79, allowed >= 0.8"]),
+        (9e9, 0.0, ["decode_macs_per_sample is 9e+09, allowed <= 2000", "ssim is 0, allowed >= 0.8"]),
+    ],
+)
+def test_the_limits_themselves_are_allowed(macs: float, ssim: float, broken: list[str]) -> None:
+    line = point(decode_macs_per_sample=macs, ssim=ssim)
+    assert FAST.broken(line) == broken
+    assert FAST.is_feasible(line) == (not broken)
+
+
+def test_seconds_are_constrained_by_their_mean_over_signals() -> None:
+    limited = Objectives({"psnr_db": "max", "rate": "min"}, {"psnr_db": 20, "rate": 4}, {"encode_s": Bound("<=", 4.0)})
+    assert limited.is_feasible(point(signals=[{"encode_s": 1.0}, {"encode_s": 7.0}]))
+    assert not limited.is_feasible(point(signals=[{"encode_s": 1.1}, {"encode_s": 7.0}]))
+
+
+def test_front_and_hypervolume_know_only_what_meets_the_constraints() -> None:
+    points = [
+        point(34.0, 2.0, decode_macs_per_sample=1.0, ssim=0.9),
+        point(40.0, 0.5, decode_macs_per_sample=2001.0, ssim=0.9),  # better than all, but too dear
+        point(30.0, 1.0, decode_macs_per_sample=1.0, ssim=0.9),
+        point(30.0, 1.5, decode_macs_per_sample=1.0, ssim=0.9),
+    ]
+    assert FAST.front(points) == [2, 0]
+    assert FAST.hypervolume(points) == pytest.approx(24.0)
+    assert FAST.front(points[1:2]) == []
+    assert FAST.hypervolume(points[1:2]) == 0.0
+
+
+def test_a_constrained_figure_that_was_not_measured_is_the_users_to_solve() -> None:
+    with pytest.raises(UserError, match=r"^constraints: 'ssim' is not measured for audio; choose among psnr_db, rate"):
+        FAST.is_feasible(point(decode_macs_per_sample=1.0, modality="audio"))

@@ -1,5 +1,4 @@
 import itertools
-from collections.abc import Callable
 from random import Random
 from typing import Any
 
@@ -10,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
-from searchinr.engine.search.pareto import farthest, front_mask, hypervolume, non_dominated_ranks
+from searchinr.engine.search.pareto import front_mask, hypervolume
 
 Array = NDArray[Any]
 
@@ -24,16 +23,6 @@ def dominates(a: Array, b: Array) -> bool:
     return all(a <= b) and any(a < b)
 
 
-def ranks_by_definition(points: Array) -> Array:
-    ranks = np.full(len(points), -1)
-    rank = 0
-    while left := [i for i in range(len(points)) if ranks[i] < 0]:
-        front = [i for i in left if not any(dominates(points[j], points[i]) for j in left)]
-        ranks[front] = rank
-        rank += 1
-    return ranks
-
-
 def volume_by_counting(points: Array, reference: Array) -> int:
     """Counts unit cells, for points and a reference with integer coordinates."""
     cells = itertools.product(*(range(int(r)) for r in reference))
@@ -41,42 +30,17 @@ def volume_by_counting(points: Array, reference: Array) -> int:
 
 
 @given(grid_points)
-def test_ranks_follow_the_definition(points: Array) -> None:
-    assert non_dominated_ranks(points).tolist() == ranks_by_definition(points).tolist()
-
-
-@given(grid_points)
-def test_front_is_rank_zero(points: Array) -> None:
-    assert front_mask(points).tolist() == (ranks_by_definition(points) == 0).tolist()
-
-
-@given(grid_points, st.randoms())
-def test_ranks_are_permutation_equivariant(points: Array, random: Random) -> None:
-    order = list(range(len(points)))
-    random.shuffle(order)
-    assert non_dominated_ranks(points[order]).tolist() == non_dominated_ranks(points)[order].tolist()
-
-
-@given(grid_points, st.floats(1e-3, 1e3), st.floats(-1e3, 1e3))
-def test_ranks_ignore_the_scale_of_an_objective(points: Array, scale: float, shift: float) -> None:
-    other = points.copy()
-    other[:, 0] = other[:, 0] * scale + shift
-    assert non_dominated_ranks(other).tolist() == non_dominated_ranks(points).tolist()
+def test_the_front_is_what_nothing_dominates(points: Array) -> None:
+    assert front_mask(points).tolist() == [not any(dominates(other, point) for other in points) for point in points]
 
 
 def test_duplicates_share_the_front() -> None:
     assert front_mask(np.array([[1.0, 2.0], [2.0, 1.0], [1.0, 2.0], [2.0, 2.0]])).tolist() == [True, True, True, False]
 
 
-def test_ranks_of_the_case_that_order_confuses() -> None:
-    # Ranks, not the sorted order [1, 2, 0].
-    assert non_dominated_ranks(np.array([[3.0, 3.0], [1.0, 1.0], [2.0, 2.0]])).tolist() == [2, 0, 1]
-
-
 def test_no_points() -> None:
     none = np.zeros((0, 2))
     assert front_mask(none).shape == (0,)
-    assert non_dominated_ranks(none).shape == (0,)
     assert hypervolume(none, np.ones(2)) == 0.0
 
 
@@ -133,39 +97,11 @@ def test_points_beyond_the_reference_add_nothing() -> None:
     assert hypervolume(np.array([[0.5, 0.5], [-9.0, 2.0]]), reference) == 0.25
 
 
-def test_farthest_starts_next_to_the_ideal_corner_then_takes_the_ends() -> None:
-    points = np.array([[0.0, 100.0], [1.0, 95.0], [4.0, 30.0], [9.0, 5.0], [10.0, 0.0]])
-    chosen: list[int] = []
-    while len(chosen) < 3:
-        rest = [i for i in range(5) if i not in chosen]
-        chosen.append(rest[farthest(points[rest], points[chosen])])
-    assert chosen[0] == 2
-    assert set(chosen[1:]) == {0, 4}
-
-
-@given(
-    hnp.arrays(np.float64, (6, 2), elements=st.floats(0, 1, width=16), unique=True), st.sampled_from([2.0**-9, 64.0])
-)
-def test_farthest_ignores_the_scale_of_an_objective(points: Array, scale: float) -> None:
-    factors = np.array([1.0, scale])
-    assert farthest(points[2:] * factors, points[:2] * factors) == farthest(points[2:], points[:2])
-
-
-@given(grid_points.filter(lambda p: len(p) > 2))
-def test_farthest_maximises_the_distance_to_the_nearest_anchor(points: Array) -> None:
-    anchors, points = points[:1], points[1:]
-    span = np.ptp(np.concatenate([points, anchors]), axis=0)
-    scaled = (points - anchors) / np.where(span > 0, span, 1)
-    distances = np.sqrt((scaled**2).sum(axis=1))
-    assert distances[farthest(points, anchors)] == pytest.approx(distances.max())
-
-
-@pytest.mark.parametrize("function", [front_mask, non_dominated_ranks])
-def test_bad_arrays_are_refused(function: Callable[[Array], Array]) -> None:
+def test_bad_arrays_are_refused() -> None:
     with pytest.raises(ValueError, match=r"\(n, k\)"):
-        function(np.zeros(3))
+        front_mask(np.zeros(3))
     with pytest.raises(ValueError, match="NaN"):
-        function(np.array([[np.nan, 1.0]]))
+        front_mask(np.array([[np.nan, 1.0]]))
 
 
 def test_a_reference_of_another_length_is_refused() -> None:

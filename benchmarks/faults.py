@@ -1,0 +1,306 @@
+"""Kills a search again and again, at random moments and in every way, and counts what is lost and what is fitted again.
+
+    python benchmarks/faults.py --kills 50 --json reports/faults.json --markdown reports/faults.md
+
+Both must be 0. A search is started over and over in one folder until it is finished, then the next one in a new folder,
+until there were so many kills. It takes about 20 s a kill on two cores. Linux only.
+"""
+
+import argparse
+import itertools
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from fault_run import Recorded, RunProcess, lost, repeated, running, searchinr, under_way
+from machine import describe_machine, machine_line
+from tables import save, table
+
+SPACE = """\
+name: faults
+datasets: [{name: photos, downscale: [24, 36], limit: 2}]
+reference_point: {psnr_db: 10, rate: 64}
+fidelity: {min_steps: 100, max_steps: 900, reduction: 3}
+search: {trials: 24, sampler: random, scheduler: mo-asha, seed: 3}
+confirm: {seeds: 1}
+codecs:
+  mlp:
+    backbone: {choice: [siren, mfn, diner]}
+    width: {choice: [6, 8, 12, 16]}
+    depth: {choice: [2, 3]}
+    weight_bits: {choice: [4, 6, 8]}
+"""
+_PATIENCE_S = 600.0  # for a run to end
+
+
+def _kill_worker(run: RunProcess) -> bool:
+    """Kills one worker; False if there is none yet."""
+    workers = run.workers()
+    if workers:
+        os.kill(workers[0], signal.SIGKILL)
+    return bool(workers)
+
+
+def _always(strike: Callable[[RunProcess], None]) -> Callable[[RunProcess], bool]:
+    def struck(run: RunProcess) -> bool:
+        strike(run)
+        return True
+
+    return struck
+
+
+KINDS: dict[str, Callable[[RunProcess], bool]] = {
+    "SIGKILL to driver, Ray and workers": _always(lambda run: run.kill_all(signal.SIGKILL)),
+    "SIGKILL to the driver": _always(lambda run: run.kill(signal.SIGKILL)),
+    "SIGKILL to a worker": _kill_worker,
+    "SIGTERM to the driver": _always(lambda run: run.kill(signal.SIGTERM)),
+    "SIGTERM to driver, Ray and workers": _always(lambda run: run.kill_all(signal.SIGTERM)),
+}
+
+
+@dataclass
+class Kill:
+    """One kill.
+
+    Attributes:
+        kind: How.
+        phase: What the run was doing: starting, fitting, or between and after fits.
+        after_s: Seconds after the command.
+        on_record: Results on record when the driver was dead; for a worker's death, when it was killed.
+        delivered: Results that workers had delivered and nobody had recorded.
+        lost: What of these is not on record in the end.
+    """
+
+    kind: str
+    phase: str
+    after_s: float
+    on_record: int
+    delivered: int
+    lost: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Finished:
+    """One search that was killed until it was finished.
+
+    Attributes:
+        runs: How often its command was given.
+        kills: What happened to it.
+        points: Operating points on record in the end.
+        confirmations: Confirmations on record in the end.
+        repeated: Rungs that were fitted again though they were on record.
+        same_trials: Whether it tried the same configs as the search that was left alone.
+        compared: Results that the search left alone has as well.
+        different: Those of them whose files are others.
+        unclear: Ends of a run that were neither success nor a clear interruption.
+    """
+
+    runs: int
+    kills: list[Kill]
+    points: int
+    confirmations: int
+    repeated: list[str]
+    same_trials: bool
+    compared: int
+    different: int
+    unclear: list[str]
+
+
+def _kill_until_finished(
+    command: tuple[str, ...],
+    folder: Path,
+    reference: Recorded,
+    span_s: float,
+    kinds: "itertools.cycle[str]",
+    moments: random.Random,
+    most: int,
+) -> Finished:
+    """One search; at most so many kills, at moments spread evenly over the time that a run takes."""
+    kills: list[tuple[Kill, Recorded]] = []
+    unclear: list[str] = []
+    started: list[RunProcess] = []
+    try:
+        while True:
+            run = RunProcess(*command)
+            started.append(run)  # what is left of it may go on beside the next one
+            struck = _strike_once(run, folder, span_s, kinds, moments, kills) if len(kills) < most else ""
+            run.process.wait(_PATIENCE_S)
+            code, _, err = run.finish()
+            if code == -signal.SIGKILL:  # only now nothing more is recorded
+                kills[-1] = (kills[-1][0], Recorded.of(folder))
+            elif (code, err) == (0, ""):
+                break
+            elif not (struck.startswith("SIGTERM") and code == 130 and err.startswith("searchinr: interrupted")):
+                unclear.append(f"{struck or 'left alone'}: exit code {code}: {err[-500:]}")
+    finally:
+        for run in started:
+            run.remove()
+    for kill, then in kills:
+        kill.on_record, kill.delivered, kill.lost = len(then.results()), len(then.delivered), lost(then, folder)
+    now = Recorded.of(folder)
+    results, expected = now.results(), reference.results()
+    both = results.keys() & expected.keys()
+    return Finished(
+        runs=len(started),
+        kills=[kill for kill, _ in kills],
+        points=now.points(),
+        confirmations=sum(line["kind"] == "confirmation" for line in now.lines),
+        repeated=repeated(folder),
+        same_trials=_trials(now) == _trials(reference),
+        compared=len(both),
+        different=sum(_files(results[key]) != _files(expected[key]) for key in both),
+        unclear=unclear,
+    )
+
+
+def _strike_once(
+    run: RunProcess,
+    folder: Path,
+    span_s: float,
+    kinds: "itertools.cycle[str]",
+    moments: random.Random,
+    kills: list[tuple[Kill, Recorded]],
+) -> str:
+    """Waits for a random moment and kills; the kind, or nothing where the run has ended before."""
+    started, kind = time.monotonic(), next(kinds)
+    wait_s = moments.uniform(0, span_s)
+    while True:
+        try:
+            run.process.wait(max(0.0, wait_s - (time.monotonic() - started)))
+        except subprocess.TimeoutExpired:
+            phase = {-1: "starting", 0: "between"}.get(under_way(folder), "fitting")
+            then = Recorded.of(folder)
+            if KINDS[kind](run):
+                kills.append((Kill(kind, phase, time.monotonic() - started, 0, 0), then))
+                print(f"{len(kills)}: {kind}, while {phase}, {len(then.results())} results", file=sys.stderr)
+                return kind
+            wait_s = time.monotonic() - started + 0.2
+        else:
+            return ""
+
+
+def _trials(recorded: Recorded) -> set[str]:
+    return {line["trial"] for line in recorded.lines if line["kind"] == "trial"}
+
+
+def _files(line: Mapping[str, Any]) -> list[str]:
+    return [row["sha256"] for row in line.get("signals", [])]
+
+
+def measure(kills: int, seed: int, workers: int) -> dict[str, Any]:
+    """Leaves one search alone, then kills others; all figures as a JSON object."""
+    machine = describe_machine("torch", "ray")
+    moments, kinds = random.Random(seed), itertools.cycle(KINDS)
+    searches: list[Finished] = []
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="faults-") as path:
+        space = Path(path) / "faults.yaml"
+        space.write_text(SPACE)
+
+        def command(folder: Path) -> tuple[str, ...]:
+            return searchinr("run", str(space), "--out", str(folder), "--workers", str(workers))
+
+        alone = Path(path) / "alone"
+        with running(*command(alone)) as run:
+            code, _, err = run.finish()
+        if code != 0:
+            raise SystemExit(f"the search that was left alone: exit code {code}\n{err}")
+        span_s, reference = time.monotonic() - started, Recorded.of(alone)
+        while (done := sum(len(search.kills) for search in searches)) < kills:
+            folder = Path(path) / f"run-{len(searches)}"
+            searches.append(
+                _kill_until_finished(command(folder), folder, reference, span_s, kinds, moments, kills - done)
+            )
+    machine["load_after"] = round(os.getloadavg()[0], 1)
+    return {
+        "machine": machine,
+        "seed": seed,
+        "workers": workers,
+        "seconds": round(time.monotonic() - started),
+        "alone": {"seconds": round(span_s), "results": len(reference.results())},
+        "searches": searches,
+    }
+
+
+def report(found: Mapping[str, Any]) -> str:
+    """The figures as Markdown."""
+    searches: list[Finished] = found["searches"]
+    kills = [kill for search in searches for kill in search.kills]
+    problems = [
+        problem
+        for search in searches
+        for problem in (*search.repeated, *search.unclear, *(text for kill in search.kills for text in kill.lost))
+    ]
+    return "\n".join(
+        [
+            f"# {len(kills)} kills at random moments: {sum(len(kill.lost) for kill in kills)} results lost, "
+            f"{sum(len(search.repeated) for search in searches)} fitted again",
+            "",
+            machine_line(found["machine"]) + ".",
+            "",
+            f"A search of {found['alone']['results']} results ({found['alone']['seconds']} s when left alone, "
+            f"{found['workers']} workers) was killed at moments spread evenly over that time and started again until "
+            f"it was finished, in {len(searches)} folders one after the other; {found['seconds']} s in all. Killed "
+            "while starting: before the run's first job; between: no job under way, or the end of the run. Lost: what "
+            "was on record or delivered at the kill and is not on record, once and unchanged, in the end. Fitted "
+            "again: see `repeated` in `benchmarks/fault_run.py`. Left out: nodes of a cluster, disks (`tests/faults`).",
+            "",
+            table(
+                ["kill", "kills", "while starting", "fitting", "between", "results on record", "delivered", "lost"],
+                [_row(kind, [kill for kill in kills if kill.kind == kind]) for kind in KINDS] + [_row("all", kills)],
+            ),
+            "",
+            table(
+                ["search", "runs", "kills", "points", "confirmations", "fitted again", "same trials", "same files"],
+                [
+                    [
+                        str(number),
+                        *map(str, (search.runs, len(search.kills), search.points, search.confirmations)),
+                        str(len(search.repeated)),
+                        "yes" if search.same_trials else "no",
+                        f"{search.compared - search.different} of {search.compared}",
+                    ]
+                    for number, search in enumerate(searches, start=1)
+                ],
+            ),
+            "",
+            "Same trials, same files: as the search that was left alone has, as far as it trained the same configs to "
+            "the same rungs: promotions depend on the order in which results come.",
+            *(f"- {problem}" for problem in problems),
+        ]
+    )
+
+
+def _row(name: str, kills: list[Kill]) -> list[str]:
+    phases = [sum(kill.phase == phase for kill in kills) for phase in ("starting", "fitting", "between")]
+    figures = (sum(kill.on_record for kill in kills), sum(kill.delivered for kill in kills))
+    return [name, *map(str, (len(kills), *phases, *figures, sum(len(kill.lost) for kill in kills)))]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--kills", type=int, default=50, help="how often to kill [50]")
+    parser.add_argument("--seed", type=int, default=0, help="of the moments [0]")
+    parser.add_argument("--workers", type=int, default=2, help="jobs at the same time [2]")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure there")
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the tables there as well")
+    options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # what was started is removed
+    found = measure(options.kills, options.seed, options.workers)
+    save(report(found), found, options.markdown, options.json)
+    if any(
+        search.repeated or search.unclear or any(kill.lost for kill in search.kills) for search in found["searches"]
+    ):
+        raise SystemExit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,190 @@
+"""How much fitting work each way of searching needs to reach 90 % and 95 % of the table's hypervolume.
+
+    python benchmarks/search/compare.py
+
+Replays the recorded curves for 20 seeds on 1, 8, 64 and 512 virtual workers and writes `reports/search/`: the figures
+as JSON, tables as Markdown, plots. About an hour on two cores, most of it in the samplers that fit a model; what is in
+the JSON already is not simulated again (`--only` and `--seeds` add to it). syne-tune's contenders need
+`pip install -e '.[compare]'`.
+"""
+
+import argparse
+import importlib.util
+import json
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import numpy as np
+import optuna
+from plain_optuna import PlainOptuna
+from report import write_report
+from rivals import RayAsha, SyneTuneMoAsha
+from table import CurveTable
+
+from searchinr.engine.catalog import canonicalise
+from searchinr.engine.search.configs import ConfigSpace
+from searchinr.engine.search.samplers import Sampler
+from searchinr.engine.search.scheduler import Scheduler
+from searchinr.engine.search.search import Search, make_sampler, make_scheduler
+from searchinr.engine.search.simulator import simulate
+from searchinr.space import Space
+
+REPORT = Path(__file__).parents[2] / "reports" / "search"
+WORKERS = (1, 8, 64, 512)
+SEEDS = 20
+LEVELS = (0.90, 0.95)
+DB_PER_OCTAVE = 2.0
+"""What an octave of rate costs in the weighted sum: about the slope of the table's front."""
+GRID = np.geomspace(1e-3, 1.0, 121)
+"""Where curves are kept: work as a fraction of training every config of the table to its end."""
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A way of searching.
+
+    Attributes:
+        sampler: Name of one of ours, or a maker of another.
+        scheduler: Name of one of ours, or a maker of another.
+        full_length: Whether trials are trained to the last rung at once, and measured there only.
+    """
+
+    sampler: str | Callable[[Space, ConfigSpace], Sampler]
+    scheduler: str | Callable[[Space], Scheduler]
+    full_length: bool = False
+
+
+def _tpe(seed: int) -> optuna.samplers.BaseSampler:
+    return optuna.samplers.TPESampler(seed=seed, constant_liar=True)
+
+
+def _nsga2(seed: int) -> optuna.samplers.BaseSampler:
+    return optuna.samplers.NSGAIISampler(seed=seed)
+
+
+def _plain(make: Callable[[int], optuna.samplers.BaseSampler], space: Space, configs: ConfigSpace) -> Sampler:
+    return PlainOptuna(configs, space.search.seed, make)
+
+
+def _ray(weights: tuple[float, float], space: Space) -> Scheduler:
+    return RayAsha(len(space.fidelity.rungs), space.fidelity.reduction, lambda vector: float(vector @ weights))
+
+
+def _syne_tune(corrected: bool, space: Space) -> Scheduler:
+    return SyneTuneMoAsha(len(space.fidelity.rungs), space.fidelity.reduction, corrected=corrected, fast=True)
+
+
+CONTENDERS = {
+    "random, full length": Contender("random", "fifo", full_length=True),
+    "TPE, full length": Contender("tpe", "fifo", full_length=True),
+    "TPE, full length, plain study": Contender(partial(_plain, _tpe), "fifo", full_length=True),
+    "NSGA-II, full length": Contender(partial(_plain, _nsga2), "fifo", full_length=True),
+    "Ray ASHA on PSNR": Contender("random", partial(_ray, (1.0, 0.0))),
+    "Ray ASHA on a weighted sum": Contender("random", partial(_ray, (1.0, DB_PER_OCTAVE))),
+    "syne-tune MOASHA": Contender("random", partial(_syne_tune, False)),
+    "syne-tune MOASHA, ranks corrected": Contender("random", partial(_syne_tune, True)),
+    "mo-asha, random": Contender("random", "mo-asha"),
+    "mo-asha, grid": Contender("grid", "mo-asha"),
+    "mo-asha, nsga2": Contender("nsga2", "mo-asha"),
+    "mo-asha, gp": Contender("gp", "mo-asha"),
+    "mo-asha, tpe": Contender("tpe", "mo-asha"),
+    "mo-asha-stopping, random": Contender("random", "mo-asha-stopping"),
+    "mo-asha-stopping, nsga2": Contender("nsga2", "mo-asha-stopping"),
+}
+
+
+@cache
+def _table() -> CurveTable:
+    return CurveTable()
+
+
+def run(name: str, workers: int, seed: int) -> dict[str, Any]:
+    """One simulated search, until it has the highest of `LEVELS` or has tried everything.
+
+    Returns:
+        A JSON object: per level the work (MACs), the virtual time (s), the trials started and the jobs until then
+        (None if it was never reached), and the fraction of the table's hypervolume at each work of `GRID`.
+    """
+    contender, table = CONTENDERS[name], _table()
+    settings: dict[str, Any] = {"seed": seed, "trials": table.size}
+    for key in ("sampler", "scheduler"):
+        if isinstance(chosen := getattr(contender, key), str):
+            settings[key] = chosen
+    fidelity = table.space.fidelity
+    if contender.full_length:
+        fidelity = fidelity.model_copy(update={"min_steps": fidelity.max_steps})
+    space = table.space.model_copy(
+        update={"fidelity": fidelity, "search": table.space.search.model_copy(update=settings)}
+    )
+    search = Search(
+        space,
+        ["table"],
+        canonicalise,
+        make_sampler=make_sampler if isinstance(contender.sampler, str) else contender.sampler,
+        make_scheduler=make_scheduler if isinstance(contender.scheduler, str) else contender.scheduler,
+    )
+    total, all_macs = table.hypervolume, table.macs
+    levels = list(LEVELS)
+    reached: dict[str, Any] = {f"{level:.2f}": None for level in levels}
+    work, fractions, trials = [0.0], [0.0], set()
+    events = simulate(search, partial(table.outcome, rungs=fidelity.rungs), workers)
+    for jobs, event in enumerate(events, start=1):
+        trials.add(event.line["trial"])
+        work.append(event.macs / all_macs)
+        fractions.append(search.hypervolume("table") / total)
+        while levels and fractions[-1] >= levels[0]:
+            figures = {"macs": event.macs, "seconds": event.seconds, "trials": len(trials), "jobs": jobs}
+            reached[f"{levels.pop(0):.2f}"] = figures
+        if not levels:
+            break
+    curve = np.array(fractions)[np.searchsorted(work, GRID, side="right") - 1]
+    return {"contender": name, "workers": workers, "seed": seed, "reached": reached, "curve": curve.round(4).tolist()}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", nargs="+", choices=list(CONTENDERS), metavar="NAME", help="contenders [all]")
+    parser.add_argument("--workers", nargs="+", type=int, default=WORKERS, help="virtual workers [1 8 64 512]")
+    parser.add_argument("--seeds", type=int, default=SEEDS, help="seeds of each [20]")
+    parser.add_argument("--processes", type=int, default=os.cpu_count(), help="simulations at a time [all cores]")
+    parser.add_argument("--out", type=Path, default=REPORT, help="folder of the report [reports/search]")
+    parser.add_argument("--fresh", action="store_true", help="simulate the chosen contenders again")
+    options = parser.parse_args()
+    names = options.only or list(CONTENDERS)
+    if importlib.util.find_spec("syne_tune") is None:
+        names = [name for name in names if not name.startswith("syne-tune")]
+        print("syne-tune is not installed: pip install -e '.[compare]'; its figures stay as they are")
+    options.out.mkdir(parents=True, exist_ok=True)
+    file = options.out / "runs.json"
+    runs: list[dict[str, Any]] = json.loads(file.read_text()) if file.is_file() else []
+    if options.fresh:
+        runs = [found for found in runs if found["contender"] not in names]
+    _simulate(runs, names, options.workers, options.seeds, options.processes, file)
+    write_report(runs, list(CONTENDERS), GRID, _table(), options.out)
+
+
+def _simulate(
+    runs: list[dict[str, Any]], names: Sequence[str], workers: Sequence[int], seeds: int, processes: int, file: Path
+) -> None:
+    """Adds the runs that are missing, and keeps them in the file as they come."""
+    known = {(found["contender"], found["workers"], found["seed"]) for found in runs}
+    cells = [(name, count, seed) for seed in range(seeds) for name in names for count in workers]
+    todo = [cell for cell in cells if cell not in known]
+    with ProcessPoolExecutor(processes) as pool:
+        for number, future in enumerate(as_completed([pool.submit(run, *cell) for cell in todo]), start=1):
+            runs.append(future.result())
+            if number % 20 == 0 or number == len(todo):
+                runs.sort(key=lambda found: (found["contender"], found["workers"], found["seed"]))
+                file.write_text("[\n" + ",\n".join(json.dumps(found) for found in runs) + "\n]\n")
+                print(f"{number} of {len(todo)}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

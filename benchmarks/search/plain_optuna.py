@@ -1,0 +1,66 @@
+"""Optuna as people use it: one study that is asked and told, at full length."""
+
+import json
+from collections.abc import Callable, Iterator
+
+import optuna
+from optuna.samplers import BaseSampler
+from optuna.trial import Trial, TrialState
+
+from searchinr.engine.search.configs import Config, ConfigSpace
+from searchinr.engine.search.samplers import History, Sampler
+from searchinr.space import Choice, Range, Value
+
+
+class PlainOptuna(Sampler):
+    """A study in memory that lives as long as the search.
+
+    Numbers in rising order are offered as ordered, everything else as categories. A config that was tried before costs
+    nothing here: it is told again with its result (as failed, while it still runs) and another one is asked for.
+    """
+
+    def __init__(self, configs: ConfigSpace, seed: int, make_sampler: Callable[[int], BaseSampler]) -> None:
+        """A study for two objectives.
+
+        Args:
+            configs: What may be tried; choices only.
+            seed: For the sampler.
+            make_sampler: `seed -> sampler`.
+        """
+        super().__init__(configs, seed)
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        self._study = optuna.create_study(directions=["minimize", "minimize"], sampler=make_sampler(seed))
+        self._asked: dict[str, Trial] = {}
+        self._values: dict[str, list[float]] = {}
+        self._told = 0
+
+    def proposals(self, history: History) -> Iterator[Config]:
+        """See `Sampler.proposals`."""
+        for observation in history.observations[self._told :]:
+            key = _key(observation.config)
+            self._values[key] = observation.vector.tolist()
+            self._study.tell(self._asked[key], self._values[key])
+        self._told = len(history.observations)
+        while True:
+            trial = self._study.ask()
+            config = self._configs.assemble(lambda name, domain, trial=trial: _suggest(trial, name, domain))
+            key = _key(config)
+            if key not in self._asked:
+                self._asked[key] = trial
+                yield config
+            elif key in self._values:
+                self._study.tell(trial, self._values[key])
+            else:
+                self._study.tell(trial, state=TrialState.FAIL)
+
+
+def _key(config: Config) -> str:
+    return json.dumps([config.codec, config.params], sort_keys=True)
+
+
+def _suggest(trial: Trial, name: str, domain: Choice | Range) -> Value:
+    assert isinstance(domain, Choice)
+    numbers = [value for value in domain.values if isinstance(value, int | float)]
+    if len(numbers) == len(domain.values) and numbers == sorted(numbers):
+        return domain.values[trial.suggest_int(name, 0, len(numbers) - 1)]
+    return domain.values[int(trial.suggest_categorical(name, range(len(domain.values))))]

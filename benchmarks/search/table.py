@@ -1,0 +1,159 @@
+"""The table of recorded learning curves: its grid, its file, and looking up a job's result in it."""
+
+import json
+import math
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from searchinr.codecs.training import Recipe
+from searchinr.engine.catalog import canonicalise, read_space
+from searchinr.engine.search.configs import ConfigSpace
+from searchinr.engine.search.objectives import Objectives
+from searchinr.engine.search.search import Job
+from searchinr.engine.search.simulator import Outcome
+from searchinr.signals.datasets import Dataset
+from searchinr.space import Choice, Space, Value
+
+HERE = Path(__file__).parent
+SPACE_FILE = HERE / "curves.yaml"
+TABLE_FILE = HERE / "curves.npz"
+BIT_WIDTHS = ("weight_bits", "edge_bits")
+"""Parameters that act after training: configs that differ in them alone share a fit."""
+
+
+class Cell(NamedTuple):
+    """One config at one rung.
+
+    Attributes:
+        params: Canonical parameters.
+        rung: Index of the rung.
+        bytes: Size of each signal's file.
+        psnr_db: PSNR of each signal, from its decoded file.
+        macs: Training multiply-accumulates from the start, over all rungs so far.
+        train_s: CPU seconds of them.
+        encode_s: CPU seconds to encode one file from the trained weights.
+        decode_s: CPU seconds to decode it.
+    """
+
+    params: dict[str, Value]
+    rung: int
+    bytes: Sequence[int]
+    psnr_db: Sequence[float]
+    macs: float
+    train_s: float
+    encode_s: float
+    decode_s: float
+
+
+def grid(space: Space) -> Iterator[tuple[str, dict[str, Value]]]:
+    """Every config of a finite space: its codec and canonical parameters."""
+    configs = ConfigSpace(space.codecs, canonicalise)
+    for codec, params in configs.enumerate():
+        yield codec, configs.canonical(codec, params).params
+
+
+def axes(space: Space) -> dict[str, tuple[Value, ...]]:
+    """The open parameters of the space's codec and their values."""
+    (domains,) = space.codecs.values()
+    return {key: domain.values for key, domain in domains.items() if isinstance(domain, Choice)}
+
+
+def pack(space: Space, dataset: Dataset, cells: Sequence[Cell], path: Path) -> None:
+    """Writes the table: one array per figure, an axis for every open parameter, then rungs (then signals)."""
+    open_axes = axes(space)
+    shape = (*map(len, open_axes.values()), len(space.fidelity.rungs))
+    signals = len(dataset.signals)
+    arrays: dict[str, Any] = {
+        "bytes": np.zeros((*shape, signals), np.uint32),
+        "psnr_db": np.full((*shape, signals), np.nan, np.float32),
+        **{key: np.zeros(shape, np.float32) for key in ("train_s", "encode_s", "decode_s")},
+        "macs": np.zeros(shape, np.float64),
+    }
+    for cell in cells:
+        place = (*(values.index(cell.params[key]) for key, values in open_axes.items()), cell.rung)
+        for key, array in arrays.items():
+            array[place] = getattr(cell, key)
+    missing = int(np.isnan(arrays["psnr_db"]).any(axis=-1).sum())
+    if missing:
+        raise SystemExit(
+            f"{missing} of {math.prod(shape)} cells were not measured: their fits diverged; change the space"
+        )
+    about = {"axes": open_axes, "rungs": space.fidelity.rungs, "signals": [s.name for s in dataset.signals]}
+    np.savez_compressed(path, about=np.array(json.dumps(about)), **arrays)
+
+
+class CurveTable:
+    """A recorded table, ready to be replayed.
+
+    Attributes:
+        space: The space that was recorded.
+        rungs: Training lengths at which it was.
+    """
+
+    def __init__(self, path: Path = TABLE_FILE) -> None:
+        """Reads a table; its space is `curves.yaml`."""
+        self.space = read_space(SPACE_FILE)
+        with np.load(path, allow_pickle=False) as arrays:
+            about = json.loads(str(arrays["about"]))
+            self._arrays = {key: arrays[key] for key in arrays.files if key != "about"}
+        self._axes = {key: list(values) for key, values in about["axes"].items()}
+        self.rungs: list[int] = about["rungs"]
+        if self._axes != {key: list(values) for key, values in axes(self.space).items()}:
+            raise SystemExit(f"{path}: recorded with another {SPACE_FILE.name}; record it again with record.py")
+        psnr_db = self._arrays["psnr_db"].astype(np.float64)  # (*axes, rungs, signals)
+        sizes = self._arrays["bytes"].astype(np.float64)  # (*axes, rungs, signals)
+        self._signals = psnr_db.shape[-1]
+        self._psnr_db = psnr_db.mean(axis=-1)  # (*axes, rungs)
+        self._rate = 8 * sizes.mean(axis=-1) / self.pixels  # (*axes, rungs)
+
+    @property
+    def pixels(self) -> int:
+        """Of each signal."""
+        (entry,) = self.space.datasets
+        assert entry.downscale is not None
+        return math.prod(entry.downscale)
+
+    @property
+    def hypervolume(self) -> float:
+        """Of all points at all rungs."""
+        pairs = zip(self._psnr_db.ravel(), self._rate.ravel(), strict=True)
+        return Objectives.of(self.space).hypervolume([{"psnr_db": psnr_db, "rate": rate} for psnr_db, rate in pairs])
+
+    @property
+    def size(self) -> int:
+        """Number of configs."""
+        return math.prod(map(len, self._axes.values()))
+
+    @property
+    def macs(self) -> float:
+        """Training work of every config at full length, without the decays before lower rungs."""
+        trained = sum(_steps(*pair) for pair in pairwise((None, *self.rungs)))
+        return float(self._arrays["macs"][..., -1].sum()) / trained * self.rungs[-1]
+
+    def outcome(self, job: Job, rungs: Sequence[int]) -> Outcome:
+        """What a job would bring.
+
+        Args:
+            job: Its steps are one of the table's rungs.
+            rungs: The rungs of the search: all of the table's, or only some.
+        """
+        place = (*(values.index(job.params[key]) for key, values in self._axes.items()), self.rungs.index(job.steps))
+        # The fit was recorded through all rungs: a step of it costs the same whichever of them a search uses.
+        trained = sum(_steps(*pair) for pair in pairwise((None, *self.rungs[: place[-1] + 1])))
+        steps = _steps(rungs[job.rung - 1] if job.rung else None, job.steps)
+        coding_s = self._arrays["encode_s"][place] + self._arrays["decode_s"][place]
+        return Outcome(
+            figures={"psnr_db": float(self._psnr_db[place]), "rate": float(self._rate[place])},
+            macs=float(self._arrays["macs"][place]) / trained * steps,
+            seconds=float(self._arrays["train_s"][place]) / trained * steps + float(coding_s) * self._signals,
+        )
+
+
+def _steps(below: int | None, rung: int) -> int:
+    """Training steps from one rung to the next: the trunk goes on from where the decay before the lower one began."""
+    recipe = Recipe(lr=1.0, decay=0.5, batch_fraction=1.0, seed=0)
+    return rung - (0 if below is None else recipe.trunk_end(below))

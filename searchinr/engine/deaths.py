@@ -1,0 +1,32 @@
+"""How often workers have died on the same piece of work: where that is too often, the fit itself kills them."""
+
+from searchinr.engine.checkpoints import checksum, read_tensors
+from searchinr.engine.run_folder import RunFolder, fit_name
+from searchinr.engine.search.search import Job
+from searchinr.errors import InvalidFileError
+
+
+class Deaths:
+    """Counts the deaths of a job's workers since its checkpoint last got further."""
+
+    def __init__(self, folder: RunFolder) -> None:
+        """No deaths so far in this run folder."""
+        self._folder = folder
+        self._counts: dict[tuple[str, int], tuple[int, int]] = {}  # fit and rung -> where it stood, and how often
+
+    def another(self, job: Job) -> int:
+        """Counts one more death of a job's worker; how many there are since its checkpoint last got further."""
+        key = fit_name(vars(job)), job.rung
+        stands = self._progress(*key)
+        stood, count = self._counts.get(key, (stands, 0))
+        count = count + 1 if stood == stands else 1
+        self._counts[key] = stands, count
+        return count
+
+    def _progress(self, fit: str, rung: int) -> int:
+        """A number that changes when the fit gets further; the time spent on it does not count."""
+        try:
+            tensors = read_tensors(self._folder.checkpoint_under_way(fit, rung))
+        except InvalidFileError:
+            return 0
+        return 0 if tensors is None else checksum({k: v for k, v in tensors.items() if k.startswith("fit.")})

@@ -1,0 +1,99 @@
+"""How a point of the front fared when its config was fitted again with other seeds."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from statistics import fmean, stdev
+from typing import Any
+
+Line = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Of one figure over several fits.
+
+    Attributes:
+        mean: Their mean.
+        std: Their sample standard deviation (n - 1); None for one fit.
+    """
+
+    mean: float
+    std: float | None
+
+    @classmethod
+    def of(cls, values: list[float]) -> "Spread":
+        """The spread of at least one value."""
+        return cls(fmean(values), stdev(values) if len(values) > 1 else None)
+
+    def text(self, digits: int) -> str:
+        """E.g. ``"28.31 ± 0.05"``."""
+        return f"{self.mean:.{digits}f}" + ("" if self.std is None else f" ± {self.std:.{digits}f}")
+
+
+@dataclass(frozen=True)
+class Confirmed:
+    """The further fits of one point, without the fit that put it on the front.
+
+    That one is left out on purpose: of many fits it was chosen for its result, luck included, so a mean that counts it
+    is too good.
+
+    Attributes:
+        seeds: Further seeds with a result.
+        psnr_db: In dB; None where every further fit failed.
+        rate: In the point's own unit; None likewise.
+        failed: Further seeds whose fit failed.
+    """
+
+    seeds: int
+    psnr_db: Spread | None
+    rate: Spread | None
+    failed: int
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain JSON; None for what there is not."""
+        return asdict(self)
+
+    def text(self, rate_unit: str) -> str:
+        """E.g. ``"28.31 ± 0.05 dB at 0.512 ± 0.003 bpp, 3 seeds"``."""
+        seeds = f"{self.seeds} seed{'' if self.seeds == 1 else 's'}"
+        failed = [f"{self.failed} failed"] if self.failed else []
+        if self.psnr_db is None or self.rate is None:
+            return ", ".join(failed)
+        return ", ".join([f"{self.psnr_db.text(2)} dB at {self.rate.text(3)} {rate_unit}", seeds, *failed])
+
+
+class Confirmations:
+    """All confirmations of one dataset, ledger line by ledger line."""
+
+    def __init__(self) -> None:
+        self._fits: dict[tuple[str, int], dict[int, Line | None]] = {}
+
+    def add(self, line: Line) -> Confirmed:
+        """Takes a ledger line of kind ``confirmation``, or one of kind ``failed`` with `confirms`.
+
+        Returns:
+            What is known of its point now.
+        """
+        fits = self._fits.setdefault((line["trial"], line["rung"]), {})
+        fits[line["seed"]] = line if line["kind"] == "confirmation" else None
+        return _summary(fits)
+
+    def of(self, point: Line) -> Confirmed | None:
+        """What is known of a point; None if it was not fitted again."""
+        fits = self._fits.get((point["trial"], point["rung"]))
+        return None if fits is None else _summary(fits)
+
+
+def is_confirmation(line: Line) -> bool:
+    """Whether a ledger line tells the result of a confirmation, be it a failure."""
+    return line["kind"] == "confirmation" or (line["kind"] == "failed" and bool(line.get("confirms")))
+
+
+def _summary(fits: Mapping[int, Line | None]) -> Confirmed:
+    lines = [line for line in fits.values() if line is not None]
+    return Confirmed(
+        seeds=len(lines),
+        psnr_db=Spread.of([line["psnr_db"] for line in lines]) if lines else None,
+        rate=Spread.of([line["rate"] for line in lines]) if lines else None,
+        failed=len(fits) - len(lines),
+    )
