@@ -7,6 +7,7 @@ until there were so many kills. It takes about 20 s a kill on two cores. Linux o
 """
 
 import argparse
+import contextlib
 import itertools
 import os
 import random
@@ -39,6 +40,8 @@ codecs:
     weight_bits: {choice: [4, 6, 8]}
 """
 _PATIENCE_S = 600.0  # for a run to end
+_STARTING, _STARTING_S = 0.2, 12.0  # part of the kills that come while a run starts, and how long that takes at most
+_MOST_RESULTS, _SPAN_S = 12, 3.0  # the others come after up to so many further results, within so many seconds
 
 
 def _kill_worker(run: RunProcess) -> bool:
@@ -118,20 +121,20 @@ def _kill_until_finished(
     command: tuple[str, ...],
     folder: Path,
     reference: Recorded,
-    span_s: float,
     kinds: "itertools.cycle[str]",
     moments: random.Random,
     most: int,
 ) -> Finished:
-    """One search; at most so many kills, at moments spread evenly over the time that a run takes."""
+    """One search; at most so many kills, see `_strike_once`."""
     kills: list[tuple[Kill, Recorded]] = []
     unclear: list[str] = []
     started: list[RunProcess] = []
+    everything = len(reference.results())
     try:
         while True:
             run = RunProcess(*command)
             started.append(run)  # what is left of it may go on beside the next one
-            struck = _strike_once(run, folder, span_s, kinds, moments, kills) if len(kills) < most else ""
+            struck = _strike_once(run, folder, everything, kinds, moments, kills) if len(kills) < most else ""
             run.process.wait(_PATIENCE_S)
             code, _, err = run.finish()
             if code == -signal.SIGKILL:  # only now nothing more is recorded
@@ -164,27 +167,38 @@ def _kill_until_finished(
 def _strike_once(
     run: RunProcess,
     folder: Path,
-    span_s: float,
+    all_results: int,
     kinds: "itertools.cycle[str]",
     moments: random.Random,
     kills: list[tuple[Kill, Recorded]],
 ) -> str:
-    """Waits for a random moment and kills; the kind, or nothing where the run has ended before."""
+    """Waits for a random moment and kills; the kind, or nothing where the run has ended before.
+
+    The moment is some seconds after the command, while the run starts, or some seconds after so many results: where
+    that many are not to come, after the last one, while the run ends.
+    """
     started, kind = time.monotonic(), next(kinds)
-    wait_s = moments.uniform(0, span_s)
+    while_starting = moments.random() < _STARTING
+    wait_s = moments.uniform(0, _STARTING_S if while_starting else _SPAN_S)
+    target = min(_results(folder) + moments.randint(0, _MOST_RESULTS), all_results)
+    since = started if while_starting else None  # from when the seconds count
     while True:
-        try:
-            run.process.wait(max(0.0, wait_s - (time.monotonic() - started)))
-        except subprocess.TimeoutExpired:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            run.process.wait(0.05)
+            return ""
+        if since is None and under_way(folder) >= 0 and _results(folder) >= target:
+            since = time.monotonic()
+        if since is not None and time.monotonic() > since + wait_s:
             phase = {-1: "starting", 0: "between"}.get(under_way(folder), "fitting")
             then = Recorded.of(folder)
             if KINDS[kind](run):
                 kills.append((Kill(kind, phase, time.monotonic() - started, 0, 0), then))
                 print(f"{len(kills)}: {kind}, while {phase}, {len(then.results())} results", file=sys.stderr)
                 return kind
-            wait_s = time.monotonic() - started + 0.2
-        else:
-            return ""
+
+
+def _results(folder: Path) -> int:
+    return len(Recorded.of(folder).results())
 
 
 def _trials(recorded: Recorded) -> set[str]:
@@ -213,19 +227,17 @@ def measure(kills: int, seed: int, workers: int) -> dict[str, Any]:
             code, _, err = run.finish()
         if code != 0:
             raise SystemExit(f"the search that was left alone: exit code {code}\n{err}")
-        span_s, reference = time.monotonic() - started, Recorded.of(alone)
+        alone_s, reference = time.monotonic() - started, Recorded.of(alone)
         while (done := sum(len(search.kills) for search in searches)) < kills:
             folder = Path(path) / f"run-{len(searches)}"
-            searches.append(
-                _kill_until_finished(command(folder), folder, reference, span_s, kinds, moments, kills - done)
-            )
+            searches.append(_kill_until_finished(command(folder), folder, reference, kinds, moments, kills - done))
     machine["load_after"] = round(os.getloadavg()[0], 1)
     return {
         "machine": machine,
         "seed": seed,
         "workers": workers,
         "seconds": round(time.monotonic() - started),
-        "alone": {"seconds": round(span_s), "results": len(reference.results())},
+        "alone": {"seconds": round(alone_s), "results": len(reference.results())},
         "searches": searches,
     }
 
@@ -247,9 +259,11 @@ def report(found: Mapping[str, Any]) -> str:
             machine_line(found["machine"]) + ".",
             "",
             f"A search of {found['alone']['results']} results ({found['alone']['seconds']} s when left alone, "
-            f"{found['workers']} workers) was killed at moments spread evenly over that time and started again until "
-            f"it was finished, in {len(searches)} folders one after the other; {found['seconds']} s in all. Killed "
-            "while starting: before the run's first job; between: no job under way, or the end of the run. Lost: what "
+            f"{found['workers']} workers) was killed at random moments and started again until it was finished, in "
+            f"{len(searches)} folders one after the other; {found['seconds']} s in all. A fifth of the kills came "
+            f"within {_STARTING_S:.0f} s of the command, the others after 0 to {_MOST_RESULTS} further results and up to "
+            f"{_SPAN_S:.0f} s. Killed while starting: before the run's first job; between: no job under way, as at the "
+            "end of a run. Lost: what "
             "was on record or delivered at the kill and is not on record, once and unchanged, in the end. Fitted "
             "again: see `repeated` in `benchmarks/fault_run.py`. Left out: nodes of a cluster, disks (`tests/faults`).",
             "",

@@ -10,11 +10,8 @@ import logging
 import os
 import secrets
 import shutil
-import signal
 import tempfile
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
@@ -40,10 +37,10 @@ from ray import tune
 from ray.tune.experiment import Trial
 from ray.tune.search import Searcher
 
+from searchinr.engine.local_ray import death_of_ray, end_ray, not_stuck_without_ray, sigterm_stays_ours
 from searchinr.engine.ray_errors import meaning
 
 FINISHED = Searcher.FINISHED
-_NOTICE_S = 10.0  # for the main thread to notice that Ray has died
 
 
 class JobSource(Protocol):
@@ -112,7 +109,7 @@ class _Watch(tune.Callback):
         self._source, self._searcher = source, searcher
 
     def on_step_begin(self, iteration: int, trials: list[Trial], **info: Any) -> None:  # noqa: ANN401
-        if reason := _ray_died():
+        if reason := death_of_ray():
             raise ChildProcessError(reason)
         self._source.tick()
 
@@ -166,7 +163,7 @@ def run_jobs(
         tune.report({"trial": job["trial"]})
 
     try:
-        with _sigterm_is_ours():
+        with sigterm_stays_ours():
             ray.init(
                 address=address or "local",
                 log_to_driver=False,
@@ -176,7 +173,7 @@ def run_jobs(
         adopt("ray")  # it has attached itself to the terminal again
         if source.finished():  # stopped meanwhile
             return
-        with prints_to_log(), _cache_folder(run_dir) as cache, _not_stuck_without_ray(source):
+        with prints_to_log(), _cache_folder(run_dir) as cache, not_stuck_without_ray(source.abandon):
             tune.Tuner(
                 tune.with_resources(
                     tune.with_parameters(job_on_worker, signals=dict(signals)),
@@ -198,76 +195,13 @@ def run_jobs(
                 ),
             ).fit()
     finally:
-        _end_ray()
-
-
-@contextmanager
-def _sigterm_is_ours() -> Iterator[None]:
-    """While Ray starts: SIGTERM stays the run's own, and the processes that Ray starts are deaf to it.
-
-    Batch systems send it to every process of a job. Without Ray no worker could write its checkpoint, and no run end in
-    an orderly way: its calls to a dead Ray hang, or end the process.
-    """
-    handler, terminated = signal.getsignal(signal.SIGTERM), False
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})  # which new processes and threads inherit
-    try:
-        yield
-    except SystemExit:  # how Ray takes one that came meanwhile
-        terminated = True
-    finally:
-        signal.signal(signal.SIGTERM, handler)
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-    if terminated:
-        signal.raise_signal(signal.SIGTERM)
-
-
-def _end_ray() -> None:
-    """Ends Ray; what was started here is killed, or Ray would wait a second for each to take its SIGTERM."""
-    node = ray._private.worker._global_node
-    started: list[list[Any]] = [] if node is None else list(node.all_processes.values())
-    for process in (entry.process for entries in started for entry in entries):
-        process.terminate = process.kill
-    ray.shutdown()
+        end_ray()
 
 
 def _error_of(trial: Trial) -> Exception | None:
     """The error that ended a Tune trial. `Trial.get_pickled_error` looks where Tune has not put it yet."""
     file = trial.pickled_error_file
     return None if file is None else ray.cloudpickle.loads(Path(file).read_bytes())
-
-
-def _ray_died() -> str | None:
-    """What to say if a vital part of the Ray that was started here has died, since no job would ever end."""
-    node = ray._private.worker._global_node  # Ray's public interface learns of it after 15 s, or never
-    dead: list[str] = [] if node is None else [part for part, _ in node.dead_processes()]
-    vital = [part for part in dead if part in ("raylet", "gcs_server")]
-    if not vital:
-        return None
-    return (
-        f"Ray on this machine has died ({', '.join(vital)}); what is recorded is safe: the same command again continues"
-    )
-
-
-@contextmanager
-def _not_stuck_without_ray(source: JobSource) -> Iterator[None]:
-    """Abandons the run where Ray has died and Tune, in a call to it, does not come back to notice.
-
-    Such a call cannot be interrupted. After a minute Ray itself would abort the process.
-    """
-    over = threading.Event()
-
-    def watch() -> None:
-        while not over.wait(1.0):
-            if (reason := _ray_died()) and not over.wait(_NOTICE_S):
-                source.abandon(reason)
-
-    thread = threading.Thread(target=watch, name="ray-watch", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
 
 
 def _cache_folder(run_dir: Path) -> "tempfile.TemporaryDirectory[str]":

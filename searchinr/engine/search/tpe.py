@@ -5,10 +5,11 @@ import warnings
 from typing import ClassVar
 
 import optuna
+from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import TPESampler
 from optuna.trial import FrozenTrial, TrialState
 
-from searchinr.engine.search.configs import Config
+from searchinr.engine.search.configs import Config, ConfigSpace
 from searchinr.engine.search.evidence import Evidence, informative
 from searchinr.engine.search.model_sampler import ModelSampler
 from searchinr.engine.search.optuna_study import distributions_of, make_study, point_of, seed_of, told
@@ -34,12 +35,19 @@ class Tpe(ModelSampler):
 
     _tries: ClassVar[int] = 4
 
+    def __init__(self, configs: ConfigSpace, seed: int) -> None:
+        """See `Sampler`."""
+        super().__init__(configs, seed)
+        self._distributions = distributions_of(configs)
+        self._results: dict[tuple[int, TrialState], tuple[Observation, FrozenTrial]] = {}
+
     def _study(self, evidence: Evidence, history: History) -> optuna.Study:
         results = informative(evidence.results, _MODELLED)
         tried = len(results) + len(evidence.left_behind)
         good = math.ceil(min(_GOOD * tried, _GOOD_AT_MOST * len(results)))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)  # Optuna means to drop the choice of gamma in version 6
+            warnings.simplefilter("ignore", ExperimentalWarning)  # `group`
             sampler = TPESampler(
                 n_startup_trials=1,
                 multivariate=True,
@@ -47,13 +55,19 @@ class Tpe(ModelSampler):
                 gamma=lambda _: good,
                 seed=seed_of(self._seed, history.number),
             )
-        distributions = distributions_of(self._configs)
-
-        def tell(state: TrialState, config: Config, result: Observation | None = None) -> FrozenTrial:
-            return told(state, point_of(config, self._configs), distributions, result)
-
-        trials = [tell(TrialState.COMPLETE, result.config, result) for result in results]
-        trials += [tell(TrialState.PRUNED, other.config) for other in evidence.left_behind[-_MODELLED:]]
-        trials += [tell(TrialState.RUNNING, config) for config in history.pending]
-        trials += [tell(TrialState.FAIL, config) for config in history.failed]
+        trials = [self._result(TrialState.COMPLETE, result) for result in results]
+        trials += [self._result(TrialState.PRUNED, other) for other in evidence.left_behind[-_MODELLED:]]
+        trials += [self._told(TrialState.RUNNING, config) for config in history.pending]
+        trials += [self._told(TrialState.FAIL, config) for config in history.failed]
         return make_study(sampler, len(results[0].vector), trials)
+
+    def _result(self, state: TrialState, result: Observation) -> FrozenTrial:
+        """A result as Optuna records it; made once, which is half of what an ask costs."""
+        key = id(result), state
+        if key not in self._results:
+            values = result if state == TrialState.COMPLETE else None
+            self._results[key] = result, self._told(state, result.config, values)  # while it is kept, so is its id
+        return self._results[key][1]
+
+    def _told(self, state: TrialState, config: Config, result: Observation | None = None) -> FrozenTrial:
+        return told(state, point_of(config, self._configs), self._distributions, result)

@@ -1,0 +1,187 @@
+"""What a result costs the driver when there are 100, 1,000 and 10,000 of them already, and the memory it holds then.
+
+    python benchmarks/growth.py --json reports/growth.json --markdown reports/growth.md
+
+About two minutes. Results are made up, everything else is the engine's own: deliveries in a run folder, the ledger with
+its fsync, the search (random sampler, so that the sampler's own cost stays out), the front's files, the view's state.
+"""
+
+import argparse
+import hashlib
+import json
+import math
+import resource
+import statistics
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from machine import describe_machine, machine_line
+from tables import save, table
+
+from searchinr.engine.catalog import canonicalise, read_space
+from searchinr.engine.ledger import Ledger
+from searchinr.engine.progress import Progress
+from searchinr.engine.run_folder import RunFolder, open_delivery
+from searchinr.engine.search.search import Job, Search
+
+SPACE = """\
+name: growth
+datasets: [{name: photos, limit: 4}]
+reference_point: {psnr_db: 15, rate: 16}
+fidelity: {min_steps: 100, max_steps: 2700, reduction: 3}
+search: {sampler: random, scheduler: mo-asha, trials: 1000000}
+codecs: {mlp: {width: {choice: [16, 32, 64]}, depth: {choice: [2, 3, 4]}, lr: {log: [1.0e-4, 1.0e-1]}}}
+"""
+MARKS = (100, 1_000, 10_000)
+_FILE = bytes(1000)
+WINDOW = 100
+"""Results up to a mark that are timed."""
+
+
+def _line(job: Job, rng: np.random.Generator) -> dict[str, Any]:
+    """A made-up result: a noisy front that rises with the training length."""
+    rate = float(2 ** rng.uniform(-3, 3))
+    psnr_db = 25 + 3 * math.log2(rate) + math.log2(job.steps) / 2 - float(rng.exponential(3))
+    row = {"bytes": 1000, "rate": rate, "psnr_db": psnr_db, "ssim": 0.8, "encode_s": 1.0, "decode_s": 0.01}
+    signals = [
+        {"name": name, **row, "sha256": hashlib.sha256(_FILE).hexdigest()}
+        for name in ("astronaut", "chelsea", "coffee", "rocket")
+    ]
+    keys = ("trial", "rung", "steps", "dataset", "codec", "params", "seed")
+    return {
+        "kind": "point", **{key: getattr(job, key) for key in keys}, "init": "scratch", "modality": "image",
+        "psnr_db": psnr_db, "psnr_of_mean_mse_db": psnr_db, "ssim": 0.8, "rate": rate, "rate_unit": "bpp",
+        "decode_macs_per_sample": 1e3, "signals": signals, "cost": {"macs": 1e9, "train_s": 1.0, "device": "cpu"},
+        "time": time.time(),
+    }  # fmt: skip
+
+
+class Watch:
+    """Adds up seconds by part of the driver's work."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, list[float]] = defaultdict(list)
+
+    @contextmanager
+    def on(self, part: str) -> Iterator[None]:
+        """Times what is done inside."""
+        started = time.perf_counter()
+        yield
+        self.seconds[part].append(time.perf_counter() - started)
+
+
+def measure() -> dict[str, Any]:
+    """Takes results up to the last mark; all figures as a JSON object."""
+    machine = describe_machine("numpy")
+    found: dict[str, Any] = {}
+    rng, before = np.random.default_rng(0), _megabytes()
+    with tempfile.TemporaryDirectory() as path:
+        folder = RunFolder(Path(path))
+        folder.create()
+        folder.space.write_text(SPACE)
+        space = read_space(folder.space)
+        (label,) = (entry.label for entry in space.datasets)
+        search = Search(space, [label], canonicalise)
+        progress = Progress(space, search, {label: "image"})
+        with Ledger(folder.ledger) as ledger:
+            progress.start(ledger.lines)
+            watch = Watch()
+            for count in range(1, MARKS[-1] + 1):
+                _one_result(search, ledger, folder, progress, watch, rng)
+                if count in (mark - WINDOW for mark in MARKS):
+                    watch = Watch()
+                if count in MARKS:
+                    found[str(count)] = {
+                        "ms": {part: 1e3 * statistics.median(times) for part, times in watch.seconds.items()},
+                        "megabytes": _megabytes() - before,
+                        "ledger_bytes": folder.ledger.stat().st_size,
+                        "files": sum(entry.is_file() for entry in folder.path.rglob("*")),
+                        "trials": search.counts(label).tried,
+                        "front": len(search.front(label)),
+                    }
+    return {"machine": machine, "window": WINDOW, "marks": found}
+
+
+def _one_result(
+    search: Search, ledger: Ledger, folder: RunFolder, progress: Progress, watch: Watch, rng: np.random.Generator
+) -> None:
+    """From a free worker to a result on record, as a run does it."""
+    with watch.on("next job: scheduler and random sampler"):
+        job = search.next_job()
+    assert job is not None
+    if not ledger.has({"kind": "trial", "trial": job.trial}):
+        with watch.on("ledger: a trial's line"):
+            ledger.append({"kind": "trial", **asdict(job)})
+    line = _line(job, rng)
+    folder.deliver(line, {signal["name"]: _FILE for signal in line["signals"]})
+    (path,) = folder.delivered()
+    with watch.on("delivery: open and remove"):
+        line, files = open_delivery(path)
+        path.unlink()
+    with watch.on("ledger: a point's line"):
+        ledger.append(line)
+    with watch.on("search: scheduler and front"):
+        search.tell(line)
+    with watch.on("front's files"):
+        front = search.front(line["dataset"])
+        if any(point is ledger.lines[-1] or point == line for point in front):
+            folder.keep_files(line, files)
+        folder.drop_others(front)
+    with watch.on("view: state"):
+        progress.state(ledger.lines)
+
+
+def _megabytes() -> float:
+    """Peak memory of this process so far."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def report(found: dict[str, Any]) -> str:
+    """The figures as Markdown."""
+    marks = found["marks"]
+    parts = list(marks[str(MARKS[-1])]["ms"])
+    rows = [[part, *(f"{marks[mark]['ms'].get(part, 0.0):.2f}" for mark in marks)] for part in parts]
+    rows.append(["all of it", *(f"{sum(marks[mark]['ms'].values()):.2f}" for mark in marks)])
+    facts = [
+        ["driver memory added, MB", *(f"{marks[mark]['megabytes']:.0f}" for mark in marks)],
+        ["ledger, MB", *(f"{marks[mark]['ledger_bytes'] / 1e6:.1f}" for mark in marks)],
+        ["files in the run folder", *(f"{marks[mark]['files']:,}" for mark in marks)],
+        ["trials", *(f"{marks[mark]['trials']:,}" for mark in marks)],
+        ["points on the front", *(f"{marks[mark]['front']}" for mark in marks)],
+    ]
+    header = [f"{mark:,} points" for mark in MARKS]
+    return "\n".join(
+        [
+            "# What a result costs the driver, by the number of results on record",
+            "",
+            machine_line(found["machine"]) + ".",
+            "",
+            f"Milliseconds, median of the {found['window']} results up to each mark: `benchmarks/growth.py`, with "
+            "made-up results in an engine that is otherwise real. Left out: samplers that fit a model, MLflow's writer "
+            "(a thread of its own) and the drawing of fronts (every two minutes and at the end).",
+            "",
+            table(["ms per result", *header], rows),
+            "",
+            table(["", *header], facts),
+        ]
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure there")
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the table there as well")
+    options = parser.parse_args()
+    found = json.loads(json.dumps(measure()))
+    save(report(found), found, options.markdown, options.json)
+
+
+if __name__ == "__main__":
+    main()
