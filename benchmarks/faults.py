@@ -60,10 +60,11 @@ def _always(strike: Callable[[RunProcess], None]) -> Callable[[RunProcess], bool
     return struck
 
 
+_WORKER = "SIGKILL to a worker"
 KINDS: dict[str, Callable[[RunProcess], bool]] = {
     "SIGKILL to driver, Ray and workers": _always(lambda run: run.kill_all(signal.SIGKILL)),
     "SIGKILL to the driver": _always(lambda run: run.kill(signal.SIGKILL)),
-    "SIGKILL to a worker": _kill_worker,
+    _WORKER: _kill_worker,
     "SIGTERM to the driver": _always(lambda run: run.kill(signal.SIGTERM)),
     "SIGTERM to driver, Ray and workers": _always(lambda run: run.kill_all(signal.SIGTERM)),
 }
@@ -134,7 +135,9 @@ def _kill_until_finished(
         while True:
             run = RunProcess(*command)
             started.append(run)  # what is left of it may go on beside the next one
-            struck = _strike_once(run, folder, everything, kinds, moments, kills) if len(kills) < most else ""
+            struck = _WORKER
+            while struck == _WORKER and len(kills) < most:  # after which a run goes on
+                struck = _strike_once(run, folder, everything, kinds, moments, kills)
             run.process.wait(_PATIENCE_S)
             code, _, err = run.finish()
             if code == -signal.SIGKILL:  # only now nothing more is recorded
@@ -260,12 +263,11 @@ def report(found: Mapping[str, Any]) -> str:
             "",
             f"A search of {found['alone']['results']} results ({found['alone']['seconds']} s when left alone, "
             f"{found['workers']} workers) was killed at random moments and started again until it was finished, in "
-            f"{len(searches)} folders one after the other; {found['seconds']} s in all. A fifth of the kills came "
-            f"within {_STARTING_S:.0f} s of the command, the others after 0 to {_MOST_RESULTS} further results and up to "
-            f"{_SPAN_S:.0f} s. Killed while starting: before the run's first job; between: no job under way, as at the "
-            "end of a run. Lost: what "
-            "was on record or delivered at the kill and is not on record, once and unchanged, in the end. Fitted "
-            "again: see `repeated` in `benchmarks/fault_run.py`. Left out: nodes of a cluster, disks (`tests/faults`).",
+            f"{len(searches)} folders one after the other; {found['seconds']} s in all. A fifth of the kills came in "
+            f"the first {_STARTING_S:.0f} s, others up to {_SPAN_S:.0f} s after 0 to {_MOST_RESULTS} further results. "
+            "Killed while starting: before the run's first job; between: no job under way, as at the end of a run. "
+            "Lost: what was on record or delivered at the kill and is not on record, once and unchanged, in the end. "
+            "Fitted again: see `repeated` in `benchmarks/fault_run.py`. Left out: nodes, disks (see `tests/faults`).",
             "",
             table(
                 ["kill", "kills", "while starting", "fitting", "between", "results on record", "delivered", "lost"],

@@ -29,8 +29,8 @@ class Tpe(ModelSampler):
     """Draws from where good configs are dense and others are not (Ozaki et al., MOTPE, JAIR 73, 2022).
 
     Good are the best results of the rung. Bad are its others, the configs that lower rungs have left behind (told as
-    pruned), and those that run (constant liar), so that workers asking at the same time get different answers. A
-    parameter is modelled where it matters, by the configs that have it, independently of the others.
+    pruned), and those that run (constant liar), so that workers asking at the same time get different answers.
+    Parameters that occur together are modelled together, by the configs that have them.
     """
 
     _tries: ClassVar[int] = 4

@@ -105,12 +105,12 @@ def searched(sampler: type[Sampler], trials: int, seed: int) -> float:
     [
         (Tpe, 40, 6),
         pytest.param(Nsga2, 120, 12, marks=pytest.mark.slow),
-        pytest.param(Gp, 30, 4, marks=pytest.mark.slow),
+        pytest.param(Gp, 45, 4, marks=pytest.mark.slow),
     ],
 )
 def test_a_search_gets_further_than_at_random(sampler: type[Sampler], trials: int, seeds: int) -> None:
     gains = [searched(sampler, trials, seed) - searched(Random, trials, seed) for seed in range(seeds)]
-    assert np.mean(gains) > 1.0  # dB x octaves, of about 110
+    assert np.mean(gains) > 1.0  # dB x octaves, of about 60
     assert np.mean(np.array(gains) > 0) > 0.6
 
 
