@@ -29,17 +29,16 @@ _NET_POINTS = 128
 class MoAsha(Scheduler):
     """Multi-objective ASHA, promotion type.
 
-    Of the trials that wait at a rung the next to go is of the lowest non-dominated rank, and within that rank the one
-    farthest from those already promoted, over objectives scaled to the rung's range: promotions spread along the front
-    instead of crowding at one end of it. It goes if it is among the first floor(n / reduction) of the n results there
-    are now: fewer than that are on better ranks or, on its own, promoted before it. As in ASHA, more than one in
-    `reduction` may go in all, where later trials turn out better than those that were promoted first.
+    Of the n trials measured at a rung, floor(n / reduction) are sent on in all. The next to go is of the lowest
+    non-dominated rank that still waits, and within that rank the one farthest from those already promoted, over
+    objectives scaled to the rung's range: promotions spread along the front instead of crowding at one end of it.
 
     No worker ever waits for a rung to fill up. When the budget of new trials is spent, trials that the quota
     does not reach stay paused for good, as in ASHA; what they have measured remains on record (and, if it deserves
     it, on the front).
 
-    One difference from the sources: the net starts from what is promoted.
+    Two differences from the sources: promotions are counted, so a trial that later results push out of the best
+    1 / reduction keeps its place; and the net starts from what is promoted.
     """
 
     def __init__(self, rungs: int, reduction: int) -> None:
@@ -184,9 +183,10 @@ class _Waiting(_Rung):
         return gone
 
     def best(self) -> str | None:
-        """The trial to promote next; None while nobody who waits is among the first of the rung."""
-        places = len(self.levels) // self._reduction
-        if places and not self._promoted:
+        """The trial to promote next; None while the quota is used up or nobody waits."""
+        if len(self._promoted) >= len(self.levels) // self._reduction:
+            return None
+        if not self._promoted:
             front = self.levels.level(0)
             return self.trials[int(front[nearest_to_ideal(self.levels.points[front], self.ideal, self.span)])]
         heap = self._heap
@@ -196,18 +196,11 @@ class _Waiting(_Rung):
                 heapq.heappop(heap)
             elif (now := self.levels.rank(first)) > rank:
                 heapq.heapreplace(heap, (now, closeness, vector, first))
-            elif self._ahead_on(rank) >= places:
-                return None
             elif (nearer := -gap(self.levels.points[first], self._anchors.rows, self.span)) > closeness:
                 heapq.heapreplace(heap, (rank, nearer, vector, first))
             else:
                 return self.trials[first]
         return None
-
-    def _ahead_on(self, rank: int) -> int:
-        """How many results are on better levels or, on this one, promoted."""
-        better = sum(len(self.levels.level(above)) for above in range(rank))
-        return better + sum(point in self._promoted for point in self.levels.level(rank).tolist())
 
     def _best_case(self, waiting: int) -> tuple[int, float, tuple[float, ...], int]:
         """An entry of the heap: no better can be true. Of equals the first in lexicographic order goes first."""

@@ -66,13 +66,10 @@ def farthest(rung: Rung, candidates: Sequence[int], anchors: Sequence[int]) -> i
 def promotion(rung: Rung, promoted: Sequence[int], reduction: int) -> int | None:
     """Promotion type: the next to be promoted."""
     waiting = [i for i in range(len(rung)) if i not in promoted]
-    if not waiting:
+    if not waiting or len(promoted) >= len(rung) // reduction:
         return None
     rank = ranks(rung)
     best = min(rank[i] for i in waiting)
-    ahead = sum(r < best for r in rank) + sum(rank[i] == best for i in promoted)
-    if ahead >= len(rung) // reduction:
-        return None
     return farthest(rung, [i for i in waiting if rank[i] == best], promoted)
 
 

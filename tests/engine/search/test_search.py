@@ -127,7 +127,7 @@ def test_successive_halving_spends_a_small_budget_as_planned() -> None:
     while (job := search.next_job()) is not None:
         search.tell(measure(job))
     rungs = [point["rung"] for point in search.points("kodak")]
-    assert [rungs.count(rung) for rung in range(3)] == [24, 10, 3]  # a third at least: late ones may be better
+    assert [rungs.count(rung) for rung in range(3)] == [24, 8, 2]
     assert search.counts("kodak").done == 24
 
 
