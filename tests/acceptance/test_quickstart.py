@@ -2,8 +2,10 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +28,35 @@ def front(run: Path) -> dict[str, Any]:
     return dict(dataset)
 
 
-def test_the_quickstart_finds_a_front_of_real_files(tmp_path: Path) -> None:
+def kill_halfway(run: Path) -> list[str]:
+    """Starts the quickstart and kills all of it when half of its trials have a result; the ledger's lines then."""
+    ledger = run / "ledger.jsonl"
+    command = [sys.executable, "-m", "searchinr", "run", "spaces/quickstart.yaml", "--out", str(run)]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, start_new_session=True)
+    while sum('"kind":"point"' in line for line in read_whole_lines(ledger)) < 24:
+        assert process.poll() is None, "it ended before it could be killed"
+        time.sleep(0.1)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    return read_whole_lines(ledger)
+
+
+def read_whole_lines(ledger: Path) -> list[str]:
+    text = ledger.read_text() if ledger.is_file() else ""
+    return text[: text.rfind("\n") + 1].splitlines()
+
+
+def test_the_quickstart_killed_halfway_finds_a_front_of_real_files(tmp_path: Path) -> None:
     run = tmp_path / "run"
+    before = kill_halfway(run)
     searchinr("run", "spaces/quickstart.yaml", "--out", run)
-    lines = [json.loads(line) for line in (run / "ledger.jsonl").read_text().splitlines()]
+    after = read_whole_lines(run / "ledger.jsonl")
+    assert after[: len(before)] == before
+    lines = [json.loads(line) for line in after]
+    results = [(line["trial"], line["rung"]) for line in lines if line["kind"] == "point"]
+    assert len(results) == len(set(results))
     trials = [line for line in lines if line["kind"] == "trial"]
-    assert len(trials) >= 24
+    assert len(trials) == 48
     assert len({line["params"]["backbone"] for line in trials}) >= 3
     points = [line for line in lines if line["kind"] == "point"]
     names = [signal["name"] for signal in points[0]["signals"]]
