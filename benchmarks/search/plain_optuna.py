@@ -2,14 +2,15 @@
 
 import json
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import optuna
 from optuna.samplers import BaseSampler
 from optuna.trial import Trial, TrialState
 
 from searchinr.engine.search.configs import Config, ConfigSpace
+from searchinr.engine.search.optuna_study import suggest
 from searchinr.engine.search.samplers import History, Sampler
-from searchinr.space import Choice, Range, Value
 
 
 class PlainOptuna(Sampler):
@@ -43,7 +44,7 @@ class PlainOptuna(Sampler):
         self._told = len(history.observations)
         while True:
             trial = self._study.ask()
-            config = self._configs.assemble(lambda name, domain, trial=trial: _suggest(trial, name, domain))
+            config = self._configs.assemble(partial(suggest, trial))
             key = _key(config)
             if key not in self._asked:
                 self._asked[key] = trial
@@ -56,11 +57,3 @@ class PlainOptuna(Sampler):
 
 def _key(config: Config) -> str:
     return json.dumps([config.codec, config.params], sort_keys=True)
-
-
-def _suggest(trial: Trial, name: str, domain: Choice | Range) -> Value:
-    assert isinstance(domain, Choice)
-    numbers = [value for value in domain.values if isinstance(value, int | float)]
-    if len(numbers) == len(domain.values) and numbers == sorted(numbers):
-        return domain.values[trial.suggest_int(name, 0, len(numbers) - 1)]
-    return domain.values[int(trial.suggest_categorical(name, range(len(domain.values))))]

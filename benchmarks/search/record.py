@@ -24,6 +24,7 @@ import torch
 from table import BIT_WIDTHS, SPACE_FILE, TABLE_FILE, Cell, grid, pack
 
 from searchinr.allocator import keep_freed_memory
+from searchinr.codecs.contract import Codec, FitState
 from searchinr.codecs.registry import CODECS, decode
 from searchinr.engine.catalog import read_space
 from searchinr.errors import InvalidFileError, TrialError
@@ -59,17 +60,19 @@ def record(configs: Sequence[tuple[str, Params]], signals: Sequence[Signal], run
             train_s += time.process_time() - started
             for (_, params), typed in zip(configs, given, strict=True):
                 state.params = typed  # type: ignore[attr-defined]  # the bit-widths act on encoding alone
-                cells += _measure(params, state, signals, rungs.index(state.steps), train_s)
+                cells += _measure(codec, params, state, signals, rungs.index(state.steps), train_s)
             started = time.process_time()
     except TrialError:
         pass
     return cells
 
 
-def _measure(params: Params, state: Any, signals: Sequence[Signal], rung: int, train_s: float) -> list[Cell]:  # noqa: ANN401
+def _measure(
+    codec: Codec, params: Params, state: FitState, signals: Sequence[Signal], rung: int, train_s: float
+) -> list[Cell]:
     """One config at one rung, or nothing where its files cannot be decoded."""
     started = time.process_time()
-    files = CODECS["mlp"].encode(state)
+    files = codec.encode(state)
     encoded = time.process_time()
     try:
         decoded = [decode(file) for file in files]

@@ -75,7 +75,6 @@ class Ledger:
     def __init__(self, path: Path) -> None:
         self.lines = read_ledger(path)
         self._recorded = {_identity(line) for line in self.lines}
-        self._points = points_of(self.lines)
         self._file = path.open("ab+", buffering=0)  # what could not be written is not tried again behind our back
         sync_folder(path.parent)
         self._cut_torn_line()
@@ -107,8 +106,6 @@ class Ledger:
             raise
         self.lines.append(dict(line))
         self._recorded.add(_identity(line))
-        if line["kind"] == "point":
-            self._points.append(self.lines[-1])
 
     def has(self, line: Mapping[str, Any]) -> bool:
         """Whether the trial was started or, for any other kind of line, whether that fit has a result at that rung."""
@@ -121,7 +118,7 @@ class Ledger:
 
     def points(self) -> list[Line]:
         """The operating points."""
-        return self._points
+        return [line for line in self.lines if line["kind"] == "point"]
 
     def __enter__(self) -> Self:
         return self
@@ -137,8 +134,3 @@ def _identity(line: Mapping[str, Any]) -> tuple[object, ...]:
     if line["kind"] == "trial":
         return "trial", line["trial"]
     return "result", line["trial"], line.get("rung"), line["seed"] if line.get("confirms") else None
-
-
-def points_of(lines: list[Line]) -> list[Line]:
-    """The operating points among ledger lines."""
-    return [line for line in lines if line["kind"] == "point"]

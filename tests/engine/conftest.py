@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from searchinr.engine.search.objectives import Objectives
-from searchinr.space import Bound
+from searchinr.space import Bound, DatasetEntry, SearchSettings, Space
 
 Line = dict[str, Any]
 
@@ -67,6 +67,18 @@ def confirm() -> Callable[..., Line]:
 @pytest.fixture
 def fail_confirmation() -> Callable[..., Line]:
     return failed_confirmation_line
+
+
+@pytest.fixture
+def toy_space() -> Space:
+    """A space of two datasets, as the small ledger's run would have had it."""
+    return Space(
+        name="toy",
+        datasets=(DatasetEntry(name="photos"), DatasetEntry(path="other")),
+        reference_point={"psnr_db": 20.0, "rate": 4.0},
+        search=SearchSettings(trials=3),
+        codecs={"mlp": {}},
+    )
 
 
 @pytest.fixture

@@ -13,19 +13,12 @@ from searchinr.engine.opened import OpenedRun
 from searchinr.engine.run_folder import RunFolder
 from searchinr.engine.search.objectives import Objectives
 from searchinr.errors import UserError
-from searchinr.space import DatasetEntry, SearchSettings, Space
+from searchinr.space import Space
 
 
 @pytest.fixture
-def opened(ledger: list[Line], objectives: Objectives) -> OpenedRun:
-    space = Space(
-        name="toy",
-        datasets=(DatasetEntry(name="photos"), DatasetEntry(path="other")),
-        reference_point={"psnr_db": 20.0, "rate": 4.0},
-        search=SearchSettings(trials=3),
-        codecs={"mlp": {}},
-    )
-    return OpenedRun(RunFolder(Path("runs/toy")), space, ledger, objectives)
+def opened(toy_space: Space, ledger: list[Line], objectives: Objectives) -> OpenedRun:
+    return OpenedRun(RunFolder(Path("runs/toy")), toy_space, ledger, objectives)
 
 
 def export(opened: OpenedRun, **criteria: Any) -> Config:  # noqa: ANN401

@@ -8,22 +8,15 @@ from searchinr.engine.opened import OpenedRun
 from searchinr.engine.run_folder import RunFolder
 from searchinr.engine.search.objectives import Objectives
 from searchinr.errors import UserError
-from searchinr.space import DatasetEntry, SearchSettings, Space
+from searchinr.space import Space
 
 Line = dict[str, Any]
 Open = Callable[[list[Line]], OpenedRun]
 
 
 @pytest.fixture
-def opened(small_decoders: Objectives) -> Open:
-    space = Space(
-        name="toy",
-        datasets=(DatasetEntry(name="photos"), DatasetEntry(path="other")),
-        reference_point={"psnr_db": 20.0, "rate": 4.0},
-        search=SearchSettings(trials=3),
-        codecs={"mlp": {}},
-    )
-    return lambda lines: OpenedRun(RunFolder(Path("runs/toy")), space, lines, small_decoders)
+def opened(toy_space: Space, small_decoders: Objectives) -> Open:
+    return lambda lines: OpenedRun(RunFolder(Path("runs/toy")), toy_space, lines, small_decoders)
 
 
 def test_datasets_without_a_front_are_left_out_unless_they_are_named(opened: Open, ledger: list[Line]) -> None:
