@@ -155,8 +155,8 @@ def test_what_a_crash_can_leave_in_the_folder(half: Case) -> None:
 CLOCK = """
 import os, time
 _flag, _time, _time_ns = os.environ["CLOCK_JUMPS"], time.time, time.time_ns
-def _days():  # on Ray's start it is right, since Ray waits by it
-    return (3, -2, 400, 0)[int(time.monotonic() / 0.7) % 4] if os.path.exists(_flag) else 0
+def _days():  # on Ray's start it is right, since Ray waits by it; then it jumps to and fro, and is never right again
+    return (-3, -2, -400, -1)[int(time.monotonic() / 0.7) % 4] if os.path.exists(_flag) else 0
 time.time = lambda: _time() + 86400 * _days()
 time.time_ns = lambda: _time_ns() + 86400 * 10**9 * _days()
 """
