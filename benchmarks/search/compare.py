@@ -83,8 +83,7 @@ def _syne_tune(corrected: bool, space: Space) -> Scheduler:
 
 CONTENDERS = {
     "random, full length": Contender("random", "fifo", full_length=True),
-    "TPE, full length": Contender("tpe", "fifo", full_length=True),
-    "TPE, full length, plain study": Contender(partial(_plain, _tpe), "fifo", full_length=True),
+    "TPE, full length": Contender(partial(_plain, _tpe), "fifo", full_length=True),
     "NSGA-II, full length": Contender(partial(_plain, _nsga2), "fifo", full_length=True),
     "Ray ASHA on PSNR": Contender("random", partial(_ray, (1.0, 0.0))),
     "Ray ASHA on a weighted sum": Contender("random", partial(_ray, (1.0, DB_PER_OCTAVE))),

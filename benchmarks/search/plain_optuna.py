@@ -6,7 +6,7 @@ from functools import partial
 
 import optuna
 from optuna.samplers import BaseSampler
-from optuna.trial import Trial, TrialState
+from optuna.trial import Trial
 
 from searchinr.engine.search.configs import Config, ConfigSpace
 from searchinr.engine.search.optuna_study import suggest
@@ -16,8 +16,8 @@ from searchinr.engine.search.samplers import History, Sampler
 class PlainOptuna(Sampler):
     """A study in memory that lives as long as the search.
 
-    Numbers in rising order are offered as ordered, everything else as categories. A config that was tried before costs
-    nothing here: it is told again with its result (as failed, while it still runs) and another one is asked for.
+    Numbers in rising order are offered as ordered, everything else as categories. A config that was asked for before
+    costs nothing here: it is told again with its result, as soon as that is known, and another one is asked for.
     """
 
     def __init__(self, configs: ConfigSpace, seed: int, make_sampler: Callable[[int], BaseSampler]) -> None:
@@ -31,7 +31,7 @@ class PlainOptuna(Sampler):
         super().__init__(configs, seed)
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self._study = optuna.create_study(directions=["minimize", "minimize"], sampler=make_sampler(seed))
-        self._asked: dict[str, Trial] = {}
+        self._asked: dict[str, list[Trial]] = {}
         self._values: dict[str, list[float]] = {}
         self._told = 0
 
@@ -40,19 +40,20 @@ class PlainOptuna(Sampler):
         for observation in history.observations[self._told :]:
             key = _key(observation.config)
             self._values[key] = observation.vector.tolist()
-            self._study.tell(self._asked[key], self._values[key])
+            for trial in self._asked[key]:
+                self._study.tell(trial, self._values[key])
         self._told = len(history.observations)
         while True:
             trial = self._study.ask()
             config = self._configs.assemble(partial(suggest, trial))
             key = _key(config)
-            if key not in self._asked:
-                self._asked[key] = trial
-                yield config
-            elif key in self._values:
+            if key in self._values:
                 self._study.tell(trial, self._values[key])
-            else:
-                self._study.tell(trial, state=TrialState.FAIL)
+                continue
+            same = self._asked.setdefault(key, [])
+            same.append(trial)
+            if len(same) == 1:
+                yield config
 
 
 def _key(config: Config) -> str:
