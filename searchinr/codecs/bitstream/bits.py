@@ -90,6 +90,11 @@ class Reader:
                 return value
         raise InvalidFileError("the header holds an integer that is too large")
 
+    @property
+    def position(self) -> int:
+        """Bytes read so far."""
+        return self._at
+
     def rest(self) -> bytes:
         """All bytes not read yet."""
         return self._data[self._at :]
