@@ -5,7 +5,7 @@
            weight_bits - 1 (4 bits) | edge_bits - 1 (4 bits), or 0 for fp16
            the backbone's own parameters
            fp16: the weights as they are, little-endian
-           uniform: step (1 byte) and model (1 byte) of each tensor, then one range-coded stream
+           uniform: step (1 byte) and model (1 byte or more) of each tensor, then one range-coded stream
 
 Training minimises the log of each signal's own MSE. Its gradient is that of the squared error divided by the squared
 error, so that the squared error can be summed over tiles of points that fit the cache, with the same result.
@@ -22,8 +22,10 @@ from pydantic import Field as Key
 from pydantic import create_model, model_validator
 from torch import Tensor
 
-from searchinr.codecs.bitstream import container, models, range_coder
+from searchinr.codecs.bitstream import container, range_coder
 from searchinr.codecs.bitstream.bits import Reader, Writer
+from searchinr.codecs.bitstream.models.contract import Model
+from searchinr.codecs.bitstream.models.registry import best_model, read_model
 from searchinr.codecs.contract import Asset, Codec, CodecParams, FitState
 from searchinr.codecs.fields.contract import Field, FieldShape, TensorSpec
 from searchinr.codecs.fields.registry import FIELDS
@@ -316,16 +318,16 @@ def _encode_body(field: Field, params: Any, weights: Mapping[str, NDArray[np.flo
             np.clip(weights[spec.name], -_FP16_MAX, _FP16_MAX).astype("<f2").tobytes() for spec in field.tensors()
         )
         return bytes(out.data)
-    arrays, coded = [], []
+    arrays, models = [], []
     for spec in field.tensors():
         bits = _bits_of(spec, (params.weight_bits, params.edge_bits))
         symbols, step = uniform.quantize(weights[spec.name].ravel(), bits)
-        model = models.best_model(symbols, uniform.bound(bits))
+        model = best_model(symbols, -uniform.bound(bits), uniform.bound(bits))
         out.byte(step)
-        out.byte(model)
+        model.write(out)
         arrays.append(symbols)
-        coded.append(range_coder.SymbolModel(symbols.size, uniform.bound(bits), model))
-    out.data += range_coder.encode(arrays, coded)
+        models.append(model)
+    out.data += range_coder.encode(arrays, models)
     return bytes(out.data)
 
 
@@ -376,14 +378,14 @@ class _Body:
             raise InvalidFileError("the file holds weights that are not finite")
         return weights
 
-    def _side_information(self) -> tuple[list[int], list[range_coder.SymbolModel], bytes]:
+    def _side_information(self) -> tuple[list[int], list[tuple[Model, int]], bytes]:
         assert self.bits is not None
         reader = Reader(self.payload.rest())
         steps, coded = [], []
         for spec in self.field.tensors():
             steps.append(reader.byte())
             bound = uniform.bound(_bits_of(spec, self.bits))
-            coded.append(range_coder.SymbolModel(int(np.prod(spec.shape)), bound, reader.byte()))
+            coded.append((read_model(reader, -bound, bound), int(np.prod(spec.shape))))
         return steps, coded, reader.rest()
 
     def stored_bits(self) -> list[float]:
@@ -393,8 +395,7 @@ class _Body:
             return [16.0 * int(np.prod(spec.shape)) for spec in specs]
         _, coded, stream = self._side_information()
         arrays = range_coder.decode(stream, coded)
-        stored = [
-            16 + models.bits(symbols, model.code, model.bound) for symbols, model in zip(arrays, coded, strict=True)
-        ]
-        stored[-1] += 8 * len(stream) + 16 * len(stored) - sum(stored)
+        side = [8 + model.description_bits for model, _ in coded]
+        stored = [bits + model.bits(symbols) for bits, symbols, (model, _) in zip(side, arrays, coded, strict=True)]
+        stored[-1] += 8 * len(stream) + sum(side) - sum(stored)
         return stored
