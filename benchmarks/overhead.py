@@ -2,7 +2,7 @@
 
     python benchmarks/overhead.py --json reports/overhead.json --markdown reports/overhead.md
 
-About three minutes on two cores. The three programs run one after the other, in turns, each in a process of its own
+About seven minutes on two cores. The three programs run one after the other, in turns, each in a process of its own
 with a Ray of its own.
 """
 
@@ -181,7 +181,7 @@ def _ratio(runs: Mapping[str, list[Seconds]], slower: str, faster: str, column: 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--trials", type=int, default=24, help="trials of each program, 2 or more [24]")
+    parser.add_argument("--trials", type=int, default=60, help="trials of each program, 2 or more [60]")
     parser.add_argument("--workers", type=int, default=2, help="trials at the same time [2]")
     parser.add_argument("--turns", type=int, default=2, help="how often each program runs [2]")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure there")

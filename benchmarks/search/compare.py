@@ -23,6 +23,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 import optuna
+from fast_tpe import FastTpe
 from plain_optuna import PlainOptuna
 from report import write_report
 from rivals import RayAsha, SyneTuneMoAsha
@@ -61,10 +62,6 @@ class Contender:
     full_length: bool = False
 
 
-def _tpe(seed: int) -> optuna.samplers.BaseSampler:
-    return optuna.samplers.TPESampler(seed=seed, constant_liar=True)
-
-
 def _nsga2(seed: int) -> optuna.samplers.BaseSampler:
     return optuna.samplers.NSGAIISampler(seed=seed)
 
@@ -83,7 +80,7 @@ def _syne_tune(corrected: bool, space: Space) -> Scheduler:
 
 CONTENDERS = {
     "random, full length": Contender("random", "fifo", full_length=True),
-    "TPE, full length": Contender(partial(_plain, _tpe), "fifo", full_length=True),
+    "TPE, full length": Contender(partial(_plain, FastTpe), "fifo", full_length=True),
     "NSGA-II, full length": Contender(partial(_plain, _nsga2), "fifo", full_length=True),
     "Ray ASHA on PSNR": Contender("random", partial(_ray, (1.0, 0.0))),
     "Ray ASHA on a weighted sum": Contender("random", partial(_ray, (1.0, DB_PER_OCTAVE))),
@@ -179,7 +176,7 @@ def _simulate(
     with ProcessPoolExecutor(processes) as pool:
         for number, future in enumerate(as_completed([pool.submit(run, *cell) for cell in todo]), start=1):
             runs.append(future.result())
-            if number % 20 == 0 or number == len(todo):
+            if number % 10 == 0 or number == len(todo):
                 runs.sort(key=lambda found: (found["contender"], found["workers"], found["seed"]))
                 file.write_text("[\n" + ",\n".join(json.dumps(found) for found in runs) + "\n]\n")
                 print(f"{number} of {len(todo)}", flush=True)

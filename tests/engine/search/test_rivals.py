@@ -1,16 +1,20 @@
 """What others publish, behind our contract: Ray's ASHA decides as it does alone; where syne-tune's MOASHA fails."""
 
+from collections import deque
 from collections.abc import Callable
 from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
+import optuna
 import pytest
+from fast_tpe import FastTpe
 from ray.tune.schedulers import AsyncHyperBandScheduler
 from rivals import RayAsha, SyneTuneMoAsha
 from scheduler_conformance import PROPERTIES, REDUCTION, Fate, Result, Rung, fate
 
 from searchinr.engine.search.mo_asha import MoAsha, MoAshaStopping
+from searchinr.engine.search.optuna_study import quiet
 from searchinr.engine.search.scheduler import Scheduler
 
 RUNGS = 100
@@ -38,6 +42,27 @@ def test_ray_asha_decides_as_it_does_alone(seed: int) -> None:
                 break
             ours.promote(*following)
     assert 10 < sum(decisions) < len(decisions) - 10
+
+
+def suggestions(sampler: optuna.samplers.TPESampler) -> list[tuple[float, ...]]:
+    """What a study of three parameters asks for, with five trials under way at a time."""
+    with quiet():
+        study = optuna.create_study(directions=["minimize"] * 2, sampler=sampler)
+    asked, running = [], deque[tuple[optuna.Trial, list[float]]]()
+    for _ in range(60):
+        trial = study.ask()
+        a, b, c = trial.suggest_int("a", 0, 9), trial.suggest_categorical("b", [0, 1]), trial.suggest_float("c", 0, 1)
+        asked.append((a, b, c))
+        running.append((trial, [(a - 3) ** 2 + b + c, (a - 6) ** 2 - c]))
+        if len(running) > 5:
+            study.tell(*running.popleft())
+    return asked
+
+
+def test_fast_tpe_suggests_what_optunas_does() -> None:
+    asked = suggestions(FastTpe(seed=1))
+    assert asked == suggestions(optuna.samplers.TPESampler(seed=1, constant_liar=True))
+    assert len(set(asked)) > 50
 
 
 def random_rungs(size: int, front: bool) -> list[Rung]:
