@@ -91,6 +91,7 @@ class Reader:
     def position(self) -> int:
         """Bytes read so far."""
         return self._at
+
     def take(self, length: int) -> bytes:
         """The next `length` bytes."""
         if length > len(self._data) - self._at:

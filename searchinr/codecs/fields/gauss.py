@@ -11,7 +11,6 @@ from searchinr.codecs.bitstream.bits import ByteFloat, Reader, Writer
 from searchinr.codecs.fields.contract import Field, FieldParams, FieldShape, TensorSpec
 from searchinr.codecs.fields.layers import affine, affine_specs, fan_in_bound, uniform
 
-
 _LATER = 4.0
 
 
@@ -55,9 +54,7 @@ class Gauss(Field):
     def init(self, rng: torch.Generator) -> dict[str, Tensor]:
         """See `Field.init`: PyTorch's default."""
         return {
-            name: uniform(
-                rng, shape, fan_in_bound(self.shape.d_in if name.startswith("layer0.") else self.shape.width)
-            )
+            name: uniform(rng, shape, fan_in_bound(self.shape.d_in if name.startswith("layer0.") else self.shape.width))
             for name, shape, _ in self.tensors()
         }
 

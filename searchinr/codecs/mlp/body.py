@@ -1,8 +1,7 @@
 """The body of an `.inr` file of codec `mlp`.
 
     backbone (4 bits) | depth - 1 (4 bits)
-    width (varint)
-    quantiser (4 bits; 0: fp16) | steps per channel (1 bit) | 0 (3 bits)
+    quantiser (4 bits; 0: fp16) | steps per channel (1 bit) | width (11 bits)
     weight_bits - 1 (4 bits) | edge_bits - 1 (4 bits); not with fp16
     the backbone's own parameters
     fp16: the weights as they are, little-endian
@@ -97,7 +96,7 @@ def pack(field: Field, params: Any, tensors: Mapping[str, Tensor]) -> bytes:  # 
     """
     quantizer = QUANTIZERS[params.quantizer]
     per_channel = params.steps_per == "channel"
-    out = _head(field, quantizer.id << 4 | per_channel << 3)
+    out = _head(field, quantizer.id, per_channel)
     out.byte((params.weight_bits - 1) << 4 | (params.edge_bits - 1))
     field.pack(out)
     arrays: list[NDArray[np.int32]] = []
@@ -128,18 +127,17 @@ def pack(field: Field, params: Any, tensors: Mapping[str, Tensor]) -> bytes:  # 
 
 def pack_fp16(field: Field, weights: Mapping[str, NDArray[np.float32]]) -> bytes:
     """A body of weights as they are; what is beyond fp16 is clipped."""
-    out = _head(field, _FP16_ID)
+    out = _head(field, _FP16_ID, per_channel=False)
     field.pack(out)
     for spec in field.tensors():
         out.data += np.clip(weights[spec.name], -_FP16_MAX, _FP16_MAX).astype("<f2").tobytes()
     return bytes(out.data)
 
 
-def _head(field: Field, quantizer: int) -> Writer:
+def _head(field: Field, quantizer: int, per_channel: bool) -> Writer:
     out = Writer()
     out.byte(field.id << 4 | (field.shape.depth - 1))
-    out.varint(field.shape.width)
-    out.byte(quantizer)
+    out.data += (quantizer << 12 | per_channel << 11 | field.shape.width).to_bytes(2, "big")
     return out
 
 
@@ -197,21 +195,22 @@ class Body:
     def parse(cls, file: container.Container) -> Self:
         """Reads the architecture; `InvalidFileError` where it makes no sense."""
         reader = Reader(file.body)
-        architecture, width, packed = reader.byte(), reader.varint(), reader.byte()
+        architecture, packed = reader.byte(), int.from_bytes(reader.take(2), "big")
+        width, per_channel, number = packed & 0x7FF, bool(packed & 0x800), packed >> 12
         field_class = next((f for f in FIELDS.values() if f.id == architecture >> 4), None)
         if field_class is None:
             raise InvalidFileError(f"unknown backbone number {architecture >> 4}: update searchinr")
         if not 1 <= width <= MAX_WIDTH:
             raise InvalidFileError(f"the file claims a width of {width}: allowed are 1 to {MAX_WIDTH}")
-        quantizer = next((q for q in QUANTIZERS.values() if q.id == packed >> 4), None)
-        if packed & 7 or (quantizer is None and packed != _FP16_ID):
-            raise InvalidFileError(f"unknown quantiser number {packed >> 4}: update searchinr, or the file is corrupt")
+        quantizer = next((q for q in QUANTIZERS.values() if q.id == number), None)
+        if quantizer is None and (number != _FP16_ID or per_channel):
+            raise InvalidFileError(f"unknown quantiser number {number}: update searchinr, or the file is corrupt")
         bits = reader.byte() if quantizer is not None else None
         field = field_class.unpack(field_shape(file.layout, (architecture & 15) + 1, width), reader)
         if sum(int(np.prod(spec.shape)) for spec in field.tensors()) > MAX_WEIGHTS:
             raise InvalidFileError(f"the file claims more than {MAX_WEIGHTS} weights")
         weight_bits, edge_bits = (0, 0) if bits is None else ((bits >> 4) + 1, (bits & 15) + 1)
-        parts = parts_of(field, weight_bits, edge_bits, bool(packed & 8))
+        parts = parts_of(field, weight_bits, edge_bits, per_channel)
         payload = reader.rest()
         return cls(field, quantizer, parts, weight_bits, edge_bits, len(file.body) - len(payload), payload)
 

@@ -182,7 +182,8 @@ def _bodies(group: Group, params: Any, measured: Mapping[str, Tensor]) -> Iterat
             weights = {name: w[position].cpu() * (gain if _is_last(name) else 1) for name, w in measured.items()}
             yield body.pack_fp16(group.field, {name: w.numpy() for name, w in weights.items()})
         return
-    coded = group.quantizer.coded(measured)
+    latents = measured if group.quantizer.learns else group.quantizer.start(measured)
+    coded = group.quantizer.coded(latents)
     for position, gain in enumerate(group.gains.tolist()):
         tensors = {}
         for name, tensor in coded.items():

@@ -12,6 +12,7 @@ from searchinr.codecs.quantize.uniform import best_steps, step_of
 
 _STRETCH, _SHIFT = 1.2, -0.1  # zeta - gamma and gamma of equation 23: the sigmoid reaches 0 and 1
 _SHARPEST, _SOFTEST = 2.0, 20.0  # exponent beta of equation 24, annealed
+_HASTE = 30.0  # logits are learnt in units of this: a rounding has to turn within as many steps as a weight has to move
 _WARM_UP = 0.2  # part of the steps without a penalty, as in the authors' schedule
 _WEIGHT = 1e-3  # of the penalty, per weight on average, beside the log of the MSE
 
@@ -41,7 +42,7 @@ class AdaRound(Quantizer):
             numbers = grouped / step_of(steps).unsqueeze(-1)
             floor = torch.floor(numbers)
             share = ((numbers - floor - _SHIFT) / _STRETCH).clamp(1e-3, 1 - 1e-3)
-            latents[f"{part.name}:up"] = torch.logit(share)
+            latents[f"{part.name}:up"] = torch.logit(share) / _HASTE
             latents[f"{part.name}:floor"] = floor
             latents[f"{part.name}:step"] = log_step(steps)
         return latents
@@ -77,7 +78,7 @@ class AdaRound(Quantizer):
 
 def _up(part: Part, latents: Mapping[str, Tensor]) -> Tensor:
     """How far each weight is rounded up, 0 to 1: the rectified sigmoid of equation 23, `(B, G, m)`."""
-    return (torch.sigmoid(latents[f"{part.name}:up"]) * _STRETCH + _SHIFT).clamp(0, 1)
+    return (torch.sigmoid(_HASTE * latents[f"{part.name}:up"]) * _STRETCH + _SHIFT).clamp(0, 1)
 
 
 def _step(part: Part, latents: Mapping[str, Tensor]) -> Tensor:
