@@ -143,11 +143,12 @@ def _head(field: Field, quantizer: int, per_channel: bool) -> Writer:
 
 def _symbols(part: Part, has_book: bool) -> tuple[int, int]:
     """Lowest and highest symbol."""
-    return (0, part.levels.count - 1) if has_book else part.levels
+    return (0, part.levels.number - 1) if has_book else part.levels
 
 
 def _is_shared(bits: int, parts: Sequence[Part], tensors: Mapping[str, Tensor]) -> bool:
-    books = [tensors[p.name].book for p in parts if p.bits == bits and tensors[p.name].book is not None]
+    of_these_bits = (tensors[part.name].book for part in parts if part.bits == bits)
+    books = [book for book in of_these_bits if book is not None]
     return all(np.array_equal(book, books[0]) for book in books)
 
 
@@ -166,7 +167,7 @@ class _Section:
     @property
     def streams(self) -> list[tuple[Model, int]]:
         """What the stream holds: model and number of symbols of each array."""
-        gaps = [] if self.gaps is None else [(self.gaps, self.part.levels.count)]
+        gaps = [] if self.gaps is None else [(self.gaps, self.part.levels.number)]
         return [*gaps, (self.symbols, self.part.size)]
 
 

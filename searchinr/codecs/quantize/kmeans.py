@@ -23,7 +23,7 @@ def worth_a_book(part: Part) -> bool:
 
     A book has as many entries as there are symbols, and each costs about as much as two symbols.
     """
-    return part.size >= _WEIGHTS_PER_ENTRY * part.levels.count
+    return part.size >= _WEIGHTS_PER_ENTRY * part.levels.number
 
 
 class KMeans(Quantizer):
@@ -43,8 +43,8 @@ class KMeans(Quantizer):
 
         Returns:
             The weights; `name:step`, `(B, G)`; `name:book`, `(B, K)`, for each part with a code book of its own; and
-            `:book b`, for each bit-width b where the parts share one. Entries are real numbers in units of the step,
-            which is fixed.
+            `:book b`, for each bit-width b where the parts share one. Entries are real numbers, 1 for the largest
+            weight.
         """
         latents = {part.name: weights[part.name].detach().clone() for part in self.parts}
         scaled: dict[int, dict[Part, Tensor]] = {}
@@ -96,10 +96,11 @@ class KMeans(Quantizer):
 
 
 def _book(part: Part, latents: Mapping[str, Tensor]) -> Tensor | None:
-    """The code book of a part, `(B, K)`, or None if it is quantised uniformly."""
+    """The code book of a part in steps, `(B, K)`, or None if it is quantised uniformly."""
     if not worth_a_book(part):
         return None
-    return latents[f"{part.name}:book"] if f"{part.name}:book" in latents else latents[f":book {part.bits}"]
+    own = f"{part.name}:book"
+    return BOOK.high * latents[own if own in latents else f":book {part.bits}"]
 
 
 def _books(bits: int, flats: Mapping[Part, Tensor]) -> dict[str, Tensor]:
@@ -109,7 +110,7 @@ def _books(bits: int, flats: Mapping[Part, Tensor]) -> dict[str, Tensor]:
         bits: The bit-width.
         flats: Weights in steps, `(B, n)`.
     """
-    count = levels(bits).count
+    count = levels(bits).number
     own = {part: lloyd(flat, count) for part, flat in flats.items()}
     shared = lloyd(torch.cat(list(flats.values()), dim=1), count)  # (B, K)
     lost = sum(
@@ -117,8 +118,8 @@ def _books(bits: int, flats: Mapping[Part, Tensor]) -> dict[str, Tensor]:
         for part, flat in flats.items()
     )
     if lost < (len(flats) - 1) * count * _BITS_PER_ENTRY:
-        return {f":book {bits}": shared}
-    return {f"{part.name}:book": book for part, book in own.items()}
+        return {f":book {bits}": shared / BOOK.high}
+    return {f"{part.name}:book": book / BOOK.high for part, book in own.items()}
 
 
 def _error(flat: Tensor, book: Tensor) -> Tensor:

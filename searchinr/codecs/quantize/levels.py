@@ -27,7 +27,7 @@ class Levels(NamedTuple):
     high: int
 
     @property
-    def count(self) -> int:
+    def number(self) -> int:
         """How many symbols there are."""
         return self.high - self.low + 1
 

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 
 from searchinr.codecs.quantize.contract import Coded, Part
+from searchinr.codecs.quantize.levels import log_step, nearest_code
 from searchinr.codecs.quantize.lsq import Lsq
-from searchinr.codecs.quantize.uniform import OFFSETS_PER_STEP, round_through
+from searchinr.codecs.quantize.uniform import OFFSETS_PER_STEP, best_steps, nearest, round_through, step_of
 
 
 class LsqPlus(Lsq):
@@ -24,11 +25,20 @@ class LsqPlus(Lsq):
     has_offsets: ClassVar[bool] = True
 
     def start(self, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """See `Quantizer.start`: as `Lsq`, and `name:offset` `(B, G)`, in steps."""
+        """See `Quantizer.start`: as `Lsq`, and `name:offset` `(B, G)`, in steps.
+
+        Where the mean of a group as its offset leaves less error than none, that is where it starts.
+        """
         latents = super().start(weights)
         for part in self.parts:
-            step = latents[f"{part.name}:step"]
-            latents[f"{part.name}:offset"] = torch.zeros_like(step)
+            grouped = part.group(latents[part.name])  # (B, G, m)
+            plain = nearest_code(latents[f"{part.name}:step"])  # (B, G)
+            mean = grouped.mean(-1)
+            centred = best_steps(grouped - mean.unsqueeze(-1), part.levels)
+            offset = torch.round(mean / step_of(centred) * OFFSETS_PER_STEP).clamp(-128, 127) / OFFSETS_PER_STEP
+            better = _error(grouped, centred, offset, part) < _error(grouped, plain, torch.zeros_like(offset), part)
+            latents[f"{part.name}:step"] = log_step(torch.where(better, centred, plain))
+            latents[f"{part.name}:offset"] = torch.where(better, offset, 0.0)
         return latents
 
     def values(self, latents: Mapping[str, Tensor], progress: float = 1.0) -> dict[str, Tensor]:
@@ -51,6 +61,13 @@ class LsqPlus(Lsq):
 
     def _numbers(self, part: Part, latents: Mapping[str, Tensor]) -> Tensor:
         return super()._numbers(part, latents) - _snapped(part, latents)
+
+
+def _error(grouped: Tensor, steps: Tensor, offset: Tensor, part: Part) -> Tensor:
+    """Squared error of each group, `(B, G)`, with these steps (bytes) and offsets (in steps)."""
+    step = step_of(steps).unsqueeze(-1)
+    moved = grouped - offset.unsqueeze(-1) * step
+    return (nearest(moved, steps, part.levels) * step - moved).square().sum(-1)
 
 
 def _snapped(part: Part, latents: Mapping[str, Tensor]) -> Tensor:
