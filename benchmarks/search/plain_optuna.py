@@ -6,18 +6,22 @@ from functools import partial
 
 import optuna
 from optuna.samplers import BaseSampler
-from optuna.trial import Trial
+from optuna.trial import Trial, TrialState
 
 from searchinr.engine.search.configs import Config, ConfigSpace
-from searchinr.engine.search.optuna_study import suggest
+from searchinr.engine.search.optuna_study import point_of, suggest
+from searchinr.engine.search.random_sampler import Random
 from searchinr.engine.search.samplers import History, Sampler
+
+_REPEATS = 5
 
 
 class PlainOptuna(Sampler):
     """A study in memory that lives as long as the search.
 
     Numbers in rising order are offered as ordered, everything else as categories. A config that was asked for before
-    costs nothing here: it is told again with its result, as soon as that is known, and another one is asked for.
+    costs nothing here: Optuna is told that it failed, which it forgets, and asked for another one, up to `_REPEATS`
+    times; then the study gets a random one. Late in a search nearly all that TPE asks for is old.
     """
 
     def __init__(self, configs: ConfigSpace, seed: int, make_sampler: Callable[[int], BaseSampler]) -> None:
@@ -31,29 +35,30 @@ class PlainOptuna(Sampler):
         super().__init__(configs, seed)
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self._study = optuna.create_study(directions=["minimize", "minimize"], sampler=make_sampler(seed))
-        self._asked: dict[str, list[Trial]] = {}
-        self._values: dict[str, list[float]] = {}
+        self._asked: dict[str, Trial] = {}
         self._told = 0
 
     def proposals(self, history: History) -> Iterator[Config]:
         """See `Sampler.proposals`."""
         for observation in history.observations[self._told :]:
-            key = _key(observation.config)
-            self._values[key] = observation.vector.tolist()
-            for trial in self._asked[key]:
-                self._study.tell(trial, self._values[key])
+            self._study.tell(self._asked[_key(observation.config)], observation.vector.tolist())
         self._told = len(history.observations)
-        while True:
-            trial = self._study.ask()
-            config = self._configs.assemble(partial(suggest, trial))
-            key = _key(config)
-            if key in self._values:
-                self._study.tell(trial, self._values[key])
-                continue
-            same = self._asked.setdefault(key, [])
-            same.append(trial)
-            if len(same) == 1:
-                yield config
+        for _ in range(_REPEATS):
+            yield from self._ask()
+        for config in Random(self._configs, self._seed).proposals(history):
+            self._study.enqueue_trial(dict(point_of(config, self._configs)))
+            yield from self._ask()
+
+    def _ask(self) -> Iterator[Config]:
+        """Asks the study once; nothing if it was asked before."""
+        trial = self._study.ask()
+        config = self._configs.assemble(partial(suggest, trial))
+        key = _key(config)
+        if key in self._asked:
+            self._study.tell(trial, state=TrialState.FAIL)
+        else:
+            self._asked[key] = trial
+            yield config
 
 
 def _key(config: Config) -> str:
