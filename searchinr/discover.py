@@ -12,7 +12,7 @@ def discover(package: ModuleType, attribute: str, base: type[T]) -> dict[str, ty
     """Imports every module of `package` and collects its class named by `attribute`, by the class's `name`.
 
     Args:
-        package: The package whose modules are searched (not its subpackages).
+        package: The package whose modules and subpackages are searched (not what lies inside subpackages).
         attribute: Module-level name that marks a plug-in, e.g. ``"CODEC"``. Modules without it are helpers.
         base: The contract that each class must implement.
 
@@ -24,8 +24,6 @@ def discover(package: ModuleType, attribute: str, base: type[T]) -> dict[str, ty
     """
     found: list[type[T]] = []
     for info in pkgutil.iter_modules(package.__path__):
-        if info.ispkg:
-            continue
         candidate = getattr(importlib.import_module(f"{package.__name__}.{info.name}"), attribute, None)
         if candidate is None:
             continue

@@ -1,10 +1,11 @@
-"""Training B networks at once: Adam on the log of each signal's own MSE, measured at rungs.
+"""Training B networks at once: Adam on each signal's own MSE or its logarithm, measured at rungs.
 
 Schedule: warm-up, constant, and for each rung a decay of its own. The constant part (the trunk) is shared by all rungs;
-at a rung the fit branches off, lets the learning rate fall to zero, and is measured; the trunk goes on from where the
-branch left it. So a rung's result is a true operating point, equal to that of a fit that was meant to end there, and
-measuring it does not spoil the later ones. The price is the branches: with a decay over the last half of the steps and
-rungs growing by 3, a fit to the last rung takes 25 % more steps than without earlier rungs.
+at a rung the fit branches off, lets the learning rate fall to zero, learns to be quantised if the quantiser learns, and
+is measured; the trunk goes on from where the branch left it. So a rung's result is a true operating point, equal to
+that of a fit that was meant to end there, and measuring it does not spoil the later ones. The price is the branches:
+with a decay over the last half of the steps and rungs growing by 3, a fit to the last rung takes 25 % more steps than
+without earlier rungs.
 
 Notation used for tensor shapes: B signals, n points, c channels.
 """
@@ -12,13 +13,14 @@ Notation used for tensor shapes: B signals, n points, c channels.
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Self
+from typing import Literal, Self
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.optim.adam import adam
 
+from searchinr.codecs.quantize.contract import Quantizer
 from searchinr.errors import TrialError
 
 _WARMUP_STEPS = 20
@@ -40,33 +42,47 @@ class Recipe:
         decay: Last fraction of a rung's steps in which the learning rate falls to zero, along a cosine.
         batch_fraction: Fraction of the points used in each step, drawn anew; 1 for the full grid.
         seed: Fixes which points are drawn.
+        loss: Of a signal: its MSE or the logarithm of it.
+        qat_fraction: Last fraction of a rung's steps in which a quantiser that learns takes part.
+        rate_weight: What one bit per point adds to a signal's loss while such a quantiser takes part (lambda).
     """
 
     lr: float
     decay: float
     batch_fraction: float
     seed: int
+    loss: Literal["log_mse", "mse"] = "log_mse"
+    qat_fraction: float = 0.0
+    rate_weight: float = 0.0
 
     def trunk_end(self, rung: int) -> int:
+        """The step at which a rung's branch begins."""
+        return min(self.decay_start(rung), self.qat_start(rung))
+
+    def decay_start(self, rung: int) -> int:
         """The step at which a rung's decay begins."""
         return rung - math.ceil(self.decay * rung)
+
+    def qat_start(self, rung: int) -> int:
+        """The step from which on a rung's branch is quantised."""
+        return rung - math.ceil(self.qat_fraction * rung)
 
     def trunk_lr(self, step: int) -> float:
         """Learning rate of a step of the trunk."""
         return self.lr * min(1.0, (step + 1) / _WARMUP_STEPS)
 
     def branch_lr(self, step: int, rung: int) -> float:
-        """Learning rate of a step of the decay before a rung."""
-        start = self.trunk_end(rung)
-        falling = 0.5 * (1 + math.cos(math.pi * (step - start + 1) / (rung - start)))
-        return self.trunk_lr(step) * falling
+        """Learning rate of a step of the branch to a rung."""
+        start = self.decay_start(rung)
+        passed = max(0, step - start + 1) / (rung - start)
+        return self.trunk_lr(step) * 0.5 * (1 + math.cos(math.pi * passed))
 
 
 class BatchFit:
     """B signals with the same grid, trained together.
 
     Attributes:
-        weights: `{name: (B, ...)}`.
+        weights: `{name: (B, ...)}`: of the network, or the latents of the quantiser that takes part.
         steps: Steps taken on the trunk, or on the trunk and this branch.
         macs: Multiply-accumulates spent by this object and, in a branch, by what it branched from.
     """
@@ -105,6 +121,7 @@ class BatchFit:
         self.macs = 0.0
         self._squared_error = torch.zeros(signals)
         self._elements_per_point, self._macs_per_point = elements_per_point, macs_per_point
+        self._quantizer: Quantizer | None = None
         self._set_weights(weights)
 
     def _set_weights(self, weights: Mapping[str, Tensor]) -> None:
@@ -119,25 +136,61 @@ class BatchFit:
             "exp_avg_sq": {name: torch.zeros_like(w, requires_grad=False) for name, w in self.weights.items()},
         }
 
-    def step(self, lr: float) -> None:
-        """One step of Adam on the sum of the signals' log MSE."""
+    def quantise(self, quantizer: Quantizer) -> None:
+        """From here on the quantiser's latents are trained in place of the weights."""
+        before = self._moments
+        self._quantizer = quantizer
+        self._set_weights(quantizer.start(self.weights))
+        for key, moment in self._moments.items():
+            for name in before[key].keys() & moment.keys():
+                moment[name].copy_(before[key][name])
+
+    def step(self, lr: float, progress: float = 0.0) -> None:
+        """One step of Adam on the sum of the signals' losses.
+
+        Args:
+            lr: Learning rate.
+            progress: How much of the quantisation-aware training is done, 0 to 1.
+        """
         coords, targets = self._sample()
         for weight in self.weights.values():
             weight.grad = None
+        values = self.weights
+        if self._quantizer is not None:
+            values = self._quantizer.values(self.weights, progress)
+        # Leaves, so that what lies between latents and weights is not run again for every tile.
+        network = values if self._quantizer is None else {n: v.detach().requires_grad_() for n, v in values.items()}
         squared_error = torch.zeros(targets.shape[0], device=targets.device)
         for x, y in zip(torch.split(coords, self._tile), torch.split(targets, self._tile, dim=1), strict=True):
-            error = (self._forward(self.weights, x) - y).square().sum(dim=(1, 2))  # (B,)
+            error = (self._forward(network, x) - y).square().sum(dim=(1, 2))  # (B,)
             torch.autograd.backward(error.sum())
             squared_error += error.detach()
         # d log(E) = dE / E, for each signal by itself
         divisor = squared_error.clamp_min(_MSE_FLOOR * targets[0].numel())
-        for weight in self.weights.values():
+        if self._recipe.loss == "mse":
+            divisor = torch.full_like(divisor, targets[0].numel())
+        for weight in network.values():
             if weight.grad is not None:
                 weight.grad /= divisor.view(-1, *[1] * (weight.dim() - 1))
+        if self._quantizer is not None:
+            self._backward_to_latents(self._quantizer, values, network, progress)
         self._adam_step(lr)
         self._squared_error = squared_error
         self.steps += 1
         self.macs += self._macs_per_step
+
+    def _backward_to_latents(
+        self, quantizer: Quantizer, values: Mapping[str, Tensor], network: Mapping[str, Tensor], progress: float
+    ) -> None:
+        reached = {name: value for name, value in values.items() if network[name].grad is not None}
+        heads, gradients = list(reached.values()), [network[name].grad for name in reached]
+        if self._recipe.rate_weight:
+            heads.append(self._recipe.rate_weight / self._coords.shape[0] * quantizer.bits(self.weights).sum())
+            gradients.append(None)
+        if (penalty := quantizer.penalty(self.weights, progress)) is not None:
+            heads.append(penalty.sum())
+            gradients.append(None)
+        torch.autograd.backward(heads, gradients)
 
     @torch.no_grad()
     def _adam_step(self, lr: float) -> None:
@@ -208,8 +261,14 @@ class BatchFit:
                 value.copy_(state[f"{key}.{name}"])
 
 
-def fit_to_rung(trunk: BatchFit, recipe: Recipe, rung: int) -> Iterator[BatchFit]:
-    """Advances the trunk to where a rung's decay begins, then runs the decay on a branch.
+def fit_to_rung(trunk: BatchFit, recipe: Recipe, rung: int, quantizer: Quantizer | None = None) -> Iterator[BatchFit]:
+    """Advances the trunk to where a rung's branch begins, then runs the branch.
+
+    Args:
+        trunk: The fit so far.
+        recipe: How to train.
+        rung: Where to end.
+        quantizer: One that learns, or None.
 
     Yields:
         The fit that is being worked on after every step, at last the branch at the rung.
@@ -218,6 +277,9 @@ def fit_to_rung(trunk: BatchFit, recipe: Recipe, rung: int) -> Iterator[BatchFit
         trunk.step(recipe.trunk_lr(trunk.steps))
         yield trunk
     branch = trunk.branch()
+    start = recipe.qat_start(rung)
     while branch.steps < rung:
-        branch.step(recipe.branch_lr(branch.steps, rung))
+        if quantizer is not None and branch.steps == start:
+            branch.quantise(quantizer)
+        branch.step(recipe.branch_lr(branch.steps, rung), max(0, branch.steps - start) / max(1, rung - start))
         yield branch

@@ -13,6 +13,7 @@ from searchinr.codecs.bitstream.bits import Writer
 from searchinr.codecs.fields.contract import FieldShape
 from searchinr.codecs.fields.registry import FIELDS
 from searchinr.codecs.mlp import MAX_DEPTH, MAX_WIDTH, MlpCodec, MlpParams
+from searchinr.codecs.quantize.registry import QUANTIZERS
 from searchinr.codecs.registry import decode
 from searchinr.errors import InvalidFileError
 from searchinr.signals.signal import Layout, Signal
@@ -20,6 +21,7 @@ from searchinr.space import Value, build_params
 
 CODEC = MlpCodec()
 SMALL = {"depth": 2, "width": 8}
+MINMAX = 0x1000
 
 
 class TestConformance(CodecConformance):
@@ -35,7 +37,20 @@ class TestConformance(CodecConformance):
         ),
         "wire": Case("image", {"backbone": "wire", "wire.omega": 4, "wire.sigma": 2, "weight_bits": 12, **SMALL}),
         "diner": Case("image", {"backbone": "diner", "diner.table_size_log2": 5, "weight_bits": 6, **SMALL}),
-        "siren-audio": Case("audio", {"backbone": "siren", "siren.omega_first": 500, "batch_fraction": 1, **SMALL}),
+        "relu": Case("image", {"backbone": "relu", "relu.octaves": 3, "loss": "mse", **SMALL}),
+        "gauss": Case("image", {"backbone": "gauss", "gauss.scale": 4, **SMALL}),
+        **{
+            f"siren-{name}": Case("image", {"quantizer": name, "weight_bits": 9, "edge_bits": 9, **SMALL})
+            for name in QUANTIZERS
+        },
+        "siren-kmeans-shared": Case(
+            "image", {"quantizer": "kmeans", "weight_bits": 4, "edge_bits": 12, "depth": 4, "width": 8}
+        ),
+        "siren-lsq-ternary": Case(
+            "image", {"quantizer": "lsq", "weight_bits": 1, "steps_per": "channel", "depth": 2, "width": 32}
+        ),
+        "siren-lsq-rate": Case("image", {"quantizer": "lsq+", "rate_weight": 0.01, "qat_fraction": 0.9, **SMALL}),
+        "siren-audio": Case("audio", {"siren.omega_first": 200, "siren.omega": 10, "batch_fraction": 1, **SMALL}),
         "fourier-audio": Case("audio", {"backbone": "fourier", "fourier.sigma": 100, "quantizer": "fp16", **SMALL}),
     }
 
@@ -52,15 +67,16 @@ def header_bytes(file: bytes) -> int:
 
 
 @pytest.mark.parametrize("backbone", FIELDS)
-@pytest.mark.parametrize("quantizer", ["uniform", "fp16"])
+@pytest.mark.parametrize("quantizer", ["minmax", "fp16"])
 def test_header_of_an_image_is_at_most_16_bytes(backbone: str, quantizer: str) -> None:
     # of the size of a Kodak image, at a width that takes two bytes, without training it
     out = Writer()
     layout = Layout("image", (512, 768), 3, 8)
     field = FIELDS[backbone](FieldShape(2, 3, 2, 200, layout.grid, (512 / 768, 1.0)), FIELDS[backbone].Params())
     out.byte(field.id << 4 | 1)
-    out.varint(200)
-    out.byte(0 if quantizer == "fp16" else 0x79)
+    out.data += (200 if quantizer == "fp16" else MINMAX | 200).to_bytes(2, "big")
+    if quantizer != "fp16":
+        out.byte(0x79)
     field.pack(out)
     if quantizer == "fp16":
         out.data += bytes(2 * sum(int(np.prod(spec.shape)) for spec in field.tensors()))
@@ -77,7 +93,7 @@ def test_inspect_names_what_was_asked_for(backbone: str) -> None:
     found = CODEC.inspect(
         container.unpack(encode(signal, backbone=backbone, depth=3, width=12, weight_bits=5, edge_bits=9))
     )
-    expected = {"backbone": backbone, "depth": 3, "width": 12, "weight_bits": 5, "edge_bits": 9, "quantizer": "uniform"}
+    expected = {"backbone": backbone, "depth": 3, "width": 12, "weight_bits": 5, "edge_bits": 9, "quantizer": "minmax"}
     assert {key: found[key] for key in expected} == expected
 
 
@@ -170,12 +186,45 @@ def test_learning_rate_left_out_is_the_backbones() -> None:
         MlpParams(width=MAX_WIDTH + 1)
 
 
+def test_what_the_quantiser_ignores_makes_no_other_config() -> None:
+    assert MlpParams(quantizer="mse", qat_fraction=0.2, rate_weight=3.0) == MlpParams(quantizer="mse")
+    assert MlpParams(quantizer="kmeans-qat", rate_weight=3.0) == MlpParams(quantizer="kmeans-qat")
+    learnt = MlpParams(quantizer="lsq", qat_fraction=0.2)
+    assert (learnt.qat_fraction, learnt.rate_weight) == (0.2, 0)
+    assert MlpParams(quantizer="lsq").qat_fraction > 0
+    with pytest.raises(ValidationError):
+        MlpParams(quantizer="mse", qat_fraction="none")
+
+
+def test_rate_weight_buys_bytes_with_error() -> None:
+    signal = make_signal("any", Layout("image", (16, 24), 3, 8))
+    files = [encode(signal, 60, quantizer="lsq", rate_weight=weight, width=16) for weight in (0.0, 0.3, 3.0)]
+    sizes = [len(file) for file in files]
+    assert sizes == sorted(sizes, reverse=True) and sizes[2] < 0.8 * sizes[0]
+    errors = [np.square(decode(file).samples.astype(float) - signal.samples).mean() for file in files]
+    assert errors[2] > errors[0]
+
+
+def test_learning_beats_rounding_at_few_bits() -> None:
+    signal = make_signal("any", Layout("image", (16, 24), 3, 8))
+
+    def error(quantizer: str) -> float:
+        file = encode(signal, 120, quantizer=quantizer, weight_bits=2, width=16, batch_fraction=1)
+        return float(np.square(decode(file).samples.astype(float) - signal.samples).mean())
+
+    rounded = {name: error(name) for name in QUANTIZERS if not QUANTIZERS[name].learns}
+    for name in ("lsq", "lsq+", "kmeans-qat", "adaround"):
+        assert error(name) < min(rounded["mse"], rounded["minmax"])
+    assert rounded["mse"] < rounded["explicit"]
+
+
 def body(backbone: int, depth: int, width: int, bits: tuple[int, int] | None, own: bytes, rest: bytes) -> bytes:
     """A body by the format's description, whether or not it makes sense."""
     out = Writer()
     out.byte(backbone << 4 | (depth - 1))
-    out.varint(width)
-    out.byte(0 if bits is None else (bits[0] - 1) << 4 | (bits[1] - 1))
+    out.data += (width if bits is None else MINMAX | width).to_bytes(2, "big")
+    if bits is not None:
+        out.byte((bits[0] - 1) << 4 | (bits[1] - 1))
     return bytes(out.data) + own + rest
 
 
@@ -190,7 +239,8 @@ SIDE = bytes([100, 20])  # a step and a model
         (body(15, 1, 4, (8, 8), b"", bytes(99)), "backbone number 15"),
         (body(0, 1, 0, (8, 8), SIREN, bytes(99)), "width of 0"),
         (body(0, 1, MAX_WIDTH + 1, (8, 8), SIREN, bytes(99)), f"width of {MAX_WIDTH + 1}"),
-        (body(0, 1, 4, (1, 8), SIREN, bytes(99)), "bit-widths"),
+        (b"\x00\xf0\x04" + bytes(99), "quantiser number 15"),
+        (b"\x00\x08\x04" + bytes(99), "quantiser number 0"),
         (body(0, 1, 4, None, SIREN, bytes(2 * 27 - 1)), "54 expected"),
         (body(0, 1, 4, None, SIREN, bytes(2 * 27 + 1)), "54 expected"),
         (body(0, 1, 4, None, SIREN, b"\x00\x7c" * 27), "not finite"),
@@ -200,6 +250,7 @@ SIDE = bytes([100, 20])  # a step and a model
         (body(2, 1, 4, (8, 8), b"\x02", bytes(99)), "filter number 2"),
         (body(4, 1, 4, (8, 8), b"\x03\x79", bytes(99)), r"2\*\*3 entries"),
         (b"\x00\x04", "truncated"),
+        (b"\x00\x10\x04", "truncated"),
     ],
 )
 def test_contradictions_are_refused(content: bytes, message: str) -> None:
@@ -221,7 +272,7 @@ def test_weights_that_give_nan_are_refused() -> None:
 
 
 def test_files_that_claim_the_most_weights_take_under_a_gigabyte(tmp_path: Path) -> None:
-    cheapest = bytes([100, 0x80])  # the narrowest Gaussian: a zero costs some millionths of a bit
+    cheapest = bytes([100, 120])  # the narrowest Gaussian: a zero costs some millionths of a bit
     deepest = body(0, MAX_DEPTH, MAX_WIDTH, (2, 2), SIREN, cheapest * 34 + bytes(99))
     longest = body(4, MAX_DEPTH, MAX_WIDTH, (2, 2), bytes([24, 0x79]), cheapest * 35 + bytes(99))
     wide_tables = body(0, 1, 4, (16, 16), SIREN, bytes([0, 5] * 4 + [0] * 99))

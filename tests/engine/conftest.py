@@ -12,7 +12,7 @@ Line = dict[str, Any]
 
 
 def trial_line(trial: str, **changes: object) -> Line:
-    params = {"backbone": "siren", "depth": 3, "width": 32, "quantizer": "uniform", "weight_bits": 8, "lr": 0.0025}
+    params = {"backbone": "siren", "depth": 3, "width": 32, "quantizer": "minmax", "weight_bits": 8, "lr": 0.0025}
     line = {
         "kind": "trial", "trial": trial, "number": 0, "dataset": "photos", "codec": "mlp", "params": params, "seed": 0,
         "time": 1_700_000_000.0,

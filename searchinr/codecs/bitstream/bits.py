@@ -71,10 +71,7 @@ class Reader:
 
     def byte(self) -> int:
         """The next byte."""
-        if self._at >= len(self._data):
-            raise InvalidFileError("the file ends in the middle of its header: it is truncated")
-        self._at += 1
-        return self._data[self._at - 1]
+        return self.take(1)[0]
 
     def byte_float(self) -> float:
         """The float that the next byte stands for; every byte is valid."""
@@ -89,6 +86,18 @@ class Reader:
             if group < 0x80:
                 return value
         raise InvalidFileError("the header holds an integer that is too large")
+
+    @property
+    def position(self) -> int:
+        """Bytes read so far."""
+        return self._at
+
+    def take(self, length: int) -> bytes:
+        """The next `length` bytes."""
+        if length > len(self._data) - self._at:
+            raise InvalidFileError("the file ends in the middle of its header: it is truncated")
+        self._at += length
+        return self._data[self._at - length : self._at]
 
     def rest(self) -> bytes:
         """All bytes not read yet."""

@@ -1,47 +1,114 @@
-"""Uniform quantisation after training: symmetric, mid-tread, one step per tensor."""
+"""What the quantisers with steps of equal size have in common."""
 
-import math
+from abc import abstractmethod
+from collections.abc import Mapping
+from functools import cache
 
-import numpy as np
-from numpy.typing import NDArray
+import torch
+from torch import Tensor
 
-from searchinr.codecs.bitstream.grid import power_of_two
+from searchinr.codecs.quantize.contract import Coded, Part, Quantizer
+from searchinr.codecs.quantize.levels import Levels, code_at_least, nearest_code, step_sizes
 
-MIN_BITS, MAX_BITS = 2, 16
-_PER_OCTAVE = 6  # steps 2**((code - 180) / 6): 2**-30 to 2**12.5, at most 12 % above what was asked for
-_OFFSET = 180
-
-
-def bound(bits: int) -> int:
-    """Largest symbol at `bits` bits: the symbols are -bound ... bound, an odd number, so that zero is among them."""
-    return (1 << (bits - 1)) - 1
+OFFSETS_PER_STEP = 16
 
 
-def step_size(code: int) -> float:
-    """The step that one byte names."""
-    return float(power_of_two(code - _OFFSET, _PER_OCTAVE))
+@cache
+def _steps(device: torch.device) -> Tensor:
+    return torch.from_numpy(step_sizes()).to(device)
 
 
-def quantize(values: NDArray[np.float32], bits: int) -> tuple[NDArray[np.int32], int]:
-    """Symbols and step code of one tensor (min-max: the smallest step that clips nothing).
+def step_of(code: Tensor) -> Tensor:
+    """The steps that bytes name, float32 of the same shape."""
+    return _steps(code.device)[code]
 
-    The largest step is 2**12.5: values beyond `bound` times that are clipped.
+
+def round_through(values: Tensor) -> Tensor:
+    """Rounds half to even; the gradient passes as if it had not (straight-through)."""
+    return values + (torch.round(values) - values).detach()
+
+
+def nearest(grouped: Tensor, steps: Tensor, symbols: Levels) -> Tensor:
+    """The symbol nearest to each weight.
 
     Args:
-        values: Any shape, finite.
-        bits: `MIN_BITS` to `MAX_BITS`.
+        grouped: `(B, G, m)`.
+        steps: `(B, G)`, as bytes.
+        symbols: Which there are.
 
     Returns:
-        Symbols of the same shape in [-bound, bound], and the byte of the step.
+        `(B, G, m)`, float32 holding integers.
     """
-    largest = float(np.abs(values).max(initial=0.0))
-    wanted = max(largest / bound(bits), 2.0**-30)
-    code = min(max(math.ceil(math.log2(wanted) * _PER_OCTAVE - 1e-9) + _OFFSET, 0), 255)
-    symbols = np.rint(values.astype(np.float64) / step_size(code))
-    return np.clip(symbols, -bound(bits), bound(bits)).astype(np.int32), code
+    return torch.round(grouped / step_of(steps).unsqueeze(-1)).clamp(symbols.low, symbols.high)
 
 
-def dequantize(symbols: NDArray[np.int32], code: int) -> NDArray[np.float32]:
-    """The values that the symbols stand for: the product of the symbol and the step, both as float32."""
-    # Symbols are below 2**24, exact in float32; without temporaries, since a file can claim millions of them.
-    return np.multiply(symbols, np.float32(step_size(code)), dtype=np.float32, casting="unsafe")
+def steps_that_cover(low: Tensor, high: Tensor, symbols: Levels) -> Tensor:
+    """The smallest steps whose symbols reach from `low` (or below) to `high`: bytes of the same shape."""
+    return code_at_least(torch.maximum(high / symbols.high, low / symbols.low))
+
+
+class AfterTraining(Quantizer):
+    """A quantiser that chooses a step for each group of trained weights and rounds."""
+
+    @abstractmethod
+    def _choose(self, grouped: Tensor, symbols: Levels) -> Tensor:
+        """The byte of the step of each group, `(B, G, m)` -> `(B, G)`."""
+
+    def start(self, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """See `Quantizer.start`: nothing is learnt, the weights are the latents."""
+        return {part.name: weights[part.name].detach() for part in self.parts}
+
+    def coded(self, latents: Mapping[str, Tensor]) -> dict[str, Coded]:
+        """See `Quantizer.coded`."""
+        return {part.name: self._coded(part, latents[part.name]) for part in self.parts}
+
+    def _coded(self, part: Part, weights: Tensor) -> Coded:
+        grouped = part.group(weights)  # (B, G, m)
+        steps = self._choose(grouped, part.levels)  # (B, G)
+        return Coded(nearest(grouped, steps, part.levels).long(), steps)
+
+    def values(self, latents: Mapping[str, Tensor], progress: float = 1.0) -> dict[str, Tensor]:
+        """See `Quantizer.values`."""
+        return decoded(self.parts, self.coded(latents))
+
+
+def decoded(parts: tuple[Part, ...], coded: Mapping[str, Coded]) -> dict[str, Tensor]:
+    """The weights that the symbols stand for, `{part.name: (B, *part.shape)}`, as a decoder computes them."""
+    values = {}
+    for part in parts:
+        tensor = coded[part.name]
+        numbers = tensor.symbols.float()  # (B, G, m)
+        if tensor.book is not None:
+            flat = tensor.symbols.flatten(1)  # (B, G * m)
+            numbers = tensor.book.float().gather(1, flat).view_as(tensor.symbols)
+        if tensor.offsets is not None:
+            numbers = numbers + tensor.offsets.unsqueeze(-1) / OFFSETS_PER_STEP
+        values[part.name] = part.ungroup(numbers * step_of(tensor.steps).unsqueeze(-1))
+    return values
+
+
+def best_steps(grouped: Tensor, symbols: Levels) -> Tensor:
+    """The step with the least squared error in each group, among all that do not exceed the one that clips nothing.
+
+    Args:
+        grouped: `(B, G, m)`.
+        symbols: Which there are.
+
+    Returns:
+        `(B, G)`, bytes. Five octaves are searched: a smaller step clips all but a few weights.
+    """
+    first = steps_that_cover(grouped.amin(-1), grouped.amax(-1), symbols)  # (B, G)
+    best, least = first, torch.full(first.shape, torch.inf, device=first.device)
+    for down in range(31):
+        steps = (first - down).clamp_min(0)
+        error = (nearest(grouped, steps, symbols) * step_of(steps).unsqueeze(-1) - grouped).square().sum(-1)  # (B, G)
+        best, least = torch.where(error < least, steps, best), torch.minimum(error, least)
+    return best
+
+
+def learnt_step(log_step: Tensor) -> Tensor:
+    """The step nearest to a learnt one among those that files can name; its gradient is that of the learnt one.
+
+    The logarithm is what is learnt, so no step can become negative. Both arguments are of one shape, e.g. `(B, G)`.
+    """
+    return step_of(nearest_code(log_step)) * torch.exp(log_step - log_step.detach())

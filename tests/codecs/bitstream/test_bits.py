@@ -52,8 +52,11 @@ def test_varints_are_read_back(values: list[int]) -> None:
 
 
 def test_end_of_the_header_is_noticed() -> None:
-    reader = Reader(b"\x05")
+    reader = Reader(b"\x05678")
     assert reader.byte() == 5
+    with pytest.raises(InvalidFileError, match="truncated"):
+        reader.take(4)
+    assert reader.take(3) == b"678"
     with pytest.raises(InvalidFileError, match="truncated"):
         reader.byte()
     with pytest.raises(InvalidFileError, match="truncated"):

@@ -6,7 +6,7 @@ from searchinr.engine.report.names import describe, family
 @pytest.mark.parametrize(
     ("params", "name"),
     [
-        ({"backbone": "siren", "depth": 3, "width": 32, "quantizer": "uniform", "weight_bits": 8}, "siren 3x32 8-bit"),
+        ({"backbone": "siren", "depth": 3, "width": 32, "quantizer": "minmax", "weight_bits": 8}, "siren 3x32 8-bit"),
         ({"backbone": "mfn", "depth": 2, "width": 16, "quantizer": "fp16", "weight_bits": 8}, "mfn 2x16 fp16"),
         ({"table_size_log2": 14}, "grid"),
         ({"width": 64, "weight_bits": 4}, "grid 4-bit"),

@@ -1,0 +1,105 @@
+"""The contract of a probability model: integer counts of every symbol, which may grow as symbols are coded.
+
+Notation used for array shapes:
+    n: symbols of one array
+    count: different symbols, low ... high
+    blocks: parts of an array that are coded with the same counts
+"""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from searchinr.codecs.bitstream.bits import Writer
+
+MAX_LEARNT_COUNT = 1024
+"""Different symbols up to which counts are learnt or sent: networks have too few weights to know more of them."""
+
+_UNITS = 2**24  # the range coder's probabilities are multiples of 1 / _UNITS, and no symbol has less than one
+
+
+@dataclass(frozen=True)
+class Model(ABC):
+    """How an array of symbols is coded.
+
+    Attributes:
+        low: Smallest symbol, 0 or less.
+        high: Largest symbol, 0 or more, and more than `low`.
+    """
+
+    low: int
+    high: int
+
+    @property
+    def count(self) -> int:
+        """Number of different symbols."""
+        return self.high - self.low + 1
+
+    @abstractmethod
+    def counts(self) -> NDArray[np.int64]:
+        """How probable each symbol is at first, in proportion: `(count,)`, not negative, not to be written to."""
+
+    @property
+    def increment(self) -> int:
+        """What is added to the count of a symbol each time that it has been coded."""
+        return 0
+
+    def blocks(self, size: int) -> list[slice]:
+        """The parts of `size` symbols after each of which the counts grow."""
+        return [slice(0, size)]
+
+    @abstractmethod
+    def write(self, out: Writer) -> None:
+        """Appends the bytes that `registry.read_model` reads back."""
+
+    @property
+    def description_bits(self) -> int:
+        """Bits that `write` appends."""
+        out = Writer()
+        self.write(out)
+        return 8 * len(out.data)
+
+    def histograms(self, symbols: NDArray[np.int32]) -> NDArray[np.int64]:
+        """How often each symbol occurs in each block of `symbols`, `(blocks, count)`."""
+        indices = symbols.ravel() - self.low
+        rows = [np.bincount(indices[block], minlength=self.count) for block in self.blocks(indices.size)]
+        return np.array(rows, np.int64).reshape(-1, self.count)  # (blocks, count), also where there are no blocks
+
+    def bits_of(self, histograms: NDArray[np.int64]) -> float:
+        """Ideal code length of the symbols that `histograms` counts, without the description.
+
+        Args:
+            histograms: `(blocks, count)`, as `histograms` gives them.
+
+        Returns:
+            Bits; the coder comes within a thousandth of it, but for symbols rarer than about 2**-20.
+        """
+        seen = np.cumsum(histograms, axis=0) - histograms  # before each block
+        return float((histograms * code_lengths(self.counts() + self.increment * seen)).sum())
+
+    def bits(self, symbols: NDArray[np.int32]) -> float:
+        """Ideal code length of `symbols` in bits, without the description."""
+        return self.bits_of(self.histograms(symbols))
+
+    def least_bits(self, size: int) -> float:
+        """Bits that any `size` symbols take at least: those of the most probable one, over and over.
+
+        The coder rounds a probability up by less than two units, and leaves one to each of the other symbols.
+        """
+        highest, total = int(self.counts().max()), int(self.counts().sum())
+        bits = 0.0
+        for block in self.blocks(size):
+            learnt = self.increment * block.start
+            share = (highest + learnt) / (total + learnt)
+            units = min(share * (_UNITS - self.count) + 2, _UNITS - self.count + 1)
+            bits -= (block.stop - block.start) * float(np.log2(units / _UNITS))
+        return bits
+
+
+def code_lengths(counts: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Bits that the range coder spends on each symbol: `(..., count)` of counts in, the same shape out."""
+    probabilities = counts / counts.sum(axis=-1, keepdims=True)
+    lengths: NDArray[np.float64] = -np.log2(probabilities * (1 - counts.shape[-1] / _UNITS) + 1 / _UNITS)
+    return lengths

@@ -1,0 +1,86 @@
+"""Gaussian activations (Ramasinghe and Lucey, "Beyond Periodicity", ECCV 2022, arXiv 2111.15135)."""
+
+import math
+from typing import ClassVar, Self
+
+import torch
+from pydantic import Field as Key
+from torch import Tensor
+
+from searchinr.codecs.bitstream.bits import ByteFloat, Reader, Writer
+from searchinr.codecs.fields.contract import Field, FieldParams, FieldShape, TensorSpec
+from searchinr.codecs.fields.layers import affine, affine_specs, fan_in_bound, uniform
+
+_LATER = 4.0
+
+
+class GaussParams(FieldParams):
+    """Parameters of the Gaussian network."""
+
+    scale: ByteFloat = Key(
+        30.0,
+        description="factor on the coordinates' layer, the inverse of the bells' width: larger means finer detail",
+    )
+
+
+class Gauss(Field):
+    """exp(-(s (W x + b))^2 / 2) in every hidden layer, a linear last layer.
+
+    In the first layer s is `scale`, which does what the small sigma (0.05 to 0.1 for images) of the paper does there;
+    in later layers, whose inputs lie in [0, 1], it is `_LATER`.
+    """
+
+    name: ClassVar[str] = "gauss"
+    id: ClassVar[int] = 6
+    Params: ClassVar[type[FieldParams]] = GaussParams
+
+    def __init__(self, shape: FieldShape, params: GaussParams) -> None:
+        super().__init__(shape, params)
+        self.params = params
+
+    @staticmethod
+    def default_lr(width: int) -> float:
+        """See `Field.default_lr`."""
+        return 5e-3 * math.sqrt(24 / width)
+
+    def tensors(self) -> list[TensorSpec]:
+        """See `Field.tensors`."""
+        shape = self.shape
+        specs = [*affine_specs("layer0", shape.d_in, shape.width, "edge")]
+        for layer in range(1, shape.depth):
+            specs += affine_specs(f"layer{layer}", shape.width, shape.width, "hidden")
+        return [*specs, *affine_specs("out", shape.width, shape.d_out, "edge")]
+
+    def init(self, rng: torch.Generator) -> dict[str, Tensor]:
+        """See `Field.init`: PyTorch's default."""
+        return {
+            name: uniform(rng, shape, fan_in_bound(self.shape.d_in if name.startswith("layer0.") else self.shape.width))
+            for name, shape, _ in self.tensors()
+        }
+
+    def forward(self, weights: dict[str, Tensor], coords: Tensor) -> Tensor:
+        """See `Field.forward`."""
+        hidden = coords
+        for layer in range(self.shape.depth):
+            # the scale goes into the weights, which are smaller than the activations
+            scale = _LATER if layer else self.params.scale
+            weight, bias = weights[f"layer{layer}.weight"], weights[f"layer{layer}.bias"]
+            hidden = torch.exp(-0.5 * affine(hidden, scale * weight, scale * bias).square())  # (B, n, w)
+        return affine(hidden, weights["out.weight"], weights["out.bias"])
+
+    def macs_per_point(self) -> int:
+        """See `Field.macs_per_point`."""
+        shape = self.shape
+        return shape.width * (shape.d_in + (shape.depth - 1) * shape.width + shape.d_out)
+
+    def pack(self, out: Writer) -> None:
+        """See `Field.pack`: a byte."""
+        out.byte_float(self.params.scale)
+
+    @classmethod
+    def unpack(cls, shape: FieldShape, reader: Reader) -> Self:
+        """See `Field.unpack`; every byte is valid."""
+        return cls(shape, GaussParams(scale=reader.byte_float()))
+
+
+FIELD = Gauss

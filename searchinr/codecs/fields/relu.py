@@ -1,0 +1,95 @@
+"""Positional encoding and ReLU layers (NeRF, Mildenhall et al. 2020, arXiv 2003.08934, section 5.1)."""
+
+import math
+from typing import ClassVar, Self
+
+import torch
+from pydantic import Field as Key
+from torch import Tensor
+
+from searchinr.codecs.bitstream.bits import Reader, Writer
+from searchinr.codecs.fields.contract import Field, FieldParams, FieldShape, TensorSpec
+from searchinr.codecs.fields.layers import affine, affine_specs, fan_in_bound, uniform
+from searchinr.errors import InvalidFileError
+
+_MAX_OCTAVES = 20
+
+
+class ReluParams(FieldParams):
+    """Parameters of the ReLU network."""
+
+    octaves: int = Key(
+        10,
+        ge=0,
+        le=_MAX_OCTAVES,
+        description="frequencies of the positional encoding for each coordinate: pi, 2 pi, 4 pi, ...",
+    )
+
+
+class Relu(Field):
+    """ReLU layers on the coordinates and on sin(2^k pi x), cos(2^k pi x), k below `octaves` (the paper's equation 4).
+
+    The coordinates themselves are among the inputs, as in the authors' code.
+    """
+
+    name: ClassVar[str] = "relu"
+    id: ClassVar[int] = 5
+    Params: ClassVar[type[FieldParams]] = ReluParams
+
+    def __init__(self, shape: FieldShape, params: ReluParams) -> None:
+        super().__init__(shape, params)
+        self.params = params
+
+    @property
+    def _inputs(self) -> int:
+        return self.shape.d_in * (1 + 2 * self.params.octaves)
+
+    @staticmethod
+    def default_lr(width: int) -> float:
+        """See `Field.default_lr`."""
+        return 1e-2 * math.sqrt(24 / width)
+
+    def tensors(self) -> list[TensorSpec]:
+        """See `Field.tensors`."""
+        shape = self.shape
+        specs = [*affine_specs("layer0", self._inputs, shape.width, "edge")]
+        for layer in range(1, shape.depth):
+            specs += affine_specs(f"layer{layer}", shape.width, shape.width, "hidden")
+        return [*specs, *affine_specs("out", shape.width, shape.d_out, "edge")]
+
+    def init(self, rng: torch.Generator) -> dict[str, Tensor]:
+        """See `Field.init`: PyTorch's default."""
+        n_in = {"layer0": self._inputs}
+        return {
+            name: uniform(rng, shape, fan_in_bound(n_in.get(name.partition(".")[0], self.shape.width)))
+            for name, shape, _ in self.tensors()
+        }
+
+    def forward(self, weights: dict[str, Tensor], coords: Tensor) -> Tensor:
+        """See `Field.forward`."""
+        frequencies = math.pi * 2.0 ** torch.arange(self.params.octaves, device=coords.device)  # (o,)
+        phases = (coords.unsqueeze(-1) * frequencies).flatten(-2)  # (n, d_in, o) -> (n, d_in * o)
+        hidden = torch.cat([coords, phases.sin(), phases.cos()], dim=-1)  # (n, inputs)
+        for layer in range(self.shape.depth):
+            hidden = affine(hidden, weights[f"layer{layer}.weight"], weights[f"layer{layer}.bias"]).relu_()  # (B, n, w)
+        return affine(hidden, weights["out.weight"], weights["out.bias"])
+
+    def macs_per_point(self) -> int:
+        """See `Field.macs_per_point`."""
+        shape = self.shape
+        return shape.width * (self._inputs + (shape.depth - 1) * shape.width + shape.d_out)
+
+    def pack(self, out: Writer) -> None:
+        """See `Field.pack`: a byte."""
+        out.byte(self.params.octaves)
+
+    @classmethod
+    def unpack(cls, shape: FieldShape, reader: Reader) -> Self:
+        """See `Field.unpack`."""
+        octaves = reader.byte()
+        if octaves > _MAX_OCTAVES:
+            raise InvalidFileError(f"the file claims {octaves} octaves: at most {_MAX_OCTAVES} are allowed")
+        return cls(shape, ReluParams(octaves=octaves))
+
+
+FIELD = Relu

@@ -1,0 +1,88 @@
+"""Learned rounding (Nagel et al., "Up or Down? Adaptive Rounding for Post-Training Quantization", ICML 2020)."""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from searchinr.codecs.quantize.contract import Coded, Part, Quantizer
+from searchinr.codecs.quantize.levels import log_step, nearest_code
+from searchinr.codecs.quantize.uniform import best_steps, step_of
+
+_STRETCH, _SHIFT = 1.2, -0.1  # zeta - gamma and gamma of equation 23: the sigmoid reaches 0 and 1
+_SHARPEST, _SOFTEST = 2.0, 20.0  # exponent beta of equation 24, annealed
+_HASTE = 30.0  # logits are learnt in units of this: a rounding has to turn within as many steps as a weight has to move
+_WARM_UP = 0.2  # part of the steps without a penalty, as in the authors' schedule
+_WEIGHT = 1e-3  # of the penalty, per weight on average, beside the log of the MSE
+
+
+class AdaRound(Quantizer):
+    """Trained weights stay where they are; whether each is rounded down or up is learnt.
+
+    The paper fits the output of each layer, one after the other. A neural representation is small and its data is at
+    hand, so here all layers are fitted to the signal itself. Steps are those of least squared error.
+    """
+
+    name: ClassVar[str] = "adaround"
+    id: ClassVar[int] = 7
+    learns: ClassVar[bool] = True
+
+    def start(self, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """See `Quantizer.start`.
+
+        Returns:
+            For each part its rounding variables `name:up` and `name:floor`, both `(B, G, m)`, and `name:step` `(B, G)`;
+            the latter two are constants: `values` passes them no gradient.
+        """
+        latents = {}
+        for part in self.parts:
+            grouped = part.group(weights[part.name].detach())  # (B, G, m)
+            steps = best_steps(grouped, part.levels)
+            numbers = grouped / step_of(steps).unsqueeze(-1)
+            floor = torch.floor(numbers)
+            share = ((numbers - floor - _SHIFT) / _STRETCH).clamp(1e-3, 1 - 1e-3)
+            latents[f"{part.name}:up"] = torch.logit(share) / _HASTE
+            latents[f"{part.name}:floor"] = floor
+            latents[f"{part.name}:step"] = log_step(steps)
+        return latents
+
+    def values(self, latents: Mapping[str, Tensor], progress: float = 1.0) -> dict[str, Tensor]:
+        """See `Quantizer.values`: soft until the end."""
+        values = {}
+        for part in self.parts:
+            up = _up(part, latents)
+            if progress >= 1:
+                up = torch.round(up)
+            numbers = (latents[f"{part.name}:floor"].detach() + up).clamp(*part.levels)
+            values[part.name] = part.ungroup(numbers * _step(part, latents).unsqueeze(-1))
+        return values
+
+    def coded(self, latents: Mapping[str, Tensor]) -> dict[str, Coded]:
+        """See `Quantizer.coded`."""
+        coded = {}
+        for part in self.parts:
+            floor = latents[f"{part.name}:floor"].detach()
+            symbols = (floor + torch.round(_up(part, latents).detach())).clamp(*part.levels)
+            coded[part.name] = Coded(symbols.long(), nearest_code(latents[f"{part.name}:step"]))
+        return coded
+
+    def penalty(self, latents: Mapping[str, Tensor], progress: float) -> Tensor | None:
+        """See `Quantizer.penalty`: equation 24, which drives every variable to 0 or 1."""
+        if progress < _WARM_UP:
+            return None
+        beta = _SOFTEST + (_SHARPEST - _SOFTEST) * (progress - _WARM_UP) / (1 - _WARM_UP)
+        undecided = [(1 - (2 * _up(part, latents) - 1).abs() ** beta).flatten(1).sum(1) for part in self.parts]  # (B,)
+        return _WEIGHT * torch.stack(undecided).sum(0)
+
+
+def _up(part: Part, latents: Mapping[str, Tensor]) -> Tensor:
+    """How far each weight is rounded up, 0 to 1: the rectified sigmoid of equation 23, `(B, G, m)`."""
+    return (torch.sigmoid(_HASTE * latents[f"{part.name}:up"]) * _STRETCH + _SHIFT).clamp(0, 1)
+
+
+def _step(part: Part, latents: Mapping[str, Tensor]) -> Tensor:
+    return step_of(nearest_code(latents[f"{part.name}:step"]))  # (B, G)
+
+
+QUANTIZER = AdaRound

@@ -1,0 +1,134 @@
+"""The contract of a quantiser: weights of B signals -> symbols, and what turns symbols back into weights.
+
+Notation used for tensor shapes:
+    B: signals fitted together
+    G: groups of a tensor that have a step of their own: 1, or one per output channel
+    m: weights in a group
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from searchinr.codecs.quantize.levels import Levels, levels
+
+
+@dataclass(frozen=True)
+class Part:
+    """One weight tensor, as it is to be quantised.
+
+    Attributes:
+        name: Key in the weight dictionaries.
+        shape: Shape for one signal.
+        bits: Bit-width of its symbols (`levels`).
+        per_channel: Whether a matrix has a step for each output channel; a vector always has one step.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    bits: int
+    per_channel: bool = False
+
+    @property
+    def levels(self) -> Levels:
+        """The symbols."""
+        return levels(self.bits)
+
+    @property
+    def groups(self) -> int:
+        """G."""
+        return self.shape[-1] if self.per_channel and len(self.shape) > 1 else 1
+
+    @property
+    def size(self) -> int:
+        """Weights of one signal, G * m."""
+        return torch.Size(self.shape).numel()
+
+    def group(self, weights: Tensor) -> Tensor:
+        """`(B, *shape)` -> `(B, G, m)`."""
+        if self.groups == 1:
+            return weights.reshape(len(weights), 1, -1)
+        return weights.reshape(len(weights), -1, self.groups).transpose(1, 2)  # (B, m, G) -> (B, G, m)
+
+    def ungroup(self, grouped: Tensor) -> Tensor:
+        """`(B, G, m)` -> `(B, *shape)`."""
+        return grouped.transpose(1, 2).reshape(len(grouped), *self.shape)  # (B, m, G) -> (B, *shape)
+
+
+@dataclass(frozen=True)
+class Coded:
+    """A tensor of B signals in the numbers that files hold.
+
+    The weight of a symbol k is `step * (k + offset / 16)` or, with a code book, `step * book[k]`.
+
+    Attributes:
+        symbols: `(B, G, m)`, int64, in the part's levels; with a code book indices into it.
+        steps: `(B, G)`, int64: the byte that names the step.
+        offsets: `(B, G)`, int64 in -128 ... 127, or None where all are 0.
+        book: `(B, K)`, int64, ascending in -512 ... 511; or None.
+    """
+
+    symbols: Tensor
+    steps: Tensor
+    offsets: Tensor | None = None
+    book: Tensor | None = None
+
+
+class Quantizer(ABC):
+    """A way of turning weights into symbols. Stateless: what it learns are tensors that the training holds.
+
+    Attributes:
+        name: Name in space files.
+        id: Number in `.inr` files (1 to 15; 0 is fp16), never reused.
+        learns: Whether it takes part in training: then `values` is differentiable in the latents.
+        learns_rate: Whether it has `bits`, so that training can weigh them against the error.
+        has_offsets: Whether files hold offsets.
+        has_book: Whether files may hold code books.
+    """
+
+    name: ClassVar[str]
+    id: ClassVar[int]
+    learns: ClassVar[bool] = False
+    learns_rate: ClassVar[bool] = False
+    has_offsets: ClassVar[bool] = False
+    has_book: ClassVar[bool] = False
+
+    def __init__(self, parts: Sequence[Part]) -> None:
+        self.parts = tuple(parts)
+
+    @abstractmethod
+    def start(self, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Latents from trained weights, `{part.name: (B, *part.shape)}`.
+
+        Returns:
+            Tensors whose first axis is B. Those named after a part take its place in training; the names of the others
+            contain a colon.
+        """
+
+    @abstractmethod
+    def values(self, latents: Mapping[str, Tensor], progress: float = 1.0) -> dict[str, Tensor]:
+        """The weights that the network computes with: at progress 1 those that the decoder will have.
+
+        Args:
+            latents: What `start` returned, perhaps trained.
+            progress: How much of the quantisation-aware training is done, 0 to 1.
+
+        Returns:
+            `{part.name: (B, *part.shape)}`.
+        """
+
+    @abstractmethod
+    def coded(self, latents: Mapping[str, Tensor]) -> dict[str, Coded]:
+        """What files hold, by part."""
+
+    def bits(self, latents: Mapping[str, Tensor]) -> Tensor:
+        """Estimated size of the symbols of each signal, differentiable: `(B,)`, bits. Only where `learns_rate`."""
+        raise NotImplementedError(f"{self.name} is not trained against its rate")
+
+    def penalty(self, latents: Mapping[str, Tensor], progress: float) -> Tensor | None:
+        """What the loss of each signal is charged with beside its error and its rate, `(B,)`; None for nothing."""
+        return None

@@ -1,0 +1,26 @@
+"""Uniform quantisation of a fixed range."""
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from searchinr.codecs.quantize.levels import Levels
+from searchinr.codecs.quantize.uniform import AfterTraining, steps_that_cover
+
+
+class Explicit(AfterTraining):
+    """Symbols spread over [-1, 1], whatever the weights: "explicit [-1, 1]" of Gordon et al.
+
+    A contrast, not a recommendation: hidden weights of a SIREN fill a hundredth of that range.
+    """
+
+    name: ClassVar[str] = "explicit"
+    id: ClassVar[int] = 2
+
+    def _choose(self, grouped: Tensor, symbols: Levels) -> Tensor:
+        one = torch.ones_like(grouped[..., 0])  # (B, G)
+        return steps_that_cover(-one, one, symbols)
+
+
+QUANTIZER = Explicit

@@ -1,0 +1,164 @@
+"""Code books of weights by k-means (Gordon et al.; Han et al., "Deep Compression", ICLR 2016)."""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from searchinr.codecs.quantize.contract import Coded, Part, Quantizer
+from searchinr.codecs.quantize.levels import Levels, levels, log_step, nearest_code
+from searchinr.codecs.quantize.uniform import best_steps, learnt_step, nearest, round_through, step_of
+
+BOOK = Levels(-512, 511)
+"""Entries of a code book, in steps: a code book is quantised as well."""
+
+_ITERATIONS = 30
+_BITS_PER_ENTRY = 7  # an ascending sequence in 1,024 values is coded by its gaps
+_WEIGHTS_PER_ENTRY = 4  # a tensor with fewer weights per entry pays more for its book than it gains
+
+
+def worth_a_book(part: Part) -> bool:
+    """Whether a part gets a code book; what is too small for one is quantised uniformly.
+
+    A book has as many entries as there are symbols, and each costs about as much as two symbols.
+    """
+    return part.size >= _WEIGHTS_PER_ENTRY * part.levels.number
+
+
+class KMeans(Quantizer):
+    """Weights are replaced by the nearest of 2**bits learnt values.
+
+    Each tensor has a code book of its own, or all share one, scaled to each tensor's largest weight: whichever is
+    cheaper at equal error. A quarter of the squared error costs a bit per weight, so sharing pays where the bits of the
+    books that it saves are more than half the logarithm of the errors' ratio for every weight.
+    """
+
+    name: ClassVar[str] = "kmeans"
+    id: ClassVar[int] = 8
+    has_book: ClassVar[bool] = True
+
+    def start(self, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """See `Quantizer.start`.
+
+        Returns:
+            The weights; `name:step`, `(B, G)`; `name:book`, `(B, K)`, for each part with a code book of its own; and
+            `:book b`, for each bit-width b where the parts share one. Entries are real numbers, 1 for the largest
+            weight.
+        """
+        latents = {part.name: weights[part.name].detach().clone() for part in self.parts}
+        scaled: dict[int, dict[Part, Tensor]] = {}
+        for part in self.parts:
+            trained = latents[part.name]
+            if worth_a_book(part):
+                flat = trained.flatten(1)  # (B, n)
+                step = torch.log((flat.abs().amax(1, keepdim=True) / BOOK.high).clamp_min(2.0**-29))  # (B, 1)
+                scaled.setdefault(part.bits, {})[part] = flat / step_of(nearest_code(step))
+            else:
+                step = log_step(best_steps(part.group(trained), part.levels))  # (B, G)
+            latents[f"{part.name}:step"] = step
+        for bits, flats in scaled.items():
+            latents.update(_books(bits, flats))
+        return latents
+
+    def values(self, latents: Mapping[str, Tensor], progress: float = 1.0) -> dict[str, Tensor]:
+        """See `Quantizer.values`: gradients reach both the weights (straight through) and the entries they take."""
+        values = {}
+        for part in self.parts:
+            weights = latents[part.name]
+            step = learnt_step(latents[f"{part.name}:step"])  # (B, G)
+            if (book := _book(part, latents)) is None:
+                numbers = part.group(weights) / step.unsqueeze(-1)
+                symbols = round_through(numbers.clamp(*part.levels))
+                values[part.name] = part.ungroup(symbols * step.unsqueeze(-1))
+                continue
+            step = step.detach()
+            numbers = weights.flatten(1) / step  # (B, n)
+            entries = round_through(book.clamp(*BOOK)).gather(1, _nearest_entry(numbers, book))
+            values[part.name] = ((entries + (numbers - numbers.detach())) * step).view_as(weights)
+        return values
+
+    def coded(self, latents: Mapping[str, Tensor]) -> dict[str, Coded]:
+        """See `Quantizer.coded`."""
+        coded = {}
+        for part in self.parts:
+            weights = latents[part.name].detach()
+            steps = nearest_code(latents[f"{part.name}:step"])  # (B, G)
+            if (book := _book(part, latents)) is None:
+                coded[part.name] = Coded(nearest(part.group(weights), steps, part.levels).long(), steps)
+                continue
+            indices = _nearest_entry(weights.flatten(1) / step_of(steps), book.detach())  # (B, n)
+            order = book.detach().argsort(1)  # training may have changed it
+            rank = order.argsort(1)
+            entries = torch.round(book.detach().gather(1, order).clamp(*BOOK)).long()  # (B, K)
+            coded[part.name] = Coded(rank.gather(1, indices).unsqueeze(1), steps, book=entries)
+        return coded
+
+
+def _book(part: Part, latents: Mapping[str, Tensor]) -> Tensor | None:
+    """The code book of a part in steps, `(B, K)`, or None if it is quantised uniformly."""
+    if not worth_a_book(part):
+        return None
+    own = f"{part.name}:book"
+    return BOOK.high * latents[own if own in latents else f":book {part.bits}"]
+
+
+def _books(bits: int, flats: Mapping[Part, Tensor]) -> dict[str, Tensor]:
+    """Code books for parts of one bit-width, each its own or one for all.
+
+    Args:
+        bits: The bit-width.
+        flats: Weights in steps, `(B, n)`.
+    """
+    count = levels(bits).number
+    own = {part: lloyd(flat, count) for part, flat in flats.items()}
+    shared = lloyd(torch.cat(list(flats.values()), dim=1), count)  # (B, K)
+    lost = sum(
+        flat.shape[1] * 0.5 * torch.log2(_error(flat, shared) / _error(flat, own[part])).mean()
+        for part, flat in flats.items()
+    )
+    if lost < (len(flats) - 1) * count * _BITS_PER_ENTRY:
+        return {f":book {bits}": shared / BOOK.high}
+    return {f"{part.name}:book": book / BOOK.high for part, book in own.items()}
+
+
+def _error(flat: Tensor, book: Tensor) -> Tensor:
+    """Squared error of the nearest entries, `(B,)`; books are integers, so some is always left."""
+    entries = torch.round(book).gather(1, _nearest_entry(flat, book))
+    return (entries - flat).square().sum(1) + flat.shape[1] / 12
+
+
+def lloyd(flat: Tensor, count: int) -> Tensor:
+    """Centres of `count` clusters of each row, by Lloyd's iterations from evenly spaced quantiles.
+
+    Args:
+        flat: `(B, n)`, with n of at least `count`.
+        count: K.
+
+    Returns:
+        `(B, K)`, ascending.
+    """
+    ordered = flat.sort(1).values
+    places = (torch.arange(count, device=flat.device) + 0.5) / count * flat.shape[1]
+    centres = ordered[:, places.long()]  # (B, K)
+    for _ in range(_ITERATIONS):
+        member = torch.searchsorted(_between(centres), ordered)  # (B, n)
+        total = torch.zeros_like(centres).scatter_add_(1, member, ordered)
+        weight = torch.zeros_like(centres).scatter_add_(1, member, torch.ones_like(ordered))
+        centres = torch.where(weight > 0, total / weight.clamp_min(1), centres).sort(1).values
+    return centres
+
+
+def _between(centres: Tensor) -> Tensor:
+    """Where one ascending centre stops being the nearest and the next begins: `(B, K)` -> `(B, K - 1)`."""
+    return ((centres[:, 1:] + centres[:, :-1]) / 2).contiguous()
+
+
+def _nearest_entry(numbers: Tensor, book: Tensor) -> Tensor:
+    """The index of the entry, rounded, that is nearest to each number: `(B, n)`, `(B, K)` -> `(B, n)`."""
+    entries, order = torch.round(book.detach().clamp(*BOOK)).sort(dim=1, stable=True)
+    place = torch.searchsorted(_between(entries), numbers.detach().contiguous())  # (B, n)
+    return order.gather(1, place)
+
+
+QUANTIZER = KMeans

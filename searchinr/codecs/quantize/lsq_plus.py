@@ -1,0 +1,79 @@
+"""LSQ with offsets (Bhalgat et al., "LSQ+", CVPR workshops 2020)."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from searchinr.codecs.quantize.contract import Coded, Part
+from searchinr.codecs.quantize.levels import log_step, nearest_code
+from searchinr.codecs.quantize.lsq import Lsq
+from searchinr.codecs.quantize.uniform import OFFSETS_PER_STEP, best_steps, nearest, round_through, step_of
+
+
+class LsqPlus(Lsq):
+    """Learned steps and, for each of them, a learned offset: for weights that are not centred on zero.
+
+    The offset counts in sixteenths of the step, in a byte: the two stay apart, where an offset in the weights' own unit
+    would have to follow the step.
+    """
+
+    name: ClassVar[str] = "lsq+"
+    id: ClassVar[int] = 6
+    has_offsets: ClassVar[bool] = True
+
+    def start(self, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """See `Quantizer.start`: as `Lsq`, and `name:offset` `(B, G)`, in steps.
+
+        Where the mean of a group as its offset leaves less error than none, that is where it starts.
+        """
+        latents = super().start(weights)
+        for part in self.parts:
+            grouped = part.group(latents[part.name])  # (B, G, m)
+            plain = nearest_code(latents[f"{part.name}:step"])  # (B, G)
+            mean = grouped.mean(-1)
+            centred = best_steps(grouped - mean.unsqueeze(-1), part.levels)
+            offset = torch.round(mean / step_of(centred) * OFFSETS_PER_STEP).clamp(-128, 127) / OFFSETS_PER_STEP
+            better = _error(grouped, centred, offset, part) < _error(grouped, plain, torch.zeros_like(offset), part)
+            latents[f"{part.name}:step"] = log_step(torch.where(better, centred, plain))
+            latents[f"{part.name}:offset"] = torch.where(better, offset, 0.0)
+        return latents
+
+    def values(self, latents: Mapping[str, Tensor], progress: float = 1.0) -> dict[str, Tensor]:
+        """See `Quantizer.values`."""
+        values = {}
+        for part in self.parts:
+            symbols = round_through(self._numbers(part, latents).clamp(*part.levels))
+            values[part.name] = part.ungroup((symbols + _snapped(part, latents)) * self._step(part, latents))
+        return values
+
+    def coded(self, latents: Mapping[str, Tensor]) -> dict[str, Coded]:
+        """See `Quantizer.coded`."""
+        coded = super().coded(latents)
+        with torch.no_grad():
+            for part in self.parts:
+                symbols = torch.round(self._numbers(part, latents).clamp(*part.levels)).long()
+                offsets = torch.round(_snapped(part, latents)[..., 0] * OFFSETS_PER_STEP).long()  # (B, G)
+                coded[part.name] = replace(coded[part.name], symbols=symbols, offsets=offsets)
+        return coded
+
+    def _numbers(self, part: Part, latents: Mapping[str, Tensor]) -> Tensor:
+        return super()._numbers(part, latents) - _snapped(part, latents)
+
+
+def _error(grouped: Tensor, steps: Tensor, offset: Tensor, part: Part) -> Tensor:
+    """Squared error of each group, `(B, G)`, with these steps (bytes) and offsets (in steps)."""
+    step = step_of(steps).unsqueeze(-1)
+    moved = grouped - offset.unsqueeze(-1) * step
+    return (nearest(moved, steps, part.levels) * step - moved).square().sum(-1)
+
+
+def _snapped(part: Part, latents: Mapping[str, Tensor]) -> Tensor:
+    """The offsets that the file will name, in steps, `(B, G, 1)`."""
+    sixteenths = (latents[f"{part.name}:offset"] * OFFSETS_PER_STEP).clamp(-128, 127)
+    return (round_through(sixteenths) / OFFSETS_PER_STEP).unsqueeze(-1)
+
+
+QUANTIZER = LsqPlus

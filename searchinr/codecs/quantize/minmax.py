@@ -1,0 +1,21 @@
+"""Uniform quantisation of the whole range of a tensor."""
+
+from typing import ClassVar
+
+from torch import Tensor
+
+from searchinr.codecs.quantize.levels import Levels
+from searchinr.codecs.quantize.uniform import AfterTraining, steps_that_cover
+
+
+class MinMax(AfterTraining):
+    """The smallest step that clips nothing. One outlier makes it coarse for all."""
+
+    name: ClassVar[str] = "minmax"
+    id: ClassVar[int] = 1
+
+    def _choose(self, grouped: Tensor, symbols: Levels) -> Tensor:
+        return steps_that_cover(grouped.amin(-1), grouped.amax(-1), symbols)
+
+
+QUANTIZER = MinMax

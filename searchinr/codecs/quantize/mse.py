@@ -1,0 +1,21 @@
+"""Uniform quantisation with the step of least squared error."""
+
+from typing import ClassVar
+
+from torch import Tensor
+
+from searchinr.codecs.quantize.levels import Levels
+from searchinr.codecs.quantize.uniform import AfterTraining, best_steps
+
+
+class Mse(AfterTraining):
+    """The step is found by trying all: clipping a few outliers pays where symbols are few."""
+
+    name: ClassVar[str] = "mse"
+    id: ClassVar[int] = 4
+
+    def _choose(self, grouped: Tensor, symbols: Levels) -> Tensor:
+        return best_steps(grouped, symbols)
+
+
+QUANTIZER = Mse

@@ -1,0 +1,27 @@
+"""The rate of symbols as training sees it: differentiable, and close to what the coder will need."""
+
+import math
+
+import torch
+from torch import Tensor
+
+_LEAST_MEAN = 1e-3  # below it every symbol is zero, and the formula loses its digits
+
+
+def laplace_bits(numbers: Tensor) -> Tensor:
+    """Ideal code length of integers under the discrete Laplace model that suits them best.
+
+    With p(k) = (1 - q) / (1 + q) * q**|k| and a mean magnitude of a, the likelihood is highest at
+    q = (sqrt(1 + a**2) - 1) / a, where an integer takes -log2((1 - q) / (1 + q)) - a * log2(q) bits on average. The
+    derivative by a is -log2(q), so that training pulls each weight towards zero by the bits that a step is worth.
+
+    Args:
+        numbers: `(B, n)`: integers, or real numbers on their scale.
+
+    Returns:
+        `(B,)`, bits.
+    """
+    mean = numbers.abs().mean(-1).clamp_min(_LEAST_MEAN)  # (B,)
+    q = (torch.sqrt(1 + mean**2) - 1) / mean
+    each = (torch.log1p(q) - torch.log1p(-q) - mean * torch.log(q)) / math.log(2)
+    return each * numbers.shape[-1]
