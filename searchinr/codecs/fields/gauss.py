@@ -20,6 +20,7 @@ class GaussParams(FieldParams):
     scale: ByteFloat = Key(
         30.0,
         description="factor on the coordinates' layer, the inverse of the bells' width: larger means finer detail",
+        json_schema_extra={"unit": "per unit of the coordinates"},
     )
 
 

@@ -23,6 +23,7 @@ class ReluParams(FieldParams):
         ge=0,
         le=_MAX_OCTAVES,
         description="frequencies of the positional encoding for each coordinate: pi, 2 pi, 4 pi, ...",
+        json_schema_extra={"unit": "octaves"},
     )
 
 
@@ -67,7 +68,8 @@ class Relu(Field):
 
     def forward(self, weights: dict[str, Tensor], coords: Tensor) -> Tensor:
         """See `Field.forward`."""
-        frequencies = math.pi * 2.0 ** torch.arange(self.params.octaves, device=coords.device)  # (o,)
+        octaves = torch.arange(self.params.octaves, dtype=coords.dtype, device=coords.device)
+        frequencies = math.pi * 2.0**octaves  # (o,)
         phases = (coords.unsqueeze(-1) * frequencies).flatten(-2)  # (n, d_in, o) -> (n, d_in * o)
         hidden = torch.cat([coords, phases.sin(), phases.cos()], dim=-1)  # (n, inputs)
         for layer in range(self.shape.depth):

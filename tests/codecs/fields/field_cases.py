@@ -83,6 +83,23 @@ def plain_diner(field: Field, weights: Weights, x: Tensor) -> Tensor:
     return _layer(weights, "out", x)
 
 
+def plain_relu(field: Field, weights: Weights, x: Tensor) -> Tensor:
+    inputs = [x]
+    for wave in (torch.sin, torch.cos):
+        for axis in range(x.shape[1]):
+            inputs += [wave(2**k * math.pi * x[:, axis : axis + 1]) for k in range(field.params.octaves)]
+    x = torch.cat(inputs, dim=1)
+    for i in range(field.shape.depth):
+        x = torch.relu(_layer(weights, f"layer{i}", x))
+    return _layer(weights, "out", x)
+
+
+def plain_gauss(field: Field, weights: Weights, x: Tensor) -> Tensor:
+    for i in range(field.shape.depth):
+        x = torch.exp(-(((field.params.scale if i == 0 else 4) * _layer(weights, f"layer{i}", x)) ** 2) / 2)
+    return _layer(weights, "out", x)
+
+
 class Case(NamedTuple):
     name: str
     params: dict[str, object]
@@ -103,4 +120,6 @@ CASES = {
     "wire-narrow": Case("wire", {"omega": 5, "sigma": 5}, plain_wire),
     "diner-shared": Case("diner", {"table_size_log2": 4, "omega": 15}, plain_diner),
     "diner-own": Case("diner", {"table_size_log2": 12}, plain_diner),
+    "relu": Case("relu", {"octaves": 3}, plain_relu),
+    "gauss": Case("gauss", {"scale": 6}, plain_gauss),
 }

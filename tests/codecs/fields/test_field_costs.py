@@ -28,6 +28,8 @@ def test_files_know_these_numbers() -> None:
         "mfn": 2,
         "wire": 3,
         "diner": 4,
+        "relu": 5,
+        "gauss": 6,
     }
 
 
@@ -39,6 +41,8 @@ def test_files_know_these_numbers() -> None:
         (image_field("siren", 30, 5), 3_903),  # COIN's second-smallest network
         (image_field("fourier", 128, 3, features=128), 66_307),  # ANI
         (image_field("mfn", 128, 5, filter="gabor"), 70_275),  # ANI
+        (image_field("relu", 64, 2, octaves=6), 64 * 26 + 64 + 64 * 64 + 64 + 3 * 64 + 3),
+        (image_field("gauss", 128, 5), 66_819),
         (image_field("diner", 64, 3, table_size_log2=10), 8_707 + 2 * 1024),
         (image_field("diner", 64, 3, table_size_log2=24), 8_707 + 2 * 512 * 768),
     ],
@@ -82,10 +86,10 @@ def test_pack_is_short_and_unpacks_to_the_same_function(case: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "data"),
-    [("mfn", b"\x02"), ("diner", b"\x03\x7e"), ("diner", b"\x19\x7e"), ("diner", b"\xff\x7e")],
+    [("mfn", b"\x02"), ("diner", b"\x03\x7e"), ("diner", b"\x19\x7e"), ("diner", b"\xff\x7e"), ("relu", b"\x15")],
 )
 def test_values_out_of_range_are_refused(name: str, data: bytes) -> None:
-    with pytest.raises(InvalidFileError, match=r"filter|table"):
+    with pytest.raises(InvalidFileError, match=r"filter|table|octaves"):
         FIELDS[name].unpack(make_shape(), Reader(data))
 
 

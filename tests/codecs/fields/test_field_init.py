@@ -78,6 +78,14 @@ def test_wire() -> None:
     assert_uniform(weights["layer1.bias"], 1 / math.sqrt(60))
 
 
+def test_relu_and_gauss_are_left_as_pytorch_makes_them() -> None:
+    for case, n_in in (("relu", 14), ("gauss", 2)):
+        weights = initial(case, make_shape(d_in=2, depth=2, width=100))
+        assert_uniform(weights["layer0.weight"], 1 / math.sqrt(n_in))
+        assert_uniform(weights["layer1.weight"], 1 / math.sqrt(100))
+        assert_uniform(weights["out.weight"], 1 / math.sqrt(100))
+
+
 def test_diner() -> None:
     weights = initial("diner-own", make_shape(d_in=2, depth=2, width=100))
     assert_uniform(weights["table"], 1e-4)
