@@ -90,7 +90,7 @@ class Wire(Field):
         product is one real product, and both halves are contiguous for the wavelet: several times as fast on a CPU as
         complex tensors.
         """
-        omega, batch = self.params.omega, weights["out.bias"].shape[0]
+        omega, batch = self.params.omega, weights["layer0.bias"].shape[0]
         envelope = (self.params.sigma / omega) ** 2
         hidden = coords.T.expand(batch, -1, -1)  # (B, d_in, n)
         for layer in range(self.shape.depth):
