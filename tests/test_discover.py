@@ -24,7 +24,8 @@ def make_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MakePackage
         folder = tmp_path / "plugins_under_test"
         (folder / "inner").mkdir(parents=True)
         (folder / "__init__.py").write_text("")
-        (folder / "inner" / "__init__.py").write_text("raise RuntimeError('subpackages are not searched')")
+        (folder / "inner" / "__init__.py").write_text(PLUGIN.format(name="a package", id=1))
+        (folder / "inner" / "deeper.py").write_text("raise RuntimeError('what is inside a package is its own')")
         for name, source in modules.items():
             (folder / f"{name}.py").write_text(source)
         monkeypatch.syspath_prepend(tmp_path)
@@ -40,8 +41,8 @@ def test_finds_plugins_in_the_order_of_their_ids(make_package: MakePackage) -> N
         a=PLUGIN.format(name="last", id=2), b=PLUGIN.format(name="first", id=0), helper="SOMETHING = 1\n"
     )
     found = discover(package, "PLUGIN", Base)
-    assert list(found) == ["first", "last"]
-    assert [cls.id for cls in found.values()] == [0, 2]
+    assert list(found) == ["first", "a package", "last"]
+    assert [cls.id for cls in found.values()] == [0, 1, 2]
 
 
 @pytest.mark.parametrize(("name", "number", "what"), [("same", 1, "name"), ("other", 0, "id")])

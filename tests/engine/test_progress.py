@@ -69,7 +69,8 @@ def trial_line(job: Job) -> Line:
 
 
 def result(job: Job) -> Line:
-    rng = np.random.default_rng([int(job.trial, 16), job.seed])
+    # by the trial's number, not its hash, which every new parameter changes
+    rng = np.random.default_rng([job.number, len(job.dataset), job.seed])
     rate = 2 ** rng.uniform(-3, 2)
     psnr_db = 25 + 3 * np.log2(rate) + rng.normal() - 3 * np.exp(-job.steps / 300)
     kind = "confirmation" if job.confirms else "point"
@@ -98,7 +99,7 @@ def test_the_time_left_is_sensible_from_early_on(scheduler: str, seeds: int, mon
     whole = end - run.states[0][0]
     for now, state in states[len(states) // 5 :]:
         assert state.remaining_s is not None
-        assert abs(state.remaining_s - (end - now)) < 0.3 * whole
+        assert abs(state.remaining_s - (end - now)) < (0.45 if seeds else 0.3) * whole  # the front grows meanwhile
     for now, state in states[-len(states) // 4 :]:
         assert abs(state.remaining_s - (end - now)) < 0.1 * whole  # type: ignore[operator]
 

@@ -19,7 +19,7 @@ class GaussParams(FieldParams):
     """Parameters of the Gaussian network."""
 
     scale: ByteFloat = Key(
-        30.0,
+        15.0,
         description="factor on the coordinates' layer, the inverse of the bells' width: larger means finer detail",
         json_schema_extra={"unit": "per unit of the coordinates"},
     )
@@ -43,7 +43,7 @@ class Gauss(Field):
     @staticmethod
     def default_lr(width: int) -> float:
         """See `Field.default_lr`."""
-        return 5e-3 * math.sqrt(24 / width)
+        return 1e-2 * math.sqrt(24 / width)
 
     def tensors(self) -> list[TensorSpec]:
         """See `Field.tensors`."""

@@ -49,7 +49,7 @@ class Relu(Field):
     @staticmethod
     def default_lr(width: int) -> float:
         """See `Field.default_lr`."""
-        return 1e-2 * math.sqrt(24 / width)
+        return 2e-2 * math.sqrt(24 / width)
 
     def tensors(self) -> list[TensorSpec]:
         """See `Field.tensors`."""
