@@ -18,13 +18,12 @@ from typing import Literal, Self
 import numpy as np
 import torch
 from torch import Tensor
-from torch.optim.adam import adam
 
+from searchinr.codecs.adam import Adam
 from searchinr.codecs.quantize.contract import Quantizer
 from searchinr.errors import TrialError
 
 _WARMUP_STEPS = 20
-_ADAM_EPS = 1e-12  # gradients of log MSE are small where the error is large compared with the weights' influence
 _MSE_FLOOR = torch.finfo(torch.float32).eps ** 2  # what rounding alone leaves; log MSE has no gradient at 0
 # Activations per layer and tile: half a megabyte stays in a core's cache.
 _TILE_ELEMENTS = {"cpu": 2**17, "cuda": 2**27}
@@ -82,7 +81,6 @@ class BatchFit:
     """B signals with the same grid, trained together.
 
     Attributes:
-        weights: `{name: (B, ...)}`: of the network, or the latents of the quantiser that takes part.
         steps: Steps taken on the trunk, or on the trunk and this branch.
         macs: Multiply-accumulates spent by this object and, in a branch, by what it branched from.
     """
@@ -122,28 +120,18 @@ class BatchFit:
         self._squared_error = torch.zeros(signals)
         self._elements_per_point, self._macs_per_point = elements_per_point, macs_per_point
         self._quantizer: Quantizer | None = None
-        self._set_weights(weights)
+        self._adam = Adam(weights, coords.device)
 
-    def _set_weights(self, weights: Mapping[str, Tensor]) -> None:
-        self.weights = {
-            name: w.detach().to(self._coords.device).clone().contiguous().requires_grad_()
-            for name, w in weights.items()
-        }
-        # Not torch.optim.Adam, which imports the whole of torch.compile first: a second in every worker.
-        self._moments = {
-            "step": {name: torch.zeros((), device=w.device) for name, w in self.weights.items()},
-            "exp_avg": {name: torch.zeros_like(w, requires_grad=False) for name, w in self.weights.items()},
-            "exp_avg_sq": {name: torch.zeros_like(w, requires_grad=False) for name, w in self.weights.items()},
-        }
+    @property
+    def weights(self) -> dict[str, Tensor]:
+        """`{name: (B, ...)}`: of the network, or the latents of the quantiser that takes part."""
+        return self._adam.weights
 
     def quantise(self, quantizer: Quantizer) -> None:
         """From here on the quantiser's latents are trained in place of the weights."""
-        before = self._moments
-        self._quantizer = quantizer
-        self._set_weights(quantizer.start(self.weights))
-        for key, moment in self._moments.items():
-            for name in before[key].keys() & moment.keys():
-                moment[name].copy_(before[key][name])
+        before, self._quantizer = self._adam, quantizer
+        self._adam = Adam(quantizer.start(self.weights), self._coords.device)
+        self._adam.take_moments(before)
 
     def step(self, lr: float, progress: float = 0.0) -> None:
         """One step of Adam on the sum of the signals' losses.
@@ -153,8 +141,7 @@ class BatchFit:
             progress: How much of the quantisation-aware training is done, 0 to 1.
         """
         coords, targets = self._sample()
-        for weight in self.weights.values():
-            weight.grad = None
+        self._adam.forget_gradients()
         values = self.weights
         if self._quantizer is not None:
             values = self._quantizer.values(self.weights, progress)
@@ -174,7 +161,7 @@ class BatchFit:
                 weight.grad /= divisor.view(-1, *[1] * (weight.dim() - 1))
         if self._quantizer is not None:
             self._backward_to_latents(self._quantizer, values, network, progress)
-        self._adam_step(lr)
+        self._adam.step(lr)
         self._squared_error = squared_error
         self.steps += 1
         self.macs += self._macs_per_step
@@ -192,27 +179,6 @@ class BatchFit:
             gradients.append(None)
         torch.autograd.backward(heads, gradients)
 
-    @torch.no_grad()
-    def _adam_step(self, lr: float) -> None:
-        gradients = {name: w.grad for name, w in self.weights.items() if w.grad is not None}
-        step, exp_avg, exp_avg_sq = ([moment[name] for name in gradients] for moment in self._moments.values())
-        adam(
-            [self.weights[name] for name in gradients],
-            list(gradients.values()),
-            exp_avg,
-            exp_avg_sq,
-            max_exp_avg_sqs=[],
-            state_steps=step,
-            fused=True,
-            amsgrad=False,
-            beta1=0.9,
-            beta2=0.999,
-            lr=lr,
-            weight_decay=0.0,
-            eps=_ADAM_EPS,
-            maximize=False,
-        )
-
     def _sample(self) -> tuple[Tensor, Tensor]:
         points = self._coords.shape[0]
         if self._batch == points:
@@ -224,7 +190,7 @@ class BatchFit:
 
     def check_finite(self) -> None:
         """Raises `TrialError` if the loss or a weight is NaN or infinite."""
-        if not self._squared_error.isfinite().all() or not all(w.isfinite().all() for w in self.weights.values()):
+        if not (self._squared_error.isfinite().all() and self._adam.is_finite()):
             raise TrialError(f"diverged: the loss is NaN or infinite at step {self.steps}")
 
     def branch(self) -> Self:
@@ -244,21 +210,14 @@ class BatchFit:
 
     def state(self) -> dict[str, Tensor]:
         """Weights, moments and step number, as flat tensors on the CPU."""
-        flat = {"steps": torch.tensor(self.steps), "macs": torch.tensor(self.macs, dtype=torch.float64)}
-        for name, weight in self.weights.items():
-            flat[f"weight.{name}"] = weight.detach().cpu().clone()
-            for key, moment in self._moments.items():
-                flat[f"{key}.{name}"] = moment[name].cpu().clone()
-        return flat
+        progress = {"steps": torch.tensor(self.steps), "macs": torch.tensor(self.macs, dtype=torch.float64)}
+        return {**progress, **self._adam.state()}
 
     def load(self, state: Mapping[str, Tensor]) -> None:
         """Continues from what `state` returned."""
-        self._set_weights({name: state[f"weight.{name}"] for name in self.weights})
         self.steps = int(state["steps"])
         self.macs = float(state["macs"])
-        for key, moment in self._moments.items():
-            for name, value in moment.items():
-                value.copy_(state[f"{key}.{name}"])
+        self._adam.load(state)
 
 
 def fit_to_rung(trunk: BatchFit, recipe: Recipe, rung: int, quantizer: Quantizer | None = None) -> Iterator[BatchFit]:

@@ -7,6 +7,8 @@ Notation used for tensor shapes:
 """
 
 from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Literal, NamedTuple
 
@@ -92,6 +94,29 @@ class Field(ABC):
         """The published initialisation for one signal: `{spec.name: tensor of spec.shape}`, float32 on the CPU."""
 
     @abstractmethod
+    def layers(self, weights: dict[str, Tensor], coords: Tensor) -> Iterator[Tensor]:
+        """What each nonlinear layer gives, from the first to the last.
+
+        Args:
+            weights: `{name: (B, *shape)}` for every entry of `tensors()` but those of the last layer.
+            coords: `(n, d_in)`, shared by all signals.
+
+        Yields:
+            What `output` takes: the layer's activations.
+        """
+
+    def output(self, weights: dict[str, Tensor], hidden: Tensor) -> Tensor:
+        """The last layer on what one of the layers gave.
+
+        Args:
+            weights: `out.weight` and `out.bias`, `(B, *shape)`.
+            hidden: `(B, n, w)`, or whatever else the backbone's layers yield.
+
+        Returns:
+            `(B, n, d_out)`, nominally in [-1, 1] (not clipped).
+        """
+        return torch.baddbmm(weights["out.bias"].unsqueeze(1), hidden, weights["out.weight"])
+
     def forward(self, weights: dict[str, Tensor], coords: Tensor) -> Tensor:
         """Values at coordinates.
 
@@ -102,6 +127,8 @@ class Field(ABC):
         Returns:
             `(B, n, d_out)`, nominally in [-1, 1] (not clipped).
         """
+        [last] = deque(self.layers(weights, coords), maxlen=1)
+        return self.output(weights, last)
 
     @abstractmethod
     def macs_per_point(self) -> int:

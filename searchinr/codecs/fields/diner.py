@@ -1,6 +1,7 @@
 """DINER: a table of learned coordinates before a small network (Xie et al. 2023, arXiv 2211.11871)."""
 
 import math
+from collections.abc import Iterator
 from typing import ClassVar, Self
 
 import torch
@@ -84,11 +85,11 @@ class Diner(Field):
             return cell
         return random_bits(cell, self.params.table_size_log2)
 
-    def forward(self, weights: dict[str, Tensor], coords: Tensor) -> Tensor:
-        """See `Field.forward`."""
+    def layers(self, weights: dict[str, Tensor], coords: Tensor) -> Iterator[Tensor]:
+        """See `Field.layers`."""
         table = weights["table"].mT  # (B, d_in, T): gathering along contiguous rows is 2-4 times as fast
         index = self.entry_of(coords).expand(table.shape[0], table.shape[1], -1)  # (B, d_in, n)
-        return self._network.forward(weights, coords + table.gather(2, index).mT)
+        yield from self._network.layers(weights, coords + table.gather(2, index).mT)
 
     def macs_per_point(self) -> int:
         """See `Field.macs_per_point`; a look-up is none."""

@@ -1,6 +1,7 @@
 """Random Fourier features and a ReLU network (Tancik et al. 2020, arXiv 2006.10739)."""
 
 import math
+from collections.abc import Iterator
 from typing import ClassVar, Self
 
 import torch
@@ -75,14 +76,14 @@ class Fourier(Field):
             for name, shape, _ in self.tensors()
         }
 
-    def forward(self, weights: dict[str, Tensor], coords: Tensor) -> Tensor:
-        """See `Field.forward`."""
+    def layers(self, weights: dict[str, Tensor], coords: Tensor) -> Iterator[Tensor]:
+        """See `Field.layers`."""
         self._frequencies = self._frequencies.to(coords)  # moves once; the values are exact in float32
         phases = coords @ (2 * math.pi * self._frequencies)  # (n, f)
         hidden = torch.cat([phases.cos(), phases.sin()], dim=-1)  # (n, 2f)
         for layer in range(self.shape.depth):
-            hidden = affine(hidden, weights[f"layer{layer}.weight"], weights[f"layer{layer}.bias"]).relu_()  # (B, n, w)
-        return affine(hidden, weights["out.weight"], weights["out.bias"])
+            hidden = affine(hidden, weights[f"layer{layer}.weight"], weights[f"layer{layer}.bias"]).relu_()
+            yield hidden  # (B, n, w)
 
     def macs_per_point(self) -> int:
         """See `Field.macs_per_point`; the projection on B is counted, although signals share it."""

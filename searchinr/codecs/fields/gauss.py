@@ -1,6 +1,7 @@
 """Gaussian activations (Ramasinghe and Lucey, "Beyond Periodicity", ECCV 2022, arXiv 2111.15135)."""
 
 import math
+from collections.abc import Iterator
 from typing import ClassVar, Self
 
 import torch
@@ -59,15 +60,15 @@ class Gauss(Field):
             for name, shape, _ in self.tensors()
         }
 
-    def forward(self, weights: dict[str, Tensor], coords: Tensor) -> Tensor:
-        """See `Field.forward`."""
+    def layers(self, weights: dict[str, Tensor], coords: Tensor) -> Iterator[Tensor]:
+        """See `Field.layers`."""
         hidden = coords
         for layer in range(self.shape.depth):
             # the scale goes into the weights, which are smaller than the activations
             scale = _LATER if layer else self.params.scale
             weight, bias = weights[f"layer{layer}.weight"], weights[f"layer{layer}.bias"]
-            hidden = torch.exp(-0.5 * affine(hidden, scale * weight, scale * bias).square())  # (B, n, w)
-        return affine(hidden, weights["out.weight"], weights["out.bias"])
+            hidden = torch.exp(-0.5 * affine(hidden, scale * weight, scale * bias).square())
+            yield hidden  # (B, n, w)
 
     def macs_per_point(self) -> int:
         """See `Field.macs_per_point`."""

@@ -1,6 +1,7 @@
 """Multiplicative filter networks (Fathony et al. 2021, "Multiplicative Filter Networks", ICLR)."""
 
 import math
+from collections.abc import Iterator
 from typing import ClassVar, Literal, Self
 
 import numpy as np
@@ -94,8 +95,8 @@ class Mfn(Field):
             weights["filters.weight"] *= weights["filters.gamma"].sqrt().unsqueeze(1)
         return weights
 
-    def forward(self, weights: dict[str, Tensor], coords: Tensor) -> Tensor:
-        """See `Field.forward`."""
+    def layers(self, weights: dict[str, Tensor], coords: Tensor) -> Iterator[Tensor]:
+        """See `Field.layers`."""
         # unbound at once, so that autograd stacks the gradients instead of padding each
         frequencies = weights["filters.weight"].unbind(1)  # depth times (B, d_in, w)
         phases = weights["filters.bias"].unbind(1)  # depth times (B, w)
@@ -111,7 +112,7 @@ class Mfn(Field):
                 hidden = filtered
             else:
                 hidden = affine(hidden, weights[f"layer{layer}.weight"], weights[f"layer{layer}.bias"]) * filtered
-        return affine(hidden, weights["out.weight"], weights["out.bias"])
+            yield hidden  # (B, n, w)
 
     @staticmethod
     def _envelopes(weights: dict[str, Tensor]) -> list[tuple[Tensor, Tensor]]:

@@ -1,6 +1,7 @@
 """Positional encoding and ReLU layers (NeRF, Mildenhall et al. 2020, arXiv 2003.08934, section 5.1)."""
 
 import math
+from collections.abc import Iterator
 from typing import ClassVar, Self
 
 import torch
@@ -66,15 +67,15 @@ class Relu(Field):
             for name, shape, _ in self.tensors()
         }
 
-    def forward(self, weights: dict[str, Tensor], coords: Tensor) -> Tensor:
-        """See `Field.forward`."""
+    def layers(self, weights: dict[str, Tensor], coords: Tensor) -> Iterator[Tensor]:
+        """See `Field.layers`."""
         octaves = torch.arange(self.params.octaves, dtype=coords.dtype, device=coords.device)
         frequencies = math.pi * 2.0**octaves  # (o,)
         phases = (coords.unsqueeze(-1) * frequencies).flatten(-2)  # (n, d_in, o) -> (n, d_in * o)
         hidden = torch.cat([coords, phases.sin(), phases.cos()], dim=-1)  # (n, inputs)
         for layer in range(self.shape.depth):
-            hidden = affine(hidden, weights[f"layer{layer}.weight"], weights[f"layer{layer}.bias"]).relu_()  # (B, n, w)
-        return affine(hidden, weights["out.weight"], weights["out.bias"])
+            hidden = affine(hidden, weights[f"layer{layer}.weight"], weights[f"layer{layer}.bias"]).relu_()
+            yield hidden  # (B, n, w)
 
     def macs_per_point(self) -> int:
         """See `Field.macs_per_point`."""

@@ -1,6 +1,7 @@
 """SIREN: sines all the way (Sitzmann et al. 2020, arXiv 2006.09661)."""
 
 import math
+from collections.abc import Iterator
 from typing import ClassVar, Self
 
 import torch
@@ -70,15 +71,15 @@ class Siren(Field):
             weights[name] = uniform(rng, shape, bound)
         return weights
 
-    def forward(self, weights: dict[str, Tensor], coords: Tensor) -> Tensor:
-        """See `Field.forward`; `coords` may also be `(B, n, d_in)`, where each signal has coordinates of its own."""
+    def layers(self, weights: dict[str, Tensor], coords: Tensor) -> Iterator[Tensor]:
+        """See `Field.layers`; `coords` may also be `(B, n, d_in)`, where each signal has coordinates of its own."""
         hidden = coords
         for layer in range(self.shape.depth):
             # omega goes into the weights, which are smaller than the activations
             omega = self.params.omega if layer else self.params.omega_first
             weight, bias = weights[f"layer{layer}.weight"], weights[f"layer{layer}.bias"]
-            hidden = torch.sin(affine(hidden, omega * weight, omega * bias))  # (B, n, w)
-        return affine(hidden, weights["out.weight"], weights["out.bias"])
+            hidden = torch.sin(affine(hidden, omega * weight, omega * bias))
+            yield hidden  # (B, n, w)
 
     def macs_per_point(self) -> int:
         """See `Field.macs_per_point`."""

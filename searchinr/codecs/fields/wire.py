@@ -1,6 +1,7 @@
 """WIRE: complex Gabor wavelets (Saragadam et al. 2023, arXiv 2301.05187)."""
 
 import math
+from collections.abc import Iterator
 from typing import Any, ClassVar, Self
 
 import torch
@@ -82,14 +83,14 @@ class Wire(Field):
             for name, shape, _ in self.tensors()
         }
 
-    def forward(self, weights: dict[str, Tensor], coords: Tensor) -> Tensor:
-        """See `Field.forward`.
+    def layers(self, weights: dict[str, Tensor], coords: Tensor) -> Iterator[Tensor]:
+        """See `Field.layers`.
 
         Complex numbers are kept as real channels followed by imaginary ones, points last: `(B, 2v, n)`. So a complex
         product is one real product, and both halves are contiguous for the wavelet: several times as fast on a CPU as
         complex tensors.
         """
-        omega, batch = self.params.omega, weights["out.bias"].shape[0]
+        omega, batch = self.params.omega, weights["layer0.bias"].shape[0]
         envelope = (self.params.sigma / omega) ** 2
         hidden = coords.T.expand(batch, -1, -1)  # (B, d_in, n)
         for layer in range(self.shape.depth):
@@ -102,6 +103,10 @@ class Wire(Field):
             column = bias.reshape(batch, -1, 1)  # (B, 2v, 1)
             phase = torch.baddbmm(omega * column, (omega * weight).mT, hidden)  # (B, 2v, n)
             hidden = _Wavelet.apply(phase, envelope)  # type: ignore[no-untyped-call]
+            yield hidden
+
+    def output(self, weights: dict[str, Tensor], hidden: Tensor) -> Tensor:
+        """See `Field.output`; `hidden` is `(B, 2v, n)`."""
         real, imaginary = weights["out.weight"].unbind(1)
         return affine(hidden.mT, torch.cat([real, -imaginary], dim=1), weights["out.bias"])
 

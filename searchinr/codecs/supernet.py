@@ -1,0 +1,191 @@
+"""Once-for-all supernets: one set of weights per signal that holds networks of many depths and widths.
+
+A subnet takes the leading channels of every layer and the leading layers (Cai et al., "Once-for-All", ICLR 2020; for
+neural images ANI). Training is by the sandwich rule (Yu and Huang, "Universally Slimmable Networks", ICCV 2019): each
+step trains the widest, the narrowest and one random width, and each of them at every depth at once, by a head after
+every layer. The loss is the sum of the logarithms of all subnets' MSE, so that no size outweighs another.
+
+Three things make slices of one network useful as networks of their own:
+
+- Fan-in scaling: a slice of width w of a network of width W multiplies what adds up over channels by sqrt(W / w), as an
+  initialisation for w channels would.
+- Narrow biases: every width has biases of its own; they are few.
+- Heads: every depth has a last layer of its own, which the widths share.
+"""
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from searchinr.codecs.adam import Adam
+from searchinr.codecs.fields.contract import Field, TensorSpec
+from searchinr.errors import TrialError
+
+_WARMUP_STEPS = 20
+_MSE_FLOOR = torch.finfo(torch.float32).eps ** 2  # what rounding alone leaves
+
+MakeField = Callable[[int, int], Field]
+"""`(depth, width) -> field`, all of one backbone, with the same parameters and for the same layout."""
+
+
+@dataclass(frozen=True)
+class Supernet:
+    """Which subnets there are, and where their weights lie.
+
+    Stored tensors are named after those of the largest field. Of biases there is one for each width (`name@width`), of
+    the last layer one for each depth (`out.weight@depth`).
+
+    Attributes:
+        make_field: Makes a subnet's field.
+        depths: Ascending.
+        widths: Ascending.
+    """
+
+    make_field: MakeField
+    depths: Sequence[int]
+    widths: Sequence[int]
+
+    @property
+    def largest(self) -> Field:
+        """The field that holds all others."""
+        return self.make_field(self.depths[-1], self.widths[-1])
+
+    def init(self, rng: torch.Generator) -> dict[str, Tensor]:
+        """Initial stored tensors of one signal: those that the backbone gives its largest field, and slices of them."""
+        initial = self.largest.init(rng)
+        stored = {}
+        for name, weight in initial.items():
+            if _is_head(name):
+                stored.update({f"{name}@{depth}": weight.clone() for depth in self.depths})
+            elif _is_bias(name):
+                stored.update({f"{name}@{width}": weight[..., :width].clone() for width in self.widths})
+            else:
+                stored[name] = weight
+        return stored
+
+    def subnet(self, stored: Mapping[str, Tensor], depth: int, width: int) -> dict[str, Tensor]:
+        """The weights of a subnet, differentiable: `{name: (B, *shape)}` for a field of that depth and width.
+
+        Args:
+            stored: `{name: (B, ...)}`.
+            depth: One of `depths`.
+            width: One of `widths`.
+        """
+        return {spec.name: self._slice(stored, spec, depth, width) for spec in self.make_field(depth, width).tensors()}
+
+    def outputs(self, stored: Mapping[str, Tensor], width: int, coords: Tensor) -> Iterator[tuple[int, Tensor]]:
+        """Values of the subnets of one width and every depth, in one pass: pairs of depth and `(B, n, c)`."""
+        field = self.make_field(self.depths[-1], width)
+        weights = {
+            spec.name: self._slice(stored, spec, self.depths[-1], width)
+            for spec in field.tensors()
+            if not _is_head(spec.name)
+        }
+        heads = [spec for spec in field.tensors() if _is_head(spec.name)]
+        for layer, hidden in enumerate(field.layers(weights, coords), start=1):
+            if layer in self.depths:
+                yield layer, field.output({h.name: self._slice(stored, h, layer, width) for h in heads}, hidden)
+
+    def macs_per_point(self, width: int) -> int:
+        """Multiply-accumulates of `outputs` at one coordinate of one signal."""
+        field = self.make_field(self.depths[-1], width)
+        [head] = (math.prod(spec.shape) for spec in field.tensors() if spec.name == "out.weight")
+        return field.macs_per_point() + (len(self.depths) - 1) * head
+
+    def _slice(self, stored: Mapping[str, Tensor], spec: TensorSpec, depth: int, width: int) -> Tensor:
+        if _is_head(spec.name):
+            whole = stored[f"{spec.name}@{depth}"]
+        elif _is_bias(spec.name):
+            whole = stored[f"{spec.name}@{width}"]
+        else:
+            whole = stored[spec.name]
+        part = whole[(slice(None), *(slice(length) for length in spec.shape))]  # (B, *spec.shape)
+        if not spec.name.endswith(".weight") or len(spec.shape) < 2:
+            return part
+        return part * math.sqrt(whole.shape[-2] / spec.shape[-2])  # 1 where nothing is added up over channels
+
+
+def _is_head(name: str) -> bool:
+    return name.startswith("out.")
+
+
+def _is_bias(name: str) -> bool:
+    return name.endswith(".bias")
+
+
+def sandwich(widths: Sequence[int], rng: np.random.Generator) -> list[int]:
+    """The widths of one step: the widest, the narrowest and, of more than two, one of the others."""
+    ends = [widths[-1], widths[0]] if len(widths) > 1 else [widths[0]]
+    return ends + ([int(rng.choice(widths[1:-1]))] if len(widths) > 2 else [])
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A supernet after a step.
+
+    Attributes:
+        stored: Its tensors, `{name: (B, ...)}`.
+        steps: Steps taken.
+        macs: Multiply-accumulates spent on them.
+    """
+
+    stored: dict[str, Tensor]
+    steps: int
+    macs: float
+
+
+def train(
+    supernet: Supernet,
+    initial: Mapping[str, Tensor],
+    coords: Tensor,
+    targets: Tensor,
+    *,
+    steps: int,
+    lr: float,
+    batch_fraction: float,
+    seed: int,
+) -> Iterator[Trained]:
+    """Trains the supernets of B signals; the learning rate falls along a cosine, and the width is drawn in each step.
+
+    Unlike `BatchFit.step`, a step keeps all its points' activations at once: the gradients of the subnets' losses meet
+    in shared weights, so they cannot be scaled after a pass over tiles. Where memory is short, lower `batch_fraction`.
+
+    Args:
+        supernet: Which subnets to train.
+        initial: Stored tensors, `{name: (B, ...)}`.
+        coords: `(n, d)`.
+        targets: `(B, n, c)`.
+        steps: How many.
+        lr: Learning rate at the start.
+        batch_fraction: Points of each step, as a fraction of all.
+        seed: Fixes the draws of widths and points.
+
+    Yields:
+        After every step.
+
+    Raises:
+        TrialError: The training diverged.
+    """
+    weights = Adam(initial, coords.device)
+    rng = np.random.default_rng(seed)
+    batch = max(1, round(batch_fraction * len(coords)))
+    macs = 0.0
+    for step in range(steps):
+        index = torch.from_numpy(rng.integers(len(coords), size=batch)).to(coords.device)
+        x, y = (coords, targets) if batch == len(coords) else (coords[index], targets[:, index])
+        weights.forget_gradients()
+        for width in sandwich(supernet.widths, rng):
+            losses = [
+                (values - y).square().mean(dim=(1, 2)).clamp_min(_MSE_FLOOR).log()  # (B,)
+                for _, values in supernet.outputs(weights.weights, width, x)
+            ]
+            torch.autograd.backward(torch.stack(losses).sum())
+            macs += 3 * supernet.macs_per_point(width) * len(targets) * batch
+        weights.step(lr * min(1.0, (step + 1) / _WARMUP_STEPS) * 0.5 * (1 + math.cos(math.pi * step / steps)))
+        if not weights.is_finite():
+            raise TrialError(f"diverged: a weight of the supernet is NaN or infinite after {step + 1} steps")
+        yield Trained({name: weight.detach() for name, weight in weights.weights.items()}, step + 1, macs)
