@@ -6,22 +6,22 @@ from functools import partial
 
 import optuna
 from optuna.samplers import BaseSampler
-from optuna.trial import Trial, TrialState
+from optuna.trial import Trial
 
 from searchinr.engine.search.configs import Config, ConfigSpace
 from searchinr.engine.search.optuna_study import point_of, suggest
 from searchinr.engine.search.random_sampler import Random
 from searchinr.engine.search.samplers import History, Sampler
 
-_REPEATS = 5
+_REPEATS = 30
 
 
 class PlainOptuna(Sampler):
     """A study in memory that lives as long as the search.
 
     Numbers in rising order are offered as ordered, everything else as categories. A config that was asked for before
-    costs nothing here: Optuna is told that it failed, which it forgets, and asked for another one, up to `_REPEATS`
-    times; then the study gets a random one. Late in a search nearly all that TPE asks for is old.
+    costs nothing here: it is told again with its result, as soon as that is known, and another one is asked for. After
+    `_REPEATS` of them in a row the study gets a random one: late in a search nearly all that TPE asks for is old.
     """
 
     def __init__(self, configs: ConfigSpace, seed: int, make_sampler: Callable[[int], BaseSampler]) -> None:
@@ -35,13 +35,17 @@ class PlainOptuna(Sampler):
         super().__init__(configs, seed)
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self._study = optuna.create_study(directions=["minimize", "minimize"], sampler=make_sampler(seed))
-        self._asked: dict[str, Trial] = {}
+        self._asked: dict[str, list[Trial]] = {}
+        self._values: dict[str, list[float]] = {}
         self._told = 0
 
     def proposals(self, history: History) -> Iterator[Config]:
         """See `Sampler.proposals`."""
         for observation in history.observations[self._told :]:
-            self._study.tell(self._asked[_key(observation.config)], observation.vector.tolist())
+            key = _key(observation.config)
+            self._values[key] = observation.vector.tolist()
+            for trial in self._asked[key]:
+                self._study.tell(trial, self._values[key])
         self._told = len(history.observations)
         for _ in range(_REPEATS):
             yield from self._ask()
@@ -54,10 +58,12 @@ class PlainOptuna(Sampler):
         trial = self._study.ask()
         config = self._configs.assemble(partial(suggest, trial))
         key = _key(config)
-        if key in self._asked:
-            self._study.tell(trial, state=TrialState.FAIL)
-        else:
-            self._asked[key] = trial
+        if key in self._values:
+            self._study.tell(trial, self._values[key])
+            return
+        same = self._asked.setdefault(key, [])
+        same.append(trial)
+        if len(same) == 1:
             yield config
 
 
