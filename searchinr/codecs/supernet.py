@@ -23,10 +23,8 @@ from torch import Tensor
 
 from searchinr.codecs.adam import Adam
 from searchinr.codecs.fields.contract import Field, TensorSpec
+from searchinr.codecs.training import MSE_FLOOR, WARMUP_STEPS
 from searchinr.errors import TrialError
-
-_WARMUP_STEPS = 20
-_MSE_FLOOR = torch.finfo(torch.float32).eps ** 2  # what rounding alone leaves
 
 MakeField = Callable[[int, int], Field]
 """`(depth, width) -> field`, all of one backbone, with the same parameters and for the same layout."""
@@ -180,12 +178,12 @@ def train(
         weights.forget_gradients()
         for width in sandwich(supernet.widths, rng):
             losses = [
-                (values - y).square().mean(dim=(1, 2)).clamp_min(_MSE_FLOOR).log()  # (B,)
+                (values - y).square().mean(dim=(1, 2)).clamp_min(MSE_FLOOR).log()  # (B,)
                 for _, values in supernet.outputs(weights.weights, width, x)
             ]
             torch.autograd.backward(torch.stack(losses).sum())
             macs += 3 * supernet.macs_per_point(width) * len(targets) * batch
-        weights.step(lr * min(1.0, (step + 1) / _WARMUP_STEPS) * 0.5 * (1 + math.cos(math.pi * step / steps)))
+        weights.step(lr * min(1.0, (step + 1) / WARMUP_STEPS) * 0.5 * (1 + math.cos(math.pi * step / steps)))
         if not weights.is_finite():
             raise TrialError(f"diverged: a weight of the supernet is NaN or infinite after {step + 1} steps")
         yield Trained({name: weight.detach() for name, weight in weights.weights.items()}, step + 1, macs)

@@ -23,8 +23,8 @@ from searchinr.codecs.adam import Adam
 from searchinr.codecs.quantize.contract import Quantizer
 from searchinr.errors import TrialError
 
-_WARMUP_STEPS = 20
-_MSE_FLOOR = torch.finfo(torch.float32).eps ** 2  # what rounding alone leaves; log MSE has no gradient at 0
+WARMUP_STEPS = 20
+MSE_FLOOR = torch.finfo(torch.float32).eps ** 2  # what rounding alone leaves; log MSE has no gradient at 0
 # Activations per layer and tile: half a megabyte stays in a core's cache.
 _TILE_ELEMENTS = {"cpu": 2**17, "cuda": 2**27}
 _MIN_TILE = 256
@@ -68,7 +68,7 @@ class Recipe:
 
     def trunk_lr(self, step: int) -> float:
         """Learning rate of a step of the trunk."""
-        return self.lr * min(1.0, (step + 1) / _WARMUP_STEPS)
+        return self.lr * min(1.0, (step + 1) / WARMUP_STEPS)
 
     def branch_lr(self, step: int, rung: int) -> float:
         """Learning rate of a step of the branch to a rung."""
@@ -153,7 +153,7 @@ class BatchFit:
             torch.autograd.backward(error.sum())
             squared_error += error.detach()
         # d log(E) = dE / E, for each signal by itself
-        divisor = squared_error.clamp_min(_MSE_FLOOR * targets[0].numel())
+        divisor = squared_error.clamp_min(MSE_FLOOR * targets[0].numel())
         if self._recipe.loss == "mse":
             divisor = torch.full_like(divisor, targets[0].numel())
         for weight in network.values():

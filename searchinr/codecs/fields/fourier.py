@@ -10,7 +10,7 @@ from torch import Tensor
 
 from searchinr.codecs.bitstream.bits import ByteFloat, Reader, Writer
 from searchinr.codecs.fields.contract import Field, FieldParams, FieldShape, TensorSpec
-from searchinr.codecs.fields.layers import affine, affine_specs, fan_in_bound, uniform
+from searchinr.codecs.fields.layers import affine, perceptron_macs, perceptron_specs, pytorch_init
 from searchinr.codecs.fields.shared_random import standard_normals
 
 
@@ -62,19 +62,11 @@ class Fourier(Field):
 
     def tensors(self) -> list[TensorSpec]:
         """See `Field.tensors`."""
-        shape = self.shape
-        specs = [*affine_specs("layer0", 2 * self.params.features, shape.width, "hidden")]
-        for layer in range(1, shape.depth):
-            specs += affine_specs(f"layer{layer}", shape.width, shape.width, "hidden")
-        return [*specs, *affine_specs("out", shape.width, shape.d_out, "edge")]
+        return perceptron_specs(self.shape, 2 * self.params.features, "hidden")
 
     def init(self, rng: torch.Generator) -> dict[str, Tensor]:
         """See `Field.init`: PyTorch's default."""
-        n_in = {"layer0": 2 * self.params.features}
-        return {
-            name: uniform(rng, shape, fan_in_bound(n_in.get(name.partition(".")[0], self.shape.width)))
-            for name, shape, _ in self.tensors()
-        }
+        return pytorch_init(self.tensors(), rng)
 
     def layers(self, weights: dict[str, Tensor], coords: Tensor) -> Iterator[Tensor]:
         """See `Field.layers`."""
@@ -87,8 +79,7 @@ class Fourier(Field):
 
     def macs_per_point(self) -> int:
         """See `Field.macs_per_point`; the projection on B is counted, although signals share it."""
-        shape, features = self.shape, self.params.features
-        return features * shape.d_in + shape.width * (2 * features + (shape.depth - 1) * shape.width + shape.d_out)
+        return self.params.features * self.shape.d_in + perceptron_macs(self.shape, 2 * self.params.features)
 
     def pack(self, out: Writer) -> None:
         """See `Field.pack`: two bytes."""

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from searchinr.codecs.bitstream.bits import ByteFloat, Reader, Writer
 from searchinr.codecs.fields.contract import Field, FieldParams, FieldShape, TensorSpec
-from searchinr.codecs.fields.layers import affine, affine_specs, fan_in_bound, uniform
+from searchinr.codecs.fields.layers import affine, perceptron_macs, perceptron_specs, pytorch_init
 
 _LATER = 4.0
 
@@ -47,18 +47,11 @@ class Gauss(Field):
 
     def tensors(self) -> list[TensorSpec]:
         """See `Field.tensors`."""
-        shape = self.shape
-        specs = [*affine_specs("layer0", shape.d_in, shape.width, "edge")]
-        for layer in range(1, shape.depth):
-            specs += affine_specs(f"layer{layer}", shape.width, shape.width, "hidden")
-        return [*specs, *affine_specs("out", shape.width, shape.d_out, "edge")]
+        return perceptron_specs(self.shape, self.shape.d_in)
 
     def init(self, rng: torch.Generator) -> dict[str, Tensor]:
         """See `Field.init`: PyTorch's default."""
-        return {
-            name: uniform(rng, shape, fan_in_bound(self.shape.d_in if name.startswith("layer0.") else self.shape.width))
-            for name, shape, _ in self.tensors()
-        }
+        return pytorch_init(self.tensors(), rng)
 
     def layers(self, weights: dict[str, Tensor], coords: Tensor) -> Iterator[Tensor]:
         """See `Field.layers`."""
@@ -72,8 +65,7 @@ class Gauss(Field):
 
     def macs_per_point(self) -> int:
         """See `Field.macs_per_point`."""
-        shape = self.shape
-        return shape.width * (shape.d_in + (shape.depth - 1) * shape.width + shape.d_out)
+        return perceptron_macs(self.shape, self.shape.d_in)
 
     def pack(self, out: Writer) -> None:
         """See `Field.pack`: a byte."""

@@ -1,12 +1,13 @@
 """What the backbones share: affine maps batched over signals, and the initialisations that papers refer to."""
 
 import math
+from collections.abc import Iterable
 from typing import Literal
 
 import torch
 from torch import Tensor
 
-from searchinr.codecs.fields.contract import TensorSpec
+from searchinr.codecs.fields.contract import FieldShape, TensorSpec
 
 
 def affine(inputs: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
@@ -38,3 +39,31 @@ def uniform(rng: torch.Generator, shape: tuple[int, ...], bound: float) -> Tenso
 def fan_in_bound(n_in: int) -> float:
     """1/sqrt(n_in): the bound of the weights and biases of a PyTorch `Linear` that nobody has initialised."""
     return 1 / math.sqrt(n_in)
+
+
+def perceptron_specs(shape: FieldShape, n_in: int, first: Literal["hidden", "edge"] = "edge") -> list[TensorSpec]:
+    """The tensors of a plain perceptron: `layer0` to `layer{depth - 1}`, and the linear layer `out`.
+
+    Args:
+        shape: Depth, width and values per point.
+        n_in: Inputs of the first layer.
+        first: Role of the first layer.
+    """
+    specs = [*affine_specs("layer0", n_in, shape.width, first)]
+    for layer in range(1, shape.depth):
+        specs += affine_specs(f"layer{layer}", shape.width, shape.width, "hidden")
+    return [*specs, *affine_specs("out", shape.width, shape.d_out, "edge")]
+
+
+def perceptron_macs(shape: FieldShape, n_in: int) -> int:
+    """Multiply-accumulates of such a perceptron at one point."""
+    return shape.width * (n_in + (shape.depth - 1) * shape.width + shape.d_out)
+
+
+def pytorch_init(specs: Iterable[TensorSpec], rng: torch.Generator) -> dict[str, Tensor]:
+    """Affine maps as PyTorch initialises them: weights and biases alike, by the inputs of their layer."""
+    weights, n_in = {}, 0
+    for name, shape, _ in specs:
+        n_in = shape[0] if name.endswith(".weight") else n_in  # a bias follows its weight
+        weights[name] = uniform(rng, shape, fan_in_bound(n_in))
+    return weights

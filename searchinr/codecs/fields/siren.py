@@ -10,7 +10,7 @@ from torch import Tensor
 
 from searchinr.codecs.bitstream.bits import ByteFloat, Reader, Writer
 from searchinr.codecs.fields.contract import Field, FieldParams, FieldShape, TensorSpec
-from searchinr.codecs.fields.layers import affine, affine_specs, fan_in_bound, uniform
+from searchinr.codecs.fields.layers import affine, fan_in_bound, perceptron_macs, perceptron_specs, uniform
 
 
 class SirenParams(FieldParams):
@@ -50,11 +50,7 @@ class Siren(Field):
 
     def tensors(self) -> list[TensorSpec]:
         """See `Field.tensors`."""
-        shape = self.shape
-        specs = [*affine_specs("layer0", shape.d_in, shape.width, "edge")]
-        for layer in range(1, shape.depth):
-            specs += affine_specs(f"layer{layer}", shape.width, shape.width, "hidden")
-        return [*specs, *affine_specs("out", shape.width, shape.d_out, "edge")]
+        return perceptron_specs(self.shape, self.shape.d_in)
 
     def init(self, rng: torch.Generator) -> dict[str, Tensor]:
         """See `Field.init`."""
@@ -83,8 +79,7 @@ class Siren(Field):
 
     def macs_per_point(self) -> int:
         """See `Field.macs_per_point`."""
-        shape = self.shape
-        return shape.width * (shape.d_in + (shape.depth - 1) * shape.width + shape.d_out)
+        return perceptron_macs(self.shape, self.shape.d_in)
 
     def pack(self, out: Writer) -> None:
         """See `Field.pack`: two bytes."""

@@ -14,6 +14,7 @@ Of the tensors that get code books, the first of each bit-width says by a byte w
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -101,7 +102,7 @@ def pack(field: Field, params: Any, tensors: Mapping[str, Tensor]) -> bytes:  # 
     field.pack(out)
     arrays: list[NDArray[np.int32]] = []
     coded: list[Model] = []
-    books: dict[int, NDArray[np.int64]] = {}
+    shared: dict[int, bool] = {}
     parts = parts_of(field, params.weight_bits, params.edge_bits, per_channel)
     for part in parts:
         tensor = tensors[part.name]
@@ -110,13 +111,13 @@ def pack(field: Field, params: Any, tensors: Mapping[str, Tensor]) -> bytes:  # 
             out.data += tensor.offsets.astype(np.int8).tobytes()
         ranges = [(tensor.symbols, *_symbols(part, tensor.book is not None))]
         if tensor.book is not None:
-            shared = _is_shared(part.bits, parts, tensors)
-            if part.bits not in books:
-                out.byte(shared)
-            if part.bits not in books or not shared:
+            is_first = part.bits not in shared
+            if is_first:
+                shared[part.bits] = _is_shared(part.bits, parts, tensors)
+                out.byte(shared[part.bits])
+            if is_first or not shared[part.bits]:
                 gaps = np.diff(tensor.book, prepend=BOOK.low).astype(np.int32)
                 ranges.insert(0, (gaps, *_GAPS))
-            books[part.bits] = tensor.book
         for symbols, low, high in ranges:
             arrays.append(symbols)
             coded.append(best_model(symbols, low, high))
@@ -231,9 +232,8 @@ class Body:
         return {part.name: values.reshape(part.shape) for part, values in zip(self.parts, flat, strict=True)}
 
     def _dequantised(self) -> dict[str, NDArray[np.float32]]:
-        reader = Reader(self._payload)
-        sections = list(self._sections(reader))
-        arrays = iter(range_coder.decode(reader.rest(), [each for section in sections for each in section.streams]))
+        sections, decoded = self._decoded
+        arrays = iter(decoded)
         weights: dict[str, NDArray[np.float32]] = {}
         books: dict[int, NDArray[np.int64]] = {}
         for section in sections:
@@ -244,6 +244,13 @@ class Body:
             tensor = Tensor(next(arrays), section.steps, section.offsets, book)
             weights[section.part.name] = tensor.values(section.part)
         return weights
+
+    @cached_property
+    def _decoded(self) -> tuple[list[_Section], list[NDArray[np.int32]]]:
+        """The sections, and the arrays of all their streams in order."""
+        reader = Reader(self._payload)
+        sections = list(self._sections(reader))
+        return sections, range_coder.decode(reader.rest(), [each for s in sections for each in s.streams])
 
     def _sections(self, reader: Reader) -> Iterator[_Section]:
         assert self.quantizer is not None
@@ -269,10 +276,8 @@ class Body:
         """Bits of each tensor: its side information and its ideal code length; the last one takes the coder's end."""
         if self.quantizer is None:
             return {part.name: 16.0 * part.size for part in self.parts}
-        reader = Reader(self._payload)
-        sections = list(self._sections(reader))
-        stream = reader.rest()
-        arrays = iter(range_coder.decode(stream, [each for section in sections for each in section.streams]))
+        sections, decoded = self._decoded
+        arrays = iter(decoded)
         stored = {
             section.part.name: 8 * section.side_bytes
             + sum(model.bits(symbols) for (model, _), symbols in zip(section.streams, arrays, strict=False))
@@ -291,5 +296,5 @@ class Body:
             "weight_bits": self.weight_bits,
             "edge_bits": self.edge_bits,
             "steps_per": "channel" if any(part.per_channel for part in self.parts) else "tensor",
-            "models": {s.part.name: type(s.symbols).__name__.lower() for s in self._sections(Reader(self._payload))},
+            "models": {s.part.name: type(s.symbols).__name__.lower() for s in self._decoded[0]},
         }

@@ -1,14 +1,15 @@
 """Code books of weights by k-means (Gordon et al.; Han et al., "Deep Compression", ICLR 2016)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from searchinr.codecs.quantize.contract import Coded, Part, Quantizer
-from searchinr.codecs.quantize.levels import Levels, levels, log_step, nearest_code
-from searchinr.codecs.quantize.uniform import best_steps, learnt_step, nearest, round_through, step_of
+from searchinr.codecs.quantize.levels import Levels, levels, nearest_code
+from searchinr.codecs.quantize.lsq import Lsq
+from searchinr.codecs.quantize.uniform import round_through, step_of
 
 BOOK = Levels(-512, 511)
 """Entries of a code book, in steps: a code book is quantised as well."""
@@ -38,6 +39,11 @@ class KMeans(Quantizer):
     id: ClassVar[int] = 8
     has_book: ClassVar[bool] = True
 
+    def __init__(self, parts: Sequence[Part]) -> None:
+        super().__init__(parts)
+        self._large = [part for part in self.parts if worth_a_book(part)]
+        self._small = Lsq([part for part in self.parts if not worth_a_book(part)])
+
     def start(self, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """See `Quantizer.start`.
 
@@ -46,16 +52,13 @@ class KMeans(Quantizer):
             `:book b`, for each bit-width b where the parts share one. Entries are real numbers, 1 for the largest
             weight.
         """
-        latents = {part.name: weights[part.name].detach().clone() for part in self.parts}
+        latents = self._small.start(weights)
         scaled: dict[int, dict[Part, Tensor]] = {}
-        for part in self.parts:
-            trained = latents[part.name]
-            if worth_a_book(part):
-                flat = trained.flatten(1)  # (B, n)
-                step = torch.log((flat.abs().amax(1, keepdim=True) / BOOK.high).clamp_min(2.0**-29))  # (B, 1)
-                scaled.setdefault(part.bits, {})[part] = flat / step_of(nearest_code(step))
-            else:
-                step = log_step(best_steps(part.group(trained), part.levels))  # (B, G)
+        for part in self._large:
+            latents[part.name] = weights[part.name].detach().clone()
+            flat = latents[part.name].flatten(1)  # (B, n)
+            step = torch.log((flat.abs().amax(1, keepdim=True) / BOOK.high).clamp_min(2.0**-29))  # (B, 1)
+            scaled.setdefault(part.bits, {})[part] = flat / step_of(nearest_code(step))
             latents[f"{part.name}:step"] = step
         for bits, flats in scaled.items():
             latents.update(_books(bits, flats))
@@ -63,16 +66,10 @@ class KMeans(Quantizer):
 
     def values(self, latents: Mapping[str, Tensor], progress: float = 1.0) -> dict[str, Tensor]:
         """See `Quantizer.values`: gradients reach both the weights (straight through) and the entries they take."""
-        values = {}
-        for part in self.parts:
-            weights = latents[part.name]
-            step = learnt_step(latents[f"{part.name}:step"])  # (B, G)
-            if (book := _book(part, latents)) is None:
-                numbers = part.group(weights) / step.unsqueeze(-1)
-                symbols = round_through(numbers.clamp(*part.levels))
-                values[part.name] = part.ungroup(symbols * step.unsqueeze(-1))
-                continue
-            step = step.detach()
+        values = self._small.values(latents, progress)
+        for part in self._large:
+            weights, book = latents[part.name], _book(part, latents)
+            step = step_of(nearest_code(latents[f"{part.name}:step"]))  # (B, 1)
             numbers = weights.flatten(1) / step  # (B, n)
             entries = round_through(book.clamp(*BOOK)).gather(1, _nearest_entry(numbers, book))
             values[part.name] = ((entries + (numbers - numbers.detach())) * step).view_as(weights)
@@ -80,25 +77,20 @@ class KMeans(Quantizer):
 
     def coded(self, latents: Mapping[str, Tensor]) -> dict[str, Coded]:
         """See `Quantizer.coded`."""
-        coded = {}
-        for part in self.parts:
-            weights = latents[part.name].detach()
-            steps = nearest_code(latents[f"{part.name}:step"])  # (B, G)
-            if (book := _book(part, latents)) is None:
-                coded[part.name] = Coded(nearest(part.group(weights), steps, part.levels).long(), steps)
-                continue
-            indices = _nearest_entry(weights.flatten(1) / step_of(steps), book.detach())  # (B, n)
-            order = book.detach().argsort(1)  # training may have changed it
+        coded = self._small.coded(latents)
+        for part in self._large:
+            weights, book = latents[part.name].detach(), _book(part, latents).detach()
+            steps = nearest_code(latents[f"{part.name}:step"])  # (B, 1)
+            indices = _nearest_entry(weights.flatten(1) / step_of(steps), book)  # (B, n)
+            order = book.argsort(1)  # training may have changed it
             rank = order.argsort(1)
-            entries = torch.round(book.detach().gather(1, order).clamp(*BOOK)).long()  # (B, K)
+            entries = torch.round(book.gather(1, order).clamp(*BOOK)).long()  # (B, K)
             coded[part.name] = Coded(rank.gather(1, indices).unsqueeze(1), steps, book=entries)
         return coded
 
 
-def _book(part: Part, latents: Mapping[str, Tensor]) -> Tensor | None:
-    """The code book of a part in steps, `(B, K)`, or None if it is quantised uniformly."""
-    if not worth_a_book(part):
-        return None
+def _book(part: Part, latents: Mapping[str, Tensor]) -> Tensor:
+    """The code book of a part in steps, `(B, K)`."""
     own = f"{part.name}:book"
     return BOOK.high * latents[own if own in latents else f":book {part.bits}"]
 
