@@ -6,7 +6,7 @@ from functools import partial
 
 import optuna
 from optuna.samplers import BaseSampler
-from optuna.trial import Trial
+from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
 
 from searchinr.engine.search.configs import Config, ConfigSpace
 from searchinr.engine.search.optuna_study import point_of, suggest
@@ -20,7 +20,7 @@ class PlainOptuna(Sampler):
     """A study in memory that lives as long as the search.
 
     Numbers in rising order are offered as ordered, everything else as categories. A config that was asked for before
-    costs nothing here: it is told again with its result, as soon as that is known, and another one is asked for. After
+    costs nothing here: another one is asked for, and with the next results it is told again with its own. After
     `_REPEATS` of them in a row the study gets a random one: late in a search nearly all that TPE asks for is old.
     """
 
@@ -35,8 +35,9 @@ class PlainOptuna(Sampler):
         super().__init__(configs, seed)
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self._study = optuna.create_study(directions=["minimize", "minimize"], sampler=make_sampler(seed))
-        self._asked: dict[str, list[Trial]] = {}
+        self._asked: dict[str, Trial] = {}
         self._values: dict[str, list[float]] = {}
+        self._repeats: list[tuple[str, FrozenTrial]] = []  # not told again yet, since their results are not there
         self._told = 0
 
     def proposals(self, history: History) -> Iterator[Config]:
@@ -44,8 +45,9 @@ class PlainOptuna(Sampler):
         for observation in history.observations[self._told :]:
             key = _key(observation.config)
             self._values[key] = observation.vector.tolist()
-            for trial in self._asked[key]:
-                self._study.tell(trial, self._values[key])
+            self._study.tell(self._asked[key], self._values[key])
+        if len(history.observations) > self._told:
+            self._tell_repeats()
         self._told = len(history.observations)
         for _ in range(_REPEATS):
             yield from self._ask()
@@ -53,18 +55,26 @@ class PlainOptuna(Sampler):
             self._study.enqueue_trial(dict(point_of(config, self._configs)))
             yield from self._ask()
 
+    def _tell_repeats(self) -> None:
+        waiting, self._repeats = self._repeats, []
+        for key, trial in waiting:
+            if key not in self._values:
+                self._repeats.append((key, trial))
+                continue
+            again = create_trial(params=trial.params, distributions=trial.distributions, values=self._values[key])
+            self._study.add_trial(again)
+
     def _ask(self) -> Iterator[Config]:
         """Asks the study once; nothing if it was asked before."""
         trial = self._study.ask()
         config = self._configs.assemble(partial(suggest, trial))
         key = _key(config)
-        if key in self._values:
-            self._study.tell(trial, self._values[key])
-            return
-        same = self._asked.setdefault(key, [])
-        same.append(trial)
-        if len(same) == 1:
+        if key not in self._asked:
+            self._asked[key] = trial
             yield config
+            return
+        # Failed for now: neither good, nor under way for ever where a trial fails.
+        self._repeats.append((key, self._study.tell(trial, state=TrialState.FAIL)))
 
 
 def _key(config: Config) -> str:
