@@ -1,0 +1,68 @@
+"""Plots of a benchmark: panels of PSNR over something on a logarithmic axis."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter, ScalarFormatter
+
+from searchinr.engine.report.style import COLOURS, MARKERS
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One line.
+
+    Attributes:
+        name: What the legend says.
+        points: Pairs of the horizontal figure and the PSNR in dB.
+        dashed: Drawn with dashes.
+    """
+
+    name: str
+    points: Sequence[tuple[float, float]]
+    dashed: bool = False
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One plane.
+
+    Attributes:
+        label: Of the horizontal axis, which is logarithmic.
+        curves: At most as many as there are colours and markers together.
+    """
+
+    label: str
+    curves: Sequence[Curve]
+
+
+def draw(panels: Sequence[Panel], path: Path) -> None:
+    """Writes a PNG with the panels side by side."""
+    figure = Figure(figsize=(6.0 * len(panels), 4.4), layout="constrained")
+    FigureCanvasAgg(figure)
+    for axes, panel in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
+        for number, curve in enumerate(panel.curves):
+            axes.plot(
+                *zip(*sorted(curve.points), strict=True),
+                "--" if curve.dashed else "-",
+                color=COLOURS[number % len(COLOURS)],
+                marker=MARKERS[number % len(MARKERS)][0],
+                markersize=4.5,
+                linewidth=1.3,
+                label=curve.name,
+            )
+        axes.set_xscale("log")
+        axes.xaxis.set_major_formatter(ScalarFormatter())
+        axes.xaxis.set_minor_formatter(NullFormatter())
+        ticks = sorted({round(x, 3) for curve in panel.curves for x, _ in curve.points})
+        if len(ticks) <= 8:
+            axes.set_xticks(ticks)
+        axes.set_xlabel(panel.label)
+        axes.set_ylabel("PSNR, dB")
+        axes.grid(color="#e8e8e8", linewidth=0.6)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.legend(frameon=False, fontsize=8)
+    figure.savefig(path, dpi=150)
