@@ -13,7 +13,7 @@ from searchinr.engine.search.optuna_study import point_of, suggest
 from searchinr.engine.search.random_sampler import Random
 from searchinr.engine.search.samplers import History, Sampler
 
-_REPEATS = 30
+_REPEATS = 10
 
 
 class PlainOptuna(Sampler):

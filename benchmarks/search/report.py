@@ -103,7 +103,7 @@ def _head(runs: Runs, recorded: CurveTable) -> str:
         "seed tried everything and did not get there.\n\n"
         "Full length: every trial is trained to the last rung at once, with no cost for lower rungs. TPE and NSGA-II "
         "are one study of Optuna's with its defaults (TPE with constant liar); configs that it asks for again cost "
-        "nothing, and after thirty of them in a row it is given a random one. Ray's ASHA and syne-tune's MOASHA are "
+        "nothing, and after ten of them in a row it is given a random one. Ray's ASHA and syne-tune's MOASHA are "
         "their own classes, of the stopping type, with random sampling. With 512 workers all configs are under way "
         "before the front is found, whoever searches: only promotions differ there. Left out: what an engine costs "
         "(start-up, 0.05 s a job) and the samplers' own time. Other signals have other curves."
