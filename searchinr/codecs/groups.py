@@ -12,10 +12,13 @@ from torch import Tensor
 from searchinr.codecs import coded_tensors
 from searchinr.codecs.contract import FitState
 from searchinr.codecs.fields.contract import Field
+from searchinr.codecs.layouts import targets
+from searchinr.codecs.objective import Objective
 from searchinr.codecs.quantize.contract import Quantizer
 from searchinr.codecs.quantize.levels import LAST_STEP, PER_OCTAVE
 from searchinr.codecs.training import BatchFit, Recipe, fit_to_rung
-from searchinr.signals.signal import Layout
+from searchinr.signals.registry import MODALITIES
+from searchinr.signals.signal import Layout, Signal
 
 _YIELD_EVERY = 20  # steps between states that can be checkpointed
 
@@ -39,6 +42,43 @@ class Group:
     quantizer: Quantizer | None
     gains: Tensor
     trunk: BatchFit
+
+
+def make_group(
+    signals: Sequence[Signal],
+    indices: list[int],
+    field: Field,
+    initial: Mapping[str, Tensor],
+    objective: Objective,
+    quantizer: Quantizer | None,
+    recipe: Recipe,
+    device: torch.device,
+) -> Group:
+    """A group at its start.
+
+    Args:
+        signals: All signals.
+        indices: The places of those of the group, which share a layout.
+        field: See `Group`.
+        initial: Initial weights of one signal, `{name: tensor}`. All start from them: up to rounding, a signal's file
+            does not depend on its companions.
+        objective: What is minimised.
+        quantizer: See `Group`.
+        recipe: How to train.
+        device: Where to.
+    """
+    layout = signals[indices[0]].layout
+    values = torch.stack([targets(signals[i]) for i in indices]).to(device)  # (B, n, c)
+    peaks = values.abs().amax(dim=(1, 2)).clamp_min(2.0**-20)  # (B,)
+    gains = torch.ceil(PER_OCTAVE * torch.log2(peaks)).long()  # (B,)
+    trunk = BatchFit(
+        objective,
+        {name: w.expand(len(indices), *w.shape) for name, w in initial.items()},
+        torch.from_numpy(MODALITIES[layout.modality].coordinates(layout)).to(device),
+        values / torch.exp2(gains / PER_OCTAVE).view(-1, 1, 1),
+        recipe,
+    )
+    return Group(indices, layout, field, quantizer, gains.cpu(), trunk)
 
 
 class GroupsState(FitState):

@@ -1,4 +1,4 @@
-"""Between signals and networks: which signals make a batch, what they are fitted to, and the shape of what fits them."""
+"""Between signals and networks: which signals make a batch, what it is fitted to, and the shape of what fits it."""
 
 from collections.abc import Sequence
 

@@ -13,16 +13,15 @@ from torch import Tensor
 from searchinr.codecs.bitstream import container
 from searchinr.codecs.contract import Asset, Codec
 from searchinr.codecs.fields.registry import FIELDS
-from searchinr.codecs.groups import Group, GroupsState, file_tensors, file_weights, fit_groups
-from searchinr.codecs.layouts import by_layout, field_shape, targets
+from searchinr.codecs.groups import Group, GroupsState, file_tensors, file_weights, fit_groups, make_group
+from searchinr.codecs.layouts import by_layout, field_shape
 from searchinr.codecs.mlp import body
 from searchinr.codecs.mlp.body import Body, parts_of
 from searchinr.codecs.mlp.params import FP16, MlpParams
-from searchinr.codecs.quantize.levels import PER_OCTAVE
+from searchinr.codecs.objective import SingleNetwork
 from searchinr.codecs.quantize.registry import QUANTIZERS
 from searchinr.codecs.render import render
-from searchinr.codecs.training import BatchFit, Recipe
-from searchinr.signals.registry import MODALITIES
+from searchinr.codecs.training import Recipe
 from searchinr.signals.signal import Signal
 
 
@@ -71,25 +70,13 @@ class MlpCodec(Codec):
         layout = signals[indices[0]].layout
         field_class = FIELDS[params.backbone]
         field = field_class(field_shape(layout, params.depth, params.width), getattr(params, params.backbone))
-        # One initialisation for all signals: up to rounding, a signal's file does not depend on its companions.
-        initial = field.init(torch.Generator().manual_seed(seed))
-        values = torch.stack([targets(signals[i]) for i in indices]).to(device)  # (B, n, c)
-        peaks = values.abs().amax(dim=(1, 2)).clamp_min(2.0**-20)  # (B,)
-        gains = torch.ceil(PER_OCTAVE * torch.log2(peaks)).long()  # (B,)
-        trunk = BatchFit(
-            field.forward,
-            {name: w.expand(len(indices), *w.shape) for name, w in initial.items()},
-            torch.from_numpy(MODALITIES[layout.modality].coordinates(layout)).to(device),
-            values / torch.exp2(gains / PER_OCTAVE).view(-1, 1, 1),
-            recipe=recipe,
-            macs_per_point=field.macs_per_point(),
-            elements_per_point=params.width,
-        )
+        objective = SingleNetwork(field.forward, macs_per_point=field.macs_per_point(), elements_per_point=params.width)
         quantizer = None
         if params.quantizer != FP16:
             parts = parts_of(field, params.weight_bits, params.edge_bits, params.steps_per == "channel")
             quantizer = QUANTIZERS[params.quantizer](parts)
-        return Group(indices, layout, field, quantizer, gains.cpu(), trunk)
+        initial = field.init(torch.Generator().manual_seed(seed))
+        return make_group(signals, indices, field, initial, objective, quantizer, recipe, device)
 
     def encode(self, state: GroupsState) -> list[bytes]:
         """See `Codec.encode`."""
