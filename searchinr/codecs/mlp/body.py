@@ -22,7 +22,7 @@ from searchinr.codecs.coded_tensors import Packed, Tensor
 from searchinr.codecs.fields.contract import Field
 from searchinr.codecs.fields.registry import FIELDS
 from searchinr.codecs.layouts import field_shape
-from searchinr.codecs.mlp.params import FP16, MAX_WIDTH
+from searchinr.codecs.network_params import FP16, MAX_WIDTH
 from searchinr.codecs.quantize.contract import Part, Quantizer
 from searchinr.codecs.quantize.registry import QUANTIZERS
 from searchinr.errors import InvalidFileError

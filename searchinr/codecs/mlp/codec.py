@@ -17,7 +17,8 @@ from searchinr.codecs.groups import Group, GroupsState, file_tensors, file_weigh
 from searchinr.codecs.layouts import by_layout, field_shape
 from searchinr.codecs.mlp import body
 from searchinr.codecs.mlp.body import Body, parts_of
-from searchinr.codecs.mlp.params import FP16, MlpParams
+from searchinr.codecs.mlp.params import MlpParams
+from searchinr.codecs.network_params import FP16
 from searchinr.codecs.objective import SingleNetwork
 from searchinr.codecs.quantize.registry import QUANTIZERS
 from searchinr.codecs.render import render
