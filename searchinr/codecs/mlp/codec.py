@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from searchinr.codecs.bitstream import container
-from searchinr.codecs.contract import Asset, Codec
+from searchinr.codecs.contract import Asset, Codec, Level, no_levels
 from searchinr.codecs.fields.registry import FIELDS
 from searchinr.codecs.groups import Group, GroupsState, file_tensors, file_weights, fit_groups, make_group
 from searchinr.codecs.layouts import by_layout, field_shape
@@ -87,8 +87,12 @@ class MlpCodec(Codec):
                 files[index] = container.pack(self.id, group.layout, packed)
         return [files[i] for i in range(len(files))]
 
-    def decode(self, file: container.Container, *, asset: Asset | None = None, scale: float = 1.0) -> Signal:
+    def decode(
+        self, file: container.Container, *, asset: Asset | None = None, scale: float = 1.0, level: Level | None = None
+    ) -> Signal:
         """See `Codec.decode`."""
+        if level is not None:
+            raise no_levels()
         layout = file.layout_at(scale)
         parsed = Body.parse(file)
         weights = {name: torch.from_numpy(w).unsqueeze(0) for name, w in parsed.weights().items()}  # (1, *shape)
