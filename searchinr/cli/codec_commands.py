@@ -85,9 +85,10 @@ def trim(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Cut an .inr file of codec once_for_all down to one of its smaller networks.
+    """Cut an .inr file down to one of its smaller networks.
 
-    Nothing is decoded or trained: sections of the file are copied. `inspect` lists the networks and their bytes.
+    For files of codec once_for_all; `inspect` lists their networks. Nothing is decoded or trained: sections of the
+    file are copied.
 
     Example: searchinr trim photo.inr --depth 3 --width 24 -o small.inr
     """
@@ -97,11 +98,8 @@ def trim(
     if as_json:
         print_json(result)
         return
-    named = ", ".join(f"{key} {value}" for key, value in result.items() if key not in _NOT_OF_A_LEVEL)
-    say(f"{result['out']}: {named}, {result['bytes']} bytes, {result['rate']:.3f} {result['rate_unit']}")
-
-
-_NOT_OF_A_LEVEL = ("out", "bytes", "rate", "rate_unit")
+    name = ", ".join(f"{key} {value}" for key, value in result["level"].items())
+    say(f"{result['out']}: {name}, {result['bytes']} bytes, {result['rate']:.3f} {result['rate_unit']}")
 
 
 def _level(depth: int | None, width: int | None) -> dict[str, int]:

@@ -165,6 +165,7 @@ def inspect_file(source: Path) -> dict[str, Any]:
         content = codec.inspect(file)
         levels = codec.levels(file)
     layout = file.layout
+    rows = [{**level, "bytes": size, "rate": modality.rate(layout, size)} for level, size in levels]
     return {
         "file": str(source),
         "bytes": file.size,
@@ -177,12 +178,8 @@ def inspect_file(source: Path) -> dict[str, Any]:
         **({"sampling_rate": layout.sampling_rate} if modality.has_sampling_rate else {}),
         "codec": codec.name,
         **content,
-        **({"levels": [_level_row(layout, level, size) for level, size in levels]} if levels else {}),
+        **({"levels": rows} if rows else {}),
     }
-
-
-def _level_row(layout: Layout, level: Level, size: int) -> dict[str, Any]:
-    return {**level, "bytes": size, "rate": MODALITIES[layout.modality].rate(layout, size)}
 
 
 def trim_file(source: Path, out: Path, level: Level, max_bytes: int | None) -> dict[str, Any]:
@@ -195,7 +192,7 @@ def trim_file(source: Path, out: Path, level: Level, max_bytes: int | None) -> d
         max_bytes: Among these the largest whose file is no larger; or None.
 
     Returns:
-        `out`, the level's name, `bytes`, `rate`, `rate_unit`.
+        `out`, `level`, `bytes`, `rate`, `rate_unit`.
 
     Raises:
         UserError: There is no such level, or something is wrong with a file; nothing was written.
@@ -216,9 +213,16 @@ def trim_file(source: Path, out: Path, level: Level, max_bytes: int | None) -> d
             least, smallest = min(found, key=itemgetter(1))
             raise UserError(f"--max-bytes {max_bytes}: allowed are {smallest} or more ({level_name(least)})")
         chosen, size = fitting[-1]
-        write_file(out, codec.trim(file, chosen))
-    rate_unit = MODALITIES[file.layout.modality].rate_unit
-    return {"out": str(out), **_level_row(file.layout, chosen, size), "rate_unit": rate_unit}
+        trimmed = codec.trim(file, chosen)
+    write_file(out, trimmed)
+    modality = MODALITIES[file.layout.modality]
+    return {
+        "out": str(out),
+        "level": dict(chosen),
+        "bytes": size,
+        "rate": modality.rate(file.layout, size),
+        "rate_unit": modality.rate_unit,
+    }
 
 
 @contextmanager
