@@ -59,6 +59,10 @@ def test_bytes_are_those_of_earlier_versions(layout: Layout, expected: str) -> N
     assert container.pack(11, layout, b"a").hex() == expected
 
 
+def test_scalable_files_differ_in_one_bit_and_have_no_check_sum() -> None:
+    assert container.head(11, RGB, scalable=True).hex() == "89490b1180048006"
+
+
 def test_container_of_an_image_takes_ten_bytes() -> None:
     assert len(container.pack(0, RGB, BODY)) == 10 + len(BODY)
 
