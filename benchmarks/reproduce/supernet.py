@@ -19,6 +19,7 @@ from torch import Tensor
 
 from searchinr.codecs.fields.contract import Field, FieldShape
 from searchinr.codecs.fields.siren import Siren, SirenParams
+from searchinr.codecs.objective import SingleNetwork
 from searchinr.codecs.supernet import Supernet, train
 from searchinr.codecs.training import BatchFit, Recipe, fit_to_rung
 from searchinr.signals.datasets import load_dataset
@@ -81,15 +82,8 @@ class Data:
         """Trains a network of this size from these weights, on all pixels."""
         field = make_field(*size)
         recipe = Recipe(Siren.default_lr(size[1]), 0.9, 1.0, seed, loss)  # type: ignore[arg-type]
-        trunk = BatchFit(
-            field.forward,
-            initial,
-            self.coords,
-            self.targets,
-            recipe=recipe,
-            macs_per_point=field.macs_per_point(),
-            elements_per_point=size[1],
-        )
+        objective = SingleNetwork(field.forward, macs_per_point=field.macs_per_point(), elements_per_point=size[1])
+        trunk = BatchFit(objective, initial, self.coords, self.targets, recipe)
         *_, last = fit_to_rung(trunk, recipe, steps)
         return last
 

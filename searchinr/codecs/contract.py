@@ -14,7 +14,11 @@ from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
 from searchinr.codecs.bitstream.container import Container
+from searchinr.errors import UserError
 from searchinr.signals.signal import Signal
+
+Level = Mapping[str, int]
+"""Names one of the signals that a file of several rates holds: `{"depth": 3, "width": 24}`."""
 
 
 class CodecParams(BaseModel):
@@ -63,6 +67,11 @@ class FitState(ABC):
         """Everything that `Codec.fit(resume=...)` needs to go on exactly from here, as flat tensors."""
 
 
+def no_levels() -> UserError:
+    """The error for a level of a file that has none."""
+    return UserError("the file holds one rate only; files that hold several come from codec once_for_all")
+
+
 class Codec(ABC):
     """One codec. Stateless.
 
@@ -70,11 +79,13 @@ class Codec(ABC):
         name: Name in space files.
         id: Number in `.inr` files (0 to 31), never reused.
         Params: The parameter model.
+        scalable: Whether its files are: see `bitstream.container`.
     """
 
     name: ClassVar[str]
     id: ClassVar[int]
     Params: ClassVar[type[CodecParams]]
+    scalable: ClassVar[bool] = False
 
     def prepare(self, signals: Sequence[Signal], params: CodecParams) -> Asset | None:
         """Builds what trials share. Codecs that share nothing keep this default."""
@@ -115,17 +126,44 @@ class Codec(ABC):
         """One complete file per signal, in the order of the signals, from a state at a rung."""
 
     @abstractmethod
-    def decode(self, file: Container, *, asset: Asset | None = None, scale: float = 1.0) -> Signal:
+    def decode(
+        self, file: Container, *, asset: Asset | None = None, scale: float = 1.0, level: Level | None = None
+    ) -> Signal:
         """The signal in a file, from nothing but the file (and the asset that it names).
 
         Args:
             file: A parsed file whose `codec_id` is this codec's.
             asset: The asset that the file names, if it names one.
             scale: Render at `scale` times the resolution along each axis.
+            level: Which of `levels`, or a part of its name; None for the largest.
 
         Raises:
             InvalidFileError: The content contradicts itself.
+            UserError: The file has no such level.
         """
+
+    def levels(self, file: Container) -> list[tuple[Level, int]]:
+        """What a file can be trimmed to, the smallest network first: names and the bytes of the complete files.
+
+        Empty for codecs whose files are of one rate, which keep this default and that of `trim`.
+
+        Raises:
+            InvalidFileError: The file is corrupt.
+        """
+        return []
+
+    def trim(self, file: Container, level: Level) -> bytes:
+        """A complete file that holds a level and what is below it. Nothing is decoded.
+
+        Args:
+            file: A parsed file whose `codec_id` is this codec's.
+            level: Which of `levels`, or a part of its name.
+
+        Raises:
+            InvalidFileError: The file is corrupt.
+            UserError: The file has no such level.
+        """
+        raise no_levels()
 
     @abstractmethod
     def inspect(self, file: Container) -> dict[str, Any]:

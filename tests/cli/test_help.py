@@ -6,8 +6,8 @@ import pytest
 
 from searchinr import __version__
 
-COMMANDS = ["run", "status", "front", "verify", "report", "export", "ui", "encode", "decode", "inspect", "check"]
-COMMANDS += ["data", "data list", "data get"]
+COMMANDS = ["run", "status", "front", "verify", "report", "export", "ui", "encode", "decode", "trim"]
+COMMANDS += ["inspect", "check", "data", "data list", "data get"]
 
 
 @pytest.mark.parametrize("command", ["", *COMMANDS])

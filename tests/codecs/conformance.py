@@ -176,10 +176,14 @@ class CodecConformance:
 
     @pytest.fixture
     def folder(self, tmp_path: Path) -> Path:
-        """One folder with the files of all cases."""
+        """One folder with the files of all cases, and what some of them are when trimmed."""
+        engine = CODECS[self.codec]
         for label in self.cases:
-            for number, file in enumerate(self.fit_case(label).files[self.rungs[-1]]):
-                (tmp_path / f"{label}-{number}.inr").write_bytes(file)
+            for number, data in enumerate(self.fit_case(label).files[self.rungs[-1]]):
+                (tmp_path / f"{label}-{number}.inr").write_bytes(data)
+                file = container.unpack(data)
+                for level, _ in engine.levels(file)[:1]:
+                    (tmp_path / f"{label}-{number}-trimmed.inr").write_bytes(engine.trim(file, level))
         return tmp_path
 
     @classmethod
@@ -256,11 +260,59 @@ class CodecConformance:
         assert fitted.decode_macs_per_sample > 0
 
     def test_every_truncation_is_refused(self, fitted: Fitted) -> None:
+        if CODECS[self.codec].scalable:
+            pytest.skip("what a cut leaves is a level")
         for data in fitted.files[self.rungs[-1]]:
             for length in range(len(data)):
                 if not has_right_check_sum(data[:length]):
                     with pytest.raises(InvalidFileError):
                         decode(data[:length])
+
+    def test_every_truncation_of_a_scalable_file_is_refused_or_a_level(self, fitted: Fitted) -> None:
+        engine = CODECS[self.codec]
+        if not engine.scalable:
+            pytest.skip("no truncation is allowed")
+        data = fitted.files[self.rungs[-1]][0]
+        levels = [level for level, _ in engine.levels(container.unpack(data))]
+        expected = [digest(decode(data, level=level)) for level in levels]
+        reached: list[int] = []
+        for length in range(len(data)):
+            try:
+                found = digest(decode(data[:length]))
+            except InvalidFileError:
+                assert not reached, "more bytes are never worse"
+            else:
+                left = [level for level, _ in engine.levels(container.unpack(data[:length]))]
+                assert left == levels[: len(left)]
+                assert found == expected[len(left) - 1]
+                assert len(left) - 1 >= max(reached, default=0)
+                reached.append(len(left) - 1)
+        assert set(reached) == set(range(len(levels) - 1)), "only the last level needs the last byte"
+
+    def test_levels_are_files_of_their_own(self, fitted: Fitted) -> None:
+        engine = CODECS[self.codec]
+        for data in fitted.files[self.rungs[-1]]:
+            file = container.unpack(data)
+            levels = engine.levels(file)
+            assert bool(levels) == engine.scalable
+            if not levels:
+                with pytest.raises(UserError, match="one rate"):
+                    engine.trim(file, {})
+                with pytest.raises(UserError, match="one rate"):
+                    decode(data, level={"depth": 2})
+                continue
+            assert levels[-1][1] == len(data) and engine.trim(file, levels[-1][0]) == data
+            assert digest(decode(data)) == digest(decode(data, level=levels[-1][0])) == digest(decode(data, level={}))
+            for level, size in levels:
+                trimmed = engine.trim(file, level)
+                assert len(trimmed) == size
+                assert digest(decode(trimmed)) == digest(decode(data, level=level))
+                left = engine.levels(container.unpack(trimmed))
+                assert left[-1] == (level, size) and all(each in levels for each in left)
+                for smaller, _ in left:
+                    assert engine.trim(container.unpack(trimmed), smaller) == engine.trim(file, smaller)
+            with pytest.raises(UserError, match="this file has"):
+                decode(data, level=dict.fromkeys(levels[0][0], 0))
 
     def test_every_flipped_bit_is_noticed(self, fitted: Fitted) -> None:
         for data in fitted.files[self.rungs[-1]][:2]:

@@ -1,18 +1,13 @@
 """The body of an `.inr` file of codec `mlp`.
 
-    backbone (4 bits) | depth - 1 (4 bits)
-    quantiser (4 bits; 0: fp16) | steps per channel (1 bit) | width (11 bits)
-    weight_bits - 1 (4 bits) | edge_bits - 1 (4 bits); not with fp16
-    the backbone's own parameters
-    fp16: the weights as they are, little-endian
-    else, for each tensor: its steps (1 byte each), offsets (1 byte each, if the quantiser has them),
-        a model of its code book's gaps (unless it has none, or shares one that came before), a model of its symbols;
-        then one range-coded stream of all gaps and symbols
-
-Of the tensors that get code books, the first of each bit-width says by a byte whether the others share its own.
+backbone (4 bits) | depth - 1 (4 bits)
+quantiser (4 bits; 0: fp16) | steps per channel (1 bit) | width (11 bits)
+weight_bits - 1 (4 bits) | edge_bits - 1 (4 bits); not with fp16
+the backbone's own parameters
+the weights: see `coded_tensors`
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Self
@@ -20,38 +15,20 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from searchinr.codecs.bitstream import container, range_coder
+from searchinr.codecs import coded_tensors
+from searchinr.codecs.bitstream import container
 from searchinr.codecs.bitstream.bits import Reader, Writer
-from searchinr.codecs.bitstream.models.contract import Model
-from searchinr.codecs.bitstream.models.registry import best_model, read_model
-from searchinr.codecs.fields.contract import Field, FieldShape
+from searchinr.codecs.coded_tensors import Packed, Tensor
+from searchinr.codecs.fields.contract import Field
 from searchinr.codecs.fields.registry import FIELDS
-from searchinr.codecs.mlp.params import FP16, MAX_WIDTH
+from searchinr.codecs.layouts import field_shape
+from searchinr.codecs.network_params import FP16, MAX_WIDTH
 from searchinr.codecs.quantize.contract import Part, Quantizer
-from searchinr.codecs.quantize.kmeans import BOOK, worth_a_book
-from searchinr.codecs.quantize.levels import step_sizes
 from searchinr.codecs.quantize.registry import QUANTIZERS
-from searchinr.codecs.quantize.uniform import OFFSETS_PER_STEP
 from searchinr.errors import InvalidFileError
-from searchinr.signals.registry import MODALITIES
-from searchinr.signals.signal import Layout
 
 MAX_WEIGHTS = 2**26
 _FP16_ID = 0
-_FP16_MAX = float(np.finfo(np.float16).max)
-_GAPS = (0, BOOK.high - BOOK.low)  # of a code book's entries; the first counts from the lowest
-
-
-def field_shape(layout: Layout, depth: int, width: int) -> FieldShape:
-    """What a backbone for signals of this layout is built from."""
-    return FieldShape(
-        d_in=len(layout.grid),
-        d_out=layout.channels,
-        depth=depth,
-        width=width,
-        grid=layout.grid,
-        extent=MODALITIES[layout.modality].extent(layout),
-    )
 
 
 def parts_of(field: Field, weight_bits: int, edge_bits: int, per_channel: bool) -> list[Part]:
@@ -60,31 +37,6 @@ def parts_of(field: Field, weight_bits: int, edge_bits: int, per_channel: bool) 
     return [
         Part(spec.name, spec.shape, bits[spec.role], per_channel and spec.role != "table") for spec in field.tensors()
     ]
-
-
-@dataclass
-class Tensor:
-    """One tensor of one signal, as files hold it.
-
-    Attributes:
-        symbols: `(n,)`, group after group.
-        steps: `(G,)`, bytes.
-        offsets: `(G,)`, in sixteenths of a step; or None.
-        book: `(K,)`, ascending, in steps; or None.
-    """
-
-    symbols: NDArray[np.int32]
-    steps: NDArray[np.int64]
-    offsets: NDArray[np.int64] | None = None
-    book: NDArray[np.int64] | None = None
-
-    def values(self, part: Part) -> NDArray[np.float32]:
-        """The weights: the product of float32 step and number, `part.shape`."""
-        numbers = self.symbols if self.book is None else self.book[self.symbols]  # (n,)
-        grouped = numbers.astype(np.float32).reshape(len(self.steps), -1)  # (G, m)
-        if self.offsets is not None:
-            grouped = grouped + (self.offsets / OFFSETS_PER_STEP).astype(np.float32)[:, None]
-        return (grouped * step_sizes()[self.steps][:, None]).T.reshape(part.shape)  # (m, G) -> shape
 
 
 def pack(field: Field, params: Any, tensors: Mapping[str, Tensor]) -> bytes:  # noqa: ANN401  MlpParams, made at run time
@@ -100,39 +52,15 @@ def pack(field: Field, params: Any, tensors: Mapping[str, Tensor]) -> bytes:  # 
     out = _head(field, quantizer.id, per_channel)
     out.byte((params.weight_bits - 1) << 4 | (params.edge_bits - 1))
     field.pack(out)
-    arrays: list[NDArray[np.int32]] = []
-    coded: list[Model] = []
-    shared: dict[int, bool] = {}
     parts = parts_of(field, params.weight_bits, params.edge_bits, per_channel)
-    for part in parts:
-        tensor = tensors[part.name]
-        out.data += bytes(tensor.steps.tolist())
-        if tensor.offsets is not None:
-            out.data += tensor.offsets.astype(np.int8).tobytes()
-        ranges = [(tensor.symbols, *_symbols(part, tensor.book is not None))]
-        if tensor.book is not None:
-            is_first = part.bits not in shared
-            if is_first:
-                shared[part.bits] = _is_shared(part.bits, parts, tensors)
-                out.byte(shared[part.bits])
-            if is_first or not shared[part.bits]:
-                gaps = np.diff(tensor.book, prepend=BOOK.low).astype(np.int32)
-                ranges.insert(0, (gaps, *_GAPS))
-        for symbols, low, high in ranges:
-            arrays.append(symbols)
-            coded.append(best_model(symbols, low, high))
-            coded[-1].write(out)
-    out.data += range_coder.encode(arrays, coded)
-    return bytes(out.data)
+    return bytes(out.data) + coded_tensors.pack(parts, tensors)
 
 
 def pack_fp16(field: Field, weights: Mapping[str, NDArray[np.float32]]) -> bytes:
     """A body of weights as they are; what is beyond fp16 is clipped."""
     out = _head(field, _FP16_ID, per_channel=False)
     field.pack(out)
-    for spec in field.tensors():
-        out.data += np.clip(weights[spec.name], -_FP16_MAX, _FP16_MAX).astype("<f2").tobytes()
-    return bytes(out.data)
+    return bytes(out.data) + coded_tensors.pack_fp16(parts_of(field, 0, 0, per_channel=False), weights)
 
 
 def _head(field: Field, quantizer: int, per_channel: bool) -> Writer:
@@ -140,36 +68,6 @@ def _head(field: Field, quantizer: int, per_channel: bool) -> Writer:
     out.byte(field.id << 4 | (field.shape.depth - 1))
     out.data += (quantizer << 12 | per_channel << 11 | field.shape.width).to_bytes(2, "big")
     return out
-
-
-def _symbols(part: Part, has_book: bool) -> tuple[int, int]:
-    """Lowest and highest symbol."""
-    return (0, part.levels.number - 1) if has_book else part.levels
-
-
-def _is_shared(bits: int, parts: Sequence[Part], tensors: Mapping[str, Tensor]) -> bool:
-    of_these_bits = (tensors[part.name].book for part in parts if part.bits == bits)
-    books = [book for book in of_these_bits if book is not None]
-    return all(np.array_equal(book, books[0]) for book in books)
-
-
-@dataclass
-class _Section:
-    """A tensor's side information, and what the stream holds of it."""
-
-    part: Part
-    steps: NDArray[np.int64]
-    offsets: NDArray[np.int64] | None
-    gaps: Model | None
-    symbols: Model
-    has_book: bool
-    side_bytes: int
-
-    @property
-    def streams(self) -> list[tuple[Model, int]]:
-        """What the stream holds: model and number of symbols of each array."""
-        gaps = [] if self.gaps is None else [(self.gaps, self.part.levels.number)]
-        return [*gaps, (self.symbols, self.part.size)]
 
 
 @dataclass
@@ -218,83 +116,28 @@ class Body:
 
     def weights(self) -> dict[str, NDArray[np.float32]]:
         """Weights by tensor name, each of its spec's shape."""
-        weights = self._fp16() if self.quantizer is None else self._dequantised()
-        if not all(np.isfinite(w).all() for w in weights.values()):
-            raise InvalidFileError("the file holds weights that are not finite")
-        return weights
-
-    def _fp16(self) -> dict[str, NDArray[np.float32]]:
-        sizes = [part.size for part in self.parts]
-        if len(self._payload) != 2 * sum(sizes):
-            raise InvalidFileError(f"{len(self._payload)} bytes of fp16 weights found, {2 * sum(sizes)} expected")
-        with np.errstate(invalid="ignore"):  # NaN, which is refused by the caller
-            flat = np.split(np.frombuffer(self._payload, "<f2").astype(np.float32), np.cumsum(sizes)[:-1])
-        return {part.name: values.reshape(part.shape) for part, values in zip(self.parts, flat, strict=True)}
-
-    def _dequantised(self) -> dict[str, NDArray[np.float32]]:
-        sections, decoded = self._decoded
-        arrays = iter(decoded)
-        weights: dict[str, NDArray[np.float32]] = {}
-        books: dict[int, NDArray[np.int64]] = {}
-        for section in sections:
-            bits = section.part.bits
-            if section.gaps is not None:
-                books[bits] = np.cumsum(next(arrays), dtype=np.int64) + BOOK.low
-            book = books[bits] if section.has_book else None
-            tensor = Tensor(next(arrays), section.steps, section.offsets, book)
-            weights[section.part.name] = tensor.values(section.part)
-        return weights
+        if self._packed is None:
+            return coded_tensors.unpack_fp16(self.parts, self._payload)
+        return self._packed.weights()
 
     @cached_property
-    def _decoded(self) -> tuple[list[_Section], list[NDArray[np.int32]]]:
-        """The sections, and the arrays of all their streams in order."""
-        reader = Reader(self._payload)
-        sections = list(self._sections(reader))
-        return sections, range_coder.decode(reader.rest(), [each for s in sections for each in s.streams])
-
-    def _sections(self, reader: Reader) -> Iterator[_Section]:
-        assert self.quantizer is not None
-        shared: dict[int, bool] = {}
-        for part in self.parts:
-            start = reader.position
-            steps = np.array([reader.byte() for _ in range(part.groups)])
-            offsets = None
-            if self.quantizer.has_offsets:
-                offsets = np.array([reader.byte() for _ in range(part.groups)]).astype(np.int8).astype(np.int64)
-            has_book = self.quantizer.has_book and worth_a_book(part)
-            gaps = None
-            if has_book:
-                is_first = part.bits not in shared
-                if is_first:
-                    shared[part.bits] = bool(reader.byte())
-                if is_first or not shared[part.bits]:
-                    gaps = read_model(reader, *_GAPS)
-            model = read_model(reader, *_symbols(part, has_book))
-            yield _Section(part, steps, offsets, gaps, model, has_book, reader.position - start)
+    def _packed(self) -> Packed | None:
+        return None if self.quantizer is None else Packed(self.quantizer, self.parts, self._payload)
 
     def stored_bits(self) -> dict[str, float]:
-        """Bits of each tensor: its side information and its ideal code length; the last one takes the coder's end."""
-        if self.quantizer is None:
+        """Bits of each tensor."""
+        if self._packed is None:
             return {part.name: 16.0 * part.size for part in self.parts}
-        sections, decoded = self._decoded
-        arrays = iter(decoded)
-        stored = {
-            section.part.name: 8 * section.side_bytes
-            + sum(model.bits(symbols) for (model, _), symbols in zip(section.streams, arrays, strict=False))
-            for section in sections
-        }
-        last = self.parts[-1].name
-        stored[last] += 8 * len(self._payload) - sum(stored.values())
-        return stored
+        return self._packed.bits()
 
     def quantization(self) -> dict[str, Any]:
         """Quantiser, bit-widths, and how each tensor's symbols are coded."""
-        if self.quantizer is None:
+        if self.quantizer is None or self._packed is None:
             return {"quantizer": FP16}
         return {
             "quantizer": self.quantizer.name,
             "weight_bits": self.weight_bits,
             "edge_bits": self.edge_bits,
             "steps_per": "channel" if any(part.per_channel for part in self.parts) else "tensor",
-            "models": {s.part.name: type(s.symbols).__name__.lower() for s in self._decoded[0]},
+            "models": self._packed.models(),
         }

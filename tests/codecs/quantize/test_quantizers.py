@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from searchinr.codecs.mlp.body import Tensor as FileTensor
+from searchinr.codecs.coded_tensors import Tensor as FileTensor
 from searchinr.codecs.quantize.contract import Part, Quantizer
 from searchinr.codecs.quantize.kmeans import KMeans, lloyd
 from searchinr.codecs.quantize.levels import MAX_BITS, step_sizes
