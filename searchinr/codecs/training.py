@@ -188,6 +188,26 @@ class BatchFit:
         index = torch.from_numpy(rng.integers(points, size=self._batch)).to(self._coords.device)
         return self._coords.index_select(0, index), self._targets.index_select(1, index)
 
+    @torch.no_grad()
+    def losses(self, weights: Mapping[str, Tensor], signals: Tensor) -> Tensor:
+        """What other weights would lose on all points; the work counts in `macs`.
+
+        Args:
+            weights: As `forward` takes them, `{name: (k, ...)}`.
+            signals: The signals whose weights they are, `(k,)`, int64.
+
+        Returns:
+            `(k,)`.
+        """
+        squared_error = torch.zeros(len(signals), device=self._targets.device)
+        for start in range(0, len(self._coords), self._tile):
+            tile = slice(start, start + self._tile)
+            error = self._forward(dict(weights), self._coords[tile]) - self._targets[signals, tile]  # (k, m, c)
+            squared_error += error.square().sum(dim=(1, 2))
+        self.macs += self._macs_per_point * len(signals) * len(self._coords)
+        mse = squared_error / self._targets[0].numel()
+        return mse if self._recipe.loss == "mse" else mse.clamp_min(MSE_FLOOR).log()
+
     def check_finite(self) -> None:
         """Raises `TrialError` if the loss or a weight is NaN or infinite."""
         if not (self._squared_error.isfinite().all() and self._adam.is_finite()):

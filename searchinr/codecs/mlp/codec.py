@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from searchinr.codecs.activations import WithActivations, activation_steps, forward_of
 from searchinr.codecs.bitstream import container
 from searchinr.codecs.contract import Asset, Codec
 from searchinr.codecs.fields.registry import FIELDS
@@ -18,6 +19,8 @@ from searchinr.codecs.mlp import body
 from searchinr.codecs.mlp.body import Body, field_shape, parts_of
 from searchinr.codecs.mlp.params import FP16, MlpParams
 from searchinr.codecs.mlp.state import Group, MlpState
+from searchinr.codecs.mlp.step_search import search_steps
+from searchinr.codecs.quantize.contract import Quantizer
 from searchinr.codecs.quantize.levels import LAST_STEP, PER_OCTAVE
 from searchinr.codecs.quantize.registry import QUANTIZERS
 from searchinr.codecs.training import BatchFit, Recipe, fit_to_rung
@@ -83,11 +86,12 @@ class MlpCodec(Codec):
                         yield state
                 fit.check_finite()
                 branches.append(fit)
+            measured = [_at_rung(group, branch, params) for group, branch in zip(groups, branches, strict=True)]
             for group, branch in zip(groups, branches, strict=True):
                 # Only now: a fit resumed before this point runs the branches again.
                 group.trunk.macs = branch.macs
             state.steps = state.rungs_passed = rung
-            state.measured = [{name: w.detach() for name, w in branch.weights.items()} for branch in branches]
+            state.measured = measured
             yield state
             state.measured = []
 
@@ -105,22 +109,25 @@ class MlpCodec(Codec):
         field = field_class(field_shape(layout, params.depth, params.width), getattr(params, params.backbone))
         # One initialisation for all signals: up to rounding, a signal's file does not depend on its companions.
         initial = field.init(torch.Generator().manual_seed(seed))
+        coords = torch.from_numpy(MODALITIES[layout.modality].coordinates(layout)).to(device)  # (n, d_in)
         targets = torch.stack([_targets(signals[i]) for i in indices]).to(device)  # (B, n, c)
         peaks = targets.abs().amax(dim=(1, 2)).clamp_min(2.0**-20)  # (B,)
         gains = torch.ceil(PER_OCTAVE * torch.log2(peaks)).long()  # (B,)
         trunk = BatchFit(
-            field.forward,
+            forward_of(field, params.activation_bits),
             {name: w.expand(len(indices), *w.shape) for name, w in initial.items()},
-            torch.from_numpy(MODALITIES[layout.modality].coordinates(layout)).to(device),
+            coords,
             targets / torch.exp2(gains / PER_OCTAVE).view(-1, 1, 1),
             recipe=recipe,
             macs_per_point=field.macs_per_point(),
             elements_per_point=params.width,
         )
-        quantizer = None
+        quantizer: Quantizer | None = None
         if params.quantizer != FP16:
             parts = parts_of(field, params.weight_bits, params.edge_bits, params.steps_per == "channel")
             quantizer = QUANTIZERS[params.quantizer](parts)
+            if params.activation_bits is not None:
+                quantizer = WithActivations(quantizer, field, params.activation_bits, coords)
         return Group(indices, layout, field, quantizer, gains.cpu(), trunk)
 
     def encode(self, state: MlpState) -> list[bytes]:
@@ -146,7 +153,7 @@ class MlpCodec(Codec):
                 for start in range(0, layout.points, _DECODE_TILE):
                     stop = min(start + _DECODE_TILE, layout.points)
                     coords = torch.from_numpy(modality.coordinates(layout, start, stop))
-                    values = parsed.field.forward(weights, coords)[0]  # (m, c)
+                    values = parsed.forward(weights, coords)[0]  # (m, c)
                     if values.isnan().any():
                         raise InvalidFileError("the file holds weights that give NaN: it is corrupt")
                     scaled = low + (values.double().numpy() + 1) / 2 * (high - low)
@@ -173,6 +180,23 @@ class MlpCodec(Codec):
         }
 
 
+def _at_rung(group: Group, branch: BatchFit, params: Any) -> dict[str, Tensor]:  # noqa: ANN401  MlpParams
+    """What `_bodies` takes, of a branch that has reached its rung."""
+    weights = {name: w.detach() for name, w in branch.weights.items()}
+    if group.quantizer is None:
+        return weights
+    latents = weights if params.qat_fraction else group.quantizer.start(weights)
+    if not params.step_search:
+        return latents
+    return search_steps(
+        group.quantizer,
+        latents,
+        branch.losses,
+        lambda latents: [len(packed) for packed in _bodies(group, params, latents)],
+        params.rate_weight / group.layout.points,
+    )
+
+
 def _bodies(group: Group, params: Any, measured: Mapping[str, Tensor]) -> Iterator[bytes]:  # noqa: ANN401  MlpParams
     """The bodies of the files of a group's signals, in their order."""
     # Targets were divided by the signals' gains: the last layer, which is linear, takes them back.
@@ -182,8 +206,8 @@ def _bodies(group: Group, params: Any, measured: Mapping[str, Tensor]) -> Iterat
             weights = {name: w[position].cpu() * (gain if _is_last(name) else 1) for name, w in measured.items()}
             yield body.pack_fp16(group.field, {name: w.numpy() for name, w in weights.items()})
         return
-    latents = measured if group.quantizer.learns else group.quantizer.start(measured)
-    coded = group.quantizer.coded(latents)
+    coded = group.quantizer.coded(measured)
+    activations = activation_steps(measured)
     for position, gain in enumerate(group.gains.tolist()):
         tensors = {}
         for name, tensor in coded.items():
@@ -194,7 +218,8 @@ def _bodies(group: Group, params: Any, measured: Mapping[str, Tensor]) -> Iterat
                 offsets=None if tensor.offsets is None else tensor.offsets[position].cpu().numpy(),
                 book=None if tensor.book is None else tensor.book[position].cpu().numpy(),
             )
-        yield body.pack(group.field, params, tensors)
+        of_signal = None if activations is None else activations[position].cpu().numpy()  # (depth,)
+        yield body.pack(group.field, params, tensors, of_signal)
 
 
 def _is_last(name: str) -> bool:

@@ -5,6 +5,7 @@ from typing import Any, Literal
 from pydantic import Field as Key
 from pydantic import create_model, model_validator
 
+from searchinr.codecs.activations import MAX_ACTIVATION_BITS, MIN_ACTIVATION_BITS
 from searchinr.codecs.contract import CodecParams
 from searchinr.codecs.fields.registry import FIELDS
 from searchinr.codecs.quantize.levels import MAX_BITS, MIN_BITS
@@ -41,6 +42,13 @@ class _MlpParams(CodecParams):
     steps_per: Literal["tensor", "channel"] = Key(
         "tensor", description="what has a quantiser step of its own: a whole matrix, or each of its output channels"
     )
+    activation_bits: int | None = Key(
+        None,
+        ge=MIN_ACTIVATION_BITS,
+        le=MAX_ACTIVATION_BITS,
+        description="of what every nonlinear layer gives; left out, and with fp16 always, as it is",
+        json_schema_extra={"unit": "bits"},
+    )
     qat_fraction: float | None = Key(
         None,
         gt=0,
@@ -51,7 +59,14 @@ class _MlpParams(CodecParams):
         None,
         ge=0,
         le=100,
-        description="what one bit per sample adds to the loss while lsq or lsq+ learns (lambda); left out, 0",
+        description="what one bit per sample adds to the loss (lambda) while lsq or lsq+ learns, and in a search of"
+        " steps; left out, 0",
+    )
+    step_search: bool = Key(
+        False,
+        strict=True,
+        description="search each tensor's steps after training, by error and real bytes (not of kmeans, adaround and"
+        " fp16); costs some 150 passes over all points, about as much as 200 training steps with a quarter of them",
     )
     loss: Literal["log_mse", "mse"] = Key("log_mse", description="of each signal: the logarithm of its MSE, or its MSE")
     lr: float | None = Key(
@@ -77,9 +92,12 @@ class _MlpParams(CodecParams):
         if data.get("lr") is None and backbone in FIELDS and isinstance(width, int) and width > 0:
             data["lr"] = FIELDS[backbone].default_lr(width)
         quantizer = QUANTIZERS.get(filled["quantizer"])
+        if (quantizer is None or not quantizer.has_steps) and data.get("step_search") is True:
+            data["step_search"] = False
         for name, default, used in (
             ("qat_fraction", _QAT_FRACTION, quantizer is not None and quantizer.learns),
-            ("rate_weight", 0.0, quantizer is not None and quantizer.learns_rate),
+            ("rate_weight", 0.0, quantizer is not None and (quantizer.learns_rate or data.get("step_search") is True)),
+            ("activation_bits", None, quantizer is not None),
         ):
             if not used and _is_number(data.get(name)):
                 data[name] = None

@@ -42,7 +42,7 @@ class MlpState(FitState):
         self.groups = groups
         self.steps = steps
         self.rungs_passed = rungs_passed
-        self.measured: list[dict[str, Tensor]] = []  # per group, the weights (or latents) at this rung
+        self.measured: list[dict[str, Tensor]] = []  # per group, the weights (fp16) or latents at this rung
 
     @property
     def is_rung(self) -> bool:  # type: ignore[override]
