@@ -66,7 +66,7 @@ class _MlpParams(CodecParams):
         False,
         strict=True,
         description="search each tensor's steps after training, by error and real bytes (not of kmeans, adaround and"
-        " fp16); costs some 150 passes over all points, about as much as 200 training steps with a quarter of them",
+        " fp16); costs some 8 passes over all points for each tensor, at depth 4 as much as 100 training steps",
     )
     loss: Literal["log_mse", "mse"] = Key("log_mse", description="of each signal: the logarithm of its MSE, or its MSE")
     lr: float | None = Key(

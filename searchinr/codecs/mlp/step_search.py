@@ -21,8 +21,7 @@ from torch import Tensor
 from searchinr.codecs.bitstream.models.registry import best_model
 from searchinr.codecs.quantize.contract import Quantizer
 
-_ROUNDS = {6: 1, 3: 1, 1: 3}
-"""Strides, in places on the grid, and how often all coordinates are tried with them, unless nothing improves."""
+_STRIDES = (6, 3, 1)  # places on the grid; the first is an octave
 
 Losses = Callable[[Mapping[str, Tensor], Tensor], Tensor]
 """`(weights of k signals, which these are (k,)) -> losses (k,)`, on all points."""
@@ -74,23 +73,20 @@ class _Descent:
         self._loss, self._bits = self._measure(range(len(self._names)), self.places, self.everyone)  # (B,), (B, P)
 
     def run(self) -> None:
-        """Goes down until nothing improves or the rounds are over."""
+        """Goes down along every coordinate, once with each stride."""
         every_part = range(len(self._names))
-        coordinates = [every_part, *([number] for number in every_part)]
-        for stride, rounds in _ROUNDS.items():
-            active = torch.ones_like(self.everyone, dtype=torch.bool)
-            for _ in range(rounds):
-                active = torch.stack([self._follow(parts, stride, active) for parts in coordinates]).any(0)  # (B,)
+        for stride in _STRIDES:
+            for parts in (every_part, *([number] for number in every_part)):
+                self._follow(parts, stride)
 
-    def _follow(self, parts: Sequence[int], stride: int, active: Tensor) -> Tensor:
-        """Moves the steps of these parts together, coarser or else finer, as far as it pays: who has moved, `(B,)`."""
-        moved = torch.zeros_like(active)
+    def _follow(self, parts: Sequence[int], stride: int) -> None:
+        """Moves the steps of these parts together, coarser or else finer, as far as it pays."""
+        moved = torch.zeros_like(self.everyone, dtype=torch.bool)
         for by in (stride, -stride):
-            trying = self.everyone[active & ~moved]
+            trying = self.everyone[~moved]
             while len(trying):
                 trying = self._try(parts, by, trying)
                 moved[trying] = True
-        return moved
 
     def _try(self, parts: Sequence[int], by: int, signals: Tensor) -> Tensor:
         """Moves the steps of these parts where that lowers the cost; of the signals `(k,)`, those where it did."""
