@@ -64,7 +64,9 @@ class TestConformance(CodecConformance):
                 "steps_per": "channel",
                 "activation_bits": 8,
                 "step_search": True,
-                "rate_weight": 0.01,
+                "rate_weight": 0.001,
+                "batch_fraction": 1,
+                "siren.omega_first": 10,
                 "depth": 1,
                 "width": 8,
             },
@@ -114,6 +116,12 @@ def test_inspect_names_what_was_asked_for(backbone: str) -> None:
     )
     expected = {"backbone": backbone, "depth": 3, "width": 12, "weight_bits": 5, "edge_bits": 9, "quantizer": "minmax"}
     assert {key: found[key] for key in expected} == expected
+
+
+def test_the_widest_network_fits_its_ten_bits() -> None:
+    file = encode(make_signal("any", Layout("image", (4, 6), 3, 8)), depth=1, width=MAX_WIDTH, activation_bits=8)
+    assert CODEC.inspect(container.unpack(file))["width"] == MAX_WIDTH
+    assert decode(file).layout.grid == (4, 6)
 
 
 def test_fp16_costs_16_bits_a_weight() -> None:
