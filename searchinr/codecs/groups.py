@@ -1,6 +1,6 @@
 """Fitting signals of several layouts: one batch for each layout, all of them to the same rungs."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,12 +12,11 @@ from torch import Tensor
 from searchinr.codecs import coded_tensors
 from searchinr.codecs.contract import FitState
 from searchinr.codecs.fields.contract import Field
-from searchinr.codecs.layouts import targets
+from searchinr.codecs.layouts import coordinates, targets
 from searchinr.codecs.objective import Objective
 from searchinr.codecs.quantize.contract import Quantizer
 from searchinr.codecs.quantize.levels import LAST_STEP, PER_OCTAVE
 from searchinr.codecs.training import BatchFit, Recipe, fit_to_rung
-from searchinr.signals.registry import MODALITIES
 from searchinr.signals.signal import Layout, Signal
 
 _YIELD_EVERY = 20  # steps between states that can be checkpointed
@@ -74,7 +73,7 @@ def make_group(
     trunk = BatchFit(
         objective,
         {name: w.expand(len(indices), *w.shape) for name, w in initial.items()},
-        torch.from_numpy(MODALITIES[layout.modality].coordinates(layout)).to(device),
+        coordinates(layout).to(device),
         values / torch.exp2(gains / PER_OCTAVE).view(-1, 1, 1),
         recipe,
     )
@@ -89,7 +88,7 @@ class GroupsState(FitState):
         self.groups = groups
         self.steps = steps
         self.rungs_passed = rungs_passed
-        self.measured: list[dict[str, Tensor]] = []  # per group, the weights (or latents) at this rung
+        self.measured: list[dict[str, Tensor]] = []  # per group, the latents (for fp16 the weights) at this rung
 
     @property
     def is_rung(self) -> bool:  # type: ignore[override]
@@ -115,12 +114,19 @@ class GroupsState(FitState):
         return flat
 
 
+def latents_of(group: Group, fit: BatchFit) -> dict[str, Tensor]:
+    """The latents that a fit of the group's has trained, or those that its weights give; for fp16 its weights."""
+    trained = {name: weight.detach() for name, weight in fit.weights.items()}
+    return trained if group.quantizer is None or fit.is_quantised else group.quantizer.start(trained)
+
+
 def fit_groups(
     params: Any,  # noqa: ANN401
     groups: list[Group],
     recipe: Recipe,
     rungs: Sequence[int],
     resume: Mapping[str, Tensor] | None,
+    at_rung: Callable[[Group, BatchFit], dict[str, Tensor]] = latents_of,
 ) -> Iterator[GroupsState]:
     """See `Codec.fit`.
 
@@ -130,6 +136,8 @@ def fit_groups(
         recipe: That of the trunks.
         rungs: Training lengths in steps, ascending.
         resume: A checkpoint of an earlier fit, or None.
+        at_rung: From a group and its branch that has reached a rung to the latents that files are made of (for fp16
+            weights); what work it costs is the branch's.
     """
     state = GroupsState(params, groups, 0, 0)
     if resume is not None:
@@ -143,7 +151,7 @@ def fit_groups(
         passed = state.rungs_passed
         branches: list[BatchFit] = []
         for number, group in enumerate(groups):
-            learner = group.quantizer if group.quantizer is not None and group.quantizer.learns else None
+            learner = group.quantizer if recipe.qat_fraction else None
             for fit in fit_to_rung(group.trunk, recipe, rung, learner):
                 if fit.steps % _YIELD_EVERY == 0:
                     fit.check_finite()
@@ -153,11 +161,12 @@ def fit_groups(
                     yield state
             fit.check_finite()
             branches.append(fit)
+        measured = [at_rung(group, branch) for group, branch in zip(groups, branches, strict=True)]
         for group, branch in zip(groups, branches, strict=True):
             # Only now: a fit resumed before this point runs the branches again.
             group.trunk.macs = branch.macs
         state.steps = state.rungs_passed = rung
-        state.measured = [{name: w.detach() for name, w in branch.weights.items()} for branch in branches]
+        state.measured = measured
         yield state
         state.measured = []
 
@@ -172,10 +181,9 @@ def file_weights(group: Group, measured: Mapping[str, Tensor]) -> Iterator[dict[
 
 
 def file_tensors(
-    group: Group, quantizer: Quantizer, measured: Mapping[str, Tensor]
+    group: Group, quantizer: Quantizer, latents: Mapping[str, Tensor]
 ) -> Iterator[dict[str, coded_tensors.Tensor]]:
     """The quantised tensors of each signal of a group, as files are to hold them; see `file_weights`."""
-    latents = measured if quantizer.learns else quantizer.start(measured)
     coded = quantizer.coded(latents)
     for position, gain in enumerate(group.gains.tolist()):
         tensors = {}

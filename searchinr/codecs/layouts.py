@@ -31,6 +31,11 @@ def by_layout(signals: Sequence[Signal]) -> dict[Layout, list[int]]:
     return groups
 
 
+def coordinates(layout: Layout) -> Tensor:
+    """Of every sample, `(n, d_in)`."""
+    return torch.from_numpy(MODALITIES[layout.modality].coordinates(layout))
+
+
 def targets(signal: Signal) -> Tensor:
     """Samples scaled from the value range to [-1, 1], `(n, c)`."""
     low, high = MODALITIES[signal.layout.modality].value_range(signal.layout)

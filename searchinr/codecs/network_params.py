@@ -1,14 +1,13 @@
 """Parameters that the codecs of coordinate networks share."""
 
-from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import Field as Key
 
 from searchinr.codecs.fields.registry import FIELDS
 from searchinr.codecs.objective import Loss as LossName
+from searchinr.codecs.quantize.contract import Quantizer
 from searchinr.codecs.quantize.levels import MAX_BITS, MIN_BITS
-from searchinr.codecs.quantize.registry import QUANTIZERS
 
 MAX_DEPTH, MAX_WIDTH = 16, 1024
 FP16 = "fp16"
@@ -61,26 +60,34 @@ OWN: dict[str, Any] = {name: (field.Params, field.Params()) for name, field in F
 """Under each backbone's name that backbone's own parameters, as `pydantic.create_model` takes them."""
 
 
-def fill_in_learning(data: Mapping[str, Any], quantizer: str) -> dict[str, Any]:
-    """`qat_fraction` and `rate_weight`: their defaults where the quantiser uses them, None where it does not.
+def fill_in(data: dict[str, Any], name: str, default: float | None, used: bool) -> None:
+    """Gives a parameter that was left out its default where it is used, and None to one that is not used.
 
     So two configurations that train and encode alike are equal, whatever was written for what they ignore.
 
     Args:
         data: Whatever the caller gave: checked after this.
-        quantizer: Its name, or anything else.
+        name: The parameter, a number.
+        default: What it is where it was left out.
+        used: Whether anything depends on it.
     """
-    filled = dict(data)
-    learner = QUANTIZERS.get(quantizer)
-    for name, default, used in (
-        ("qat_fraction", _QAT_FRACTION, learner is not None and learner.learns),
-        ("rate_weight", 0.0, learner is not None and learner.learns_rate),
-    ):
-        if not used and _is_number(filled.get(name)):
-            filled[name] = None
-        elif used and filled.get(name) is None:
-            filled[name] = default
-    return filled
+    if not used and _is_number(data.get(name)):
+        data[name] = None
+    elif used and data.get(name) is None:
+        data[name] = default
+
+
+def fill_in_learning(data: dict[str, Any], quantizer: type[Quantizer] | None, *, searches_steps: bool = False) -> None:
+    """`qat_fraction` and `rate_weight`; see `fill_in`.
+
+    Args:
+        data: See `fill_in`.
+        quantizer: None for fp16.
+        searches_steps: Whether steps are searched after training, which weighs the rate as well.
+    """
+    learns, learns_rate = (False, False) if quantizer is None else (quantizer.learns, quantizer.learns_rate)
+    fill_in(data, "qat_fraction", _QAT_FRACTION, learns)
+    fill_in(data, "rate_weight", 0.0, learns_rate or searches_steps)
 
 
 def _is_number(value: object) -> bool:

@@ -24,10 +24,10 @@ _MIN_TILE = 256
 
 
 class Evaluated(NamedTuple):
-    """What a step's evaluation gave beside the gradients.
+    """What an evaluation gave beside gradients.
 
     Attributes:
-        error: `(B,)`; what must be finite.
+        error: Of each signal, by some measure of the objective's; what must be finite.
         macs: Multiply-accumulates spent, backward passes included.
     """
 
@@ -57,6 +57,20 @@ class Objective(ABC):
             loss: Of a signal.
             rng: For what is drawn anew in each step.
         """
+
+    def losses(
+        self, weights: Mapping[str, Tensor], coords: Tensor, targets: Tensor, signals: Tensor, *, loss: Loss
+    ) -> Evaluated:
+        """Losses of some signals, `(k,)`, as the `error` of what is returned. Only where one network is evaluated.
+
+        Args:
+            weights: Of these signals, `{name: (k, ...)}`.
+            coords: `(m, d)`.
+            targets: Of all signals, `(B, m, c)`.
+            signals: Which these are, `(k,)`, int64.
+            loss: Of a signal.
+        """
+        raise NotImplementedError("a loss of many networks says nothing about one of them")
 
 
 class SingleNetwork(Objective):
@@ -99,6 +113,22 @@ class SingleNetwork(Objective):
             if weight.grad is not None:
                 weight.grad /= divisor.view(-1, *[1] * (weight.dim() - 1))
         return Evaluated(squared_error, 3 * self._macs_per_point * signals * points)  # forward, and backward for two
+
+    @torch.no_grad()
+    def losses(
+        self, weights: Mapping[str, Tensor], coords: Tensor, targets: Tensor, signals: Tensor, *, loss: Loss
+    ) -> Evaluated:
+        """See `Objective.losses`."""
+        network = dict(weights)
+        squared_error = torch.zeros(len(signals), device=targets.device)
+        tile = self._points_per_tile(targets)
+        for start in range(0, len(coords), tile):
+            few = slice(start, start + tile)
+            error = self._forward(network, coords[few]) - targets[signals, few]  # (k, m, c)
+            squared_error += error.square().sum(dim=(1, 2))
+        mse = squared_error / targets[0].numel()
+        losses = mse if loss == "mse" else mse.clamp_min(MSE_FLOOR).log()
+        return Evaluated(losses, self._macs_per_point * len(signals) * len(coords))
 
     def _points_per_tile(self, targets: Tensor) -> int:
         elements = _TILE_ELEMENTS[targets.device.type]

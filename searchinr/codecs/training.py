@@ -112,6 +112,11 @@ class BatchFit:
         """`{name: (B, ...)}`: of the network, or the latents of the quantiser that takes part."""
         return self._adam.weights
 
+    @property
+    def is_quantised(self) -> bool:
+        """Whether `weights` are latents."""
+        return self._quantizer is not None
+
     def quantise(self, quantizer: Quantizer) -> None:
         """From here on the quantiser's latents are trained in place of the weights."""
         before, self._quantizer = self._adam, quantizer
@@ -161,6 +166,20 @@ class BatchFit:
             return self._coords, self._targets
         index = torch.from_numpy(rng.integers(points, size=self._batch)).to(self._coords.device)
         return self._coords.index_select(0, index), self._targets.index_select(1, index)
+
+    def losses(self, weights: Mapping[str, Tensor], signals: Tensor) -> Tensor:
+        """What other weights would lose on all points; the work counts in `macs`.
+
+        Args:
+            weights: As the objective takes them, `{name: (k, ...)}`.
+            signals: The signals whose weights they are, `(k,)`, int64.
+
+        Returns:
+            `(k,)`.
+        """
+        evaluated = self._objective.losses(weights, self._coords, self._targets, signals, loss=self._recipe.loss)
+        self.macs += evaluated.macs
+        return evaluated.error
 
     def check_finite(self) -> None:
         """Raises `TrialError` if the loss or a weight is NaN or infinite."""

@@ -50,6 +50,27 @@ class TestConformance(CodecConformance):
             "image", {"quantizer": "lsq", "weight_bits": 1, "steps_per": "channel", "depth": 2, "width": 32}
         ),
         "siren-lsq-rate": Case("image", {"quantizer": "lsq+", "rate_weight": 0.01, "qat_fraction": 0.9, **SMALL}),
+        **{
+            f"{backbone}-activations": Case("image", {"backbone": backbone, "activation_bits": 7, **own, **SMALL})
+            for backbone, own in {
+                "wire": {"wire.omega": 4, "wire.sigma": 2, "weight_bits": 12},
+                "relu": {"relu.octaves": 3, "quantizer": "lsq+"},
+            }.items()
+        },
+        "siren-step-search": Case(
+            "image",
+            {
+                "quantizer": "lsq+",
+                "steps_per": "channel",
+                "activation_bits": 8,
+                "step_search": True,
+                "rate_weight": 0.001,
+                "batch_fraction": 1,
+                "siren.omega_first": 10,
+                "depth": 1,
+                "width": 8,
+            },
+        ),
         "siren-audio": Case("audio", {"siren.omega_first": 200, "siren.omega": 10, "batch_fraction": 1, **SMALL}),
         "fourier-audio": Case("audio", {"backbone": "fourier", "fourier.sigma": 100, "quantizer": "fp16", **SMALL}),
     }
@@ -74,7 +95,7 @@ def test_header_of_an_image_is_at_most_16_bytes(backbone: str, quantizer: str) -
     layout = Layout("image", (512, 768), 3, 8)
     field = FIELDS[backbone](FieldShape(2, 3, 2, 200, layout.grid, (512 / 768, 1.0)), FIELDS[backbone].Params())
     out.byte(field.id << 4 | 1)
-    out.data += (200 if quantizer == "fp16" else MINMAX | 200).to_bytes(2, "big")
+    out.data += (199 if quantizer == "fp16" else MINMAX | 199).to_bytes(2, "big")
     if quantizer != "fp16":
         out.byte(0x79)
     field.pack(out)
@@ -95,6 +116,12 @@ def test_inspect_names_what_was_asked_for(backbone: str) -> None:
     )
     expected = {"backbone": backbone, "depth": 3, "width": 12, "weight_bits": 5, "edge_bits": 9, "quantizer": "minmax"}
     assert {key: found[key] for key in expected} == expected
+
+
+def test_the_widest_network_fits_its_ten_bits() -> None:
+    file = encode(make_signal("any", Layout("image", (4, 6), 3, 8)), depth=1, width=MAX_WIDTH, activation_bits=8)
+    assert CODEC.inspect(container.unpack(file))["width"] == MAX_WIDTH
+    assert decode(file).layout.grid == (4, 6)
 
 
 def test_fp16_costs_16_bits_a_weight() -> None:
@@ -196,6 +223,26 @@ def test_what_the_quantiser_ignores_makes_no_other_config() -> None:
         MlpParams(quantizer="mse", qat_fraction="none")
 
 
+def test_what_has_no_steps_is_not_searched_for_them() -> None:
+    for name, quantizer in QUANTIZERS.items():
+        searched = MlpParams(quantizer=name, step_search=True, rate_weight=3.0)
+        assert searched.step_search == quantizer.has_steps
+        assert (searched.rate_weight == 3) == (quantizer.has_steps or quantizer.learns_rate)
+        assert (MlpParams(quantizer=name, step_search=True) == MlpParams(quantizer=name)) != quantizer.has_steps
+    assert MlpParams(quantizer="mse", step_search=True).rate_weight == 0
+    with pytest.raises(ValidationError):
+        MlpParams(quantizer="kmeans", step_search="yes")
+
+
+def test_weights_of_16_bits_floating_go_with_activations_as_they_are() -> None:
+    assert MlpParams(quantizer="fp16", activation_bits=4) == MlpParams(quantizer="fp16")
+    assert MlpParams(quantizer="fp16", step_search=True) == MlpParams(quantizer="fp16")
+    assert MlpParams(activation_bits=4) != MlpParams(activation_bits=5) != MlpParams()
+    for bits in (1, 9):
+        with pytest.raises(ValidationError):
+            MlpParams(activation_bits=bits)
+
+
 def test_rate_weight_buys_bytes_with_error() -> None:
     signal = make_signal("any", Layout("image", (16, 24), 3, 8))
     files = [encode(signal, 60, quantizer="lsq", rate_weight=weight, width=16) for weight in (0.0, 0.3, 3.0)]
@@ -222,7 +269,7 @@ def body(backbone: int, depth: int, width: int, bits: tuple[int, int] | None, ow
     """A body by the format's description, whether or not it makes sense."""
     out = Writer()
     out.byte(backbone << 4 | (depth - 1))
-    out.data += (width if bits is None else MINMAX | width).to_bytes(2, "big")
+    out.data += (width - 1 if bits is None else MINMAX | (width - 1)).to_bytes(2, "big")
     if bits is not None:
         out.byte((bits[0] - 1) << 4 | (bits[1] - 1))
     return bytes(out.data) + own + rest
@@ -237,10 +284,11 @@ SIDE = bytes([100, 20])  # a step and a model
     ("content", "message"),
     [
         (body(15, 1, 4, (8, 8), b"", bytes(99)), "backbone number 15"),
-        (body(0, 1, 0, (8, 8), SIREN, bytes(99)), "width of 0"),
-        (body(0, 1, MAX_WIDTH + 1, (8, 8), SIREN, bytes(99)), f"width of {MAX_WIDTH + 1}"),
         (b"\x00\xf0\x04" + bytes(99), "quantiser number 15"),
         (b"\x00\x08\x04" + bytes(99), "quantiser number 0"),
+        (b"\x00\x04\x04" + bytes(99), "quantiser number 0"),
+        (b"\x00\x14\x04\x77\x09" + bytes(99), "activations of 9 bits"),
+        (b"\x0f\x14\x04\x77\x08" + SIREN + bytes(15), "truncated"),
         (body(0, 1, 4, None, SIREN, bytes(2 * 27 - 1)), "54 expected"),
         (body(0, 1, 4, None, SIREN, bytes(2 * 27 + 1)), "54 expected"),
         (body(0, 1, 4, None, SIREN, b"\x00\x7c" * 27), "not finite"),

@@ -125,8 +125,7 @@ def test_what_training_sees_is_what_the_decoder_has(quantizer: str) -> None:
     params = build_params(OnceForAllParams, {"quantizer": quantizer, "depths": "1 3", "widths": "4 8"})
     state = next(s for s in CODEC.fit([make_signal("any", LAYOUT)], params, [9], seed=0, device=CPU) if s.is_rung)
     nested = Nested.parse(container.unpack(CODEC.encode(state)[0]))
-    [group], [measured] = state.groups, state.measured
-    latents = measured if group.quantizer.learns else group.quantizer.start(measured)
+    [group], [latents] = state.groups, state.measured
     stored = nested.architecture.shells().join(group.quantizer.values(latents))
     for size in nested.sections:
         decoded = nested.weights(size)

@@ -10,7 +10,7 @@ from pydantic import Field as Key
 from torch import Tensor
 
 from searchinr.codecs.bitstream.bits import Reader, Writer
-from searchinr.codecs.fields.contract import Field, FieldParams, FieldShape, TensorSpec
+from searchinr.codecs.fields.contract import Between, Field, FieldParams, FieldShape, TensorSpec, unchanged
 from searchinr.codecs.fields.layers import affine, affine_specs, fan_in_bound, uniform
 from searchinr.errors import InvalidFileError
 
@@ -95,7 +95,7 @@ class Mfn(Field):
             weights["filters.weight"] *= weights["filters.gamma"].sqrt().unsqueeze(1)
         return weights
 
-    def layers(self, weights: dict[str, Tensor], coords: Tensor) -> Iterator[Tensor]:
+    def layers(self, weights: dict[str, Tensor], coords: Tensor, between: Between = unchanged) -> Iterator[Tensor]:
         """See `Field.layers`."""
         # unbound at once, so that autograd stacks the gradients instead of padding each
         frequencies = weights["filters.weight"].unbind(1)  # depth times (B, d_in, w)
@@ -112,6 +112,7 @@ class Mfn(Field):
                 hidden = filtered
             else:
                 hidden = affine(hidden, weights[f"layer{layer}.weight"], weights[f"layer{layer}.bias"]) * filtered
+            hidden = between(layer, hidden)
             yield hidden  # (B, n, w)
 
     @staticmethod

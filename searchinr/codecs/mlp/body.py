@@ -1,9 +1,11 @@
 """The body of an `.inr` file of codec `mlp`.
 
 backbone (4 bits) | depth - 1 (4 bits)
-quantiser (4 bits; 0: fp16) | steps per channel (1 bit) | width (11 bits)
+quantiser (4 bits; 0: fp16) | steps per channel (1 bit) | activations quantised (1 bit) | width - 1 (10 bits)
 weight_bits - 1 (4 bits) | edge_bits - 1 (4 bits); not with fp16
+activation_bits (1 byte), if activations are quantised
 the backbone's own parameters
+the steps of each layer's activations (1 byte each), if they are quantised
 the weights: see `coded_tensors`
 """
 
@@ -16,14 +18,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from searchinr.codecs import coded_tensors
+from searchinr.codecs.activations import ACTIVATIONS, MAX_ACTIVATION_BITS, MIN_ACTIVATION_BITS, forward_of
 from searchinr.codecs.bitstream import container
 from searchinr.codecs.bitstream.bits import Reader, Writer
 from searchinr.codecs.coded_tensors import Packed, Tensor
 from searchinr.codecs.fields.contract import Field
 from searchinr.codecs.fields.registry import FIELDS
 from searchinr.codecs.layouts import field_shape
-from searchinr.codecs.network_params import FP16, MAX_WIDTH
+from searchinr.codecs.network_params import FP16
+from searchinr.codecs.objective import Forward
 from searchinr.codecs.quantize.contract import Part, Quantizer
+from searchinr.codecs.quantize.levels import step_sizes
 from searchinr.codecs.quantize.registry import QUANTIZERS
 from searchinr.errors import InvalidFileError
 
@@ -39,34 +44,45 @@ def parts_of(field: Field, weight_bits: int, edge_bits: int, per_channel: bool) 
     ]
 
 
-def pack(field: Field, params: Any, tensors: Mapping[str, Tensor]) -> bytes:  # noqa: ANN401  MlpParams, made at run time
+def pack(
+    field: Field,
+    params: Any,  # noqa: ANN401  MlpParams, made at run time
+    tensors: Mapping[str, Tensor],
+    activations: NDArray[np.int64] | None,
+) -> bytes:
     """A body of quantised weights.
 
     Args:
         field: The backbone.
         params: The codec's parameters.
         tensors: One for each of the backbone's, by name.
+        activations: Bytes of the steps of each layer's activations, `(depth,)`; None where they are not quantised.
     """
     quantizer = QUANTIZERS[params.quantizer]
     per_channel = params.steps_per == "channel"
-    out = _head(field, quantizer.id, per_channel)
+    out = _head(field, quantizer.id, per_channel, activations is not None)
     out.byte((params.weight_bits - 1) << 4 | (params.edge_bits - 1))
+    if activations is not None:
+        out.byte(params.activation_bits)
     field.pack(out)
+    if activations is not None:
+        out.data += bytes(activations.tolist())
     parts = parts_of(field, params.weight_bits, params.edge_bits, per_channel)
     return bytes(out.data) + coded_tensors.pack(parts, tensors)
 
 
 def pack_fp16(field: Field, weights: Mapping[str, NDArray[np.float32]]) -> bytes:
     """A body of weights as they are; what is beyond fp16 is clipped."""
-    out = _head(field, _FP16_ID, per_channel=False)
+    out = _head(field, _FP16_ID)
     field.pack(out)
     return bytes(out.data) + coded_tensors.pack_fp16(parts_of(field, 0, 0, per_channel=False), weights)
 
 
-def _head(field: Field, quantizer: int, per_channel: bool) -> Writer:
+def _head(field: Field, quantizer: int, per_channel: bool = False, has_activations: bool = False) -> Writer:
     out = Writer()
     out.byte(field.id << 4 | (field.shape.depth - 1))
-    out.data += (quantizer << 12 | per_channel << 11 | field.shape.width).to_bytes(2, "big")
+    packed = quantizer << 12 | per_channel << 11 | has_activations << 10 | (field.shape.width - 1)
+    out.data += packed.to_bytes(2, "big")
     return out
 
 
@@ -80,7 +96,8 @@ class Body:
         parts: Its tensors as they were quantised.
         weight_bits: Bit-width between hidden layers; 0 for fp16.
         edge_bits: Bit-width of the first and last layer; 0 for fp16.
-        header_bytes: Bytes before the first tensor.
+        activation_bits: Bit-width of activations; None if they are not quantised.
+        header_bytes: Bytes before the first step.
     """
 
     field: Field
@@ -88,7 +105,9 @@ class Body:
     parts: list[Part]
     weight_bits: int
     edge_bits: int
+    activation_bits: int | None
     header_bytes: int
+    _activations: bytes
     _payload: bytes
 
     @classmethod
@@ -96,39 +115,56 @@ class Body:
         """Reads the architecture; `InvalidFileError` where it makes no sense."""
         reader = Reader(file.body)
         architecture, packed = reader.byte(), int.from_bytes(reader.take(2), "big")
-        width, per_channel, number = packed & 0x7FF, bool(packed & 0x800), packed >> 12
+        width, has_activations, per_channel = (packed & 0x3FF) + 1, bool(packed & 0x400), bool(packed & 0x800)
+        number = packed >> 12
         field_class = next((f for f in FIELDS.values() if f.id == architecture >> 4), None)
         if field_class is None:
             raise InvalidFileError(f"unknown backbone number {architecture >> 4}: update searchinr")
-        if not 1 <= width <= MAX_WIDTH:
-            raise InvalidFileError(f"the file claims a width of {width}: allowed are 1 to {MAX_WIDTH}")
         quantizer = next((q for q in QUANTIZERS.values() if q.id == number), None)
-        if quantizer is None and (number != _FP16_ID or per_channel):
+        if quantizer is None and (number != _FP16_ID or per_channel or has_activations):
             raise InvalidFileError(f"unknown quantiser number {number}: update searchinr, or the file is corrupt")
         bits = reader.byte() if quantizer is not None else None
+        activation_bits = reader.byte() if has_activations else None
+        if activation_bits is not None and not MIN_ACTIVATION_BITS <= activation_bits <= MAX_ACTIVATION_BITS:
+            raise InvalidFileError(
+                f"the file claims activations of {activation_bits} bits: allowed are {MIN_ACTIVATION_BITS} to "
+                f"{MAX_ACTIVATION_BITS}"
+            )
         field = field_class.unpack(field_shape(file.layout, (architecture & 15) + 1, width), reader)
         if sum(int(np.prod(spec.shape)) for spec in field.tensors()) > MAX_WEIGHTS:
             raise InvalidFileError(f"the file claims more than {MAX_WEIGHTS} weights")
         weight_bits, edge_bits = (0, 0) if bits is None else ((bits >> 4) + 1, (bits & 15) + 1)
         parts = parts_of(field, weight_bits, edge_bits, per_channel)
-        payload = reader.rest()
-        return cls(field, quantizer, parts, weight_bits, edge_bits, len(file.body) - len(payload), payload)
+        header_bytes = reader.position
+        steps = reader.take(field.shape.depth if has_activations else 0)
+        return cls(field, quantizer, parts, weight_bits, edge_bits, activation_bits, header_bytes, steps, reader.rest())
+
+    @property
+    def forward(self) -> Forward:
+        """The network's function of `weights`, with its activations quantised if the file says so."""
+        return forward_of(self.field, self.activation_bits)
 
     def weights(self) -> dict[str, NDArray[np.float32]]:
-        """Weights by tensor name, each of its spec's shape."""
+        """What `forward` takes, of one signal: weights by tensor name, each of its spec's shape."""
         if self._packed is None:
             return coded_tensors.unpack_fp16(self.parts, self._payload)
-        return self._packed.weights()
+        weights = self._packed.weights()
+        if self.activation_bits is not None:
+            weights[ACTIVATIONS] = step_sizes()[np.frombuffer(self._activations, np.uint8)]  # (depth,)
+        return weights
 
     @cached_property
     def _packed(self) -> Packed | None:
         return None if self.quantizer is None else Packed(self.quantizer, self.parts, self._payload)
 
     def stored_bits(self) -> dict[str, float]:
-        """Bits of each tensor."""
+        """Bits of each tensor, and of the activations' steps if there are any."""
         if self._packed is None:
             return {part.name: 16.0 * part.size for part in self.parts}
-        return self._packed.bits()
+        stored = self._packed.bits()
+        if self.activation_bits is not None:
+            stored[ACTIVATIONS] = 8.0 * len(self._activations)
+        return stored
 
     def quantization(self) -> dict[str, Any]:
         """Quantiser, bit-widths, and how each tensor's symbols are coded."""
@@ -138,6 +174,7 @@ class Body:
             "quantizer": self.quantizer.name,
             "weight_bits": self.weight_bits,
             "edge_bits": self.edge_bits,
+            **({} if self.activation_bits is None else {"activation_bits": self.activation_bits}),
             "steps_per": "channel" if any(part.per_channel for part in self.parts) else "tensor",
             "models": self._packed.models(),
         }

@@ -5,24 +5,28 @@ error, so that the squared error can be summed over tiles of points that fit the
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
+from searchinr.codecs.activations import WithActivations, activation_steps, forward_of
 from searchinr.codecs.bitstream import container
 from searchinr.codecs.contract import Asset, Codec, Level, no_levels
 from searchinr.codecs.fields.registry import FIELDS
-from searchinr.codecs.groups import Group, GroupsState, file_tensors, file_weights, fit_groups, make_group
-from searchinr.codecs.layouts import by_layout, field_shape
+from searchinr.codecs.groups import Group, GroupsState, file_tensors, file_weights, fit_groups, latents_of, make_group
+from searchinr.codecs.layouts import by_layout, coordinates, field_shape
 from searchinr.codecs.mlp import body
 from searchinr.codecs.mlp.body import Body, parts_of
 from searchinr.codecs.mlp.params import MlpParams
+from searchinr.codecs.mlp.step_search import search_steps
 from searchinr.codecs.network_params import FP16
 from searchinr.codecs.objective import SingleNetwork
+from searchinr.codecs.quantize.contract import Quantizer
 from searchinr.codecs.quantize.registry import QUANTIZERS
 from searchinr.codecs.render import render
-from searchinr.codecs.training import Recipe
+from searchinr.codecs.training import BatchFit, Recipe
 from searchinr.signals.signal import Signal
 
 
@@ -57,7 +61,7 @@ class MlpCodec(Codec):
         groups = [
             self._group(signals, indices, params, recipe, seed, device) for indices in by_layout(signals).values()
         ]
-        yield from fit_groups(params, groups, recipe, rungs, resume)
+        yield from fit_groups(params, groups, recipe, rungs, resume, partial(_at_rung, params))
 
     def _group(
         self,
@@ -71,11 +75,17 @@ class MlpCodec(Codec):
         layout = signals[indices[0]].layout
         field_class = FIELDS[params.backbone]
         field = field_class(field_shape(layout, params.depth, params.width), getattr(params, params.backbone))
-        objective = SingleNetwork(field.forward, macs_per_point=field.macs_per_point(), elements_per_point=params.width)
-        quantizer = None
+        objective = SingleNetwork(
+            forward_of(field, params.activation_bits),
+            macs_per_point=field.macs_per_point(),
+            elements_per_point=params.width,
+        )
+        quantizer: Quantizer | None = None
         if params.quantizer != FP16:
             parts = parts_of(field, params.weight_bits, params.edge_bits, params.steps_per == "channel")
             quantizer = QUANTIZERS[params.quantizer](parts)
+            if params.activation_bits is not None:
+                quantizer = WithActivations(quantizer, field, params.activation_bits, coordinates(layout).to(device))
         initial = field.init(torch.Generator().manual_seed(seed))
         return make_group(signals, indices, field, initial, objective, quantizer, recipe, device)
 
@@ -96,7 +106,7 @@ class MlpCodec(Codec):
         layout = file.layout_at(scale)
         parsed = Body.parse(file)
         weights = {name: torch.from_numpy(w).unsqueeze(0) for name, w in parsed.weights().items()}  # (1, *shape)
-        return render(lambda coords: parsed.field.forward(weights, coords)[0], layout)
+        return render(lambda coords: parsed.forward(weights, coords)[0], layout)
 
     def inspect(self, file: container.Container) -> dict[str, Any]:
         """See `Codec.inspect`."""
@@ -116,11 +126,27 @@ class MlpCodec(Codec):
         }
 
 
+def _at_rung(params: Any, group: Group, branch: BatchFit) -> dict[str, Tensor]:  # noqa: ANN401  MlpParams
+    """See `fit_groups`."""
+    latents = latents_of(group, branch)
+    if group.quantizer is None or not params.step_search:
+        return latents
+    return search_steps(
+        group.quantizer,
+        latents,
+        branch.losses,
+        lambda latents: [len(packed) for packed in _bodies(group, params, latents)],
+        params.rate_weight / group.layout.points,
+    )
+
+
 def _bodies(group: Group, params: Any, measured: Mapping[str, Tensor]) -> Iterator[bytes]:  # noqa: ANN401  MlpParams
     """The bodies of the files of a group's signals, in their order."""
     if group.quantizer is None:
         for weights in file_weights(group, measured):
             yield body.pack_fp16(group.field, weights)
         return
-    for tensors in file_tensors(group, group.quantizer, measured):
-        yield body.pack(group.field, params, tensors)
+    steps = activation_steps(measured)  # (B, depth)
+    for position, tensors in enumerate(file_tensors(group, group.quantizer, measured)):
+        activations = None if steps is None else steps[position].cpu().numpy()
+        yield body.pack(group.field, params, tensors, activations)

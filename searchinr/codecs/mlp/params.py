@@ -5,6 +5,7 @@ from typing import Any, Literal
 from pydantic import Field as Key
 from pydantic import create_model, model_validator
 
+from searchinr.codecs.activations import MAX_ACTIVATION_BITS, MIN_ACTIVATION_BITS
 from searchinr.codecs.contract import CodecParams
 from searchinr.codecs.fields.registry import FIELDS
 from searchinr.codecs.network_params import (
@@ -20,6 +21,7 @@ from searchinr.codecs.network_params import (
     QatFraction,
     RateWeight,
     WeightBits,
+    fill_in,
     fill_in_learning,
 )
 from searchinr.codecs.quantize.registry import QUANTIZERS
@@ -37,8 +39,25 @@ class _MlpParams(CodecParams):
     steps_per: Literal["tensor", "channel"] = Key(
         "tensor", description="what has a quantiser step of its own: a whole matrix, or each of its output channels"
     )
+    activation_bits: int | None = Key(
+        None,
+        ge=MIN_ACTIVATION_BITS,
+        le=MAX_ACTIVATION_BITS,
+        description="of what every nonlinear layer gives; left out, and with fp16 always, as it is",
+        json_schema_extra={"unit": "bits"},
+    )
     qat_fraction: QatFraction = None
-    rate_weight: RateWeight = None
+    rate_weight: RateWeight = Key(
+        None,
+        description="what one bit per sample adds to the loss (lambda) while lsq or lsq+ learns, and in a search of"
+        " steps; left out, 0",
+    )
+    step_search: bool = Key(
+        False,
+        strict=True,
+        description="search each tensor's steps after training, by error and real bytes (not of kmeans, adaround and"
+        " fp16); costs some 8 passes over all points for each tensor, at depth 4 as much as 100 training steps",
+    )
     loss: Loss = "log_mse"
     lr: float | None = Key(
         None, gt=0, le=1, description="Adam's learning rate; left out, the backbone's own for this width"
@@ -49,12 +68,17 @@ class _MlpParams(CodecParams):
     @model_validator(mode="before")
     @classmethod
     def _fill_in(cls, data: Any) -> Any:  # noqa: ANN401  whatever the caller gave: checked after this
-        """Defaults that follow from other parameters; see `fill_in_learning`."""
+        """Defaults that follow from other parameters; see `fill_in`."""
         if not isinstance(data, dict):
             return data
         filled = {name: data.get(name, cls.model_fields[name].default) for name in ("backbone", "width", "quantizer")}
         backbone, width = filled["backbone"], filled["width"]
-        data = fill_in_learning(data, filled["quantizer"])
+        quantizer = QUANTIZERS.get(filled["quantizer"])
+        data = dict(data)
+        if (quantizer is None or not quantizer.has_steps) and data.get("step_search") is True:
+            data["step_search"] = False
+        fill_in_learning(data, quantizer, searches_steps=data.get("step_search") is True)
+        fill_in(data, "activation_bits", None, quantizer is not None)
         if data.get("lr") is None and backbone in FIELDS and isinstance(width, int) and width > 0:
             data["lr"] = FIELDS[backbone].default_lr(width)
         return data

@@ -64,7 +64,8 @@ class _OnceForAllParams(CodecParams):
         if not isinstance(data, dict):
             return data
         filled = {name: data.get(name, cls.model_fields[name].default) for name in ("backbone", "widths", "quantizer")}
-        data = fill_in_learning(data, filled["quantizer"])
+        data = dict(data)
+        fill_in_learning(data, QUANTIZERS.get(filled["quantizer"]))
         if data.get("lr") is None and filled["backbone"] in FIELDS and isinstance(filled["widths"], str):
             try:
                 widths = parse_sizes(_canonical_widths(filled["widths"]))
