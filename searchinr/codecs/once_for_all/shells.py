@@ -98,7 +98,7 @@ class Shells:
     def split(self, stored: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """A signal's stored tensors as shells, `{part.name: (n,)}`."""
         return {
-            shell.part.name: stored[name].flatten()[shell.positions]
+            shell.part.name: stored[name].flatten()[shell.positions.to(stored[name].device)]
             for name, shells in self._shells.items()
             for shell in shells
         }
