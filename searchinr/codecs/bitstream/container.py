@@ -23,7 +23,7 @@ from searchinr.signals.registry import MODALITIES, modality_by_id
 from searchinr.signals.signal import Layout
 
 MAGIC = b"\x89I"
-VERSION = 0
+VERSION = 1
 BIT_DEPTHS = (8, 16, 24, 32)
 MAX_CHANNELS = 4
 CHECK_BYTES = 2
@@ -120,8 +120,9 @@ def unpack(data: bytes) -> Container:
         raise InvalidFileError("not an .inr file (its first bytes are not those of one)")
     if len(data) < 8:
         raise InvalidFileError(f"the file is truncated: {len(data)} bytes are less than the smallest header")
-    if data[2] >> 5 != VERSION:
-        raise InvalidFileError(f".inr version {data[2] >> 5} found, version {VERSION} allowed: update searchinr")
+    if (version := data[2] >> 5) != VERSION:
+        remedy = "update searchinr" if version > VERSION else "encode the signal again"
+        raise InvalidFileError(f".inr version {version} found, version {VERSION} allowed: {remedy}")
     scalable = bool(data[3] & 1)
     if not scalable:
         verify(data[:-CHECK_BYTES], data[-CHECK_BYTES:], "the file")
