@@ -2,7 +2,7 @@
 
 import searchinr.codecs
 from searchinr.codecs.bitstream import container
-from searchinr.codecs.contract import Codec
+from searchinr.codecs.contract import Asset, Codec
 from searchinr.discover import discover
 from searchinr.errors import InvalidFileError
 from searchinr.signals.signal import Signal
@@ -21,11 +21,16 @@ def codec_of(file: container.Container) -> Codec:
     raise InvalidFileError(f"written by codec number {file.codec_id}, which this searchinr does not have: update it")
 
 
-def decode(data: bytes, *, scale: float = 1.0) -> Signal:
+def decode(data: bytes, *, asset: Asset | None = None, scale: float = 1.0) -> Signal:
     """The signal in the bytes of a complete `.inr` file, rendered at `scale` times its resolution.
+
+    Args:
+        data: The file.
+        asset: The asset that the file names, if it names one.
+        scale: See `Codec.decode`.
 
     Raises:
         InvalidFileError: Not an `.inr` file, or truncated, or corrupt.
     """
     file = container.unpack(data)
-    return codec_of(file).decode(file, scale=scale)
+    return codec_of(file).decode(file, asset=asset, scale=scale)

@@ -12,19 +12,23 @@ import torch
 from torch import Tensor
 
 from searchinr.codecs.bitstream import container
-from searchinr.codecs.contract import Asset, Codec
+from searchinr.codecs.contract import Asset, AssetSpec, AssetState, Codec
 from searchinr.codecs.fields.registry import FIELDS
 from searchinr.codecs.mlp import body
 from searchinr.codecs.mlp.body import Body, field_shape, parts_of
 from searchinr.codecs.mlp.params import FP16, MlpParams
+from searchinr.codecs.mlp.shared_supernet import build_supernets, supernet_slices, supernet_spec
 from searchinr.codecs.mlp.state import Group, MlpState
+from searchinr.codecs.mlp.supernet_space import completed
+from searchinr.codecs.mlp.targets import Targets, targets_by_layout
 from searchinr.codecs.quantize.levels import LAST_STEP, PER_OCTAVE
 from searchinr.codecs.quantize.registry import QUANTIZERS
 from searchinr.codecs.training import BatchFit, Recipe, fit_to_rung
 from searchinr.errors import InvalidFileError
 from searchinr.signals.metrics import to_samples
 from searchinr.signals.registry import MODALITIES
-from searchinr.signals.signal import Layout, Signal
+from searchinr.signals.signal import Signal
+from searchinr.space import Domain, Finding
 
 _YIELD_EVERY = 20  # steps between states that can be checkpointed
 _DECODE_TILE = 8192  # points; fixed, since another tiling may round differently
@@ -36,6 +40,20 @@ class MlpCodec(Codec):
     name: ClassVar[str] = "mlp"
     id: ClassVar[int] = 0
     Params = MlpParams
+
+    def completed(self, domains: Mapping[str, Domain]) -> tuple[dict[str, Domain], list[Finding]]:
+        """See `Codec.completed`."""
+        return completed(domains)
+
+    def asset_spec(self, params: Any) -> AssetSpec | None:  # noqa: ANN401  MlpParams, which is made at run time
+        """See `Codec.asset_spec`: a supernet, for fits that start from one."""
+        return supernet_spec(params)
+
+    def prepare(
+        self, signals: Sequence[Signal], spec: AssetSpec, *, seed: int, device: torch.device
+    ) -> Iterator[AssetState]:
+        """See `Codec.prepare`."""
+        return build_supernets(signals, spec, seed=seed, device=device)
 
     def fit(
         self,
@@ -58,8 +76,11 @@ class MlpCodec(Codec):
             qat_fraction=params.qat_fraction or 0.0,
             rate_weight=params.rate_weight or 0.0,
         )
+        if params.init == "supernet" and asset is None and resume is None:
+            raise ValueError("a fit that starts from a supernet needs the asset of `prepare`")
         groups = [
-            self._group(signals, indices, params, recipe, seed, device) for indices in _by_layout(signals).values()
+            self._group(number, targets, params, recipe, asset if resume is None else None)
+            for number, targets in enumerate(targets_by_layout(signals, device))
         ]
         state = MlpState(params, groups, 0, 0)
         if resume is not None:
@@ -93,26 +114,26 @@ class MlpCodec(Codec):
 
     def _group(
         self,
-        signals: Sequence[Signal],
-        indices: list[int],
+        number: int,
+        targets: Targets,
         params: Any,  # noqa: ANN401
         recipe: Recipe,
-        seed: int,
-        device: torch.device,
+        asset: Asset | None,
     ) -> Group:
-        layout = signals[indices[0]].layout
+        layout, signals = targets.layout, len(targets.indices)
         field_class = FIELDS[params.backbone]
         field = field_class(field_shape(layout, params.depth, params.width), getattr(params, params.backbone))
-        # One initialisation for all signals: up to rounding, a signal's file does not depend on its companions.
-        initial = field.init(torch.Generator().manual_seed(seed))
-        targets = torch.stack([_targets(signals[i]) for i in indices]).to(device)  # (B, n, c)
-        peaks = targets.abs().amax(dim=(1, 2)).clamp_min(2.0**-20)  # (B,)
-        gains = torch.ceil(PER_OCTAVE * torch.log2(peaks)).long()  # (B,)
+        if asset is None:
+            # One initialisation for all signals: up to rounding, a signal's file does not depend on its companions.
+            initial = field.init(torch.Generator().manual_seed(recipe.seed))
+            weights = {name: w.expand(signals, *w.shape) for name, w in initial.items()}
+        else:
+            weights = supernet_slices(asset, number, params, layout)
         trunk = BatchFit(
             field.forward,
-            {name: w.expand(len(indices), *w.shape) for name, w in initial.items()},
-            torch.from_numpy(MODALITIES[layout.modality].coordinates(layout)).to(device),
-            targets / torch.exp2(gains / PER_OCTAVE).view(-1, 1, 1),
+            weights,
+            targets.coords,
+            targets.values,
             recipe=recipe,
             macs_per_point=field.macs_per_point(),
             elements_per_point=params.width,
@@ -121,7 +142,7 @@ class MlpCodec(Codec):
         if params.quantizer != FP16:
             parts = parts_of(field, params.weight_bits, params.edge_bits, params.steps_per == "channel")
             quantizer = QUANTIZERS[params.quantizer](parts)
-        return Group(indices, layout, field, quantizer, gains.cpu(), trunk)
+        return Group(targets.indices, layout, field, quantizer, targets.gains, trunk)
 
     def encode(self, state: MlpState) -> list[bytes]:
         """See `Codec.encode`."""
@@ -199,21 +220,6 @@ def _bodies(group: Group, params: Any, measured: Mapping[str, Tensor]) -> Iterat
 
 def _is_last(name: str) -> bool:
     return name.startswith("out.")
-
-
-def _by_layout(signals: Sequence[Signal]) -> dict[Layout, list[int]]:
-    groups: dict[Layout, list[int]] = {}
-    for index, signal in enumerate(signals):
-        groups.setdefault(signal.layout, []).append(index)
-    return groups
-
-
-def _targets(signal: Signal) -> Tensor:
-    """Samples scaled from the value range to [-1, 1], `(n, c)`."""
-    low, high = MODALITIES[signal.layout.modality].value_range(signal.layout)
-    scaled = (signal.samples.astype(np.float64) - low) / (high - low) * 2 - 1
-    # (*grid, c) -> (n, c)
-    return torch.from_numpy(scaled.reshape(-1, signal.layout.channels).astype(np.float32))
 
 
 def _sample_dtype(low: int, high: int) -> np.dtype[Any]:
