@@ -118,7 +118,7 @@ class Assets:
         return None
 
     def asset(self, job: Job) -> Asset | None:
-        """The asset that a job needs; None if it needs none. Of a job that `next_task` gave, without `failure`."""
+        """The asset that a job needs; None if it needs none. For jobs from `next_task` without a `failure`."""
         need = self._needed_by(job)
         return None if need is None else self._loaded[need.asset]
 

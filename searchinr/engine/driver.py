@@ -113,6 +113,8 @@ class Driver:
             if isinstance(job, AssetJob):
                 LOG.info("building %s: %s", job.asset, describe_asset(asdict(job)))
                 return job
+            if self._has_result(job):  # of a worker that was given up, delivered while the job was parked
+                continue
             self._record_start(job)
             if (reason := self._assets.failure(job)) is None:
                 LOG.info("%s started", _where(asdict(job)))

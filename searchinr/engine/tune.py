@@ -242,5 +242,8 @@ def _cache_folder(run_dir: Path) -> "tempfile.TemporaryDirectory[str]":
 
 
 def _object_store_bytes(signals: Mapping[str, Sequence[Signal]]) -> int:
-    """Room for the signals and Tune's small objects; Ray's default is a third of the machine."""
+    """Room for the signals, small assets and Tune's objects; Ray's default is a third of the machine.
+
+    What does not fit goes to the disk.
+    """
     return 2 * sum(s.samples.nbytes for group in signals.values() for s in group) + 256 * 2**20

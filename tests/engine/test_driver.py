@@ -9,9 +9,11 @@ from typing import Any
 import mlflow
 import pytest
 
+from searchinr.codecs.contract import Asset
 from searchinr.engine import worker
 from searchinr.engine.assets import AssetJob
 from searchinr.engine.catalog import canonicalise, read_space
+from searchinr.engine.checkpoints import read_tensors
 from searchinr.engine.driver import Driver
 from searchinr.engine.ledger import Ledger, read_ledger
 from searchinr.engine.log import log_to
@@ -148,6 +150,39 @@ def test_a_building_that_kills_its_workers_fails_what_needs_it_once(folder: RunF
     assert len({line["trial"] for line in lines(folder, "point")}) == 2
     assert sum(isinstance(job, AssetJob) for job in started) == 3
     assert run(folder) == []
+
+
+def test_a_job_whose_result_came_while_it_was_parked_does_not_start(folder: RunFolder) -> None:
+    fits: list[Job] = []
+
+    def crash_in_the_first_fit(job: Task) -> bool:
+        if isinstance(job, Job):
+            fits.append(job)
+            raise RuntimeError("the driver is killed")
+        return False
+
+    with pytest.raises(RuntimeError, match="killed"):
+        run(folder, 1, crash_in_the_first_fit)
+    (interrupted,) = fits
+    assert interrupted.params["init"] == "supernet"
+    (path,) = folder.assets.iterdir()
+    path.rename(folder.path / "elsewhere")
+    folder.tidy()
+
+    def deliver(job: Task) -> bool:
+        """What a worker of the run before does, which nobody has told that its driver is gone."""
+        if isinstance(job, AssetJob) and not job.confirms:
+            tensors = read_tensors(folder.path / "elsewhere")
+            assert tensors is not None
+            fields = {**asdict(interrupted), "cpu": 1.0, "gpu": 0.0, "timeout_s": None}
+            signals = load_dataset(read_space(folder.space).datasets[0]).signals
+            worker.run_job(fields, folder.path, signals, Asset.of(job.spec, tensors))
+        return False
+
+    started = run(folder, 1, deliver)
+    assert interrupted not in started
+    points = [(line["trial"], line["rung"]) for line in lines(folder, "point")]
+    assert (interrupted.trial, 0) in points and len(points) == len(set(points)) == 8
 
 
 @pytest.mark.parametrize("workers", [1, 3])

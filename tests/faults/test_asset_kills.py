@@ -44,9 +44,9 @@ class Case:
         log = self.folder / "log.txt"
         return log.read_text().count(" building supernet-") if log.is_file() else 0
 
-    def wait_for_building(self, run: RunProcess, times: int = 1) -> None:
-        """Until a supernet is being built, and those trials that need none are done."""
-        wait_until(lambda: self.buildings() >= times and Recorded.of(self.folder).points() >= 2, run)
+    def wait_for_building(self, run: RunProcess) -> None:
+        """Until a supernet is being built, by a worker that has measured a trial which needs none."""
+        wait_until(lambda: self.buildings() > 0, run)
         time.sleep(0.3)
         assert not list((self.folder / "assets").glob("*.safetensors")), "too late"
 
@@ -72,7 +72,7 @@ def test_kill_9_of_everything_while_a_supernet_is_built(case: Case) -> None:
         case.wait_for_building(run)
         run.kill_all()
     before = Recorded.of(case.folder)
-    assert [line["params"]["init"] for line in before.lines if line["kind"] == "trial"] == ["scratch", "scratch"]
+    assert {line["params"]["init"] for line in before.lines if line["kind"] == "trial"} == {"scratch"}
     with running(*case.command()) as run:
         code, _, err = run.finish()
     assert (code, err) == (0, "")
@@ -80,10 +80,11 @@ def test_kill_9_of_everything_while_a_supernet_is_built(case: Case) -> None:
     case.check(before)
 
 
+@pytest.mark.slow
 def test_a_killed_worker_while_a_supernet_is_built(case: Case) -> None:
     with running(*case.command()) as run:
         case.wait_for_building(run)
-        for worker in run.workers():  # the other one has nothing to do
+        for worker in run.workers():  # the other one has nothing to do, or is put back as well
             os.kill(worker, signal.SIGKILL)
         before = Recorded.of(case.folder)
         code, _, err = run.finish()
@@ -92,6 +93,7 @@ def test_a_killed_worker_while_a_supernet_is_built(case: Case) -> None:
     case.check(before)
 
 
+@pytest.mark.slow
 def test_a_signal_ends_the_building_of_a_supernet_within_seconds(case: Case) -> None:
     with running(*case.command()) as run:
         case.wait_for_building(run)
