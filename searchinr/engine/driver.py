@@ -227,7 +227,7 @@ class Driver:
         self._assets.tell(line)
 
     def _has_result(self, job: Job | AssetJob) -> bool:
-        """Whether a job that has ended is done with."""
+        """Whether what a job was for is on record, or on record as failed; not for a job that runs."""
         if isinstance(job, AssetJob):
             return self._assets.ended(job)
         return self._ledger.has({"kind": "result", **asdict(job)})
@@ -237,9 +237,12 @@ class Driver:
         if isinstance(error, OSError):
             raise error
         if self.stopping or isinstance(error, NodeLostError) or (deaths := self._deaths.another(job)) < _MAX_DEATHS:
-            LOG.info("%s is put back (%s)", _where(asdict(job)), "no result" if error is None else type(error).__name__)
-            if isinstance(job, Job):  # an asset is built again while jobs wait for it
+            why = "no result" if error is None else type(error).__name__
+            if isinstance(job, Job):
+                LOG.info("%s is put back (%s)", _where(asdict(job)), why)
                 self._search.put_back(job)
+            else:  # by those that wait for it
+                LOG.info("%s is left to be built again (%s)", job.asset, why)
             return
         LOG.warning("%s", error)
         died = f"its worker died {deaths} times"
