@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from searchinr.codecs.mlp import MlpCodec
+from searchinr.engine.assets import AssetJob
 from searchinr.engine.ledger import Ledger
 from searchinr.engine.run_folder import RunFolder, open_delivery
 from searchinr.engine.search.search import Job
@@ -46,10 +47,13 @@ class _TrivialJobs:
             f"{number:08d}", number, _LABEL, codec=MlpCodec.name, params=self._params, seed=number, rung=0, steps=1
         )
 
+    def asset(self, job: Job | AssetJob) -> None:
+        """The trials share nothing."""
+
     def finished(self) -> bool:
         return len(self.results) == self._trials
 
-    def job_ended(self, job: Job, error: Exception | None) -> None:
+    def job_ended(self, job: Job | AssetJob, error: Exception | None) -> None:
         if error is not None:
             raise error
         for path in self._folder.delivered():

@@ -4,10 +4,12 @@ A codec is one file in this package with a class that is named by `CODEC`. The e
 conformance suite (`tests/codecs/conformance.py`) know codecs by this contract only.
 """
 
+import hashlib
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import torch
 from pydantic import BaseModel, ConfigDict
@@ -16,6 +18,7 @@ from torch import Tensor
 from searchinr.codecs.bitstream.container import Container
 from searchinr.errors import UserError
 from searchinr.signals.signal import Signal
+from searchinr.space import Domain, Finding, Value
 
 Level = Mapping[str, int]
 """Names one of the signals that a file of several rates holds: `{"depth": 3, "width": 24}`."""
@@ -33,18 +36,70 @@ class CodecParams(BaseModel):
 
 
 @dataclass(frozen=True)
-class Asset:
-    """Something trained once and shared by trials: a supernet, a learned prior, a meta-learned network.
+class AssetSpec:
+    """What fits share, before it is built: a supernet, a learned prior, a meta-learned network.
 
     Attributes:
-        sha256: Hash of the content, by which files and ledgers name it.
-        tensors: The content.
-        needed_to_decode: True for a prior (files name it), False for a mere initialisation.
+        name: What it is, in a word: ``"supernet"``.
+        params: All of the codec's parameters that it depends on, flat. It depends on the signals and on a seed as well.
+        needed_to_decode: True for a prior, which files name by its hash; False for a mere initialisation.
     """
 
-    sha256: str
-    tensors: Mapping[str, Tensor]
+    name: str
+    params: dict[str, Value]
     needed_to_decode: bool
+
+
+@dataclass(frozen=True)
+class Asset:
+    """What fits share, built once.
+
+    Attributes:
+        spec: What was asked for.
+        tensors: The content, on the CPU.
+        sha256: Hash of the content, by which files and ledgers name it.
+    """
+
+    spec: AssetSpec
+    tensors: Mapping[str, Tensor]
+    sha256: str
+
+    @classmethod
+    def of(cls, spec: AssetSpec, tensors: Mapping[str, Tensor]) -> Self:
+        """An asset with this content."""
+        return cls(spec, tensors, content_hash(tensors))
+
+    @property
+    def label(self) -> str:
+        """Its name in ledger lines, e.g. ``"supernet@0123456789ab"``."""
+        return f"{self.spec.name}@{self.sha256[:12]}"
+
+
+def content_hash(tensors: Mapping[str, Tensor]) -> str:
+    """SHA-256, in hex, over names, types, shapes and bytes, in the order of the names."""
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        tensor = tensors[name].contiguous()
+        digest.update(json.dumps([name, str(tensor.dtype), list(tensor.shape)]).encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class AssetState:
+    """Where the building of an asset stands: yielded by `Codec.prepare` every so often.
+
+    Attributes:
+        steps: Training steps done.
+        total: Training steps in all.
+        macs: Multiply-accumulates spent on them, over all signals, including backward passes.
+        asset: The asset, with the last state; None before.
+    """
+
+    steps: int
+    total: int
+    macs: float
+    asset: Asset | None = None
 
 
 class FitState(ABC):
@@ -87,9 +142,42 @@ class Codec(ABC):
     Params: ClassVar[type[CodecParams]]
     scalable: ClassVar[bool] = False
 
-    def prepare(self, signals: Sequence[Signal], params: CodecParams) -> Asset | None:
-        """Builds what trials share. Codecs that share nothing keep this default."""
+    def completed(self, domains: Mapping[str, Domain]) -> tuple[dict[str, Domain], list[Finding]]:
+        """The domains of a search space, with those added that follow from others, and what is wrong with them.
+
+        Args:
+            domains: By flat key, each valid by itself; parameters left out have their defaults.
+
+        Returns:
+            What is searched. Completing it again changes nothing. The paths of findings start at the parameter's key.
+        """
+        return dict(domains), []
+
+    def asset_spec(self, params: Any) -> AssetSpec | None:  # noqa: ANN401  an instance of the codec's own Params
+        """What a fit with these parameters shares with others; None where it shares nothing.
+
+        Fits whose specs are equal get the same asset. So it holds what the content depends on, and nothing else.
+        """
         return None
+
+    def prepare(
+        self, signals: Sequence[Signal], spec: AssetSpec, *, seed: int, device: torch.device
+    ) -> Iterator[AssetState]:
+        """Builds an asset; for codecs whose `asset_spec` asks for one.
+
+        Args:
+            signals: Those of the fits that share it, in the same order.
+            spec: What `asset_spec` returned.
+            seed: Fixes the content, on the same machine.
+            device: Where to train.
+
+        Yields:
+            States often enough that a caller who wants to stop can do so within seconds; the last one has the asset.
+
+        Raises:
+            TrialError: The training diverged (NaN).
+        """
+        raise NotImplementedError(f"codec {self.name} shares nothing")
 
     @abstractmethod
     def fit(
@@ -114,7 +202,8 @@ class Codec(ABC):
             rungs: Training lengths in steps, ascending.
             seed: Fixes initialisation and sampling. The same seed gives the same result on the same machine.
             device: Where to train.
-            asset: What `prepare` returned, or None.
+            asset: What `prepare` built for the `asset_spec` of `params`, with any seed; None if that is None, or if
+                `resume` is given and decoding does not need the asset.
             resume: A checkpoint of an earlier fit with the same arguments; rungs it has passed are not yielded again.
 
         Raises:

@@ -12,12 +12,12 @@ from torch import Tensor
 from searchinr.codecs import coded_tensors
 from searchinr.codecs.contract import FitState
 from searchinr.codecs.fields.contract import Field
-from searchinr.codecs.layouts import coordinates, targets
+from searchinr.codecs.layouts import Targets
 from searchinr.codecs.objective import Objective
 from searchinr.codecs.quantize.contract import Quantizer
 from searchinr.codecs.quantize.levels import LAST_STEP, PER_OCTAVE
 from searchinr.codecs.training import BatchFit, Recipe, fit_to_rung
-from searchinr.signals.signal import Layout, Signal
+from searchinr.signals.signal import Layout
 
 _YIELD_EVERY = 20  # steps between states that can be checkpointed
 
@@ -44,40 +44,38 @@ class Group:
 
 
 def make_group(
-    signals: Sequence[Signal],
-    indices: list[int],
+    targets: Targets,
     field: Field,
     initial: Mapping[str, Tensor],
     objective: Objective,
     quantizer: Quantizer | None,
     recipe: Recipe,
-    device: torch.device,
 ) -> Group:
     """A group at its start.
 
     Args:
-        signals: All signals.
-        indices: The places of those of the group, which share a layout.
+        targets: What its signals are fitted to.
         field: See `Group`.
-        initial: Initial weights of one signal, `{name: tensor}`. All start from them: up to rounding, a signal's file
-            does not depend on its companions.
+        initial: Initial weights, `{name: (B, ...)}`, on the device of the targets or another.
         objective: What is minimised.
         quantizer: See `Group`.
         recipe: How to train.
-        device: Where to.
     """
-    layout = signals[indices[0]].layout
-    values = torch.stack([targets(signals[i]) for i in indices]).to(device)  # (B, n, c)
-    peaks = values.abs().amax(dim=(1, 2)).clamp_min(2.0**-20)  # (B,)
-    gains = torch.ceil(PER_OCTAVE * torch.log2(peaks)).long()  # (B,)
-    trunk = BatchFit(
-        objective,
-        {name: w.expand(len(indices), *w.shape) for name, w in initial.items()},
-        coordinates(layout).to(device),
-        values / torch.exp2(gains / PER_OCTAVE).view(-1, 1, 1),
-        recipe,
-    )
-    return Group(indices, layout, field, quantizer, gains.cpu(), trunk)
+    trunk = BatchFit(objective, initial, targets.coords, targets.values, recipe)
+    return Group(targets.indices, targets.layout, field, quantizer, targets.gains, trunk)
+
+
+def same_for_all(initial: Mapping[str, Tensor], targets: Targets) -> dict[str, Tensor]:
+    """One initialisation for all signals: up to rounding, a signal's file does not depend on its companions.
+
+    Args:
+        initial: Weights of one signal, `{name: tensor}`.
+        targets: Of B signals.
+
+    Returns:
+        `{name: (B, ...)}`.
+    """
+    return {name: weight.expand(len(targets.indices), *weight.shape) for name, weight in initial.items()}
 
 
 class GroupsState(FitState):

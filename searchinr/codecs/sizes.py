@@ -1,29 +1,34 @@
-"""Lists of sizes as text, the form that a search space can hold: "2 3 4 5"."""
+"""Lists of depths or widths as text, since the value of a parameter is a scalar: `16 24 32`."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable
 
 MAX_SIZES = 16
+"""In one list: every width adds biases of its own, every depth a last layer, and each has to be trained."""
 
 
 def parse_sizes(text: str) -> tuple[int, ...]:
     """The numbers of a canonical list."""
-    return tuple(int(word) for word in text.split())
+    return tuple(map(int, text.split()))
+
+
+def sizes_text(sizes: Iterable[int]) -> str:
+    """The list of these numbers: each once, ascending, with one space between them."""
+    return " ".join(map(str, sorted(set(sizes))))
 
 
 def canonical_sizes(low: int, high: int) -> Callable[[str], str]:
-    """A validator that brings lists of different numbers between two bounds to one form: ascending, a space between.
+    """A validator that brings lists of numbers between two bounds, written with spaces or commas, to one form.
 
     It raises `ValueError` for what is no such list.
     """
 
     def canonical(text: str) -> str:
-        words = text.split()
-        if all(word.isascii() and word.isdigit() and len(word) < 10 for word in words):
-            numbers = sorted({int(word) for word in words})
-            if 0 < len(numbers) == len(words) <= MAX_SIZES and low <= numbers[0] and numbers[-1] <= high:
-                return " ".join(map(str, numbers))
-        raise ValueError(
-            f"allowed 1 to {MAX_SIZES} different integers from {low} to {high}, as text: '{low} {low + 1}'"
-        )
+        words = re.split(r"[,\s]+", text.strip(", "))
+        if all(re.fullmatch("[0-9]{1,9}", word) and low <= int(word) <= high for word in words):
+            sizes = sizes_text(map(int, words))
+            if len(parse_sizes(sizes)) <= MAX_SIZES:
+                return sizes
+        raise ValueError(f"allowed 1 to {MAX_SIZES} integers from {low} to {high}, as text: '{low} {low + 1}'")
 
     return canonical

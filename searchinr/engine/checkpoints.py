@@ -1,4 +1,4 @@
-"""Checkpoints: tensors in files, nothing pickled, with a checksum."""
+"""Checkpoints and assets: tensors in files, nothing pickled, with a checksum."""
 
 import zlib
 from collections.abc import Mapping
@@ -33,9 +33,9 @@ def read_tensors(path: Path) -> dict[str, Tensor] | None:
     try:
         tensors = safetensors.torch.load(data)
     except Exception as error:  # of many kinds: the header may say anything
-        raise InvalidFileError(f"{path}: not a whole checkpoint ({error})") from error
+        raise InvalidFileError(f"{path}: not a whole file of tensors ({error})") from error
     if _CHECKSUM not in tensors or int(tensors.pop(_CHECKSUM)) != checksum(tensors):
-        raise InvalidFileError(f"{path}: a damaged checkpoint (its checksum is wrong)")
+        raise InvalidFileError(f"{path}: damaged tensors (the checksum is wrong)")
     return tensors
 
 

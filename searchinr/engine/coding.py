@@ -13,7 +13,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from searchinr.allocator import keep_freed_memory
 from searchinr.codecs.bitstream import container
-from searchinr.codecs.contract import Level
+from searchinr.codecs.contract import Asset, Level
 from searchinr.codecs.levels import level_name, matching
 from searchinr.codecs.registry import codec_of
 from searchinr.engine.catalog import canonicalise
@@ -23,7 +23,7 @@ from searchinr.signals.contract import Modality
 from searchinr.signals.files import check_readable, check_writable, read_file, write_file
 from searchinr.signals.registry import MODALITIES, modality_of_file
 from searchinr.signals.signal import Layout, Signal
-from searchinr.trial import Measurement, run_trial
+from searchinr.trial import Measurement, asset_spec, build_asset, run_trial
 
 INR_SUFFIX = ".inr"
 MAX_SCALE = 1000.0
@@ -87,14 +87,29 @@ def _fit(signal: Signal, config: Config, quiet: bool) -> Measurement:
         transient=True,
         disable=quiet or not console.is_terminal,
     )
-    states = run_trial(config.codec, config.params, [signal], [config.steps], seed=config.seed, device=device)
     with progress:
+        asset = _build(signal, config, device, progress)
         task = progress.add_task("fitting", total=config.steps)
-        for state in states:
+        for state in run_trial(
+            config.codec, config.params, [signal], [config.steps], seed=config.seed, device=device, asset=asset
+        ):
             progress.update(task, completed=state.steps)
             if isinstance(state, Measurement):
                 return state
     raise AssertionError("a fit ends with a measurement")
+
+
+def _build(signal: Signal, config: Config, device: torch.device, progress: Progress) -> Asset | None:
+    """What the fit starts from, where its config asks for more than an initialisation."""
+    spec = asset_spec(config.codec, config.params)
+    if spec is None:
+        return None
+    task = progress.add_task(f"building the {spec.name}")
+    for state in build_asset(config.codec, spec, [signal], seed=config.seed, device=device):
+        progress.update(task, completed=state.steps, total=state.total)
+        if state.asset is not None:
+            return state.asset
+    raise AssertionError("a building ends with an asset")
 
 
 def decode_file(source: Path, out: Path | None, scale: float, level: Level | None = None) -> dict[str, Any]:

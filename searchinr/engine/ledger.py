@@ -1,7 +1,8 @@
 """The ledger: the append-only file that holds every operating point of a run, one JSON object a line.
 
 Kinds of lines: `trial` (a trial was started), `point` (an operating point was measured), `confirmation` (a point on the
-front was fitted again with another seed), `failed` (a trial failed, or with `confirms` a confirmation).
+front was fitted again with another seed), `failed` (a trial failed, or with `confirms` a confirmation), `asset` (what
+fits share was built), `asset_failed` (it could not be built).
 Everything else in a run folder can be rebuilt from it.
 """
 
@@ -18,11 +19,14 @@ from searchinr.files import sync_folder
 Line = dict[str, Any]
 
 _POINT = ("trial", "rung", "steps", "dataset", "modality", "codec", "params", "psnr_db", "rate", "signals", "cost")
+_ASSET = ("asset", "name", "dataset", "codec", "params", "seed")
 _KEYS = {
     "trial": ("trial", "number", "dataset", "codec", "params", "seed"),
     "point": _POINT,
     "confirmation": (*_POINT, "seed"),
     "failed": ("trial", "dataset", "reason"),
+    "asset": (*_ASSET, "sha256", "bytes", "cost"),
+    "asset_failed": (*_ASSET, "reason"),
 }
 """What every line of a kind has."""
 
@@ -108,7 +112,11 @@ class Ledger:
         self._recorded.add(_identity(line))
 
     def has(self, line: Mapping[str, Any]) -> bool:
-        """Whether the trial was started or, for any other kind of line, whether that fit has a result at that rung."""
+        """Whether there is a line about the same as this one.
+
+        Whether the trial was started; whether the asset with this content was built, or could not be built; for any
+        other kind of line, whether that fit has a result at that rung.
+        """
         return _identity(line) in self._recorded
 
     def _write(self, data: bytes) -> None:
@@ -133,4 +141,6 @@ def _identity(line: Mapping[str, Any]) -> tuple[object, ...]:
     """What a line is about; there is one of each. A success and a failure of one fit at one rung are the same thing."""
     if line["kind"] == "trial":
         return "trial", line["trial"]
+    if line["kind"] in ("asset", "asset_failed"):
+        return "asset", line["asset"], line.get("sha256")
     return "result", line["trial"], line.get("rung"), line["seed"] if line.get("confirms") else None

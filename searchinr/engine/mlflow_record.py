@@ -1,7 +1,8 @@
 """The record of a run in MLflow: experiments, runs, metrics and artifacts, none of them twice.
 
 One experiment per dataset and modality, in it one parent run per search (the front, its hypervolume) and one child run
-per trial (its operating points by step). Runs that are there already are found by their tags.
+per trial (its operating points by step) and per asset that trials share. Runs that are there already are found by their
+tags.
 """
 
 import hashlib
@@ -20,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from searchinr.engine.report.anytime import Moment
 from searchinr.engine.report.confirmation import Confirmed
-from searchinr.engine.report.names import describe
+from searchinr.engine.report.names import describe, describe_asset
 from searchinr.engine.run_folder import safe_name
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ Line = Mapping[str, Any]
 Status = Literal["RUNNING", "FINISHED", "FAILED", "KILLED"]
 
 _RUN, _TRIAL, _DATASET, _REASON = "searchinr.run", "searchinr.trial", "searchinr.dataset", "searchinr.reason"
+_ASSET = "searchinr.asset"
 _PARENT = "mlflow.parentRunId"
 _BATCH = 100  # parameters in one request, MLflow's own limit
 _TEMPORARY = {"INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE", "REQUEST_LIMIT_EXCEEDED", "RESOURCE_ALREADY_EXISTS"}
@@ -45,7 +47,7 @@ _ENVIRONMENT = {
 
 @dataclass
 class _Child:
-    """A trial's run in MLflow, as far as we know it."""
+    """A trial's or an asset's run in MLflow, as far as we know it."""
 
     run_id: str
     status: Status = "RUNNING"
@@ -62,7 +64,7 @@ class _Parent:
 
     run_id: str
     experiment_id: str
-    children: dict[str, _Child]
+    children: dict[str, _Child]  # by trial or asset
     logged: set[int]  # numbers of points whose hypervolume is there
 
 
@@ -126,6 +128,24 @@ class MlflowRecord:
         child.last_ms = _ms(line)
         if line["steps"] >= self._max_steps:
             self._end_trial(child, "FINISHED", None, _ms(line))
+
+    def log_asset(self, line: Line) -> None:
+        """Something that trials share was built, or could not be built."""
+        from mlflow.entities import Metric
+
+        child = self._child(line)
+        if child.status in ("FINISHED", "FAILED"):
+            return
+        if not child.has_params:
+            self._log_params(child.run_id, {"codec": line["codec"], "seed": line["seed"], **line["params"]})
+            child.has_params = True
+        if line["kind"] == "asset":
+            values = {"macs": line["cost"]["macs"], "train_s": line["cost"]["train_s"], "bytes": line["bytes"]}
+            metrics = [Metric(name, float(value), _ms(line), 0) for name, value in values.items()]
+            self._client.log_batch(child.run_id, metrics=metrics)
+            self._end_trial(child, "FINISHED", None, _ms(line))
+        else:
+            self._end_trial(child, "FAILED", line["reason"], _ms(line))
 
     def log_failure(self, line: Line) -> None:
         """A trial failed."""
@@ -229,7 +249,7 @@ class MlflowRecord:
             self._log_params(run_id, self._params)
         self._client.update_run(run_id, status="RUNNING")
         children = {
-            run.data.tags[_TRIAL]: _Child(
+            _name(run.data.tags): _Child(
                 run.info.run_id,
                 run.info.status,
                 run.data.tags.get(_REASON),
@@ -239,7 +259,7 @@ class MlflowRecord:
                 confirmations=None,
             )
             for run in self._search(experiment_id, _PARENT, run_id)
-            if _TRIAL in run.data.tags
+            if _TRIAL in run.data.tags or _ASSET in run.data.tags
         }
         logged = {metric.step for metric in self._client.get_metric_history(run_id, "hypervolume")}
         return _Parent(run_id, experiment_id, children, logged)
@@ -255,21 +275,22 @@ class MlflowRecord:
 
     def _child(self, line: Line) -> _Child:
         parent = self._parent(line["dataset"])
-        trial = line["trial"]
-        if trial not in parent.children:
+        tag = _TRIAL if "trial" in line else _ASSET
+        name = line[tag.removeprefix("searchinr.")]
+        if name not in parent.children:
             run = self._client.create_run(
                 parent.experiment_id,
                 start_time=_ms(line),
-                run_name=describe(line["codec"], line["params"]) if "params" in line else trial,
+                run_name=_run_name(line),
                 tags={
                     _PARENT: parent.run_id,
-                    _TRIAL: trial,
+                    tag: name,
                     _DATASET: line["dataset"],
                     "mlflow.source.name": "searchinr",
                 },
             )
-            parent.children[trial] = _Child(run.info.run_id)
-        return parent.children[trial]
+            parent.children[name] = _Child(run.info.run_id)
+        return parent.children[name]
 
     def _end_trial(self, child: _Child, status: Status, reason: str | None, end_ms: int | None) -> None:
         if (child.status, child.reason) == (status, reason):
@@ -287,6 +308,18 @@ class MlflowRecord:
         entries = [Param(name, str(value)) for name, value in params.items()]
         for start in range(0, len(entries), _BATCH):
             self._client.log_batch(run_id, params=entries[start : start + _BATCH])
+
+
+def _name(tags: Mapping[str, str]) -> str:
+    """The trial or the asset that a child run is about."""
+    return tags.get(_TRIAL) or tags[_ASSET]
+
+
+def _run_name(line: Line) -> str:
+    """What a child run is called."""
+    if "trial" not in line:
+        return describe_asset(line)
+    return describe(line["codec"], line["params"]) if "params" in line else str(line["trial"])
 
 
 def import_quietly() -> None:

@@ -82,7 +82,8 @@ def run_search(
             stack.enter_context(log_to(folder.log))
             ledger = stack.enter_context(Ledger(folder.ledger))
             LOG.info("searchinr %s: %s, %d ledger lines on record", __version__, space.name, len(ledger.lines))
-            run = Driver(folder, space, datasets, ledger, search)
+            workers = workers or max(1, int((os.cpu_count() or 1) / space.resources.cpu))
+            run = Driver(folder, space, datasets, ledger, search, workers)
             _work(run, folder, space, datasets, workers, address)
     except (BrokenPipeError, ChildProcessError):  # no fault of the disk's
         raise
@@ -102,7 +103,7 @@ def _work(
     folder: RunFolder,
     space: Space,
     datasets: Mapping[str, Dataset],
-    workers: int | None,
+    workers: int,
     address: str | None,
 ) -> None:
     """Runs what is left of a search."""
@@ -119,7 +120,7 @@ def _work(
                 run_dir=folder.path.resolve(),
                 signals={label: dataset.signals for label, dataset in datasets.items()},
                 resources=resources,
-                workers=workers or max(1, int((os.cpu_count() or 1) / resources.cpu)),
+                workers=workers,
                 address=address,
             )
 

@@ -3,16 +3,17 @@
     space.yaml      the space as run
     ledger.jsonl    the truth
     front/          <dataset>/<trial>-<steps>/<signal>.inr of the points now on the front
-    inbox/          <fit>-<rung>.zip: a worker's results that the driver has not folded into the ledger yet
+    inbox/          <fit>-<rung>.zip, <asset>.zip: a worker's results that the driver has not folded into the ledger yet
     trials/         checkpoints of unfinished fits (see `fit_name`), each named by its rung, so that two workers on one
                     fit, of which one was given up for dead, never spoil each other's:
                     <fit>-<rung>.safetensors at the rung, <fit>-<rung>.partial.safetensors on the way to it
+    assets/         <asset>.safetensors: what fits share, see `engine/assets.py`
     report/         figures and tables
     mlflow.db, mlartifacts/
     log.txt
 
 What is damaged is set aside as *.damaged.
-Everything but the ledger, the front and the checkpoints can be rebuilt from the ledger.
+Everything but the ledger, the front and the checkpoints can be rebuilt from the ledger, assets by training them again.
 """
 
 import fcntl
@@ -44,6 +45,7 @@ class RunFolder:
         self.front = path / "front"
         self.inbox = path / "inbox"
         self.trials = path / "trials"
+        self.assets = path / "assets"
         self.report = path / "report"
         self.mlflow_db = path / "mlflow.db"
         self.mlflow_artifacts = path / "mlartifacts"
@@ -61,7 +63,7 @@ class RunFolder:
     def create(self) -> None:
         """Makes the folder and its rooms; `UserError` where that is not possible."""
         try:
-            for room in (self.path, self.front, self.inbox, self.trials):
+            for room in (self.path, self.front, self.inbox, self.trials, self.assets):
                 room.mkdir(parents=True, exist_ok=True)
                 sync_folder(room.parent)
             probe = self.path / ".writable"
@@ -86,7 +88,7 @@ class RunFolder:
     def tidy(self) -> None:
         """Removes what a killed run has left half-written; for the one who holds the lock."""
         self.stop.unlink(missing_ok=True)
-        for room in (self.path, self.inbox, self.trials, self.report):
+        for room in (self.path, self.inbox, self.trials, self.assets, self.report):
             remove_temporaries(room)
         for folder in self.front.glob("*/.*.tmp"):
             shutil.rmtree(folder, ignore_errors=True)
@@ -94,6 +96,10 @@ class RunFolder:
     def lines(self) -> list[Line]:
         """The ledger's lines."""
         return read_ledger(self.ledger)
+
+    def asset(self, name: str) -> Path:
+        """Where an asset is, once it is built."""
+        return self.assets / f"{name}.safetensors"
 
     def checkpoint(self, fit: str, rung: int) -> Path:
         """Where the checkpoint of a fit at a rung is: what the next rung goes on from."""
@@ -130,7 +136,8 @@ class RunFolder:
             archive.writestr(zipfile.ZipInfo("line.json", _ZIP_DATE), json.dumps(line, allow_nan=False))
             for name, data in files.items():
                 archive.writestr(zipfile.ZipInfo(f"files/{safe_name(name)}.inr", _ZIP_DATE), data)
-        write_atomic(self.inbox / f"{fit_name(line)}-{line['rung']}.zip", buffer.getvalue())
+        name = f"{fit_name(line)}-{line['rung']}" if "trial" in line else line["asset"]
+        write_atomic(self.inbox / f"{name}.zip", buffer.getvalue())
 
     def delivered(self) -> list[Path]:
         """Results that wait to be folded in, in an order that no clock has a part in."""

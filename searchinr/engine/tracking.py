@@ -95,6 +95,11 @@ class Tracker:
             self._tasks.put(lambda: record.log_confirmation(line, confirmed))
         elif line["kind"] == "failed":
             self._tasks.put(lambda: record.log_failure(line))
+        elif line["kind"] == "asset":
+            self._anytime[dataset].spend(line)
+            self._tasks.put(lambda: record.log_asset(line))
+        elif line["kind"] == "asset_failed":
+            self._tasks.put(lambda: record.log_asset(line))
         elif line["kind"] == "point":
             moment = self._anytime[dataset].add(line)
             self._tasks.put(lambda: record.log_point(line))

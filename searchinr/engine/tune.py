@@ -1,8 +1,8 @@
 """Ray Tune as the engine that runs jobs: a searcher that hands out jobs, and a quiet local Ray.
 
-One Tune trial is one job: one of our trials from its checkpoint to its next rung. A pause is the end of a job, a
-promotion a new one. So there is one path for a trial that is promoted, resumed after a crash, or moved to another
-node, and Tune's own state is never needed again.
+One Tune trial is one job: one of our trials from its checkpoint to its next rung, or the building of an asset. A pause
+is the end of a job, a promotion a new one. So there is one path for a trial that is promoted, resumed after a crash, or
+moved to another node, and Tune's own state is never needed again.
 """
 
 import hashlib
@@ -12,10 +12,12 @@ import secrets
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Protocol
 
+from searchinr.codecs.contract import Asset
+from searchinr.engine.assets import AssetJob
 from searchinr.engine.log import adopt, prints_to_log
 from searchinr.engine.search.search import Job
 from searchinr.signals.signal import Signal
@@ -33,6 +35,8 @@ os.environ.update(
 )
 # Ray and Tune read these when they are imported, so the imports stand below.
 import ray
+import torch
+from numpy.typing import NDArray
 from ray import tune
 from ray.tune.experiment import Trial
 from ray.tune.search import Searcher
@@ -42,17 +46,23 @@ from searchinr.engine.ray_errors import meaning
 
 FINISHED = Searcher.FINISHED
 
+_Shared = ray.ObjectRef[tuple[Asset, dict[str, NDArray[Any]]]]
+"""An asset in the object store: without its tensors, and those as arrays."""
+
 
 class JobSource(Protocol):
     """What Tune needs of a run."""
 
-    def next_job(self) -> Job | None:
+    def next_job(self) -> Job | AssetJob | None:
         """The next job for a free worker, or None while there is none."""
+
+    def asset(self, job: Job | AssetJob) -> Asset | None:
+        """The asset that a job needs, or None: called once for each job that `next_job` gave."""
 
     def finished(self) -> bool:
         """Whether no job will ever come any more."""
 
-    def job_ended(self, job: Job, error: Exception | None) -> None:
+    def job_ended(self, job: Job | AssetJob, error: Exception | None) -> None:
         """A job has ended; `error` is set where its worker died or could not deliver, see `ray_errors.meaning`."""
 
     def tick(self) -> None:
@@ -68,7 +78,8 @@ class _JobSearcher(Searcher):
     def __init__(self, source: JobSource, workers: int) -> None:
         super().__init__()
         self._source, self._workers = source, workers
-        self._running: dict[str, Job] = {}
+        self._running: dict[str, Job | AssetJob] = {}
+        self._shared: dict[str, _Shared] = {}  # assets in the object store, by hash
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:  # type: ignore[override]  # FINISHED is text
         if self._source.finished():
@@ -80,7 +91,16 @@ class _JobSearcher(Searcher):
         if job is None:
             return str(FINISHED) if self._source.finished() else None
         self._running[trial_id] = job
-        return {"job": asdict(job)}
+        return {"job": asdict(job), "asset": self._share(self._source.asset(job))}
+
+    def _share(self, asset: Asset | None) -> "_Shared | None":
+        """An asset as its workers get it: through the object store, into which it is put once."""
+        if asset is None:
+            return None
+        if asset.sha256 not in self._shared:
+            arrays = {name: tensor.numpy() for name, tensor in asset.tensors.items()}  # which are not copied on a node
+            self._shared[asset.sha256] = ray.put((replace(asset, tensors={}), arrays))
+        return self._shared[asset.sha256]
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         if not error:  # of which Tune tells a searcher nothing more: `_Watch.on_trial_error` follows
@@ -122,7 +142,7 @@ class _Watch(tune.Callback):
 
 def run_jobs(
     source: JobSource,
-    run_job: Callable[[Mapping[str, Any], Path, Sequence[Signal]], None],
+    run_job: Callable[[Mapping[str, Any], Path, Sequence[Signal], Asset | None], None],
     *,
     run_dir: Path,
     signals: Mapping[str, Sequence[Signal]],
@@ -134,7 +154,7 @@ def run_jobs(
 
     Args:
         source: Where jobs come from and results go to.
-        run_job: Runs on the worker: `(job, run_dir, signals)`.
+        run_job: Runs on the worker: `(job, run_dir, signals, asset)`.
         run_dir: The run folder.
         signals: Signals of each dataset, by label; sent to the workers once, through the object store.
         resources: What each job takes.
@@ -159,8 +179,8 @@ def run_jobs(
 
     def job_on_worker(config: dict[str, Any], signals: Mapping[str, Sequence[Signal]]) -> None:
         job = {**config["job"], **resources.model_dump()}
-        run_job(job, run_dir, signals[job["dataset"]])
-        tune.report({"trial": job["trial"]})
+        run_job(job, run_dir, signals[job["dataset"]], _received(config["asset"]))
+        tune.report({"dataset": job["dataset"]})
 
     try:
         with sigterm_stays_ours():
@@ -198,6 +218,15 @@ def run_jobs(
         end_ray()
 
 
+def _received(shared: _Shared | None) -> Asset | None:
+    """An asset from the object store, whose arrays nobody may write to."""
+    if shared is None:
+        return None
+    asset: Asset
+    asset, arrays = ray.get(shared)
+    return replace(asset, tensors={name: torch.tensor(array) for name, array in arrays.items()})
+
+
 def _error_of(trial: Trial) -> Exception | None:
     """The error that ended a Tune trial. `Trial.get_pickled_error` looks where Tune has not put it yet."""
     file = trial.pickled_error_file
@@ -213,5 +242,8 @@ def _cache_folder(run_dir: Path) -> "tempfile.TemporaryDirectory[str]":
 
 
 def _object_store_bytes(signals: Mapping[str, Sequence[Signal]]) -> int:
-    """Room for the signals and Tune's small objects; Ray's default is a third of the machine."""
+    """Room for the signals, small assets and Tune's objects; Ray's default is a third of the machine.
+
+    What does not fit goes to the disk.
+    """
     return 2 * sum(s.samples.nbytes for group in signals.values() for s in group) + 256 * 2**20

@@ -10,9 +10,10 @@ from searchinr.space.parameters import (
     canonical_params,
     config_hash,
     is_active,
+    json_hash,
     parameters,
 )
-from searchinr.space.problems import Problem, SpaceError
+from searchinr.space.problems import Finding, Problem, SpaceError
 from searchinr.space.schema import (
     Catalog,
     Confirm,
@@ -35,6 +36,7 @@ __all__ = [
     "DatasetEntry",
     "Domain",
     "Fidelity",
+    "Finding",
     "MlflowSettings",
     "Parameter",
     "Problem",
@@ -50,6 +52,7 @@ __all__ = [
     "dump_space",
     "dump_yaml",
     "is_active",
+    "json_hash",
     "load_config",
     "load_space",
     "parameters",

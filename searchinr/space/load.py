@@ -51,7 +51,10 @@ def load_space(path: Path, catalog: Catalog) -> Space:
                 findings.append((("codecs", codec), unknown("codec", codec, catalog.codecs)))
                 codecs[codec] = {}
             elif isinstance(given, Mapping):
-                codecs[codec], found = parse_domains(catalog.codecs[codec], given)
+                domains, found = parse_domains(catalog.codecs[codec], given)
+                if not found and codec in catalog.complete:
+                    domains, found = catalog.complete[codec](domains)
+                codecs[codec] = domains
                 findings += [(("codecs", codec, *loc), text) for loc, text in found]
         tree = {**tree, "codecs": codecs}
     return _build(Space, tree, document, findings, catalog)

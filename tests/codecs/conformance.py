@@ -21,12 +21,13 @@ import torch
 from safetensors.torch import load, save
 
 from searchinr.codecs.bitstream import container
+from searchinr.codecs.contract import Asset, AssetState, content_hash
 from searchinr.codecs.registry import CODECS, decode
 from searchinr.errors import InvalidFileError, UserError
 from searchinr.signals.metrics import psnr
 from searchinr.signals.registry import MODALITIES
 from searchinr.signals.signal import Layout, Signal
-from searchinr.space import Value, build_params
+from searchinr.space import Value, build_params, canonical_params
 
 CPU = torch.device("cpu")
 MUTANTS = 400
@@ -88,6 +89,16 @@ class Fitted:
     checkpoints: list[tuple[bool, bytes]]
 
 
+def prepare(codec: str, case: Case, *, seed: int = 0, only: int | None = None) -> list[AssetState]:
+    """Every state of the building of a case's asset; none if it shares nothing."""
+    engine = CODECS[codec]
+    signals = make_signals(case.modality)
+    spec = engine.asset_spec(build_params(engine.Params, case.params))
+    if spec is None:
+        return []
+    return list(engine.prepare(signals if only is None else [signals[only]], spec, seed=seed, device=CPU))
+
+
 def fit(
     codec: str,
     case: Case,
@@ -99,12 +110,19 @@ def fit(
 ) -> Fitted:
     engine = CODECS[codec]
     signals = make_signals(case.modality)
+    asset: Asset | None = None
+    if prepared := prepare(codec, case, seed=seed, only=only):
+        asset = prepared[-1].asset
+        assert asset is not None
+        if resume is not None and not asset.spec.needed_to_decode:
+            asset = None
     states = engine.fit(
         signals if only is None else [signals[only]],
         build_params(engine.Params, case.params),
         rungs,
         seed=seed,
         device=CPU,
+        asset=asset,
         resume=None if resume is None else load(resume),
     )
     files, macs, checkpoints, decode_macs_per_sample = {}, {}, [], 0.0
@@ -229,6 +247,28 @@ class CodecConformance:
         assert psnr(signal.samples, decode(alone).samples, value_range) == pytest.approx(
             psnr(signal.samples, decode(among_others).samples, value_range), abs=0.1
         )
+
+    def test_an_asset_is_built_in_steps_that_count_their_work(self, case: Case) -> None:
+        states = prepare(self.codec, case)
+        if not states:
+            pytest.skip("shares nothing")
+        assert [state.asset is None for state in states] == [True] * (len(states) - 1) + [False]
+        assert states[-1].steps == states[-1].total >= len(states) - 1
+        for key in ("steps", "macs"):
+            values = [getattr(state, key) for state in states]
+            assert values == sorted(values) and values[0] > 0
+
+    def test_an_asset_follows_from_its_spec_and_its_seed(self, case: Case) -> None:
+        states = prepare(self.codec, case)
+        if not states:
+            pytest.skip("shares nothing")
+        assets = [prepare(self.codec, case, seed=seed)[-1].asset for seed in (0, 1)]
+        asset = states[-1].asset
+        assert asset is not None and assets[0] is not None and assets[1] is not None
+        assert asset.sha256 == assets[0].sha256 == content_hash(asset.tensors) != assets[1].sha256
+        engine = CODECS[self.codec]
+        assert asset.spec == engine.asset_spec(build_params(engine.Params, case.params))
+        assert set(asset.spec.params) <= set(canonical_params(engine.Params, case.params))
 
     def test_fitting_brings_the_signal_back(self, case: Case, fitted: Fitted) -> None:
         for signal, file in zip(make_signals(case.modality), fitted.files[self.rungs[-1]], strict=True):

@@ -71,6 +71,14 @@ class TestConformance(CodecConformance):
                 "width": 8,
             },
         ),
+        "siren-supernet": Case(
+            "image",
+            {"init": "supernet", "supernet.steps": 12, "supernet.depths": "1 2 3", "supernet.widths": "6 8", **SMALL},
+        ),
+        "mfn-supernet": Case(
+            "image",
+            {"backbone": "mfn", "mfn.input_scale": 16, "init": "supernet", "supernet.steps": 6, "loss": "mse", **SMALL},
+        ),
         "siren-audio": Case("audio", {"siren.omega_first": 200, "siren.omega": 10, "batch_fraction": 1, **SMALL}),
         "fourier-audio": Case("audio", {"backbone": "fourier", "fourier.sigma": 100, "quantizer": "fp16", **SMALL}),
     }

@@ -183,6 +183,43 @@ def test_confirmations_are_metrics_of_the_trial_and_leave_its_state_alone(
 
 
 @pytest.mark.usefixtures("prepared")
+def test_what_trials_share_is_a_child_run_whose_work_counts(
+    start: Start,
+    ledger: list[Line],
+    make_asset: Callable[..., Line],
+    objectives: Objectives,
+    tmp_path: Path,
+    warnings: list[str],
+) -> None:
+    failed = make_asset(kind="asset_failed", asset="supernet-000000000000", reason="diverged")
+    lines = [*ledger[:3], make_asset(), failed, *ledger[3:]]
+    for _ in range(2):  # continued, and nothing is logged twice
+        tracker = start()
+        tracker.rebuild(lines)
+        assert tracker.close()
+    assert warnings == []
+    client = mlflow.MlflowClient(tracking_address(RunFolder(tmp_path), None))
+    experiment = client.get_experiment_by_name("photos (image)")
+    assert experiment is not None
+    runs = client.search_runs([experiment.experiment_id])
+    built, broken = (
+        next(run for run in runs if run.data.tags.get("searchinr.asset") == line["asset"])
+        for line in (make_asset(), failed)
+    )
+    assert len(runs) == 1 + 3 + 2
+    assert built.info.run_name == "supernet siren for photos"
+    assert built.data.params["supernet.widths"] == "16 32"
+    assert built.data.metrics == {"macs": 5e8, "train_s": 2.5, "bytes": 4096}
+    assert len(client.get_metric_history(built.info.run_id, "macs")) == 1
+    assert (built.info.status, broken.info.status) == ("FINISHED", "FAILED")
+    assert broken.data.tags["searchinr.reason"] == "diverged"
+    (parent,) = (run for run in runs if "mlflow.parentRunId" not in run.data.tags)
+    moments = collect_front(lines, "photos", objectives).anytime
+    history = client.get_metric_history(parent.info.run_id, "training_macs")
+    assert sorted((entry.step, entry.value) for entry in history) == [(now.points, now.macs) for now in moments]
+
+
+@pytest.mark.usefixtures("prepared")
 def test_continuing_logs_nothing_twice_and_a_lost_store_is_rebuilt(
     start: Start, ledger: list[Line], tmp_path: Path, empty_store: Path
 ) -> None:

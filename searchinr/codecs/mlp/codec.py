@@ -13,14 +13,25 @@ from torch import Tensor
 
 from searchinr.codecs.activations import WithActivations, activation_steps, forward_of
 from searchinr.codecs.bitstream import container
-from searchinr.codecs.contract import Asset, Codec, Level, no_levels
+from searchinr.codecs.contract import Asset, AssetSpec, AssetState, Codec, Level, no_levels
 from searchinr.codecs.fields.registry import FIELDS
-from searchinr.codecs.groups import Group, GroupsState, file_tensors, file_weights, fit_groups, latents_of, make_group
-from searchinr.codecs.layouts import by_layout, coordinates, field_shape
+from searchinr.codecs.groups import (
+    Group,
+    GroupsState,
+    file_tensors,
+    file_weights,
+    fit_groups,
+    latents_of,
+    make_group,
+    same_for_all,
+)
+from searchinr.codecs.layouts import Targets, field_shape, targets_by_layout
 from searchinr.codecs.mlp import body
 from searchinr.codecs.mlp.body import Body, parts_of
 from searchinr.codecs.mlp.params import MlpParams
+from searchinr.codecs.mlp.shared_supernet import build_supernets, supernet_slices, supernet_spec
 from searchinr.codecs.mlp.step_search import search_steps
+from searchinr.codecs.mlp.supernet_space import completed
 from searchinr.codecs.network_params import FP16
 from searchinr.codecs.objective import SingleNetwork
 from searchinr.codecs.quantize.contract import Quantizer
@@ -28,6 +39,7 @@ from searchinr.codecs.quantize.registry import QUANTIZERS
 from searchinr.codecs.render import render
 from searchinr.codecs.training import BatchFit, Recipe
 from searchinr.signals.signal import Signal
+from searchinr.space import Domain, Finding
 
 
 class MlpCodec(Codec):
@@ -36,6 +48,20 @@ class MlpCodec(Codec):
     name: ClassVar[str] = "mlp"
     id: ClassVar[int] = 0
     Params = MlpParams
+
+    def completed(self, domains: Mapping[str, Domain]) -> tuple[dict[str, Domain], list[Finding]]:
+        """See `Codec.completed`."""
+        return completed(domains)
+
+    def asset_spec(self, params: Any) -> AssetSpec | None:  # noqa: ANN401  MlpParams, which is made at run time
+        """See `Codec.asset_spec`: a supernet, for fits that start from one."""
+        return supernet_spec(params)
+
+    def prepare(
+        self, signals: Sequence[Signal], spec: AssetSpec, *, seed: int, device: torch.device
+    ) -> Iterator[AssetState]:
+        """See `Codec.prepare`."""
+        return build_supernets(signals, spec, seed=seed, device=device)
 
     def fit(
         self,
@@ -58,23 +84,24 @@ class MlpCodec(Codec):
             qat_fraction=params.qat_fraction or 0.0,
             rate_weight=params.rate_weight or 0.0,
         )
+        if params.init == "supernet" and asset is None and resume is None:
+            raise ValueError("a fit that starts from a supernet needs the asset of `prepare`")
         groups = [
-            self._group(signals, indices, params, recipe, seed, device) for indices in by_layout(signals).values()
+            self._group(number, targets, params, recipe, asset if resume is None else None)
+            for number, targets in enumerate(targets_by_layout(signals, device))
         ]
         yield from fit_groups(params, groups, recipe, rungs, resume, partial(_at_rung, params))
 
     def _group(
         self,
-        signals: Sequence[Signal],
-        indices: list[int],
+        number: int,
+        targets: Targets,
         params: Any,  # noqa: ANN401
         recipe: Recipe,
-        seed: int,
-        device: torch.device,
+        asset: Asset | None,
     ) -> Group:
-        layout = signals[indices[0]].layout
-        field_class = FIELDS[params.backbone]
-        field = field_class(field_shape(layout, params.depth, params.width), getattr(params, params.backbone))
+        shape = field_shape(targets.layout, params.depth, params.width)
+        field = FIELDS[params.backbone](shape, getattr(params, params.backbone))
         objective = SingleNetwork(
             forward_of(field, params.activation_bits),
             macs_per_point=field.macs_per_point(),
@@ -85,9 +112,12 @@ class MlpCodec(Codec):
             parts = parts_of(field, params.weight_bits, params.edge_bits, params.steps_per == "channel")
             quantizer = QUANTIZERS[params.quantizer](parts)
             if params.activation_bits is not None:
-                quantizer = WithActivations(quantizer, field, params.activation_bits, coordinates(layout).to(device))
-        initial = field.init(torch.Generator().manual_seed(seed))
-        return make_group(signals, indices, field, initial, objective, quantizer, recipe, device)
+                quantizer = WithActivations(quantizer, field, params.activation_bits, targets.coords)
+        if asset is None:
+            initial = same_for_all(field.init(torch.Generator().manual_seed(recipe.seed)), targets)
+        else:
+            initial = supernet_slices(asset, number, params, targets.layout)
+        return make_group(targets, field, initial, objective, quantizer, recipe)
 
     def encode(self, state: GroupsState) -> list[bytes]:
         """See `Codec.encode`."""

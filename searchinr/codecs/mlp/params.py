@@ -1,9 +1,9 @@
 """The parameters of codec `mlp`."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, Self
 
+from pydantic import AfterValidator, BaseModel, ConfigDict, create_model, model_validator
 from pydantic import Field as Key
-from pydantic import create_model, model_validator
 
 from searchinr.codecs.activations import MAX_ACTIVATION_BITS, MIN_ACTIVATION_BITS
 from searchinr.codecs.contract import CodecParams
@@ -25,12 +25,32 @@ from searchinr.codecs.network_params import (
     fill_in_learning,
 )
 from searchinr.codecs.quantize.registry import QUANTIZERS
+from searchinr.codecs.sizes import canonical_sizes, parse_sizes
+
+_MIN_WIDTH = 4
+
+Depths = Annotated[str, AfterValidator(canonical_sizes(1, MAX_DEPTH))]
+Widths = Annotated[str, AfterValidator(canonical_sizes(_MIN_WIDTH, MAX_WIDTH))]
+
+
+class SupernetParams(BaseModel):
+    """The supernet that fits with `init: supernet` start from."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    steps: int = Key(300, ge=1, le=1_000_000, description="training steps of the supernet")
+    depths: Depths | None = Key(
+        None, description="its subnets' depths, as text: '2 3 4'; left out, those of the space, or the config's own"
+    )
+    widths: Widths | None = Key(
+        None, description="its subnets' widths, as text: '16 24 32'; left out, those of the space, or the config's own"
+    )
 
 
 class _MlpParams(CodecParams):
     backbone: Backbone = "siren"  # type: ignore[valid-type]
     depth: int = Key(3, ge=1, le=MAX_DEPTH, description="nonlinear layers (depth - 1 matrices are width x width)")
-    width: int = Key(32, ge=4, le=MAX_WIDTH, description="channels of every hidden layer")
+    width: int = Key(32, ge=_MIN_WIDTH, le=MAX_WIDTH, description="channels of every hidden layer")
     quantizer: Literal[(*QUANTIZERS, FP16)] = Key(  # type: ignore[valid-type]
         "minmax", description="how weights become symbols; lsq, lsq+, adaround and kmeans-qat learn it in training"
     )
@@ -64,6 +84,12 @@ class _MlpParams(CodecParams):
     )
     decay: Decay = 0.5
     batch_fraction: BatchFraction = 0.25
+    init: Literal["scratch", "supernet"] = Key(
+        "scratch",
+        description="where training starts: the backbone's own initialisation, or a slice of a supernet that is trained"
+        " once for all sizes",
+    )
+    supernet: SupernetParams = SupernetParams()
 
     @model_validator(mode="before")
     @classmethod
@@ -71,7 +97,8 @@ class _MlpParams(CodecParams):
         """Defaults that follow from other parameters; see `fill_in`."""
         if not isinstance(data, dict):
             return data
-        filled = {name: data.get(name, cls.model_fields[name].default) for name in ("backbone", "width", "quantizer")}
+        names = ("backbone", "depth", "width", "quantizer", "init")
+        filled = {name: data.get(name, cls.model_fields[name].default) for name in names}
         backbone, width = filled["backbone"], filled["width"]
         quantizer = QUANTIZERS.get(filled["quantizer"])
         data = dict(data)
@@ -81,7 +108,31 @@ class _MlpParams(CodecParams):
         fill_in(data, "activation_bits", None, quantizer is not None)
         if data.get("lr") is None and backbone in FIELDS and isinstance(width, int) and width > 0:
             data["lr"] = FIELDS[backbone].default_lr(width)
+        if filled["init"] == "supernet":
+            given = data.get("supernet", {})
+            if isinstance(given, SupernetParams):
+                given = given.model_dump(exclude_none=True)
+            bounds = {"depth": (1, MAX_DEPTH), "width": (_MIN_WIDTH, MAX_WIDTH)}
+            own = {f"{size}s": str(filled[size]) for size, bound in bounds.items() if _is_within(filled[size], *bound)}
+            data["supernet"] = {**own, **given} if isinstance(given, dict) else given
         return data
+
+    @model_validator(mode="after")
+    def _is_in_its_supernet(self) -> Self:
+        if self.init == "supernet":
+            for name, size, held in (
+                ("depth", self.depth, self.supernet.depths),
+                ("width", self.width, self.supernet.widths),
+            ):
+                if held is None or size not in parse_sizes(held):
+                    raise ValueError(
+                        f"{name}: found {size}; allowed with init: supernet is one of supernet.{name}s ({held})"
+                    )
+        return self
+
+
+def _is_within(value: object, low: int, high: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
 
 
 MlpParams = create_model("MlpParams", __base__=_MlpParams, **OWN)

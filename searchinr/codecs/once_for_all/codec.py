@@ -12,8 +12,8 @@ from searchinr.codecs.bitstream import container
 from searchinr.codecs.contract import Asset, Codec, Level
 from searchinr.codecs.fields.contract import Field
 from searchinr.codecs.fields.registry import FIELDS
-from searchinr.codecs.groups import Group, GroupsState, file_tensors, file_weights, fit_groups, make_group
-from searchinr.codecs.layouts import by_layout, field_shape
+from searchinr.codecs.groups import Group, GroupsState, file_tensors, file_weights, fit_groups, make_group, same_for_all
+from searchinr.codecs.layouts import field_shape, targets_by_layout
 from searchinr.codecs.levels import level_name, matching
 from searchinr.codecs.network_params import FP16
 from searchinr.codecs.once_for_all.body import Architecture, Nested
@@ -60,19 +60,18 @@ class OnceForAllCodec(Codec):
             rate_weight=params.rate_weight or 0.0,
         )
         groups = []
-        for layout, indices in by_layout(signals).items():
-            architecture = _architecture(layout, params)
+        for targets in targets_by_layout(signals, device):
+            architecture = _architecture(targets.layout, params)
             supernet, shells = architecture.supernet, architecture.shells(device)
+            initial = shells.split(supernet.init(torch.Generator().manual_seed(seed)))
             groups.append(
                 make_group(
-                    signals,
-                    indices,
+                    targets,
                     supernet.largest,
-                    shells.split(supernet.init(torch.Generator().manual_seed(seed))),
+                    same_for_all(initial, targets),
                     Sandwich(supernet, shells.join),
                     None if architecture.quantizer is None else architecture.quantizer(shells.all_parts),
                     recipe,
-                    device,
                 )
             )
         yield from fit_groups(params, groups, recipe, rungs, resume)

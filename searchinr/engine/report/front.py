@@ -93,7 +93,12 @@ def collect_front(
     if not points:
         raise UserError(f"dataset {dataset}: no operating point yet, so there is no front; let the run go on first")
     anytime = Anytime(objectives)
-    moments = tuple(anytime.add(point) for point in points)
+    moments = []
+    for line in own:
+        if line["kind"] == "asset":
+            anytime.spend(line)
+        elif line["kind"] == "point":
+            moments.append(anytime.add(line))
     front = tuple(anytime.front.points)
     if not front:
         raise UserError(f"dataset {dataset}: {none_feasible(points, objectives)}")
@@ -106,13 +111,13 @@ def collect_front(
         modality=points[0]["modality"],
         rate_unit=points[0]["rate_unit"],
         signals=len(points[0]["signals"]),
-        trials=len({line["trial"] for line in own}),
+        trials=len({line["trial"] for line in own if "trial" in line}),
         points=points,
         front=front,
         confirmed=tuple(map(confirmations.of, front)),
         reference_point=objectives.reference_point,
         constraints={name: str(bound) for name, bound in objectives.constraints.items()},
-        anytime=moments,
+        anytime=tuple(moments),
         baselines=baselines,
     )
 

@@ -177,7 +177,8 @@ def small_print(report: FrontReport) -> str:
 def anytime_small_print(report: FrontReport) -> str:
     """What the hypervolume and the work on the axes mean."""
     return (
-        "Work: training of all trials up to each result, forward and backward passes; confirmations are not counted.\n"
+        "Work: training of all trials and of what they share, up to each result, forward and backward passes; "
+        "confirmations are not counted.\n"
         f"Hypervolume from {_reference(report)} {_constraints(report)}"
     )
 
