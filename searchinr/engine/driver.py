@@ -5,7 +5,6 @@ tells the search, MLflow and the view. Whatever is killed, running the same comm
 """
 
 import os
-import shutil
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -22,6 +21,7 @@ from searchinr.engine.report.front import collect_front
 from searchinr.engine.report.write import write_report
 from searchinr.engine.run_folder import RunFolder, open_delivery, set_aside
 from searchinr.engine.search.search import Job, Search
+from searchinr.engine.storage import remove_tree
 from searchinr.engine.tracking import Tracker
 from searchinr.engine.view import RunView
 from searchinr.errors import InvalidFileError, NodeLostError
@@ -82,7 +82,7 @@ class Driver:
                     raise self._error
                 self._draw_fronts(final=not self.stopping)
                 if self._search.finished:
-                    shutil.rmtree(folder.trials, ignore_errors=True)  # nothing is unfinished
+                    remove_tree(folder.trials)  # nothing is unfinished
                 self._show()
             finally:
                 self._tracker.close(interrupted=self.stopping and not self._search.finished)
@@ -142,7 +142,7 @@ class Driver:
         self.stopping = True
         self._stop_at = time.monotonic()
         with suppress(OSError):  # a full disk: the jobs are ended without
-            self._folder.stop.touch()
+            self._folder.ask_to_stop()
 
     def _give_up(self, disk: OSError) -> None:
         """The disk is full or gone: nothing more can be recorded, so nothing more is started."""

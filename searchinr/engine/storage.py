@@ -200,11 +200,21 @@ def check_writable(place: Place) -> None:
 
 
 def write(place: Place, data: bytes) -> None:
-    """Writes a file completely or not at all."""
+    """Writes a file completely or not at all. A folder on a disk must be there."""
     if isinstance(place, RemotePath):
         place.write_atomic(data)
     else:
         write_atomic(place, data)
+
+
+def files_below(place: Place) -> Iterator[Place]:
+    """All files in a folder and below, but for those that are half-written; none where there is no folder."""
+    if isinstance(place, RemotePath):
+        yield from place.files()
+        return
+    for path in place.rglob("*"):
+        if path.is_file() and not path.name.startswith("."):
+            yield path
 
 
 def remove_tree(place: Place) -> None:

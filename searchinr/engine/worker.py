@@ -11,7 +11,8 @@ from torch import Tensor
 
 from searchinr.allocator import keep_freed_memory
 from searchinr.engine.checkpoints import read_tensors, write_tensors
-from searchinr.engine.run_folder import RunFolder, fit_name, set_aside
+from searchinr.engine.run_folder import SharedFolder, fit_name, set_aside
+from searchinr.engine.storage import Place
 from searchinr.errors import InvalidFileError, TrialError
 from searchinr.signals.signal import Signal
 from searchinr.trial import Measurement, run_trial
@@ -20,15 +21,15 @@ CHECKPOINT_EVERY_S = 60.0
 _MAX_REASON = 500  # characters of an exception's text that go into the ledger
 
 
-def run_job(job: Mapping[str, Any], run_dir: Path, signals: Sequence[Signal]) -> None:
-    """Runs a job and delivers its result, an operating point or a failure, to the run folder.
+def run_job(job: Mapping[str, Any], shared: Place, signals: Sequence[Signal]) -> None:
+    """Runs a job and delivers its result, an operating point or a failure.
 
     Args:
         job: The fields of `engine.search.search.Job`, and `cpu`, `gpu`, `timeout_s` of the space's resources.
-        run_dir: The run folder.
+        shared: Where the run is kept: its folder, or its storage.
         signals: The job's dataset.
     """
-    folder = RunFolder(run_dir)
+    folder = SharedFolder(shared)
     keep_freed_memory()
     torch.set_num_threads(max(1, int(job["cpu"])))
     device = torch.device("cuda" if job["gpu"] else "cpu")
@@ -55,7 +56,7 @@ def run_job(job: Mapping[str, Any], run_dir: Path, signals: Sequence[Signal]) ->
         folder.deliver({"kind": "failed", **line, "reason": reason, "time": time.time()}, {})
 
 
-def _last_checkpoint(job: Mapping[str, Any], folder: RunFolder) -> dict[str, Tensor] | None:
+def _last_checkpoint(job: Mapping[str, Any], folder: SharedFolder) -> dict[str, Tensor] | None:
     """From where the job goes on: where it was interrupted, else the rung below; None: from the start.
 
     A damaged checkpoint is set aside, for the driver to tell of.
@@ -77,7 +78,7 @@ def _last_checkpoint(job: Mapping[str, Any], folder: RunFolder) -> dict[str, Ten
 
 def _run(
     job: Mapping[str, Any],
-    folder: RunFolder,
+    folder: SharedFolder,
     resume: Mapping[str, Tensor] | None,
     signals: Sequence[Signal],
     device: torch.device,
@@ -98,7 +99,7 @@ def _run(
     for state in states:
         if isinstance(state, Measurement):
             return state
-        stopping = folder.stop.exists()
+        stopping = folder.asked_to_stop()
         if stopping or time.monotonic() - saved > CHECKPOINT_EVERY_S:
             write_tensors(checkpoint, state.checkpoint())
             saved = time.monotonic()

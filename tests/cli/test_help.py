@@ -6,7 +6,20 @@ import pytest
 
 from searchinr import __version__
 
-COMMANDS = ["run", "status", "front", "verify", "report", "export", "ui", "render", "encode", "decode", "inspect"]
+COMMANDS = [
+    "run",
+    "fetch",
+    "status",
+    "front",
+    "verify",
+    "report",
+    "export",
+    "ui",
+    "render",
+    "encode",
+    "decode",
+    "inspect",
+]
 COMMANDS += ["check", "data", "data list", "data get"]
 
 

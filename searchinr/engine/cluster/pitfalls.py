@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from searchinr.engine.cluster.cluster_file import SECTION, Cluster
-from searchinr.engine.cluster.slots import fits, idle_share, trials_per_gpu, trials_per_node
+from searchinr.engine.cluster.cluster_file import SECTION, Cluster, NodeType
+from searchinr.engine.cluster.slots import idle_share, trials_per_gpu, trials_per_node
 from searchinr.engine.storage import RemotePath, parse_place
 from searchinr.space import Finding, Loc, Problem, Resources
 
@@ -50,13 +50,17 @@ def fit_warnings(resources: Resources, cluster: Cluster) -> Iterator[Finding]:
                 f"found {resources.cpu:g}: a {kind.name!r} node has {kind.cpu} CPUs, enough for {places} trials, where "
                 f"its GPUs would take {wanted}",
             )
-    if known and len(known) == len(cluster.workers) and not any(fits(resources, kind) for kind in known):
+    if known and len(known) == len(cluster.workers) and not any(_takes(resources, kind) for kind in known):
         nodes = ", ".join(f"{kind.name} {kind.cpu} CPU and {kind.gpu} GPU" for kind in known)
         yield (
             ("resources",),
             f"a trial takes {resources.cpu:g} CPU and {resources.gpu:g} GPU, which no node of {cluster.document.file} "
             f"has ({nodes}): no trial would ever start",
         )
+
+
+def _takes(resources: Resources, kind: NodeType) -> bool:
+    return trials_per_node(resources, kind.cpu or 0, kind.gpu or 0) > 0
 
 
 def _not_filled_in(value: object, loc: Loc = ()) -> Iterator[Finding]:

@@ -3,7 +3,6 @@
 import math
 from dataclasses import dataclass
 
-from searchinr.engine.cluster.cluster_file import NodeType
 from searchinr.space import Resources
 
 _ROUNDING = 1e-9  # 10 times 0.1 is no more than 1
@@ -55,8 +54,3 @@ def trials_per_node(resources: Resources, cpu: int, gpu: int) -> int:
         return by_cpu
     by_gpu = trials_per_gpu(resources) * gpu if resources.gpu <= 1 else math.floor(gpu / resources.gpu)
     return min(by_cpu, by_gpu) if resources.cpu > 0 else by_gpu
-
-
-def fits(resources: Resources, node: NodeType) -> bool:
-    """Whether a trial fits a node whose resources are known."""
-    return trials_per_node(resources, node.cpu or 0, node.gpu or 0) > 0
