@@ -244,6 +244,8 @@ def _open(root: str) -> tuple["FileSystem", str]:
     from pyarrow.fs import FileSystem, FSSpecHandler, PyFileSystem
 
     if urlsplit(root).scheme in _ARROW:
+        if root.startswith("s3:"):  # a small object is one request, and an interrupted one leaves nothing behind
+            root += f"{'&' if '?' in root else '?'}allow_delayed_open=true"
         system, base = FileSystem.from_uri(root)
         return system, base.rstrip("/")
     from fsspec.core import url_to_fs
