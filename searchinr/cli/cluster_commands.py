@@ -1,4 +1,4 @@
-"""render: a search as a job of another system."""
+"""render, plan: a search as a job of another system, and what it will take."""
 
 from enum import Enum
 from pathlib import Path
@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from searchinr.cli.options import Out
-from searchinr.cli.output import say
+from searchinr.cli.options import Data, Json, Out
+from searchinr.cli.output import print_json, print_table, printable, say
 from searchinr.errors import UserError
 
 
@@ -20,7 +20,8 @@ class Target(Enum):
 
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
-    app.command()(render)
+    for command in (render, plan):
+        app.command()(command)
 
 
 def render(
@@ -64,3 +65,43 @@ def render(
         return
     write_file(out, text.encode())
     say(f"{out}: {'sbatch' if target is Target.SLURM else 'kubectl apply -f'} {out}")
+
+
+def plan(
+    space: Annotated[Path, typer.Argument(metavar="SPACE", help="A search space, e.g. spaces/kodak.yaml.")],
+    cluster: Annotated[
+        Path | None, typer.Option("--cluster", metavar="FILE", help="Where it is to run: nodes and prices.")
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="DIR", help="Run folder, whose run is compared at its end (default: runs/NAME)."),
+    ] = None,
+    probes: Annotated[int, typer.Option("--probes", metavar="N", min=2, help="Configs to try, of each dataset.")] = 6,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Estimate how long a search will take, and its cost.
+
+    It fits a few configs for a moment on this machine and simulates the search on 1, 2, 4, ... nodes. An estimate is
+    the median of the simulations, with the range of eight in ten of them: the more configs differ, the wider. Nodes
+    are taken to be as fast as this machine. At the end of the run what it took is told beside the estimate.
+
+    Example: searchinr plan spaces/kodak.yaml --cluster clusters/aws.yaml
+    """
+    from searchinr.engine.planning import plan_search
+
+    made, notes = plan_search(space, cluster, out=out, probes=probes, data_dir=data)
+    if as_json:
+        print_json({**made.as_json(), "notes": list(notes)})
+        return
+    from rich.table import Table
+
+    say(f"estimate: {made.trials} trials, {made.results} results, {made.fit_hours} hours of training in all")
+    table = Table(box=None, pad_edge=False)
+    for name in ("nodes", "trials at once", "hours", *([f"cost, {made.currency}"] if made.rows[0].cost else [])):
+        table.add_column(name, justify="right")
+    for row in made.rows:
+        table.add_row(str(row.nodes), str(row.at_once), str(row.hours), *([str(row.cost)] if row.cost else []))
+    print_table(table)
+    for note in notes:
+        typer.echo(printable(note), err=True)

@@ -13,6 +13,7 @@ from dataclasses import asdict
 from typing import Any
 
 from searchinr.engine.deaths import Deaths
+from searchinr.engine.estimate import compared_with_plan
 from searchinr.engine.ledger import Ledger, Line
 from searchinr.engine.log import LOG
 from searchinr.engine.progress import Progress
@@ -83,6 +84,9 @@ class Driver:
                 self._draw_fronts(final=not self.stopping)
                 if self._search.finished:
                     remove_tree(folder.trials)  # nothing is unfinished
+                    if said := compared_with_plan(folder.plan, self._ledger.lines):
+                        LOG.info("%s", said)
+                        self._view.note(said)
                 self._show()
             finally:
                 self._tracker.close(interrupted=self.stopping and not self._search.finished)

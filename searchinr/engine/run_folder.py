@@ -10,6 +10,7 @@
     report/         figures and tables
     mlflow.db, mlartifacts/
     log.txt
+    plan.json       what was estimated before
 
 What is damaged is set aside as *.damaged.
 Everything but the ledger, the front and the checkpoints can be rebuilt from the ledger.
@@ -127,6 +128,7 @@ class RunFolder(SharedFolder):
         self.mlflow_db = path / "mlflow.db"
         self.mlflow_artifacts = path / "mlartifacts"
         self.log = path / "log.txt"
+        self.plan = path / "plan.json"  # what `searchinr plan` has said
 
     @classmethod
     def existing(cls, path: Path) -> "RunFolder":

@@ -131,3 +131,48 @@ def test_a_slurm_script_lets_the_run_end_in_order(searchinr: Callable, slurm: Ca
     job.terminate()
     assert job.wait(60) == 130
     assert "stopped" in (tmp_path / "seen").read_text()
+
+
+TINY = """\
+name: tiny
+datasets: [{name: photos, downscale: [16, 24], limit: 1}]
+reference_point: {psnr_db: 8, rate: 64}
+fidelity: {min_steps: 20, max_steps: 60, reduction: 3}
+search: {sampler: random, trials: 3, seed: 0}
+codecs:
+  mlp: {depth: 2, width: {choice: [6, 8, 12]}}
+"""
+
+
+def test_a_plan_says_what_it_is_and_stays_in_the_run_folder(searchinr: Callable, tmp_path: Path) -> None:
+    (tmp_path / "tiny.yaml").write_text(TINY)
+    cluster = tmp_path / "c.yaml"
+    cluster.write_text(AWS.read_text().replace("CPU: 4, GPU: 1", "CPU: 2").replace("\n    max_workers: 8", ""))
+    arguments = ("plan", tmp_path / "tiny.yaml", "--cluster", cluster, "--out", tmp_path / "run", "--probes", 2)
+    result = searchinr(*arguments)
+    assert result.code == 0
+    assert result.out.startswith("estimate: 3 trials, 4 (4 to 4) results, ")
+    heading, *rows = [line.split() for line in result.out.splitlines()[1:]]
+    assert heading == ["nodes", "trials", "at", "once", "hours", "cost,", "USD"]
+    assert [row[:2] for row in rows] == [["1", "2"], ["2", "4"], ["4", "8"], ["8", "16"]]
+    assert "probed on this machine (cpu), one trial at a time; nodes are taken to be as fast" in result.err
+    kept = json.loads((tmp_path / "run" / "plan.json").read_text())
+    assert kept["fit_hours"]["low"] > 0
+    assert kept["rows"][1]["cost"]["median"] == pytest.approx(kept["rows"][1]["hours"]["median"] * (0.19 + 2 * 0.35))
+
+
+@pytest.mark.slow
+def test_a_run_tells_what_was_estimated_beside_what_it_took(
+    start: Callable, searchinr: Callable, tmp_path: Path
+) -> None:
+    (tmp_path / "tiny.yaml").write_text(TINY)
+    searchinr("plan", tmp_path / "tiny.yaml", "--out", tmp_path / "run", "--probes", 2)
+    out, err = start("run", tmp_path / "tiny.yaml", "--out", tmp_path / "run", "--workers", 1).communicate()
+    assert err == ""
+    assert "hours of training in all; it took " in out
+
+
+def test_a_plan_of_what_does_not_fit_the_nodes(refused: Callable, tmp_path: Path) -> None:
+    (tmp_path / "tiny.yaml").write_text(TINY + "resources: {cpu: 9}\n")
+    said = refused("plan", tmp_path / "tiny.yaml", "--cluster", AWS, "--out", tmp_path / "run")
+    assert said.startswith(f"{AWS}: no trial fits a 'gpu' node")

@@ -16,6 +16,7 @@ COMMANDS = [
     "export",
     "ui",
     "render",
+    "plan",
     "encode",
     "decode",
     "inspect",
