@@ -38,7 +38,7 @@ class _TrivialJobs:
         self.ready = 0.0
         self.results: list[float] = []
 
-    def next_job(self) -> Job | None:
+    def next_job(self, workers: int) -> Job | None:
         self.ready = self.ready or time.time()
         if self._started == self._trials:
             return None
@@ -81,7 +81,7 @@ def main() -> None:
         with Ledger(folder.ledger) as ledger:
             jobs = _TrivialJobs(trials, folder, ledger)
             run_jobs(
-                jobs, run_job, run_dir=folder.path, signals={_LABEL: [signal]}, resources=Resources(), workers=workers
+                jobs, run_job, shared=folder.path, signals={_LABEL: [signal]}, resources=Resources(), workers=workers
             )
     print(json.dumps({"ready": jobs.ready, "results": jobs.results}))
 

@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 
 from searchinr.cli.exit_codes import FAILED, INTERRUPTED, OK
-from searchinr.cli.options import Data, Json, Out, OutFolder, Run
+from searchinr.cli.options import Data, Json, Out, OutFolder, Run, Storage
 from searchinr.cli.output import print_json, print_table, printable, say
+from searchinr.errors import UserError
 
 Dataset = Annotated[
     str | None, typer.Option("--dataset", metavar="LABEL", help="One dataset of several; `status` lists them.")
@@ -18,7 +19,7 @@ Dataset = Annotated[
 
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
-    for command in (run, status, front, verify, report, export, ui):
+    for command in (run, fetch, status, front, verify, report, export, ui):
         app.command()(command)
 
 
@@ -36,16 +37,34 @@ def run(
         int | None, typer.Option("--seed", metavar="N", min=0, max=2**31 - 1, help="Seed, instead of the space's.")
     ] = None,
     data: Data = None,
+    address: Annotated[
+        str | None,
+        typer.Option("--address", metavar="HOST:PORT", help="Use the Ray that runs there; auto: on this machine."),
+    ] = None,
+    storage: Storage = None,
 ) -> int:
     """Run a search, or continue one that was interrupted.
 
-    Everything goes into the run folder. The same command again continues the run, whatever stopped it.
+    Everything goes into the run folder. The same command again continues the run, whatever stopped it. With nodes that
+    do not all see the run folder, name a --storage that they see.
 
     Example: searchinr run spaces/quickstart.yaml --workers 2
     """
     from searchinr.engine.run import run_search
+    from searchinr.engine.storage import parse_place
 
-    outcome = run_search(space, out=out, workers=workers, trials=trials, seed=seed, data_dir=data)
+    if address is not None and "://" in address:
+        raise UserError(f"--address: {address} found; allowed are HOST:PORT and auto, on a node of that cluster")
+    outcome = run_search(
+        space,
+        out=out,
+        workers=workers,
+        trials=trials,
+        seed=seed,
+        data_dir=data,
+        address=address,
+        storage=None if storage is None else parse_place(storage),
+    )
     folder = outcome.folder.path
     if outcome.interrupted:
         typer.echo(f"searchinr: interrupted; the same command again continues {folder}", err=True)
@@ -59,6 +78,32 @@ def run(
         return OK
     say(f"next: searchinr report {folder} | verify {folder} | ui {folder} | export {folder} --max-rate R")
     return OK
+
+
+def fetch(
+    url: Annotated[str, typer.Argument(metavar="URL", help="A run on a storage, e.g. s3://BUCKET/PATH/kodak.")],
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", metavar="DIR", help="Run folder (default: runs/NAME).")
+    ] = None,
+) -> None:
+    """Bring a run from its storage, as far as it is.
+
+    The run may still be going on elsewhere. Again, it brings what is new.
+
+    Example: searchinr fetch s3://BUCKET/PATH/kodak
+    """
+    from searchinr.engine.run_folder import RunFolder
+    from searchinr.engine.storage import parse_place
+    from searchinr.engine.stored_run import StoredRun
+
+    place = parse_place(url)
+    folder = RunFolder(out or Path("runs") / place.name)
+    stored = StoredRun(place)
+    stored.check()
+    folder.create()
+    with folder.locked():
+        stored.fetch(folder.path)
+    say(f"{folder.path}: {len(folder.lines())} lines on record; next: searchinr status {folder.path}")
 
 
 def status(run: Run, as_json: Json = False) -> None:

@@ -53,18 +53,15 @@ class Assets:
     file has the content on record, and it is built in any other case.
     """
 
-    def __init__(
-        self, folder: RunFolder, dataset_keys: Mapping[str, str], *, room: int, warn: Callable[[str], None]
-    ) -> None:
+    def __init__(self, folder: RunFolder, dataset_keys: Mapping[str, str], *, warn: Callable[[str], None]) -> None:
         """Nothing on record yet.
 
         Args:
             folder: The run folder.
             dataset_keys: Dataset label -> hash of its content.
-            room: How many jobs may wait at the same time.
             warn: Called with one line where a file is damaged.
         """
-        self._folder, self._dataset_keys, self._room, self._warn = folder, dataset_keys, room, warn
+        self._folder, self._dataset_keys, self._warn = folder, dataset_keys, warn
         self._on_record: dict[str, set[str]] = {}  # SHA-256 of what was built, by asset
         self._failures: dict[str, str] = {}  # reasons, by asset
         self._loaded: dict[str, Asset] = {}
@@ -93,11 +90,12 @@ class Assets:
         for line in lines:
             self.tell(line)
 
-    def next_task(self, next_job: Callable[[], Job | None]) -> Job | AssetJob | None:
+    def next_task(self, next_job: Callable[[], Job | None], *, room: int) -> Job | AssetJob | None:
         """What to do next: a job whose asset is there or cannot be had (see `failure`), or the building of an asset.
 
         Args:
             next_job: Asks the search for a job. It is not asked while there is no room to park another one.
+            room: How many jobs may wait at the same time.
 
         Returns:
             None if there is nothing to start now.
@@ -108,7 +106,7 @@ class Assets:
                 return job
             if need.asset not in self._building:  # it has ended without a result
                 return self._build(need)
-        while len(self._parked) < self._room and (new := next_job()) is not None:
+        while len(self._parked) < room and (new := next_job()) is not None:
             needed = self._needed_by(new)
             if needed is None or self._is_settled(needed):
                 return new

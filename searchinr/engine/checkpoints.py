@@ -2,25 +2,30 @@
 
 import zlib
 from collections.abc import Mapping
-from pathlib import Path
 
 import safetensors.torch
 import torch
 from torch import Tensor
 
+from searchinr.engine.storage import Place, write
 from searchinr.errors import InvalidFileError
-from searchinr.files import write_atomic
 
 _CHECKSUM = "crc32"
 
 
-def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
-    """Writes tensors as safetensors, whole or not at all; what is there afterwards survives a crash."""
+def write_tensors(path: Place, tensors: Mapping[str, Tensor]) -> int:
+    """Writes tensors as safetensors, whole or not at all; what is there afterwards survives a crash.
+
+    Returns:
+        Bytes of the file.
+    """
     data = {name: tensor.contiguous() for name, tensor in tensors.items()}
-    write_atomic(path, safetensors.torch.save({**data, _CHECKSUM: torch.tensor(checksum(data))}))
+    content = safetensors.torch.save({**data, _CHECKSUM: torch.tensor(checksum(data))})
+    write(path, content)
+    return len(content)
 
 
-def read_tensors(path: Path) -> dict[str, Tensor] | None:
+def read_tensors(path: Place) -> dict[str, Tensor] | None:
     """Tensors of a file, or None where there is none.
 
     Raises:

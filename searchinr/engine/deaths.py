@@ -2,7 +2,7 @@
 
 from searchinr.engine.assets import AssetJob
 from searchinr.engine.checkpoints import checksum, read_tensors
-from searchinr.engine.run_folder import RunFolder, fit_name
+from searchinr.engine.run_folder import SharedFolder, fit_name
 from searchinr.engine.search.search import Job
 from searchinr.errors import InvalidFileError
 
@@ -10,8 +10,8 @@ from searchinr.errors import InvalidFileError
 class Deaths:
     """Counts the deaths of a job's workers since its checkpoint last got further."""
 
-    def __init__(self, folder: RunFolder) -> None:
-        """No deaths so far in this run folder."""
+    def __init__(self, folder: SharedFolder) -> None:
+        """No deaths so far in this run."""
         self._folder = folder
         # fit (or asset) and rung -> where it stood, and how often
         self._counts: dict[tuple[str, int], tuple[int, int]] = {}

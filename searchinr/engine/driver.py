@@ -5,7 +5,6 @@ tells the search, MLflow and the view. Whatever is killed, running the same comm
 """
 
 import os
-import shutil
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -16,6 +15,7 @@ from typing import Any
 from searchinr.codecs.contract import Asset
 from searchinr.engine.assets import AssetJob, Assets
 from searchinr.engine.deaths import Deaths
+from searchinr.engine.estimate import compared_with_plan
 from searchinr.engine.ledger import Ledger, Line
 from searchinr.engine.log import LOG
 from searchinr.engine.progress import Progress
@@ -25,6 +25,7 @@ from searchinr.engine.report.names import describe_asset
 from searchinr.engine.report.write import write_report
 from searchinr.engine.run_folder import RunFolder, open_delivery, set_aside
 from searchinr.engine.search.search import Job, Search
+from searchinr.engine.storage import remove_tree
 from searchinr.engine.tracking import Tracker
 from searchinr.engine.view import RunView
 from searchinr.errors import InvalidFileError, NodeLostError
@@ -46,12 +47,11 @@ class Driver:
         datasets: Mapping[str, Dataset],
         ledger: Ledger,
         search: Search,
-        workers: int,
     ) -> None:
         self._folder, self._space, self._datasets = folder, space, datasets
         self._ledger, self._search = ledger, search
         keys = {label: dataset.key for label, dataset in datasets.items()}
-        self._assets = Assets(folder, keys, room=workers, warn=self._warn)
+        self._assets = Assets(folder, keys, warn=self._warn)
         self._progress = Progress(space, search, {label: data.modality for label, data in datasets.items()})
         self._drawn = time.monotonic(), 0  # when, and at how many ledger lines, the fronts were drawn last
         self._deaths = Deaths(folder)
@@ -89,27 +89,30 @@ class Driver:
                     raise self._error
                 self._draw_fronts(final=not self.stopping)
                 if self._search.finished:
-                    shutil.rmtree(folder.trials, ignore_errors=True)  # nothing is unfinished
+                    remove_tree(folder.trials)  # nothing is unfinished
+                    if said := compared_with_plan(folder.plan, self._ledger.lines):
+                        LOG.info("%s", said)
+                        self._view.note(said)
                 self._show()
             finally:
                 self._tracker.close(interrupted=self.stopping and not self._search.finished)
 
     # ---- the source of jobs (engine.tune.JobSource) ----
 
-    def next_job(self) -> Job | AssetJob | None:
+    def next_job(self, workers: int) -> Job | AssetJob | None:
         """See `JobSource.next_job`."""
         if self.stopping:
             return None
         try:
-            job = self._next_job()
+            job = self._next_job(workers)
         except OSError as disk:
             self._give_up(disk)
             return None
         self._show()
         return job
 
-    def _next_job(self) -> Job | AssetJob | None:
-        while (job := self._assets.next_task(self._search.next_job)) is not None:
+    def _next_job(self, workers: int) -> Job | AssetJob | None:
+        while (job := self._assets.next_task(self._search.next_job, room=workers)) is not None:
             if isinstance(job, AssetJob):
                 LOG.info("building %s: %s", job.asset, describe_asset(asdict(job)))
                 return job
@@ -165,7 +168,7 @@ class Driver:
         self.stopping = True
         self._stop_at = time.monotonic()
         with suppress(OSError):  # a full disk: the jobs are ended without
-            self._folder.stop.touch()
+            self._folder.ask_to_stop()
 
     def _give_up(self, disk: OSError) -> None:
         """The disk is full or gone: nothing more can be recorded, so nothing more is started."""

@@ -8,7 +8,7 @@ Everything else in a run folder can be rebuilt from it.
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -62,6 +62,11 @@ def read_ledger(path: Path) -> list[Line]:
     return lines
 
 
+def whole_rows(data: bytes) -> list[bytes]:
+    """The lines of a ledger as they are written, each with its line break; a torn last one is left out."""
+    return [row + b"\n" for row in data.split(b"\n")[:-1] if row]
+
+
 def checked_line(line: object) -> Line:
     """The line, if it has what its kind needs; `ValueError` if not."""
     if not isinstance(line, dict) or line.get("kind") not in list(_KEYS):  # a list, since a kind may be unhashable
@@ -76,7 +81,14 @@ def checked_line(line: object) -> Line:
 class Ledger:
     """The ledger, open for appending. One writer: the driver."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, store: Callable[[int, bytes], None] | None = None) -> None:
+        """The ledger in a file.
+
+        Args:
+            path: The file.
+            store: Called with each new line's number and the line, before the file has it.
+        """
+        self._store = store
         self.lines = read_ledger(path)
         self._recorded = {_identity(line) for line in self.lines}
         self._file = path.open("ab+", buffering=0)  # what could not be written is not tried again behind our back
@@ -102,9 +114,12 @@ class Ledger:
         Raises:
             OSError: The disk is full or gone. Nothing of the line stays behind.
         """
+        row = json.dumps(line, allow_nan=False, separators=(",", ":")).encode() + b"\n"
+        if self._store is not None:
+            self._store(len(self.lines), row)
         end = self._file.seek(0, os.SEEK_END)
         try:
-            self._write(json.dumps(line, allow_nan=False, separators=(",", ":")).encode() + b"\n")
+            self._write(row)
         except OSError:
             self._file.truncate(end)
             raise

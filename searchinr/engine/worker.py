@@ -13,7 +13,8 @@ from torch import Tensor
 from searchinr.allocator import keep_freed_memory
 from searchinr.codecs.contract import Asset, AssetSpec
 from searchinr.engine.checkpoints import read_tensors, write_tensors
-from searchinr.engine.run_folder import RunFolder, fit_name, set_aside
+from searchinr.engine.run_folder import SharedFolder, fit_name, set_aside
+from searchinr.engine.storage import Place
 from searchinr.errors import InvalidFileError, TrialError
 from searchinr.signals.signal import Signal
 from searchinr.trial import Measurement, build_asset, run_trial
@@ -22,17 +23,17 @@ CHECKPOINT_EVERY_S = 60.0
 _MAX_REASON = 500  # characters of an exception's text that go into the ledger
 
 
-def run_job(job: Mapping[str, Any], run_dir: Path, signals: Sequence[Signal], asset: Asset | None) -> None:
-    """Runs a job and delivers what comes of it to the run folder: an operating point, an asset, or a failure.
+def run_job(job: Mapping[str, Any], shared: Place, signals: Sequence[Signal], asset: Asset | None) -> None:
+    """Runs a job and delivers what comes of it: an operating point, an asset, or a failure.
 
     Args:
         job: The fields of `engine.search.search.Job` or `engine.assets.AssetJob`, and `cpu`, `gpu`, `timeout_s` of the
             space's resources.
-        run_dir: The run folder.
+        shared: Where the run is kept: its folder, or its storage.
         signals: The job's dataset.
         asset: The asset that the job needs, or None.
     """
-    folder = RunFolder(run_dir)
+    folder = SharedFolder(shared)
     keep_freed_memory()
     torch.set_num_threads(max(1, int(job["cpu"])))
     device = torch.device("cuda" if job["gpu"] else "cpu")
@@ -43,7 +44,7 @@ def run_job(job: Mapping[str, Any], run_dir: Path, signals: Sequence[Signal], as
 
 
 def _run_fit(
-    job: Mapping[str, Any], folder: RunFolder, signals: Sequence[Signal], asset: Asset | None, device: torch.device
+    job: Mapping[str, Any], folder: SharedFolder, signals: Sequence[Signal], asset: Asset | None, device: torch.device
 ) -> None:
     """One trial from its last checkpoint to its next rung."""
     line = {key: job[key] for key in ("trial", "rung", "steps", "dataset", "codec", "params", "seed")}
@@ -61,7 +62,9 @@ def _run_fit(
         folder.deliver({**line, "time": time.time()}, measured.files)
 
 
-def _run_building(job: Mapping[str, Any], folder: RunFolder, signals: Sequence[Signal], device: torch.device) -> None:
+def _run_building(
+    job: Mapping[str, Any], folder: SharedFolder, signals: Sequence[Signal], device: torch.device
+) -> None:
     """One asset from its start to its end."""
     keys = ("asset", "name", "dataset", "codec", "params", "needed_to_decode", "seed")
     line = {key: job[key] for key in keys} | ({"confirms": True} if job["confirms"] else {})
@@ -69,16 +72,16 @@ def _run_building(job: Mapping[str, Any], folder: RunFolder, signals: Sequence[S
     with _delivering_failures(folder, {"kind": "asset_failed", **line}):
         for state in build_asset(job["codec"], spec, signals, seed=job["seed"], device=device):
             if state.asset is not None:
-                path = folder.asset(job["asset"])
-                write_tensors(path, state.asset.tensors)  # before the delivery: what is recorded can always be used
-                line |= {"sha256": state.asset.sha256, "bytes": path.stat().st_size, "cost": state.cost}
+                # Before the delivery: what is recorded can always be used.
+                size = write_tensors(folder.asset(job["asset"]), state.asset.tensors)
+                line |= {"sha256": state.asset.sha256, "bytes": size, "cost": state.cost}
                 folder.deliver({"kind": "asset", **line, "time": time.time()}, {})
-            elif folder.stop.exists():
+            elif folder.asked_to_stop():
                 return
 
 
 @contextmanager
-def _delivering_failures(folder: RunFolder, line: Mapping[str, Any]) -> Iterator[None]:
+def _delivering_failures(folder: SharedFolder, line: Mapping[str, Any]) -> Iterator[None]:
     """Delivers why the block has failed, if it does; but a disk's fault is not the trial's: the driver decides."""
     try:
         yield
@@ -94,7 +97,7 @@ def _delivering_failures(folder: RunFolder, line: Mapping[str, Any]) -> Iterator
     folder.deliver({**line, "reason": reason, "time": time.time()}, {})
 
 
-def _last_checkpoint(job: Mapping[str, Any], folder: RunFolder) -> dict[str, Tensor] | None:
+def _last_checkpoint(job: Mapping[str, Any], folder: SharedFolder) -> dict[str, Tensor] | None:
     """From where the job goes on: where it was interrupted, else the rung below; None: from the start.
 
     A damaged checkpoint is set aside, for the driver to tell of.
@@ -116,7 +119,7 @@ def _last_checkpoint(job: Mapping[str, Any], folder: RunFolder) -> dict[str, Ten
 
 def _run(
     job: Mapping[str, Any],
-    folder: RunFolder,
+    folder: SharedFolder,
     resume: Mapping[str, Tensor] | None,
     signals: Sequence[Signal],
     asset: Asset | None,
@@ -139,7 +142,7 @@ def _run(
     for state in states:
         if isinstance(state, Measurement):
             return state
-        stopping = folder.stop.exists()
+        stopping = folder.asked_to_stop()
         if stopping or time.monotonic() - saved > CHECKPOINT_EVERY_S:
             write_tensors(checkpoint, state.checkpoint())
             saved = time.monotonic()

@@ -111,7 +111,10 @@ def test_sizes_have_one_form() -> None:
         ({"supernet.widths": "32 wide"}, "^supernet.widths: found '32 wide'; allowed 1 to 16 integers"),
         ({"supernet.widths": ""}, "^supernet.widths: found ''; allowed 1 to 16 integers"),
         ({"supernet.widths": "9" * 5000}, "^supernet.widths: found '9+...; allowed 1 to 16 integers"),
-        ({"supernet.widths": " ".join(map(str, range(20, 37)))}, "^supernet.widths: found .*; allowed 1 to 16 integers"),
+        (
+            {"supernet.widths": " ".join(map(str, range(20, 37)))},
+            "^supernet.widths: found .*; allowed 1 to 16 integers",
+        ),
         ({"width": 5000}, "^width: found 5000; allowed an integer at least 4 and at most 1024$"),
     ],
 )

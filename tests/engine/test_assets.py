@@ -36,7 +36,7 @@ def warnings() -> list[str]:
 
 @pytest.fixture
 def assets(folder: RunFolder, warnings: list[str]) -> Assets:
-    return Assets(folder, KEYS, room=2, warn=warnings.append)
+    return Assets(folder, KEYS, warn=warnings.append)
 
 
 def make_job(trial: str, init: str = "supernet", **changes: object) -> Job:
@@ -59,7 +59,7 @@ def handed_out(assets: Assets, *jobs: Job) -> list[Any]:
     """Everything that there is to do while the search has these jobs: trials by name, assets as they are."""
     waiting = list(jobs)
     tasks = []
-    while (task := assets.next_task(lambda: waiting.pop(0) if waiting else None)) is not None:
+    while (task := assets.next_task(lambda: waiting.pop(0) if waiting else None, room=2)) is not None:
         tasks.append(task if isinstance(task, AssetJob) else task.trial)
     return tasks
 
@@ -90,7 +90,7 @@ def test_an_asset_belongs_to_a_dataset_and_a_seed_and_to_trials_of_every_size(as
     ]
     names, confirms = [], []
     for change in changes:
-        (asset,) = handed_out(Assets(RunFolder(Path()), KEYS, room=1, warn=print), make_job("a", **change))
+        (asset,) = handed_out(Assets(RunFolder(Path()), KEYS, warn=print), make_job("a", **change))
         names.append(asset.asset)
         confirms.append(asset.confirms)
     assert names[0] == names[1]
@@ -117,7 +117,7 @@ def test_what_could_not_be_built_is_told_to_all_that_need_it_and_not_tried_again
     assert line["kind"] == "asset_failed"
     assets.tell(line)
     assert assets.ended(building)
-    again = Assets(folder, KEYS, room=2, warn=print)
+    again = Assets(folder, KEYS, warn=print)
     again.replay([line])
     for one in (assets, again):
         assert handed_out(one, make_job("b")) == (["a", "b"] if one is assets else ["b"])
@@ -137,7 +137,7 @@ def recorded(folder: RunFolder, assets: Assets, ledger: Ledger) -> AssetJob:
 def test_a_continued_run_uses_what_is_there(folder: RunFolder, assets: Assets) -> None:
     with Ledger(folder.ledger) as ledger:
         recorded(folder, assets, ledger)
-        again = Assets(folder, KEYS, room=2, warn=print)
+        again = Assets(folder, KEYS, warn=print)
         again.replay(ledger.lines)
         assert handed_out(again, make_job("b")) == ["b"]
         asset = again.asset(make_job("b"))
@@ -159,7 +159,7 @@ def test_what_is_damaged_or_gone_is_built_again_and_on_record_once(
             path.unlink()
         else:
             path.write_bytes(bad[damage])
-        again = Assets(folder, KEYS, room=2, warn=warnings.append)
+        again = Assets(folder, KEYS, warn=warnings.append)
         again.replay(ledger.lines)
         assert handed_out(again, make_job("b")) == [built]
         if damage == "gone":
@@ -182,7 +182,7 @@ def test_what_is_built_differently_the_second_time_counts_from_then_on(folder: R
         built = recorded(folder, assets, ledger)
         folder.asset(built.asset).unlink()
         ledger.lines[0]["sha256"] = "0" * 64  # as another machine would have built it
-        again = Assets(folder, KEYS, room=2, warn=print)
+        again = Assets(folder, KEYS, warn=print)
         again.replay(ledger.lines)
         (building,) = handed_out(again, make_job("b"))
         line = build(folder, building)

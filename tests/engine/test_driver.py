@@ -68,10 +68,10 @@ def run(folder: RunFolder, workers: int = 2, dies: Callable[[Task], bool] = lamb
     started: list[Task] = []
     running: list[Task] = []
     with log_to(folder.log), Ledger(folder.ledger) as ledger:
-        driver = Driver(folder, space, datasets, ledger, Search(space, list(datasets), canonicalise), workers)
+        driver = Driver(folder, space, datasets, ledger, Search(space, list(datasets), canonicalise))
         with driver.following():
             while not driver.finished():
-                while len(running) < workers and (job := driver.next_job()) is not None:
+                while len(running) < workers and (job := driver.next_job(workers)) is not None:
                     running.append(job)
                     started.append(job)
                 job = running.pop(0)

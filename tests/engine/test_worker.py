@@ -7,7 +7,7 @@ import pytest
 from searchinr.codecs.contract import Asset, AssetSpec
 from searchinr.engine import worker
 from searchinr.engine.checkpoints import read_tensors
-from searchinr.engine.run_folder import RunFolder, open_delivery
+from searchinr.engine.run_folder import RunFolder, SharedFolder, open_delivery
 from searchinr.signals.signal import Layout, Signal
 
 
@@ -55,7 +55,7 @@ def test_a_job_delivers_a_whole_ledger_line_and_a_checkpoint(folder: RunFolder, 
 def test_the_checkpoint_is_there_before_the_delivery(
     folder: RunFolder, signals: list[Signal], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(RunFolder, "deliver", lambda self, *_: seen.append(self.checkpoint("abc", 0).is_file()))
+    monkeypatch.setattr(SharedFolder, "deliver", lambda self, *_: seen.append(self.checkpoint("abc", 0).is_file()))
     seen: list[bool] = []
     worker.run_job(make_job(), folder.path, signals, None)
     assert seen == [True]
@@ -134,7 +134,7 @@ def test_a_failing_disk_is_no_failure_of_the_trial(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(RunFolder, "deliver", full)
+    monkeypatch.setattr(SharedFolder, "deliver", full)
     with pytest.raises(OSError, match="No space left"):
         worker.run_job(make_job(), folder.path, signals, None)
 
