@@ -128,17 +128,18 @@ def verify(run: Run, data: Data = None, as_json: Json = False) -> int:
 
 
 def report(run: Run, out: OutFolder = None, data: Data = None) -> None:
-    """Draw the front beside classical codecs, and write it as tables.
+    """Write the results as one page to look at, and as figures and tables.
 
-    The classical codecs are measured on the same files; theirs count whole as well. A second figure shows what the
-    front's hypervolume was by the training work spent until then.
+    report.html opens in any browser, offline: the fronts beside classical codecs measured on the same files (and, of a
+    published dataset, beside published curves), BD-rates, originals beside decoded signals, the hypervolume by training
+    work, which parameters matter, and each signal's own results. The same is written as PNG and TSV files.
 
     Example: searchinr report runs/kodak
     """
     from searchinr.engine.opened import open_run
-    from searchinr.engine.report.baselines import cached_baselines
     from searchinr.engine.report.tables import front_table
-    from searchinr.engine.report.write import write_report
+    from searchinr.engine.report.write import write_figures, write_page
+    from searchinr.engine.run_report import dataset_report
     from searchinr.signals.datasets import load_dataset
     from searchinr.signals.files import make_folder
 
@@ -147,11 +148,14 @@ def report(run: Run, out: OutFolder = None, data: Data = None) -> None:
     folder = out or opened.folder.report
     make_folder(folder)
     entries = {entry.label: entry for entry in opened.space.datasets}
-    for label in labels:
-        baselines = cached_baselines(load_dataset(entries[label], data), folder)
-        result = opened.front(label, {label: baselines})
-        print_table(front_table(result))
-        for path in write_report(folder, result):
+    reports = [dataset_report(opened, load_dataset(entries[label], data), folder) for label in labels]
+    page = folder / "report.html"
+    write_page(page, run, opened.space.name, reports)
+    for result in reports:
+        print_table(front_table(result.front))
+    say(str(page))
+    for result in reports:
+        for path in write_figures(folder, result):
             say(str(path))
 
 

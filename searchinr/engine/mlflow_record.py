@@ -7,7 +7,6 @@ per trial (its operating points by step). Runs that are there already are found 
 import hashlib
 import logging
 import os
-import re
 import shutil
 import tempfile
 import time
@@ -175,7 +174,7 @@ class MlflowRecord:
         with tempfile.TemporaryDirectory(prefix="searchinr-mlflow-") as copies:
             for file in files:
                 # the experiment says which dataset it is
-                name = re.sub(rf"^(front|hypervolume)-{re.escape(safe_name(dataset))}", r"\1", file.name)
+                name = file.name.replace(f"-{safe_name(dataset)}", "", 1)
                 shutil.copyfile(file, Path(copies) / name)
             self._client.log_artifacts(self._parent(dataset).run_id, copies)
 

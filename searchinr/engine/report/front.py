@@ -7,6 +7,7 @@ from typing import Any
 from searchinr.engine.report.anytime import Anytime, Moment
 from searchinr.engine.report.baselines import NO_BASELINES, Baselines
 from searchinr.engine.report.confirmation import Confirmations, Confirmed, is_confirmation
+from searchinr.engine.report.published import NOT_PUBLISHED, Published
 from searchinr.engine.search.objectives import Objectives
 from searchinr.errors import UserError
 
@@ -31,6 +32,7 @@ class FrontReport:
         constraints: Figure -> bound, as it is written in a space file.
         anytime: The state after each operating point.
         baselines: Classical codecs measured on the same signals.
+        published: Codecs of the literature, as it reports them.
     """
 
     dataset: str
@@ -45,6 +47,7 @@ class FrontReport:
     constraints: Mapping[str, str]
     anytime: tuple[Moment, ...]
     baselines: Baselines
+    published: Published
 
     @property
     def hypervolume(self) -> float:
@@ -76,6 +79,7 @@ def collect_front(
     dataset: str,
     objectives: Objectives,
     baselines: Baselines = NO_BASELINES,
+    published: Published = NOT_PUBLISHED,
 ) -> FrontReport:
     """Gathers the front of one dataset from a ledger.
 
@@ -84,6 +88,7 @@ def collect_front(
         dataset: Label of the dataset.
         objectives: What the run searched for.
         baselines: Measured on the signals of this dataset.
+        published: What the literature has on it.
 
     Raises:
         UserError: The ledger has no operating point of this dataset, or none that meets the constraints.
@@ -114,6 +119,7 @@ def collect_front(
         constraints={name: str(bound) for name, bound in objectives.constraints.items()},
         anytime=moments,
         baselines=baselines,
+        published=published,
     )
 
 
