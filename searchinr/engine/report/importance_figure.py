@@ -1,5 +1,7 @@
 """Which parameters matter, as a figure for a paper (PNG)."""
 
+from collections.abc import Sequence
+
 from searchinr.engine.report import canvas, style
 from searchinr.engine.report.front import FrontReport
 from searchinr.engine.search.importance import BEST, FRONT, METHOD, Importance
@@ -17,7 +19,7 @@ def importance_png(report: FrontReport, found: Importance) -> bytes:
         A PNG like that of `front_png`.
     """
     names = shown(found)
-    figure, axes = canvas.bar_axes(names)
+    figure, axes = canvas.bar_axes(labels(names))
     height = 0.8 / len(found.shares)
     for i, (target, shares) in enumerate(found.shares.items()):
         rows = [row + (i - (len(found.shares) - 1) / 2) * height for row in range(len(names))]
@@ -31,6 +33,12 @@ def importance_png(report: FrontReport, found: Importance) -> bytes:
 def shown(found: Importance) -> list[str]:
     """The parameters that a figure has room for."""
     return list(found.shares[FRONT])[:SHOWN]
+
+
+def labels(names: Sequence[str]) -> list[str]:
+    """Names of parameters for people: without the codec's, where there is only one."""
+    codecs = {name.partition(".")[0] for name in names}
+    return [name.partition(".")[2] if len(codecs) == 1 else name for name in names]
 
 
 def title(target: str) -> str:

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 
 from searchinr.engine.report import style
 from searchinr.engine.report.front import FrontReport, Point, mean_bytes
-from searchinr.engine.report.importance_figure import shown, title
+from searchinr.engine.report.importance_figure import labels, shown, title
 from searchinr.engine.report.names import describe, family
 from searchinr.engine.report.signals_figure import signal_curves
 from searchinr.engine.search.importance import Importance
@@ -118,7 +118,7 @@ def importance_plot(found: Importance) -> go.Figure:
     figure = go.Figure()
     for i, (target, shares) in enumerate(found.shares.items()):
         figure.add_bar(
-            y=[escaped(name) for name in names],
+            y=[escaped(label) for label in labels(names)],
             x=[shares[name] for name in names],
             name=title(target),
             orientation="h",

@@ -9,7 +9,9 @@ WINDOW = 512
 """Samples in a window of the spectrogram; windows overlap by three quarters."""
 
 RANGE_DB = 80.0
-"""From black to white."""
+"""What is shown of a spectrogram, from its highest power down."""
+
+_FLOOR_DB = -160.0
 
 
 def waveform(signal: Signal) -> NDArray[np.float64]:
@@ -29,13 +31,12 @@ def spectrogram(signal: Signal) -> NDArray[np.float64]:
     """Power of each frequency over time in dB, a full-scale sine at 0.
 
     Returns:
-        `(frequencies, windows)`: from 0 to half the sampling rate, Hann windows; never below -`RANGE_DB`.
+        `(frequencies, windows)`: from 0 to half the sampling rate, Hann windows; silence at -160.
     """
     wave = waveform(signal)
     wave = np.pad(wave, (0, max(0, WINDOW - len(wave))))
     windows = np.lib.stride_tricks.sliding_window_view(wave, WINDOW)[:: WINDOW // 4]  # (windows, WINDOW)
     hann = np.hanning(WINDOW)
     amplitude = np.abs(np.fft.rfft(windows * hann, axis=1)) * 2 / hann.sum()  # (windows, frequencies)
-    floor = 10 ** (-RANGE_DB / 20)
-    power_db: NDArray[np.float64] = 20 * np.log10(np.maximum(amplitude, floor))
+    power_db: NDArray[np.float64] = 20 * np.log10(np.maximum(amplitude, 10 ** (_FLOOR_DB / 20)))
     return power_db.T

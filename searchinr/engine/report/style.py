@@ -1,7 +1,7 @@
 """Colours, markers, limits and ticks that the PNG and its interactive twin share."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -224,10 +224,15 @@ def hypervolume_title(report: FrontReport) -> str:
     return "hypervolume of the front" + (f" ({unit})" if unit else "")
 
 
+def reference(point: Mapping[str, float], rate_unit: str) -> str:
+    """A reference point in words, up to the full stop."""
+    words = {"psnr_db": "{:g} dB", "rate": "{:g} " + rate_unit, "ssim": "SSIM {:g}"}
+    values = ", ".join(words.get(name, name + " {:g}").format(at) for name, at in point.items())
+    return f"the reference point ({values})."
+
+
 def _reference(report: FrontReport) -> str:
-    words = {"psnr_db": "{:g} dB", "rate": "{:g} " + report.rate_unit, "ssim": "SSIM {:g}"}
-    reference = ", ".join(words.get(name, name + " {:g}").format(at) for name, at in report.reference_point.items())
-    return f"the reference point ({reference})."
+    return reference(report.reference_point, report.rate_unit)
 
 
 def _constraints(report: FrontReport) -> str:
