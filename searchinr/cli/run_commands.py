@@ -279,13 +279,15 @@ def ui(
 
     Example: searchinr ui runs/kodak
     """
-    from searchinr.engine.ui import mlflow_server
+    from searchinr.engine.ui import fronts, mlflow_server
 
     if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:  # no server outlives its terminal, unless under nohup
         signal.signal(signal.SIGHUP, signal.default_int_handler)
     try:
         with mlflow_server(run, port) as server:
             say(f"MLflow: http://127.0.0.1:{port} (Ctrl-C ends it)")
+            for label, address in fronts(run, port).items():
+                say(f"front of {label}: {address}")
             sys.stdout.flush()
             code = server.wait()
     except KeyboardInterrupt:  # the way to end it

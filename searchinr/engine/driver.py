@@ -18,6 +18,7 @@ from searchinr.engine.ledger import Ledger, Line
 from searchinr.engine.log import LOG
 from searchinr.engine.opened import OpenedRun
 from searchinr.engine.progress import Progress
+from searchinr.engine.report.front import summary
 from searchinr.engine.report.page import DatasetReport
 from searchinr.engine.report.write import write_figures, write_page
 from searchinr.engine.run_folder import RunFolder, open_delivery, safe_name, set_aside
@@ -27,7 +28,7 @@ from searchinr.engine.tracking import Tracker
 from searchinr.engine.view import RunView
 from searchinr.errors import InvalidFileError, NodeLostError
 from searchinr.signals.datasets import Dataset
-from searchinr.space import Space
+from searchinr.space import Choice, Domain, Range, Space
 
 _MAX_DEATHS = 3  # of a job's workers without its checkpoint having got further; losses of a node do not count
 _GRACE_S = 20.0  # for running jobs to write their checkpoints after an interrupt
@@ -237,7 +238,7 @@ class Driver:
             page = folder / f"front-{safe_name(label)}.html"
             files = write_figures(folder, report)
             write_page(page, self._folder.path, self._space.name, [report])
-            self._tracker.log_report(label, [page, *files])
+            self._tracker.log_report(label, [page, *files], summary(report.front))
         self._drawn = time.monotonic(), len(self._ledger.lines)
 
     def _show(self) -> None:
@@ -269,5 +270,18 @@ def _flat(space: Space) -> dict[str, object]:
         "trials": space.search.trials,
         "seed": space.search.seed,
         "rungs": " ".join(map(str, space.fidelity.rungs)),
-        **{f"{codec}.{key}": domain for codec, domains in space.codecs.items() for key, domain in domains.items()},
+        **{
+            f"{codec}.{key}": _in_words(domain)
+            for codec, domains in space.codecs.items()
+            for key, domain in domains.items()
+        },
     }
+
+
+def _in_words(domain: Domain) -> str:
+    """A domain for people: ``"2 | 3 | 4"``, ``"0.001 to 0.02, logarithmic"``."""
+    if isinstance(domain, Choice):
+        return " | ".join(map(str, domain.values))
+    if isinstance(domain, Range):
+        return f"{domain.low:g} to {domain.high:g}{', logarithmic' if domain.log else ''}"
+    return str(domain)

@@ -17,6 +17,8 @@ from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any, Literal
 
+from PIL import Image
+
 from searchinr.engine.report.anytime import Moment
 from searchinr.engine.report.confirmation import Confirmed
 from searchinr.engine.report.names import describe
@@ -29,7 +31,10 @@ Line = Mapping[str, Any]
 Status = Literal["RUNNING", "FINISHED", "FAILED", "KILLED"]
 
 _RUN, _TRIAL, _DATASET, _REASON = "searchinr.run", "searchinr.trial", "searchinr.dataset", "searchinr.reason"
-_PARENT = "mlflow.parentRunId"
+_PARENT, _NOTE = "mlflow.parentRunId", "mlflow.note.content"
+MODEL_TRAINING = "workflowType=machine_learning"
+"""Query of an address in MLflow's pages, which would show its tools for language models otherwise."""
+
 _BATCH = 100  # parameters in one request, MLflow's own limit
 _TEMPORARY = {"INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE", "REQUEST_LIMIT_EXCEEDED", "RESOURCE_ALREADY_EXISTS"}
 _ENVIRONMENT = {
@@ -63,6 +68,31 @@ class _Parent:
     experiment_id: str
     children: dict[str, _Child]
     logged: set[int]  # numbers of points whose hypervolume is there
+
+
+def fronts_at(uri: str, name: str) -> dict[str, str]:
+    """Where the fronts of a search are in MLflow's pages.
+
+    Args:
+        uri: An MLflow server.
+        name: Name of the search; of several with that name the latest is meant.
+
+    Returns:
+        Dataset -> address of its parent run's `front.html`.
+    """
+    from mlflow import MlflowClient
+
+    client = MlflowClient(tracking_uri=uri)
+    experiments = [experiment.experiment_id for experiment in client.search_experiments()]
+    found = client.search_runs(experiments, f"tags.`{_RUN}` != '' AND attributes.run_name = '{name}'")
+    return {
+        run.data.tags[_DATASET]: f"{uri}/{_front_page(run.info.experiment_id, run.info.run_id)}"
+        for run in reversed(found)  # the latest comes first
+    }
+
+
+def _front_page(experiment_id: str, run_id: str) -> str:
+    return f"#/experiments/{experiment_id}/runs/{run_id}/artifacts/front.html?{MODEL_TRAINING}"
 
 
 class MlflowRecord:
@@ -169,23 +199,37 @@ class MlflowRecord:
         self._client.log_batch(parent.run_id, metrics=metrics)
         parent.logged.add(moment.points)
 
-    def log_report(self, dataset: str, files: Sequence[Path]) -> None:
-        """Attaches the files of `write_report` to the parent run, as `front.png`, `hypervolume.png`, ..."""
+    def log_report(self, dataset: str, files: Sequence[Path], summary: str) -> None:
+        """Attaches the files of a report to the parent run, as `front.html`, `front.png`, ..., and describes it.
+
+        Args:
+            dataset: Label of the dataset.
+            files: What was written; names end with the label of the dataset.
+            summary: The front in a sentence. It heads the parent's page, with the way to `front.html` and the figure.
+        """
+        parent = self._parent(dataset)
         with tempfile.TemporaryDirectory(prefix="searchinr-mlflow-") as copies:
             for file in files:
                 # the experiment says which dataset it is
                 name = file.name.replace(f"-{safe_name(dataset)}", "", 1)
                 shutil.copyfile(file, Path(copies) / name)
-            self._client.log_artifacts(self._parent(dataset).run_id, copies)
+            with Image.open(Path(copies) / "front.png") as figure:  # the whole of it is too wide for MLflow's page
+                figure.reduce(2).save(Path(copies) / "front-preview.png")
+            self._client.log_artifacts(parent.run_id, copies)
+        page = _front_page(parent.experiment_id, parent.run_id)
+        preview = f"get-artifact?path=front-preview.png&run_uuid={parent.run_id}"  # MLflow's address of an artifact
+        self._client.set_tag(parent.run_id, _NOTE, f"[**The front**]({page}): {summary}\n\n![The front]({preview})")
 
     def end(self, *, interrupted: bool) -> None:
         """The search is over: ends the parent runs and the trials that never reached the last rung."""
+        # that the scheduler has left a trial behind is no failure, which is what MLflow shows killed runs as
+        status: Status = "KILLED" if interrupted else "FINISHED"
         reason = "the run was interrupted" if interrupted else "not promoted to a longer training"
         for parent in self._parents.values():
             for child in parent.children.values():
                 if child.status in ("RUNNING", "KILLED"):
-                    self._end_trial(child, "KILLED", reason, child.last_ms)
-            self._client.set_terminated(parent.run_id, "KILLED" if interrupted else "FINISHED")
+                    self._end_trial(child, status, reason, child.last_ms)
+            self._client.set_terminated(parent.run_id, status)
 
     @property
     def _client(self) -> "MlflowClient":
@@ -208,7 +252,10 @@ class MlflowRecord:
             experiment_id = self._client.create_experiment(
                 name,
                 artifact_location=location,
-                tags={"mlflow.experimentKind": "custom_model_development"},  # or its pages open on language models
+                tags={
+                    "mlflow.experimentKind": "custom_model_development",  # or its pages open on language models
+                    _NOTE: "Each search is a run, whose description leads to its front; its child runs are the trials.",
+                },
             )
         else:
             experiment_id = experiment.experiment_id
@@ -259,7 +306,7 @@ class MlflowRecord:
             run = self._client.create_run(
                 parent.experiment_id,
                 start_time=_ms(line),
-                run_name=describe(line["codec"], line["params"]) if "params" in line else trial,
+                run_name=_name(line),
                 tags={
                     _PARENT: parent.run_id,
                     _TRIAL: trial,
@@ -315,6 +362,11 @@ def _metrics(point: Line) -> dict[str, float]:
     values |= {key: point["cost"].get(key) for key in ("train_s", "macs")}
     values |= {key: fmean(signal[key] for signal in point["signals"]) for key in ("bytes", "encode_s", "decode_s")}
     return {key: float(value) for key, value in values.items() if value is not None}
+
+
+def _name(line: Line) -> str:
+    """A trial's name: what it is, and the first letters of what commands know it by."""
+    return f"{describe(line['codec'], line['params'])} · {line['trial'][:6]}" if "params" in line else line["trial"]
 
 
 def _ms(line: Line) -> int:

@@ -16,6 +16,7 @@ NAMES = ("chromium", "chromium-browser", "google-chrome")
 _FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync", "--remote-debugging-pipe",
+    "--disable-features=IsolateSandboxedIframes",  # so that what is inside a sandboxed frame can be asked about
 )  # fmt: skip
 _WAIT_S = 60.0
 
@@ -103,14 +104,26 @@ class Page:
 
     def run(self, expression: str) -> Any:  # noqa: ANN401
         """The value of a JavaScript expression; promises are awaited."""
-        found = self._call("Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True)
+        return self._evaluate(expression)
+
+    def run_in_frame(self, expression: str) -> Any:  # noqa: ANN401
+        """The same inside the page's one frame; None while it has none."""
+        frames = self._call("Page.getFrameTree")["frameTree"].get("childFrames", [])
+        if not frames:
+            return None
+        world = self._call("Page.createIsolatedWorld", frameId=frames[0]["frame"]["id"])
+        return self._evaluate(expression, contextId=world["executionContextId"])
+
+    def _evaluate(self, expression: str, **where: Any) -> Any:  # noqa: ANN401
+        found = self._call("Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True, **where)
         assert "exceptionDetails" not in found, found
         return found["result"].get("value")
 
-    def wait_for(self, expression: str) -> None:
+    def wait_for(self, expression: str, *, in_frame: bool = False) -> None:
         """Waits until a JavaScript expression is true."""
         deadline = time.monotonic() + _WAIT_S
-        while not self.run(f"Boolean({expression})"):
+        run = self.run_in_frame if in_frame else self.run
+        while not run(f"Boolean({expression})"):
             assert time.monotonic() < deadline, f"never true: {expression}; the page says: {self.text()[:2000]}"
             time.sleep(0.1)
 

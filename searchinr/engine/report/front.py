@@ -138,6 +138,16 @@ def mean_bytes(point: Point) -> float:
     return float(sum(signal["bytes"] for signal in point["signals"]) / len(point["signals"]))
 
 
+def summary(report: FrontReport) -> str:
+    """The front in a sentence."""
+    psnrs = [point["psnr_db"] for point in report.front]
+    return (
+        f"{len(report.front)} of {len(report.points):,} operating points, {min(psnrs):.1f} to {max(psnrs):.1f} dB at "
+        f"{report.front[0]['rate']:.3g} to {report.front[-1]['rate']:.3g} {report.rate_unit}, "
+        f"hypervolume {report.hypervolume:.4g}."
+    )
+
+
 def front_json(report: FrontReport) -> dict[str, Any]:
     """The front as plain JSON: what `searchinr front --json` prints and `front-<dataset>.json` holds."""
     keys = ("trial", "steps", "rung", "codec", "params", "seed", "init", "rate", "psnr_db", "psnr_of_mean_mse_db")

@@ -64,9 +64,9 @@ def _section(run: str, name: str, report: DatasetReport, *, several: bool) -> st
     parts = [
         f'<h2 id="{name}">{text(front.dataset)}</h2>',
         f"<p>{text(style.subtitle(front))}</p>",
-        facts(_facts(front)),
         plot(plots.front_plot(front), f"{name}-front"),
         note(style.small_print(front)),
+        facts(_facts(front)),
         *_bd_rates(front),
         "<h3>The front</h3>",
         note("By rising rate. The command writes the config of a point, for searchinr encode --config."),
@@ -118,8 +118,8 @@ def _bd_rates(front: FrontReport) -> list[str]:
     return [
         "<h3>Bits against other codecs</h3>",
         note(
-            "BD-rate: the mean difference in rate at equal PSNR, over the PSNRs that both reach; below 0 the front needs "
-            f"fewer bits than the codec. Method: {METHOD} (piecewise cubic Hermite interpolation)."
+            "BD-rate: the mean difference in rate at equal PSNR, over the PSNRs that both reach; below 0 the front "
+            f"needs fewer bits than the codec. Method: {METHOD} (piecewise cubic Hermite interpolation)."
         ),
         table(columns, rows, "BD-rate against other codecs"),
     ]

@@ -73,16 +73,16 @@ def fronts_plot(reports: Sequence[tuple[str, FrontReport]]) -> go.Figure:
     figure = go.Figure()
     for i, (name, report) in enumerate(reports):
         figure.add_scatter(
-            x=[p["rate"] for p in report.front],
-            y=[p["psnr_db"] for p in report.front],
+            x=[p["rate"] for p in report.front_line],
+            y=[p["psnr_db"] for p in report.front_line],
             name=escaped(name),
             mode="lines+markers",
             line={"color": style.token(i), "width": 1.5, "dash": style.BASELINE_LINES[i % 4][2]},
             marker={"symbol": style.MARKERS[i][1], "size": 8},
-            text=[_hover(p, report) for p in report.front],
+            text=[_hover(p, report) for p in report.front_line],
             hoverinfo="text",
         )
-    points = [p for _, report in reports for p in report.front]
+    points = [p for _, report in reports for p in report.front_line]
     _log_axis(figure, f"rate ({reports[0][1].rate_unit})", style.log_range([p["rate"] for p in points]), style.plain)
     figure.update_yaxes(title="PSNR (dB)")
     return figure
