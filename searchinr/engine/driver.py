@@ -18,19 +18,21 @@ from searchinr.engine.deaths import Deaths
 from searchinr.engine.estimate import compared_with_plan
 from searchinr.engine.ledger import Ledger, Line
 from searchinr.engine.log import LOG
+from searchinr.engine.opened import OpenedRun
 from searchinr.engine.progress import Progress
-from searchinr.engine.report.baselines import NO_BASELINES, cached_baselines
-from searchinr.engine.report.front import collect_front
+from searchinr.engine.report.front import summary
 from searchinr.engine.report.names import describe_asset
-from searchinr.engine.report.write import write_report
-from searchinr.engine.run_folder import RunFolder, open_delivery, set_aside
+from searchinr.engine.report.page import DatasetReport
+from searchinr.engine.report.write import write_figures, write_page
+from searchinr.engine.run_folder import RunFolder, open_delivery, safe_name, set_aside
+from searchinr.engine.run_report import dataset_report
 from searchinr.engine.search.search import Job, Search
 from searchinr.engine.storage import remove_tree
 from searchinr.engine.tracking import Tracker
 from searchinr.engine.view import RunView
 from searchinr.errors import InvalidFileError, NodeLostError
 from searchinr.signals.datasets import Dataset
-from searchinr.space import Space
+from searchinr.space import Choice, Domain, Range, Space
 
 _MAX_DEATHS = 3  # of a job's workers without its checkpoint having got further; losses of a node do not count
 _GRACE_S = 20.0  # for running jobs to write their checkpoints after an interrupt
@@ -272,18 +274,23 @@ class Driver:
         """Draws the front of each dataset for the run folder and MLflow.
 
         Args:
-            final: Whether to measure classical codecs on the same files, which may take minutes.
+            final: Whether to draw the whole report: classical codecs measured on the same files, which may take
+                minutes, decoded signals, which parameters matter.
         """
         assert self._tracker is not None
         assert self._view is not None
+        run = OpenedRun(self._folder, self._space, self._ledger.lines, self._search.objectives)
         for label, dataset in self._datasets.items():
             if not self._search.front(label):
                 continue
             if final:
                 self._view.note(f"measuring classical codecs on {label} and drawing the front")
-            baselines = cached_baselines(dataset, self._folder.report) if final else NO_BASELINES
-            report = collect_front(self._ledger.lines, label, self._search.objectives, baselines)
-            self._tracker.log_report(label, write_report(self._folder.report, report))
+            folder = self._folder.report
+            report = dataset_report(run, dataset, folder) if final else DatasetReport(run.front(label))
+            page = folder / f"front-{safe_name(label)}.html"
+            files = write_figures(folder, report)
+            write_page(page, self._folder.path, self._space.name, [report])
+            self._tracker.log_report(label, [page, *files], summary(report.front))
         self._drawn = time.monotonic(), len(self._ledger.lines)
 
     def _show(self) -> None:
@@ -320,5 +327,18 @@ def _flat(space: Space) -> dict[str, object]:
         "trials": space.search.trials,
         "seed": space.search.seed,
         "rungs": " ".join(map(str, space.fidelity.rungs)),
-        **{f"{codec}.{key}": domain for codec, domains in space.codecs.items() for key, domain in domains.items()},
+        **{
+            f"{codec}.{key}": _in_words(domain)
+            for codec, domains in space.codecs.items()
+            for key, domain in domains.items()
+        },
     }
+
+
+def _in_words(domain: Domain) -> str:
+    """A domain for people: ``"2 | 3 | 4"``, ``"0.001 to 0.02, logarithmic"``."""
+    if isinstance(domain, Choice):
+        return " | ".join(map(str, domain.values))
+    if isinstance(domain, Range):
+        return f"{domain.low:g} to {domain.high:g}{', logarithmic' if domain.log else ''}"
+    return str(domain)

@@ -8,7 +8,6 @@ tags.
 import hashlib
 import logging
 import os
-import re
 import shutil
 import tempfile
 import time
@@ -18,6 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any, Literal
+
+from PIL import Image
 
 from searchinr.engine.report.anytime import Moment
 from searchinr.engine.report.confirmation import Confirmed
@@ -32,7 +33,10 @@ Status = Literal["RUNNING", "FINISHED", "FAILED", "KILLED"]
 
 _RUN, _TRIAL, _DATASET, _REASON = "searchinr.run", "searchinr.trial", "searchinr.dataset", "searchinr.reason"
 _ASSET = "searchinr.asset"
-_PARENT = "mlflow.parentRunId"
+_PARENT, _NOTE = "mlflow.parentRunId", "mlflow.note.content"
+MODEL_TRAINING = "workflowType=machine_learning"
+"""Query of an address in MLflow's pages, which would show its tools for language models otherwise."""
+
 _BATCH = 100  # parameters in one request, MLflow's own limit
 _TEMPORARY = {"INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE", "REQUEST_LIMIT_EXCEEDED", "RESOURCE_ALREADY_EXISTS"}
 _ENVIRONMENT = {
@@ -66,6 +70,31 @@ class _Parent:
     experiment_id: str
     children: dict[str, _Child]  # by trial or asset
     logged: set[int]  # numbers of points whose hypervolume is there
+
+
+def fronts_at(uri: str, name: str) -> dict[str, str]:
+    """Where the fronts of a search are in MLflow's pages.
+
+    Args:
+        uri: An MLflow server.
+        name: Name of the search; of several with that name the latest is meant.
+
+    Returns:
+        Dataset -> address of its parent run's `front.html`.
+    """
+    from mlflow import MlflowClient
+
+    client = MlflowClient(tracking_uri=uri)
+    experiments = [experiment.experiment_id for experiment in client.search_experiments()]
+    found = client.search_runs(experiments, f"tags.`{_RUN}` != '' AND attributes.run_name = '{name}'")
+    return {
+        run.data.tags[_DATASET]: f"{uri}/{_front_page(run.info.experiment_id, run.info.run_id)}"
+        for run in reversed(found)  # the latest comes first
+    }
+
+
+def _front_page(experiment_id: str, run_id: str) -> str:
+    return f"#/experiments/{experiment_id}/runs/{run_id}/artifacts/front.html?{MODEL_TRAINING}"
 
 
 class MlflowRecord:
@@ -190,23 +219,37 @@ class MlflowRecord:
         self._client.log_batch(parent.run_id, metrics=metrics)
         parent.logged.add(moment.points)
 
-    def log_report(self, dataset: str, files: Sequence[Path]) -> None:
-        """Attaches the files of `write_report` to the parent run, as `front.png`, `hypervolume.png`, ..."""
+    def log_report(self, dataset: str, files: Sequence[Path], summary: str) -> None:
+        """Attaches the files of a report to the parent run, as `front.html`, `front.png`, ..., and describes it.
+
+        Args:
+            dataset: Label of the dataset.
+            files: What was written; names end with the label of the dataset.
+            summary: The front in a sentence. It heads the parent's page, with the way to `front.html` and the figure.
+        """
+        parent = self._parent(dataset)
         with tempfile.TemporaryDirectory(prefix="searchinr-mlflow-") as copies:
             for file in files:
                 # the experiment says which dataset it is
-                name = re.sub(rf"^(front|hypervolume)-{re.escape(safe_name(dataset))}", r"\1", file.name)
+                name = file.name.replace(f"-{safe_name(dataset)}", "", 1)
                 shutil.copyfile(file, Path(copies) / name)
-            self._client.log_artifacts(self._parent(dataset).run_id, copies)
+            with Image.open(Path(copies) / "front.png") as figure:  # the whole of it is too wide for MLflow's page
+                figure.reduce(2).save(Path(copies) / "front-preview.png")
+            self._client.log_artifacts(parent.run_id, copies)
+        page = _front_page(parent.experiment_id, parent.run_id)
+        preview = f"get-artifact?path=front-preview.png&run_uuid={parent.run_id}"  # MLflow's address of an artifact
+        self._client.set_tag(parent.run_id, _NOTE, f"[**The front**]({page}): {summary}\n\n![The front]({preview})")
 
     def end(self, *, interrupted: bool) -> None:
         """The search is over: ends the parent runs and the trials that never reached the last rung."""
+        # that the scheduler has left a trial behind is no failure, which is what MLflow shows killed runs as
+        status: Status = "KILLED" if interrupted else "FINISHED"
         reason = "the run was interrupted" if interrupted else "not promoted to a longer training"
         for parent in self._parents.values():
             for child in parent.children.values():
                 if child.status in ("RUNNING", "KILLED"):
-                    self._end_trial(child, "KILLED", reason, child.last_ms)
-            self._client.set_terminated(parent.run_id, "KILLED" if interrupted else "FINISHED")
+                    self._end_trial(child, status, reason, child.last_ms)
+            self._client.set_terminated(parent.run_id, status)
 
     @property
     def _client(self) -> "MlflowClient":
@@ -229,7 +272,10 @@ class MlflowRecord:
             experiment_id = self._client.create_experiment(
                 name,
                 artifact_location=location,
-                tags={"mlflow.experimentKind": "custom_model_development"},  # or its pages open on language models
+                tags={
+                    "mlflow.experimentKind": "custom_model_development",  # or its pages open on language models
+                    _NOTE: "Each search is a run, whose description leads to its front; its child runs are the trials.",
+                },
             )
         else:
             experiment_id = experiment.experiment_id
@@ -316,10 +362,10 @@ def _name(tags: Mapping[str, str]) -> str:
 
 
 def _run_name(line: Line) -> str:
-    """What a child run is called."""
+    """What a child run is called: what it is, and of a trial the first letters of what commands know it by."""
     if "trial" not in line:
         return describe_asset(line)
-    return describe(line["codec"], line["params"]) if "params" in line else str(line["trial"])
+    return f"{describe(line['codec'], line['params'])} · {line['trial'][:6]}" if "params" in line else line["trial"]
 
 
 def import_quietly() -> None:
