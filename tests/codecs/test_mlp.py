@@ -43,6 +43,9 @@ class TestConformance(CodecConformance):
             f"siren-{name}": Case("image", {"quantizer": name, "weight_bits": 9, "edge_bits": 9, **SMALL})
             for name in QUANTIZERS
         },
+        "siren-kmeans-channel": Case(
+            "image", {"quantizer": "kmeans-qat", "weight_bits": 3, "steps_per": "channel", "depth": 3, "width": 8}
+        ),
         "siren-kmeans-shared": Case(
             "image", {"quantizer": "kmeans", "weight_bits": 4, "edge_bits": 12, "depth": 4, "width": 8}
         ),
