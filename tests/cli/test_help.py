@@ -6,7 +6,20 @@ import pytest
 
 from searchinr import __version__
 
-COMMANDS = ["run", "status", "front", "verify", "report", "export", "ui", "encode", "decode", "inspect", "check"]
+COMMANDS = [
+    "run",
+    "status",
+    "front",
+    "verify",
+    "report",
+    "compare",
+    "export",
+    "ui",
+    "encode",
+    "decode",
+    "inspect",
+    "check",
+]
 COMMANDS += ["data", "data list", "data get"]
 
 
