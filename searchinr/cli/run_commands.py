@@ -175,7 +175,7 @@ def verify(run: Run, data: Data = None, as_json: Json = False) -> int:
 
 
 def report(run: Run, out: OutFolder = None, data: Data = None) -> None:
-    """Write the results as one page to look at, and as figures and tables.
+    """Write a page about the results, figures and tables.
 
     report.html opens in any browser, offline: the fronts beside classical codecs measured on the same files (and, of a
     published dataset, beside published curves), BD-rates, originals beside decoded signals, the hypervolume by training
@@ -215,8 +215,9 @@ def compare(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Lay the fronts of two runs over each other, with BD-rate and hypervolumes.
+    """Lay the fronts of two runs over each other.
 
+    The runs must be on the same signals. BD-rate says how many bits the second needs more than the first at equal PSNR.
     Both hypervolumes are measured from the reference point of the first run.
 
     Example: searchinr compare runs/tpe runs/random -o both.html

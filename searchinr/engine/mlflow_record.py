@@ -231,7 +231,7 @@ class MlflowRecord:
         with tempfile.TemporaryDirectory(prefix="searchinr-mlflow-") as copies:
             for file in files:
                 # the experiment says which dataset it is
-                name = file.name.replace(f"-{safe_name(dataset)}", "", 1)
+                name = file.stem.removesuffix(f"-{safe_name(dataset)}") + file.suffix
                 shutil.copyfile(file, Path(copies) / name)
             with Image.open(Path(copies) / "front.png") as figure:  # the whole of it is too wide for MLflow's page
                 figure.reduce(2).save(Path(copies) / "front-preview.png")

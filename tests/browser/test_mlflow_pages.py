@@ -100,7 +100,7 @@ def test_a_search_is_one_run_whose_page_begins_with_the_front(
     keep("mlflow-trials")
 
     open_clean(page, front.replace("/artifacts/front.html", ""))
-    says(page, "The front", "operating points", "hypervolume")
+    says(page, "The front", "operating points", "hypervolume", "siren | relu", "6 to 24")
     assert page.text().index("The front") < page.text().index("Metrics (")
     assert page.run("[...document.querySelectorAll('a')].find(a => a.innerText == 'The front').href") == front
     page.wait_for("[...document.images].some(i => i.src.includes('preview') && i.naturalWidth == 700)")

@@ -13,6 +13,7 @@ COMMANDS = [
     "front",
     "verify",
     "report",
+    "compare",
     "export",
     "ui",
     "render",
@@ -21,8 +22,9 @@ COMMANDS = [
     "decode",
     "trim",
     "inspect",
+    "check",
 ]
-COMMANDS += ["check", "data", "data list", "data get"]
+COMMANDS += ["data", "data list", "data get"]
 
 
 @pytest.mark.parametrize("command", ["", *COMMANDS])
