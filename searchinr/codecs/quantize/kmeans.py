@@ -31,8 +31,8 @@ class KMeans(Quantizer):
     """Weights are replaced by the nearest of 2**bits learnt values.
 
     Each tensor has a code book of its own, or all share one, scaled to the largest weight of each tensor or channel:
-    whichever is cheaper at equal error. A quarter of the squared error costs a bit per weight, so sharing pays where the bits of the
-    books that it saves are more than half the logarithm of the errors' ratio for every weight.
+    whichever is cheaper at equal error. A quarter of the squared error costs a bit per weight, so sharing pays where
+    the bits of the books that it saves are more than half the logarithm of the errors' ratio for every weight.
     """
 
     name: ClassVar[str] = "kmeans"
