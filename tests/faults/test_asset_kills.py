@@ -81,15 +81,15 @@ def test_kill_9_of_everything_while_a_supernet_is_built(case: Case) -> None:
 
 
 @pytest.mark.slow
-def test_a_killed_worker_while_a_supernet_is_built(case: Case) -> None:
+def test_killed_workers_while_a_supernet_is_built(case: Case) -> None:
     with running(*case.command()) as run:
         case.wait_for_building(run)
-        for worker in run.workers():  # the other one has nothing to do, or is put back as well
+        for worker in run.workers():  # who of them builds cannot be told
             os.kill(worker, signal.SIGKILL)
         before = Recorded.of(case.folder)
         code, _, err = run.finish()
     assert (code, err) == (0, "")
-    assert case.buildings() == 2
+    assert 2 <= case.buildings() <= 3  # the second may have been given to the other worker before its death was noticed
     case.check(before)
 
 
