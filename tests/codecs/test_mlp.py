@@ -10,12 +10,14 @@ from pydantic import ValidationError
 
 from searchinr.codecs.bitstream import container
 from searchinr.codecs.bitstream.bits import Writer
+from searchinr.codecs.bitstream.models.registry import best_model
 from searchinr.codecs.contract import CodecParams
 from searchinr.codecs.fields.contract import FieldShape
 from searchinr.codecs.fields.registry import FIELDS
 from searchinr.codecs.mlp import MAX_DEPTH, MAX_WIDTH, MlpCodec, MlpParams
 from searchinr.codecs.mlp.body import Body
 from searchinr.codecs.once_for_all import OnceForAllParams
+from searchinr.codecs.quantize.kmeans import BOOK
 from searchinr.codecs.quantize.registry import QUANTIZERS
 from searchinr.codecs.registry import decode
 from searchinr.errors import InvalidFileError, UserError
@@ -293,6 +295,35 @@ def test_rate_weight_buys_bytes_with_error() -> None:
     assert sizes == sorted(sizes, reverse=True) and sizes[2] < 0.8 * sizes[0]
     errors = [np.square(decode(file).samples.astype(float) - signal.samples).mean() for file in files]
     assert errors[2] > errors[0]
+
+
+@pytest.mark.parametrize(("weight_bits", "shared"), [(3, True), (1, False)])
+def test_inspect_tells_code_books_from_tensors(weight_bits: int, shared: bool) -> None:
+    signal = make_signal("any", Layout("image", (16, 24), 3, 8))
+    params = MlpParams(quantizer="kmeans", weight_bits=weight_bits, edge_bits=12, depth=4, width=40)
+    state = next(state for state in CODEC.fit([signal], params, [30], seed=0, device=CPU) if state.is_rung)
+    [group], [latents] = state.groups, state.measured
+    assert group.quantizer is not None
+    coded = group.quantizer.coded(latents)
+    books = [tensor.book[0].numpy() for tensor in coded.values() if tensor.book is not None]
+    stored = books[:1] if shared else books
+    gaps = [np.diff(book, prepend=BOOK.low).astype(np.int32) for book in stored]
+    models = [best_model(each, 0, BOOK.high - BOOK.low) for each in gaps]
+    costs = [model.description_bits + model.bits(each) for model, each in zip(models, gaps, strict=True)]
+    assert len(books) > 2 and all(np.array_equal(book, books[0]) for book in books) == shared
+
+    bits = CODEC.inspect(container.unpack(CODEC.encode(state)[0]))["bits"]
+    assert bits["code books"] == pytest.approx(8 + sum(costs))  # with the byte that says whether they share one
+    symbols = coded["layer1.weight"].symbols.flatten().numpy().astype(np.int32)
+    model = best_model(symbols, 0, coded["layer1.weight"].book.shape[1] - 1)
+    assert bits["layer1.weight"] == pytest.approx(8 + model.description_bits + model.bits(symbols))
+
+
+@pytest.mark.parametrize(("quantizer", "weight_bits"), [("kmeans", 9), ("minmax", 3), ("fp16", 8)])
+def test_inspect_names_no_code_books_where_there_are_none(quantizer: str, weight_bits: int) -> None:
+    signal = make_signal("any", Layout("image", (8, 12), 3, 8))
+    file = encode(signal, quantizer=quantizer, weight_bits=weight_bits, width=12)
+    assert "code books" not in CODEC.inspect(container.unpack(file))["bits"]
 
 
 def test_learning_beats_rounding_at_few_bits() -> None:

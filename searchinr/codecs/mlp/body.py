@@ -161,7 +161,7 @@ class Body:
         return None if self.quantizer is None else Packed(self.quantizer, self.parts, self._payload)
 
     def stored_bits(self) -> dict[str, float]:
-        """Bits of each tensor, and of the activations' steps if there are any."""
+        """Bits of each tensor, and of code books and the activations' steps if there are any."""
         if self._packed is None:
             return {part.name: 16.0 * part.size for part in self.parts}
         stored = self._packed.bits()
