@@ -25,6 +25,9 @@ from searchinr.codecs.quantize.levels import step_sizes
 from searchinr.codecs.quantize.uniform import OFFSETS_PER_STEP
 from searchinr.errors import InvalidFileError
 
+CODE_BOOKS = "code books"
+"""What code books cost is told under this name."""
+
 _FP16_MAX = float(np.finfo(np.float16).max)
 _GAPS = (0, BOOK.high - BOOK.low)  # of a code book's entries; the first counts from the lowest
 
@@ -126,7 +129,18 @@ def _is_shared(bits: int, parts: Sequence[Part], tensors: Mapping[str, Tensor]) 
 
 @dataclass
 class _Side:
-    """A tensor's side information, and what the stream holds of it."""
+    """A tensor's side information, and what the stream holds of it.
+
+    Attributes:
+        part: Which tensor.
+        steps: See `Tensor`.
+        offsets: See `Tensor`.
+        gaps: Of a code book that comes with this tensor.
+        symbols: Of the tensor.
+        has_book: Whether symbols are indices into a code book, this one or an earlier one.
+        length: Bytes of side information without those of code books.
+        book_length: Bytes of side information of code books.
+    """
 
     part: Part
     steps: NDArray[np.int64]
@@ -135,6 +149,7 @@ class _Side:
     symbols: Model
     has_book: bool
     length: int
+    book_length: int
 
     @property
     def streams(self) -> list[tuple[Model, int]]:
@@ -193,28 +208,31 @@ class Packed:
             if self._quantizer.has_offsets:
                 offsets = np.array([reader.byte() for _ in range(part.groups)]).astype(np.int8).astype(np.int64)
             has_book = self._quantizer.has_book and worth_a_book(part)
-            gaps = None
+            gaps, book_start = None, reader.position
             if has_book:
                 is_first = part.bits not in shared
                 if is_first:
                     shared[part.bits] = bool(reader.byte())
                 if is_first or not shared[part.bits]:
                     gaps = read_model(reader, *_GAPS)
+            book_length = reader.position - book_start
             model = read_model(reader, *_symbols(part, has_book))
-            yield _Side(part, steps, offsets, gaps, model, has_book, reader.position - start)
+            yield _Side(part, steps, offsets, gaps, model, has_book, reader.position - start - book_length, book_length)
 
     def bits(self) -> dict[str, float]:
-        """Bits of each part: its side information and its ideal code length; the last one takes the coder's end."""
+        """Bits of each part and, under `CODE_BOOKS`, of its code books if it has any.
+
+        Both are side information and ideal code length; the last part takes the coder's end.
+        """
         sides, decoded = self._decoded
         arrays = iter(decoded)
-        stored = {
-            side.part.name: 8 * side.length
-            + sum(model.bits(symbols) for (model, _), symbols in zip(side.streams, arrays, strict=False))
-            for side in sides
-        }
-        last = self._parts[-1].name
-        stored[last] += 8 * len(self._data) - sum(stored.values())
-        return stored
+        stored: dict[str, float] = {}
+        books = 0.0
+        for side in sides:
+            books += 8 * side.book_length + (0 if side.gaps is None else side.gaps.bits(next(arrays)))
+            stored[side.part.name] = 8 * side.length + side.symbols.bits(next(arrays))
+        stored[self._parts[-1].name] += 8 * len(self._data) - sum(stored.values()) - books
+        return {**stored, CODE_BOOKS: books} if any(side.has_book for side in sides) else stored
 
     def models(self) -> dict[str, str]:
         """How the symbols of each part are coded."""

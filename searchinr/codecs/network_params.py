@@ -30,7 +30,16 @@ EdgeBits = Annotated[
     Key(
         ge=MIN_BITS,
         le=MAX_BITS,
-        description="of the first and the last layer, which are more sensitive",
+        description="of the first layer, which is the most sensitive, and of the last where last_bits is left out",
+        json_schema_extra={"unit": "bits"},
+    ),
+]
+LastBits = Annotated[
+    int | None,
+    Key(
+        ge=MIN_BITS,
+        le=MAX_BITS,
+        description="of the last layer; left out, edge_bits",
         json_schema_extra={"unit": "bits"},
     ),
 ]
@@ -77,15 +86,24 @@ def fill_in(data: dict[str, Any], name: str, default: float | None, used: bool) 
         data[name] = default
 
 
-def fill_in_learning(data: dict[str, Any], quantizer: type[Quantizer] | None, *, searches_steps: bool = False) -> None:
-    """`qat_fraction` and `rate_weight`; see `fill_in`.
+def fill_in_quantisation(
+    data: dict[str, Any],
+    quantizer: type[Quantizer] | None,
+    edge_bits: Any,  # noqa: ANN401
+    *,
+    searches_steps: bool = False,
+) -> None:
+    """`last_bits`, `qat_fraction` and `rate_weight`; see `fill_in`.
 
     Args:
         data: See `fill_in`.
         quantizer: None for fp16.
+        edge_bits: Whatever the caller gave, or its default.
         searches_steps: Whether steps are searched after training, which weighs the rate as well.
     """
     learns, learns_rate = (False, False) if quantizer is None else (quantizer.learns, quantizer.learns_rate)
+    as_edge = edge_bits if edge_bits in range(MIN_BITS, MAX_BITS + 1) else None
+    fill_in(data, "last_bits", as_edge, quantizer is not None)
     fill_in(data, "qat_fraction", _QAT_FRACTION, learns)
     fill_in(data, "rate_weight", 0.0, learns_rate or searches_steps)
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from searchinr.codecs.activations import ACTIVATIONS, WithActivations, activation_steps, forward_of
+from searchinr.codecs.bit_widths import BitWidths
 from searchinr.codecs.bitstream import container
 from searchinr.codecs.fields.contract import Field, FieldShape
 from searchinr.codecs.fields.registry import FIELDS
@@ -59,7 +60,7 @@ def network(backbone: str) -> tuple[Field, dict[str, Tensor], Tensor]:
 
 
 def with_activations(field: Field, bits: int, coords: Tensor) -> WithActivations:
-    return WithActivations(Mse(parts_of(field, 12, 12, per_channel=False)), field, bits, coords)
+    return WithActivations(Mse(parts_of(field, BitWidths(12, 12, 12), per_channel=False)), field, bits, coords)
 
 
 @pytest.mark.parametrize("quantizer", ["lsq", "mse"])

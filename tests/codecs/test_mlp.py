@@ -10,14 +10,19 @@ from pydantic import ValidationError
 
 from searchinr.codecs.bitstream import container
 from searchinr.codecs.bitstream.bits import Writer
+from searchinr.codecs.bitstream.models.registry import best_model
+from searchinr.codecs.contract import CodecParams
 from searchinr.codecs.fields.contract import FieldShape
 from searchinr.codecs.fields.registry import FIELDS
 from searchinr.codecs.mlp import MAX_DEPTH, MAX_WIDTH, MlpCodec, MlpParams
+from searchinr.codecs.mlp.body import Body
+from searchinr.codecs.once_for_all import OnceForAllParams
+from searchinr.codecs.quantize.kmeans import BOOK
 from searchinr.codecs.quantize.registry import QUANTIZERS
 from searchinr.codecs.registry import decode
-from searchinr.errors import InvalidFileError
+from searchinr.errors import InvalidFileError, UserError
 from searchinr.signals.signal import Layout, Signal
-from searchinr.space import Value, build_params
+from searchinr.space import Value, build_params, canonical_params
 
 CODEC = MlpCodec()
 SMALL = {"depth": 2, "width": 8}
@@ -52,6 +57,7 @@ class TestConformance(CodecConformance):
         "siren-lsq-ternary": Case(
             "image", {"quantizer": "lsq", "weight_bits": 1, "steps_per": "channel", "depth": 2, "width": 32}
         ),
+        "siren-last-bits": Case("image", {"last_bits": 6, **SMALL}),
         "siren-lsq-rate": Case("image", {"quantizer": "lsq+", "rate_weight": 0.01, "qat_fraction": 0.9, **SMALL}),
         **{
             f"{backbone}-activations": Case("image", {"backbone": backbone, "activation_bits": 7, **own, **SMALL})
@@ -254,6 +260,45 @@ def test_weights_of_16_bits_floating_go_with_activations_as_they_are() -> None:
             MlpParams(activation_bits=bits)
 
 
+@pytest.mark.parametrize("params", [MlpParams, OnceForAllParams])
+def test_bits_of_the_last_layer_left_out_are_those_of_the_first(params: type[CodecParams]) -> None:
+    assert params(edge_bits=7) == params(edge_bits=7, last_bits=7)
+    assert params(edge_bits=7, last_bits=5) != params(edge_bits=7) != params(edge_bits=5, last_bits=7)
+    assert params(quantizer="fp16", last_bits=5) == params(quantizer="fp16")
+    given: dict[str, Value] = {"edge_bits": 12, "quantizer": "mse"}
+    assert canonical_params(params, given) == canonical_params(params, {**given, "last_bits": 12})
+    with pytest.raises(UserError, match=r"^edge_bits: found 17; allowed an integer at least 1 and at most 16$"):
+        build_params(params, {"edge_bits": 17})  # said of this key alone
+    with pytest.raises(UserError, match=r"^last_bits: found 17; "):
+        build_params(params, {"last_bits": 17})
+
+
+@pytest.mark.parametrize("backbone", FIELDS)
+def test_the_last_layer_has_bits_of_its_own(backbone: str) -> None:
+    signal = make_signal("any", Layout("image", (8, 12), 3, 8))
+    file = container.unpack(encode(signal, backbone=backbone, weight_bits=5, edge_bits=9, last_bits=7))
+    assert {key: CODEC.inspect(file)[key] for key in ("weight_bits", "edge_bits", "last_bits")} == {
+        "weight_bits": 5,
+        "edge_bits": 9,
+        "last_bits": 7,
+    }
+    bits = {part.name: part.bits for part in Body.parse(file).parts}
+    assert {bits.pop("out.weight"), bits.pop("out.bias")} == {7}
+    assert max(bits.values()) == (5 if backbone == "fourier" else 9) and 7 not in bits.values()
+
+
+def test_bit_widths_beyond_two_share_one_byte() -> None:
+    signal = make_signal("any", Layout("image", (8, 12), 3, 8))
+    further: list[dict[str, Value]] = [{}, {"last_bits": 16}, {"activation_bits": 8}]
+    headers = [header_bytes(encode(signal, edge_bits=10, **params)) for params in further]
+    assert headers[1:] == [headers[0] + 1] * 2
+    both = container.unpack(encode(signal, edge_bits=10, last_bits=1, activation_bits=8))
+    found = CODEC.inspect(both)
+    assert (found["last_bits"], found["activation_bits"], found["bits"]["header"]) == (1, 8, 8 * headers[1])
+    same = [encode(signal, edge_bits=10, last_bits=bits) for bits in (9, 10)]
+    assert same[1] == encode(signal, edge_bits=10) != same[0]
+
+
 def test_rate_weight_buys_bytes_with_error() -> None:
     signal = make_signal("any", Layout("image", (16, 24), 3, 8))
     files = [encode(signal, 60, quantizer="lsq", rate_weight=weight, width=16) for weight in (0.0, 0.3, 3.0)]
@@ -261,6 +306,35 @@ def test_rate_weight_buys_bytes_with_error() -> None:
     assert sizes == sorted(sizes, reverse=True) and sizes[2] < 0.8 * sizes[0]
     errors = [np.square(decode(file).samples.astype(float) - signal.samples).mean() for file in files]
     assert errors[2] > errors[0]
+
+
+@pytest.mark.parametrize(("weight_bits", "shared"), [(3, True), (1, False)])
+def test_inspect_tells_code_books_from_tensors(weight_bits: int, shared: bool) -> None:
+    signal = make_signal("any", Layout("image", (16, 24), 3, 8))
+    params = MlpParams(quantizer="kmeans", weight_bits=weight_bits, edge_bits=12, depth=4, width=40)
+    state = next(state for state in CODEC.fit([signal], params, [30], seed=0, device=CPU) if state.is_rung)
+    [group], [latents] = state.groups, state.measured
+    assert group.quantizer is not None
+    coded = group.quantizer.coded(latents)
+    books = [tensor.book[0].numpy() for tensor in coded.values() if tensor.book is not None]
+    stored = books[:1] if shared else books
+    gaps = [np.diff(book, prepend=BOOK.low).astype(np.int32) for book in stored]
+    models = [best_model(each, 0, BOOK.high - BOOK.low) for each in gaps]
+    costs = [model.description_bits + model.bits(each) for model, each in zip(models, gaps, strict=True)]
+    assert len(books) > 2 and all(np.array_equal(book, books[0]) for book in books) == shared
+
+    bits = CODEC.inspect(container.unpack(CODEC.encode(state)[0]))["bits"]
+    assert bits["code books"] == pytest.approx(8 + sum(costs))  # with the byte that says whether they share one
+    symbols = coded["layer1.weight"].symbols.flatten().numpy().astype(np.int32)
+    model = best_model(symbols, 0, coded["layer1.weight"].book.shape[1] - 1)
+    assert bits["layer1.weight"] == pytest.approx(8 + model.description_bits + model.bits(symbols))
+
+
+@pytest.mark.parametrize(("quantizer", "weight_bits"), [("kmeans", 9), ("minmax", 3), ("fp16", 8)])
+def test_inspect_names_no_code_books_where_there_are_none(quantizer: str, weight_bits: int) -> None:
+    signal = make_signal("any", Layout("image", (8, 12), 3, 8))
+    file = encode(signal, quantizer=quantizer, weight_bits=weight_bits, width=12)
+    assert "code books" not in CODEC.inspect(container.unpack(file))["bits"]
 
 
 def test_learning_beats_rounding_at_few_bits() -> None:
@@ -298,8 +372,9 @@ SIDE = bytes([100, 20])  # a step and a model
         (b"\x00\xf0\x04" + bytes(99), "quantiser number 15"),
         (b"\x00\x08\x04" + bytes(99), "quantiser number 0"),
         (b"\x00\x04\x04" + bytes(99), "quantiser number 0"),
-        (b"\x00\x14\x04\x77\x09" + bytes(99), "activations of 9 bits"),
-        (b"\x0f\x14\x04\x77\x08" + SIREN + bytes(15), "truncated"),
+        (b"\x00\x14\x04\x77\x97" + bytes(99), "activations of 9 bits"),
+        (b"\x00\x14\x04\x77\x17" + bytes(99), "activations of 1 bits"),
+        (b"\x0f\x14\x04\x77\x87" + SIREN + bytes(15), "truncated"),
         (body(0, 1, 4, None, SIREN, bytes(2 * 27 - 1)), "54 expected"),
         (body(0, 1, 4, None, SIREN, bytes(2 * 27 + 1)), "54 expected"),
         (body(0, 1, 4, None, SIREN, b"\x00\x7c" * 27), "not finite"),

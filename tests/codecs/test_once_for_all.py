@@ -8,6 +8,7 @@ import torch
 from conformance import CPU, Case, CodecConformance, make_signal, run_python
 from torch import Tensor
 
+from searchinr.codecs.bit_widths import BitWidths
 from searchinr.codecs.bitstream import container
 from searchinr.codecs.fields.contract import Field, FieldShape
 from searchinr.codecs.fields.registry import FIELDS
@@ -25,6 +26,7 @@ from searchinr.trial import Measurement, run_trial
 
 CODEC = OnceForAllCodec()
 SMALL: dict[str, Value] = {"depths": "1 2", "widths": "4 6"}
+BITS = BitWidths(8, 10, 10)
 LAYOUT = Layout("image", (8, 12), 3, 8)
 WITHOUT_BOOKS = [name for name, quantizer in QUANTIZERS.items() if not quantizer.has_book]
 
@@ -33,6 +35,7 @@ class TestConformance(CodecConformance):
     codec = "once_for_all"
     cases = {  # noqa: RUF012
         "siren": Case("image", {"depths": "1 3", "widths": "4 6 8", "weight_bits": 6}),
+        "siren-last-bits": Case("image", {"last_bits": 5, **SMALL}),
         "wire": Case("image", {"backbone": "wire", "wire.omega": 4, "wire.sigma": 2, "quantizer": "fp16", **SMALL}),
         "audio": Case("audio", {"siren.omega_first": 200, "siren.omega": 10, "quantizer": "minmax", **SMALL}),
     }
@@ -70,7 +73,7 @@ def test_a_section_comes_after_all_that_its_subnet_needs(backbone: str) -> None:
 @pytest.mark.parametrize("backbone", FIELDS)
 def test_shells_hold_every_weight_once(backbone: str) -> None:
     supernet = make_supernet(backbone)
-    shells = Shells(supernet, 8, 10, CPU)
+    shells = Shells(supernet, BITS, CPU)
     stored = supernet.init(torch.Generator().manual_seed(0))
     assert sum(part.size for part in shells.all_parts) == all_weights(supernet)
     assert all_weights(supernet) == sum(tensor.numel() for tensor in stored.values())
@@ -82,7 +85,7 @@ def test_shells_hold_every_weight_once(backbone: str) -> None:
 @pytest.mark.parametrize("backbone", FIELDS)
 def test_a_subnet_is_made_of_its_own_and_all_smaller_shells(backbone: str) -> None:
     supernet = make_supernet(backbone)
-    shells = Shells(supernet, 8, 10, CPU)
+    shells = Shells(supernet, BITS, CPU)
     values = random_shells(shells)
     whole = shells.join(values)
     for size in sizes(supernet):
@@ -97,7 +100,7 @@ def test_a_subnet_is_made_of_its_own_and_all_smaller_shells(backbone: str) -> No
 
 def test_gradients_reach_the_shells_of_trained_widths_only() -> None:
     supernet = make_supernet("siren")
-    shells = Shells(supernet, 8, 10, CPU)
+    shells = Shells(supernet, BITS, CPU)
     leaves = {name: value.requires_grad_() for name, value in random_shells(shells).items()}
     stored = shells.join(leaves)
     sum(values.sum() for _, values in supernet.outputs(stored, 6, torch.rand(4, 2))).backward()
@@ -164,6 +167,18 @@ def test_a_part_of_a_name_takes_the_largest() -> None:
         decode(data[:-1], level={"depth": 2, "width": 6})
 
 
+def test_heads_have_bits_of_their_own() -> None:
+    files = {bits: encode(quantizer="minmax", edge_bits=9, last_bits=bits, **SMALL) for bits in (4, 9)}
+    assert files[9] == encode(quantizer="minmax", edge_bits=9, **SMALL)
+    nested = {bits: Nested.parse(container.unpack(file)) for bits, file in files.items()}
+    assert len(nested[4].header()) == len(nested[9].header()) + 1
+    assert nested[4].architecture.bits == BitWidths(8, 9, 4)
+    trimmed = container.unpack(CODEC.trim(container.unpack(files[4]), {"depth": 1}))
+    assert CODEC.inspect(trimmed)["last_bits"] == 4
+    parts = nested[4].architecture.shells().all_parts
+    assert all((part.bits == 4) == part.name.startswith("out.") for part in parts)
+
+
 def test_a_cut_file_says_so() -> None:
     data = encode(**SMALL)
     found = CODEC.inspect(container.unpack(data[:-1]))
@@ -224,6 +239,8 @@ OWN = bytes([0x79, 0x79])  # of SIREN
         (b"\x00\x01\x99\x00\x01\x11" + bytes([1] * 17) + OWN, "17 widths"),
         (b"\x00\x01\x99\x00\x01\x01\x81\x08" + OWN, "widths .1025"),
         (b"\x00\x01\x99\x00\x01\x02\x04\x00" + OWN, "ascending"),
+        (b"\x00\x01\x99\x00\x01\x81\x10\x04" + OWN, "last layer of 17 bits"),
+        (b"\x00\x00\x00\x01\x81\x05\x04" + OWN, "last layer of 6 bits"),  # of fp16
         (b"\x10\x01\x99\x00\x01\x01\x04" + OWN + b"\x09", "more depths or widths"),
         (b"\x01\x01\x99\x00\x01\x01\x04" + OWN + b"\x09", "more depths or widths"),
         (b"\x00\x01\x99\x00\x01\x01\x04" + OWN + b"\x09", "of its first 29 bytes, 18 were found"),
@@ -248,7 +265,7 @@ def test_files_that_claim_the_most_weights_take_under_a_gigabyte(tmp_path: Path)
             tuple(depths),
             tuple(widths),
         )
-        architecture = Architecture(supernet, QUANTIZERS["minmax"], 2, 2)
+        architecture = Architecture(supernet, QUANTIZERS["minmax"], BitWidths(2, 2, 2))
         shells = architecture.shells()
         sections = {size: cheapest * len(shells.parts(size)) + bytes(99) for size in architecture.sizes}
         head = container.head(CODEC.id, layout, scalable=True)

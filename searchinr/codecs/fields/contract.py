@@ -18,6 +18,9 @@ from torch import Tensor
 
 from searchinr.codecs.bitstream.bits import Reader, Writer
 
+Role = Literal["first", "hidden", "last", "table"]
+"""What a tensor is for: the first layer touches coordinates, the last one gives values, tables are looked up."""
+
 Between = Callable[[int, Tensor], Tensor]
 """What happens to activations on their way from one layer to the next: `(layer, activations) -> activations`.
 
@@ -64,13 +67,12 @@ class TensorSpec(NamedTuple):
     Attributes:
         name: Key in the weight dictionaries.
         shape: Shape for one signal; the batched tensor is `(B, *shape)`.
-        role: ``"hidden"`` for what lies between hidden layers, ``"edge"`` for what touches coordinates or values
-            (more sensitive to quantisation: section 1.2 of the MFN figures in ANI), ``"table"`` for look-up tables.
+        role: What it is for. The first layer is more sensitive to quantisation than the others (ANI, table 4).
     """
 
     name: str
     shape: tuple[int, ...]
-    role: Literal["hidden", "edge", "table"]
+    role: Role
 
 
 class Field(ABC):

@@ -66,17 +66,17 @@ class Mfn(Field):
         """See `Field.tensors`."""
         shape = self.shape
         specs = [
-            TensorSpec("filters.weight", (shape.depth, shape.d_in, shape.width), "edge"),
-            TensorSpec("filters.bias", (shape.depth, shape.width), "edge"),
+            TensorSpec("filters.weight", (shape.depth, shape.d_in, shape.width), "first"),
+            TensorSpec("filters.bias", (shape.depth, shape.width), "first"),
         ]
         if self._gabor:
             specs += [
-                TensorSpec("filters.mu", (shape.depth, shape.d_in, shape.width), "edge"),
-                TensorSpec("filters.gamma", (shape.depth, shape.width), "edge"),
+                TensorSpec("filters.mu", (shape.depth, shape.d_in, shape.width), "first"),
+                TensorSpec("filters.gamma", (shape.depth, shape.width), "first"),
             ]
         for layer in range(1, shape.depth):
             specs += affine_specs(f"layer{layer}", shape.width, shape.width, "hidden")
-        return [*specs, *affine_specs("out", shape.width, shape.d_out, "edge")]
+        return [*specs, *affine_specs("out", shape.width, shape.d_out, "last")]
 
     def init(self, rng: torch.Generator) -> dict[str, Tensor]:
         """See `Field.init`."""

@@ -64,7 +64,7 @@ class Wire(Field):
     def tensors(self) -> list[TensorSpec]:
         """See `Field.tensors`; below, v is the number of complex channels."""
         v = self.channels
-        specs = [*affine_specs("layer0", self.shape.d_in, v, "edge")]
+        specs = [*affine_specs("layer0", self.shape.d_in, v, "first")]
         for layer in range(1, self.shape.depth):
             specs += [
                 TensorSpec(f"layer{layer}.weight", (2, v, v), "hidden"),
@@ -72,8 +72,8 @@ class Wire(Field):
             ]
         return [
             *specs,
-            TensorSpec("out.weight", (2, v, self.shape.d_out), "edge"),
-            TensorSpec("out.bias", (self.shape.d_out,), "edge"),
+            TensorSpec("out.weight", (2, v, self.shape.d_out), "last"),
+            TensorSpec("out.bias", (self.shape.d_out,), "last"),
         ]
 
     def init(self, rng: torch.Generator) -> dict[str, Tensor]:

@@ -1,12 +1,14 @@
 """The body of an `.inr` file of codec `mlp`.
 
 backbone (4 bits) | depth - 1 (4 bits)
-quantiser (4 bits; 0: fp16) | steps per channel (1 bit) | activations quantised (1 bit) | width - 1 (10 bits)
+quantiser (4 bits; 0: fp16) | steps per channel (1 bit) | more bit-widths (1 bit) | width - 1 (10 bits)
 weight_bits - 1 (4 bits) | edge_bits - 1 (4 bits); not with fp16
-activation_bits (1 byte), if activations are quantised
+activation_bits (4 bits; 0: not quantised) | last_bits - 1 (4 bits), if there are more bit-widths
 the backbone's own parameters
 the steps of each layer's activations (1 byte each), if they are quantised
 the weights: see `coded_tensors`
+
+Where there are no more bit-widths, activations are not quantised and last_bits are edge_bits.
 """
 
 from collections.abc import Mapping
@@ -19,6 +21,7 @@ from numpy.typing import NDArray
 
 from searchinr.codecs import coded_tensors
 from searchinr.codecs.activations import ACTIVATIONS, MAX_ACTIVATION_BITS, MIN_ACTIVATION_BITS, forward_of
+from searchinr.codecs.bit_widths import UNQUANTISED, BitWidths, bit_widths
 from searchinr.codecs.bitstream import container
 from searchinr.codecs.bitstream.bits import Reader, Writer
 from searchinr.codecs.coded_tensors import Packed, Tensor
@@ -36,11 +39,11 @@ MAX_WEIGHTS = 2**26
 _FP16_ID = 0
 
 
-def parts_of(field: Field, weight_bits: int, edge_bits: int, per_channel: bool) -> list[Part]:
+def parts_of(field: Field, bits: BitWidths, per_channel: bool) -> list[Part]:
     """A backbone's tensors as they are to be quantised."""
-    bits = {"edge": edge_bits, "hidden": weight_bits, "table": weight_bits}
     return [
-        Part(spec.name, spec.shape, bits[spec.role], per_channel and spec.role != "table") for spec in field.tensors()
+        Part(spec.name, spec.shape, bits.of(spec.role), per_channel and spec.role != "table")
+        for spec in field.tensors()
     ]
 
 
@@ -59,29 +62,29 @@ def pack(
         activations: Bytes of the steps of each layer's activations, `(depth,)`; None where they are not quantised.
     """
     quantizer = QUANTIZERS[params.quantizer]
-    per_channel = params.steps_per == "channel"
-    out = _head(field, quantizer.id, per_channel, activations is not None)
-    out.byte((params.weight_bits - 1) << 4 | (params.edge_bits - 1))
-    if activations is not None:
-        out.byte(params.activation_bits)
+    bits, per_channel = bit_widths(params), params.steps_per == "channel"
+    has_more = activations is not None or bits.last_bits != bits.edge_bits
+    out = _head(field, quantizer.id, per_channel, has_more)
+    out.byte((bits.weight_bits - 1) << 4 | (bits.edge_bits - 1))
+    if has_more:
+        out.byte((params.activation_bits or 0) << 4 | (bits.last_bits - 1))
     field.pack(out)
     if activations is not None:
         out.data += bytes(activations.tolist())
-    parts = parts_of(field, params.weight_bits, params.edge_bits, per_channel)
-    return bytes(out.data) + coded_tensors.pack(parts, tensors)
+    return bytes(out.data) + coded_tensors.pack(parts_of(field, bits, per_channel), tensors)
 
 
 def pack_fp16(field: Field, weights: Mapping[str, NDArray[np.float32]]) -> bytes:
     """A body of weights as they are; what is beyond fp16 is clipped."""
     out = _head(field, _FP16_ID)
     field.pack(out)
-    return bytes(out.data) + coded_tensors.pack_fp16(parts_of(field, 0, 0, per_channel=False), weights)
+    return bytes(out.data) + coded_tensors.pack_fp16(parts_of(field, UNQUANTISED, per_channel=False), weights)
 
 
-def _head(field: Field, quantizer: int, per_channel: bool = False, has_activations: bool = False) -> Writer:
+def _head(field: Field, quantizer: int, per_channel: bool = False, has_more: bool = False) -> Writer:
     out = Writer()
     out.byte(field.id << 4 | (field.shape.depth - 1))
-    packed = quantizer << 12 | per_channel << 11 | has_activations << 10 | (field.shape.width - 1)
+    packed = quantizer << 12 | per_channel << 11 | has_more << 10 | (field.shape.width - 1)
     out.data += packed.to_bytes(2, "big")
     return out
 
@@ -94,8 +97,7 @@ class Body:
         field: The backbone.
         quantizer: The quantiser; None for fp16.
         parts: Its tensors as they were quantised.
-        weight_bits: Bit-width between hidden layers; 0 for fp16.
-        edge_bits: Bit-width of the first and last layer; 0 for fp16.
+        bits: Bit-widths of weights.
         activation_bits: Bit-width of activations; None if they are not quantised.
         header_bytes: Bytes before the first step.
     """
@@ -103,8 +105,7 @@ class Body:
     field: Field
     quantizer: type[Quantizer] | None
     parts: list[Part]
-    weight_bits: int
-    edge_bits: int
+    bits: BitWidths
     activation_bits: int | None
     header_bytes: int
     _activations: bytes
@@ -115,16 +116,19 @@ class Body:
         """Reads the architecture; `InvalidFileError` where it makes no sense."""
         reader = Reader(file.body)
         architecture, packed = reader.byte(), int.from_bytes(reader.take(2), "big")
-        width, has_activations, per_channel = (packed & 0x3FF) + 1, bool(packed & 0x400), bool(packed & 0x800)
+        width, has_more, per_channel = (packed & 0x3FF) + 1, bool(packed & 0x400), bool(packed & 0x800)
         number = packed >> 12
         field_class = next((f for f in FIELDS.values() if f.id == architecture >> 4), None)
         if field_class is None:
             raise InvalidFileError(f"unknown backbone number {architecture >> 4}: update searchinr")
         quantizer = next((q for q in QUANTIZERS.values() if q.id == number), None)
-        if quantizer is None and (number != _FP16_ID or per_channel or has_activations):
+        if quantizer is None and (number != _FP16_ID or per_channel or has_more):
             raise InvalidFileError(f"unknown quantiser number {number}: update searchinr, or the file is corrupt")
-        bits = reader.byte() if quantizer is not None else None
-        activation_bits = reader.byte() if has_activations else None
+        bits, activation_bits = UNQUANTISED, None
+        if quantizer is not None:
+            weight_bits, edge_bits = divmod(reader.byte(), 16)
+            activations, last_bits = divmod(reader.byte(), 16) if has_more else (0, edge_bits)
+            bits, activation_bits = BitWidths(weight_bits + 1, edge_bits + 1, last_bits + 1), activations or None
         if activation_bits is not None and not MIN_ACTIVATION_BITS <= activation_bits <= MAX_ACTIVATION_BITS:
             raise InvalidFileError(
                 f"the file claims activations of {activation_bits} bits: allowed are {MIN_ACTIVATION_BITS} to "
@@ -133,11 +137,10 @@ class Body:
         field = field_class.unpack(field_shape(file.layout, (architecture & 15) + 1, width), reader)
         if sum(int(np.prod(spec.shape)) for spec in field.tensors()) > MAX_WEIGHTS:
             raise InvalidFileError(f"the file claims more than {MAX_WEIGHTS} weights")
-        weight_bits, edge_bits = (0, 0) if bits is None else ((bits >> 4) + 1, (bits & 15) + 1)
-        parts = parts_of(field, weight_bits, edge_bits, per_channel)
         header_bytes = reader.position
-        steps = reader.take(field.shape.depth if has_activations else 0)
-        return cls(field, quantizer, parts, weight_bits, edge_bits, activation_bits, header_bytes, steps, reader.rest())
+        steps = reader.take(0 if activation_bits is None else field.shape.depth)
+        parts = parts_of(field, bits, per_channel)
+        return cls(field, quantizer, parts, bits, activation_bits, header_bytes, steps, reader.rest())
 
     @property
     def forward(self) -> Forward:
@@ -158,7 +161,7 @@ class Body:
         return None if self.quantizer is None else Packed(self.quantizer, self.parts, self._payload)
 
     def stored_bits(self) -> dict[str, float]:
-        """Bits of each tensor, and of the activations' steps if there are any."""
+        """Bits of each tensor, and of code books and the activations' steps if there are any."""
         if self._packed is None:
             return {part.name: 16.0 * part.size for part in self.parts}
         stored = self._packed.bits()
@@ -172,8 +175,7 @@ class Body:
             return {"quantizer": FP16}
         return {
             "quantizer": self.quantizer.name,
-            "weight_bits": self.weight_bits,
-            "edge_bits": self.edge_bits,
+            **self.bits._asdict(),
             **({} if self.activation_bits is None else {"activation_bits": self.activation_bits}),
             "steps_per": "channel" if any(part.per_channel for part in self.parts) else "tensor",
             "models": self._packed.models(),

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from searchinr.codecs.activations import WithActivations, activation_steps, forward_of
+from searchinr.codecs.bit_widths import bit_widths
 from searchinr.codecs.bitstream import container
 from searchinr.codecs.contract import Asset, AssetSpec, AssetState, Codec, Level, no_levels
 from searchinr.codecs.fields.registry import FIELDS
@@ -109,7 +110,7 @@ class MlpCodec(Codec):
         )
         quantizer: Quantizer | None = None
         if params.quantizer != FP16:
-            parts = parts_of(field, params.weight_bits, params.edge_bits, params.steps_per == "channel")
+            parts = parts_of(field, bit_widths(params), params.steps_per == "channel")
             quantizer = QUANTIZERS[params.quantizer](parts)
             if params.activation_bits is not None:
                 quantizer = WithActivations(quantizer, field, params.activation_bits, targets.coords)

@@ -17,12 +17,13 @@ from searchinr.codecs.network_params import (
     BatchFraction,
     Decay,
     EdgeBits,
+    LastBits,
     Loss,
     QatFraction,
     RateWeight,
     WeightBits,
     fill_in,
-    fill_in_learning,
+    fill_in_quantisation,
 )
 from searchinr.codecs.quantize.registry import QUANTIZERS
 from searchinr.codecs.sizes import canonical_sizes, parse_sizes
@@ -56,6 +57,7 @@ class _MlpParams(CodecParams):
     )
     weight_bits: WeightBits = 8
     edge_bits: EdgeBits = 10
+    last_bits: LastBits = None
     steps_per: Literal["tensor", "channel"] = Key(
         "tensor", description="what has a quantiser step of its own: a whole matrix, or each of its output channels"
     )
@@ -97,24 +99,22 @@ class _MlpParams(CodecParams):
         """Defaults that follow from other parameters; see `fill_in`."""
         if not isinstance(data, dict):
             return data
-        names = ("backbone", "depth", "width", "quantizer", "init")
-        filled = {name: data.get(name, cls.model_fields[name].default) for name in names}
-        backbone, width = filled["backbone"], filled["width"]
-        quantizer = QUANTIZERS.get(filled["quantizer"])
+        given = {name: data.get(name, field.default) for name, field in cls.model_fields.items()}
+        backbone, width, quantizer = given["backbone"], given["width"], QUANTIZERS.get(given["quantizer"])
         data = dict(data)
         if (quantizer is None or not quantizer.has_steps) and data.get("step_search") is True:
             data["step_search"] = False
-        fill_in_learning(data, quantizer, searches_steps=data.get("step_search") is True)
+        fill_in_quantisation(data, quantizer, given["edge_bits"], searches_steps=data.get("step_search") is True)
         fill_in(data, "activation_bits", None, quantizer is not None)
         if data.get("lr") is None and backbone in FIELDS and isinstance(width, int) and width > 0:
             data["lr"] = FIELDS[backbone].default_lr(width)
-        if filled["init"] == "supernet":
-            given = data.get("supernet", {})
-            if isinstance(given, SupernetParams):
-                given = given.model_dump(exclude_none=True)
+        if given["init"] == "supernet":
+            supernet = given["supernet"]
+            if isinstance(supernet, SupernetParams):
+                supernet = supernet.model_dump(exclude_none=True)
             bounds = {"depth": (1, MAX_DEPTH), "width": (_MIN_WIDTH, MAX_WIDTH)}
-            own = {f"{size}s": str(filled[size]) for size, bound in bounds.items() if _is_within(filled[size], *bound)}
-            data["supernet"] = {**own, **given} if isinstance(given, dict) else given
+            own = {f"{size}s": str(given[size]) for size, bound in bounds.items() if _is_within(given[size], *bound)}
+            data["supernet"] = {**own, **supernet} if isinstance(supernet, dict) else supernet
         return data
 
     @model_validator(mode="after")

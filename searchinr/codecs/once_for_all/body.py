@@ -4,7 +4,9 @@
     backbone (4 bits) | quantiser (4 bits; 0: fp16)
     weight_bits - 1 (4 bits) | edge_bits - 1 (4 bits); not with fp16
     depths (2 bytes): bit d - 1 is set for depth d
-    number of widths, the narrowest, and what each adds to the one before (varints)
+    last_bits are not edge_bits (1 bit) | number of widths (7 bits)
+    last_bits - 1 (1 byte), if they are not edge_bits
+    the narrowest width, and what each adds to the one before (varints)
     the backbone's own parameters
     bytes of each section without its check sum (varints)
     check sum of the file so far (2 bytes)
@@ -25,6 +27,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from searchinr.codecs.bit_widths import BitWidths
 from searchinr.codecs.bitstream import container
 from searchinr.codecs.bitstream.bits import Reader, Writer
 from searchinr.codecs.coded_tensors import Packed, unpack_fp16
@@ -34,6 +37,7 @@ from searchinr.codecs.layouts import field_shape
 from searchinr.codecs.network_params import FP16, MAX_WIDTH
 from searchinr.codecs.once_for_all.shells import Shells, Size, all_weights, sizes
 from searchinr.codecs.quantize.contract import Quantizer
+from searchinr.codecs.quantize.levels import MAX_BITS
 from searchinr.codecs.quantize.registry import QUANTIZERS
 from searchinr.codecs.sizes import MAX_SIZES
 from searchinr.codecs.supernet import MakeField, Supernet
@@ -51,14 +55,12 @@ class Architecture:
     Attributes:
         supernet: All sizes that there were before anything was trimmed.
         quantizer: The quantiser; None for fp16.
-        weight_bits: Bit-width between hidden layers; 0 for fp16.
-        edge_bits: Bit-width of the first and last layer; 0 for fp16.
+        bits: Bit-widths of weights.
     """
 
     supernet: Supernet
     quantizer: type[Quantizer] | None
-    weight_bits: int
-    edge_bits: int
+    bits: BitWidths
 
     @cached_property
     def sizes(self) -> list[Size]:
@@ -67,22 +69,25 @@ class Architecture:
 
     def shells(self, device: torch.device | None = None) -> Shells:
         """The shells of the supernet, to be split and joined on a device, the CPU if none is given."""
-        return Shells(self.supernet, self.weight_bits, self.edge_bits, device or torch.device("cpu"))
+        return Shells(self.supernet, self.bits, device or torch.device("cpu"))
 
     def quantization(self) -> dict[str, Any]:
         """Quantiser and bit-widths."""
         if self.quantizer is None:
             return {"quantizer": FP16}
-        return {"quantizer": self.quantizer.name, "weight_bits": self.weight_bits, "edge_bits": self.edge_bits}
+        return {"quantizer": self.quantizer.name, **self.bits._asdict()}
 
     def write(self, out: Writer) -> None:
         """Appends the bytes that `read` reads."""
         depths, widths, field = self.supernet.depths, self.supernet.widths, self.supernet.largest
         out.byte(field.id << 4 | (_FP16_ID if self.quantizer is None else self.quantizer.id))
         if self.quantizer is not None:
-            out.byte((self.weight_bits - 1) << 4 | (self.edge_bits - 1))
+            out.byte((self.bits.weight_bits - 1) << 4 | (self.bits.edge_bits - 1))
         out.data += sum(1 << (depth - 1) for depth in depths).to_bytes(2, "big")
-        out.varint(len(widths))
+        has_last_bits = self.bits.last_bits != self.bits.edge_bits
+        out.byte(has_last_bits << 7 | len(widths))
+        if has_last_bits:
+            out.byte(self.bits.last_bits - 1)
         for width, before in zip(widths, (0, *widths), strict=False):
             out.varint(width - before)
         field.pack(out)
@@ -97,13 +102,15 @@ class Architecture:
         quantizer = next((q for q in QUANTIZERS.values() if q.id == packed & 15), None)
         if (quantizer is None and packed & 15 != _FP16_ID) or (quantizer is not None and quantizer.has_book):
             raise InvalidFileError(f"unknown quantiser number {packed & 15}: update searchinr, or the file is corrupt")
-        bits = reader.byte() if quantizer is not None else None
-        weight_bits, edge_bits = (0, 0) if bits is None else ((bits >> 4) + 1, (bits & 15) + 1)
+        weight_bits, edge_bits = (0, 0) if quantizer is None else (1 + nibble for nibble in divmod(reader.byte(), 16))
         mask = int.from_bytes(reader.take(2), "big")
         depths = tuple(depth for depth in range(1, 17) if mask >> (depth - 1) & 1)
-        count = reader.varint()
+        has_last_bits, count = divmod(reader.byte(), 128)
         if not (depths and 1 <= count <= MAX_SIZES):
             raise InvalidFileError(f"the file claims {len(depths)} depths and {count} widths: 1 to 16 are allowed")
+        last_bits = reader.byte() + 1 if has_last_bits else edge_bits
+        if last_bits > (0 if quantizer is None else MAX_BITS):
+            raise InvalidFileError(f"the file claims a last layer of {last_bits} bits: it is corrupt")
         widths = tuple(np.cumsum([reader.varint() for _ in range(count)]).tolist())
         if sorted({0, *widths}) != [0, *widths] or widths[-1] > MAX_WIDTH:
             raise InvalidFileError(f"the file claims the widths {widths}: allowed are 1 to {MAX_WIDTH}, ascending")
@@ -113,7 +120,7 @@ class Architecture:
         supernet = Supernet(_unpacked(field_class, layout, own[: reader.position - start]), depths, widths)
         if all_weights(supernet) > MAX_WEIGHTS:
             raise InvalidFileError(f"the file claims more than {MAX_WEIGHTS} weights")
-        return cls(supernet, quantizer, weight_bits, edge_bits)
+        return cls(supernet, quantizer, BitWidths(weight_bits, edge_bits, last_bits))
 
 
 def _unpacked(field_class: type[Field], layout: Layout, own: bytes) -> MakeField:

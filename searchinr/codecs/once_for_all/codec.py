@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from searchinr.codecs import coded_tensors
+from searchinr.codecs.bit_widths import UNQUANTISED, bit_widths
 from searchinr.codecs.bitstream import container
 from searchinr.codecs.contract import Asset, Codec, Level
 from searchinr.codecs.fields.contract import Field
@@ -136,8 +137,8 @@ def _architecture(layout: Layout, params: Any) -> Architecture:  # noqa: ANN401 
 
     supernet = Supernet(make_field, parse_sizes(params.depths), parse_sizes(params.widths))
     if params.quantizer == FP16:
-        return Architecture(supernet, None, 0, 0)
-    return Architecture(supernet, QUANTIZERS[params.quantizer], params.weight_bits, params.edge_bits)
+        return Architecture(supernet, None, UNQUANTISED)
+    return Architecture(supernet, QUANTIZERS[params.quantizer], bit_widths(params))
 
 
 def _sections(group: Group, architecture: Architecture, measured: Mapping[str, Tensor]) -> Iterator[dict[Size, bytes]]:

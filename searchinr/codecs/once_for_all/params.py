@@ -17,11 +17,12 @@ from searchinr.codecs.network_params import (
     BatchFraction,
     Decay,
     EdgeBits,
+    LastBits,
     Loss,
     QatFraction,
     RateWeight,
     WeightBits,
-    fill_in_learning,
+    fill_in_quantisation,
 )
 from searchinr.codecs.quantize.registry import QUANTIZERS
 from searchinr.codecs.sizes import canonical_sizes, parse_sizes
@@ -45,6 +46,7 @@ class _OnceForAllParams(CodecParams):
     )
     weight_bits: WeightBits = 8
     edge_bits: EdgeBits = 10
+    last_bits: LastBits = None
     qat_fraction: QatFraction = None
     rate_weight: RateWeight = None
     loss: Loss = "log_mse"
@@ -60,18 +62,18 @@ class _OnceForAllParams(CodecParams):
     @model_validator(mode="before")
     @classmethod
     def _fill_in(cls, data: Any) -> Any:  # noqa: ANN401  whatever the caller gave: checked after this
-        """Defaults that follow from other parameters; see `fill_in_learning`."""
+        """Defaults that follow from other parameters; see `fill_in`."""
         if not isinstance(data, dict):
             return data
-        filled = {name: data.get(name, cls.model_fields[name].default) for name in ("backbone", "widths", "quantizer")}
+        given = {name: data.get(name, field.default) for name, field in cls.model_fields.items()}
         data = dict(data)
-        fill_in_learning(data, QUANTIZERS.get(filled["quantizer"]))
-        if data.get("lr") is None and filled["backbone"] in FIELDS and isinstance(filled["widths"], str):
+        fill_in_quantisation(data, QUANTIZERS.get(given["quantizer"]), given["edge_bits"])
+        if data.get("lr") is None and given["backbone"] in FIELDS and isinstance(given["widths"], str):
             try:
-                widths = parse_sizes(_canonical_widths(filled["widths"]))
+                widths = parse_sizes(_canonical_widths(given["widths"]))
             except ValueError:  # said by the key's own validator
                 return data
-            data["lr"] = FIELDS[filled["backbone"]].default_lr(round(math.sqrt(widths[0] * widths[-1])))
+            data["lr"] = FIELDS[given["backbone"]].default_lr(round(math.sqrt(widths[0] * widths[-1])))
         return data
 
 

@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from searchinr.codecs.bit_widths import BitWidths
 from searchinr.codecs.quantize.contract import Part
 from searchinr.codecs.supernet import StoredTensor, Supernet
 
@@ -63,16 +64,14 @@ class _Shell:
 class Shells:
     """All shells of a supernet."""
 
-    def __init__(self, supernet: Supernet, weight_bits: int, edge_bits: int, device: torch.device) -> None:
+    def __init__(self, supernet: Supernet, bits: BitWidths, device: torch.device) -> None:
         """Cuts the tensors.
 
         Args:
             supernet: Whose.
-            weight_bits: Bit-width of what lies between hidden layers, and of look-up tables.
-            edge_bits: Bit-width of the first and the last layer.
+            bits: Bit-widths of weights.
             device: Where shells will be split and joined.
         """
-        bits = {"edge": edge_bits, "hidden": weight_bits, "table": weight_bits}
         roles = {spec.name: spec.role for spec in supernet.largest.tensors()}
         self._shapes: dict[str, tuple[int, ...]] = {}
         self._shells: dict[str, list[_Shell]] = {}
@@ -82,7 +81,7 @@ class Shells:
             self._shells[tensor.name] = []
             for size, positions in _cut(supernet, tensor):
                 name = f"{tensor.name} {size.depth}x{size.width}"
-                part = Part(name, (len(positions),), bits[roles[tensor.of]])
+                part = Part(name, (len(positions),), bits.of(roles[tensor.of]))
                 self._parts[size].append(part)
                 self._shells[tensor.name].append(_Shell(part, torch.from_numpy(positions).to(device)))
 
