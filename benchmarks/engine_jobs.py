@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from searchinr.codecs.mlp import MlpCodec
+from searchinr.engine.assets import AssetJob
 from searchinr.engine.ledger import Ledger
 from searchinr.engine.run_folder import RunFolder, open_delivery
 from searchinr.engine.search.search import Job
@@ -37,7 +38,7 @@ class _TrivialJobs:
         self.ready = 0.0
         self.results: list[float] = []
 
-    def next_job(self) -> Job | None:
+    def next_job(self, workers: int) -> Job | None:
         self.ready = self.ready or time.time()
         if self._started == self._trials:
             return None
@@ -46,10 +47,13 @@ class _TrivialJobs:
             f"{number:08d}", number, _LABEL, codec=MlpCodec.name, params=self._params, seed=number, rung=0, steps=1
         )
 
+    def asset(self, job: Job | AssetJob) -> None:
+        """The trials share nothing."""
+
     def finished(self) -> bool:
         return len(self.results) == self._trials
 
-    def job_ended(self, job: Job, error: Exception | None) -> None:
+    def job_ended(self, job: Job | AssetJob, error: Exception | None) -> None:
         if error is not None:
             raise error
         for path in self._folder.delivered():
@@ -77,7 +81,7 @@ def main() -> None:
         with Ledger(folder.ledger) as ledger:
             jobs = _TrivialJobs(trials, folder, ledger)
             run_jobs(
-                jobs, run_job, run_dir=folder.path, signals={_LABEL: [signal]}, resources=Resources(), workers=workers
+                jobs, run_job, shared=folder.path, signals={_LABEL: [signal]}, resources=Resources(), workers=workers
             )
     print(json.dumps({"ready": jobs.ready, "results": jobs.results}))
 

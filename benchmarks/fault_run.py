@@ -132,7 +132,7 @@ class Recorded:
 
     def results(self) -> dict[Key, Line]:
         """Every result on record: operating points, confirmations and failures."""
-        return {_key(line): line for line in self.lines if line["kind"] != "trial"}
+        return {_key(line): line for line in self.lines if is_result(line)}
 
 
 def under_way(folder: Path) -> int:
@@ -154,11 +154,11 @@ def lost(before: Recorded, folder: Path) -> list[str]:
         for number, line in enumerate(before.lines)
         if now[number:][:1] != [line]
     ]
-    known = [_key(line) for line in before.lines if line["kind"] != "trial"]
+    known = [_key(line) for line in before.lines if is_result(line)]
     problems += [
         f"the delivery of {_key(line)} is not on record"
         for line in before.delivered
-        if _key(line) not in known and now.count(line) != 1
+        if is_result(line) and _key(line) not in known and now.count(line) != 1
     ]
     return problems
 
@@ -171,7 +171,7 @@ def repeated(folder: Path) -> list[str]:
     multiply-accumulates, which are fewer where it had begun again, since a lower rung's decay was not run on the way.
     """
     lines = read_ledger(folder / "ledger.jsonl")
-    keys = [_key(line) for line in lines if line["kind"] != "trial"]
+    keys = [_key(line) for line in lines if is_result(line)]
     problems = [f"{key} is on record {keys.count(key)} times" for key in dict.fromkeys(keys) if keys.count(key) > 1]
     rungs = read_space(folder / "space.yaml").fidelity.rungs
     points = {_key(line): line for line in lines if line["kind"] == "point"}
@@ -198,12 +198,17 @@ def _started_again(folder: Path, rungs: list[int] | tuple[int, ...]) -> list[str
     problems = []
     for text in (folder / "log.txt").read_text().splitlines():
         if found := _SESSION.search(text):
-            known |= {_key(line) for line in lines[: int(found[1])] if line["kind"] != "trial"}
+            known |= {_key(line) for line in lines[: int(found[1])] if is_result(line)}
         elif found := _RESULT.search(text):
             known.add(_logged(found, rungs))
         elif (found := _STARTED.search(text)) and _logged(found, rungs) in known:
             problems.append(f"{_logged(found, rungs)} was started again")
     return problems
+
+
+def is_result(line: Line) -> bool:
+    """Whether a ledger line tells what came of a fit."""
+    return line["kind"] in ("point", "confirmation", "failed")
 
 
 def _key(line: Line) -> Key:

@@ -22,6 +22,7 @@ import torch
 from searchinr.allocator import keep_freed_memory
 from searchinr.codecs.fields.contract import FieldShape
 from searchinr.codecs.fields.siren import Siren, SirenParams
+from searchinr.codecs.objective import SingleNetwork
 from searchinr.codecs.training import BatchFit, Recipe
 
 _DEPTH, _D_IN, _D_OUT = 3, 2, 3  # an image's coordinates and colours
@@ -106,18 +107,16 @@ def _make_fit(cell: Cell, batch: int) -> BatchFit:
     shape = FieldShape(_D_IN, _D_OUT, _DEPTH, cell.width, grid=(1, cell.points), extent=(1.0, 1.0))
     field = Siren(shape, SirenParams())
     rng = torch.Generator().manual_seed(0)
-    fit = BatchFit(
-        field.forward,
+    objective = SingleNetwork(field.forward, macs_per_point=field.macs_per_point(), elements_per_point=cell.width)
+    if cell.tile is not None:  # users have no such option: the choice of the tile is one of the things measured here
+        objective._points_per_tile = lambda _: cell.tile
+    return BatchFit(
+        objective,
         {name: weight.expand(batch, *weight.shape) for name, weight in field.init(rng).items()},
         2 * torch.rand(cell.points, _D_IN, generator=rng) - 1,
         2 * torch.rand(batch, cell.points, _D_OUT, generator=rng) - 1,
-        recipe=Recipe(lr=_LR, decay=0.5, batch_fraction=1.0, seed=0),
-        macs_per_point=field.macs_per_point(),
-        elements_per_point=cell.width,
+        Recipe(lr=_LR, decay=0.5, batch_fraction=1.0, seed=0),
     )
-    if cell.tile is not None:
-        fit._tile = cell.tile  # users have no such option: the choice of the tile is one of the things measured here
-    return fit
 
 
 def _median_time(call: Callable[[], object], seconds: float) -> tuple[float, float]:

@@ -6,6 +6,7 @@ Everything reported is measured on complete files: the rate is their size, the q
 import hashlib
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,13 +14,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from searchinr.codecs.contract import Codec, FitState
+from searchinr.codecs.contract import Asset, AssetSpec, AssetState, Codec, FitState
 from searchinr.codecs.registry import CODECS, decode
 from searchinr.errors import InvalidFileError, TrialError
 from searchinr.signals.metrics import psnr_of_mean_mse
 from searchinr.signals.registry import MODALITIES
 from searchinr.signals.signal import Signal
 from searchinr.space import Value, build_params
+
+_FROM_SCRATCH = "scratch"
 
 
 @dataclass(frozen=True)
@@ -42,12 +45,67 @@ class Measurement(Progress):
     """An operating point.
 
     Attributes:
-        figures: The keys of a ledger line that are measured: `psnr_db`, `rate`, `signals`, `cost`, ...
+        figures: The keys of a ledger line that are measured: `psnr_db`, `rate`, `signals`, `cost`, ..., and `init`:
+            ``"scratch"``, or the asset that the fit has used.
         files: The complete `.inr` file of each signal, by the signal's name.
     """
 
     figures: dict[str, Any]
     files: dict[str, bytes]
+
+
+@dataclass(frozen=True)
+class Building:
+    """An asset that is being built.
+
+    Attributes:
+        steps: Training steps done.
+        total: Training steps in all.
+        asset: The asset, in the end; None before.
+        cost: `macs`, `train_s` and `device` so far, as in a ledger line.
+    """
+
+    steps: int
+    total: int
+    asset: Asset | None
+    cost: dict[str, Any]
+
+
+def asset_spec(codec: str, params: Mapping[str, Value]) -> AssetSpec | None:
+    """The asset that a fit with these parameters (flat) needs; None if it needs none."""
+    engine = CODECS[codec]
+    return engine.asset_spec(build_params(engine.Params, params))
+
+
+def build_asset(
+    codec: str, spec: AssetSpec, signals: Sequence[Signal], *, seed: int, device: torch.device
+) -> Iterator[Building]:
+    """Builds what fits share.
+
+    Args:
+        codec: Name of the codec.
+        spec: What to build (`asset_spec`).
+        signals: Signals of one modality.
+        seed: Fixes the result.
+        device: Where to train.
+
+    Yields:
+        A state several times a second where that is possible, the last one with the asset.
+
+    Raises:
+        TrialError: NaN, or out of memory.
+    """
+    states = CODECS[codec].prepare(signals, spec, seed=seed, device=device)
+    train_s = 0.0
+    while True:
+        started = time.perf_counter()
+        with _out_of_memory_is_a_failure():
+            state: AssetState | None = next(states, None)
+        train_s += time.perf_counter() - started
+        if state is None:
+            return
+        cost = {"macs": state.macs, "train_s": train_s, "device": _device_name(device)}
+        yield Building(state.steps, state.total, state.asset, cost)
 
 
 def run_trial(
@@ -58,6 +116,7 @@ def run_trial(
     *,
     seed: int,
     device: torch.device,
+    asset: Asset | None = None,
     resume: Mapping[str, Tensor] | None = None,
     timeout_s: float | None = None,
 ) -> Iterator[Progress]:
@@ -70,6 +129,7 @@ def run_trial(
         rungs: Training lengths in steps, ascending.
         seed: Fixes the result.
         device: Where to train.
+        asset: What `build_asset` has built for the `asset_spec` of these parameters; None if that is None.
         resume: An earlier `Progress.checkpoint()`.
         timeout_s: Training time after which the trial has failed.
 
@@ -81,51 +141,77 @@ def run_trial(
     """
     engine = CODECS[codec]
     trained_s = 0.0 if resume is None else float(resume["train_s"])
+    init = _label(asset, resume)
     states = engine.fit(
         signals,
         build_params(engine.Params, params),
         rungs,
         seed=seed,
         device=device,
+        asset=asset,
         resume=None if resume is None else {k[len("fit.") :]: v for k, v in resume.items() if k.startswith("fit.")},
     )
     while True:
         started = time.perf_counter()
-        try:
+        with _out_of_memory_is_a_failure():
             state = next(states, None)
             trained_s += time.perf_counter() - started
             if state is None:
                 return
             if timeout_s is not None and trained_s > timeout_s:
                 raise TrialError(f"over the time limit: {trained_s:.1f} s of training, {timeout_s:g} s allowed")
+            checkpoint = _checkpoint(state, trained_s, init)
             if state.is_rung:
-                yield _measure(engine, state, signals, trained_s, device)
+                figures, files = _measure(engine, state, signals, asset, trained_s, device)
+                progress: Progress = Measurement(state.steps, trained_s, checkpoint, {"init": init, **figures}, files)
             else:
-                yield Progress(state.steps, trained_s, _checkpoint(state, trained_s))
-        except (MemoryError, torch.OutOfMemoryError) as error:
+                progress = Progress(state.steps, trained_s, checkpoint)
+        yield progress
+
+
+@contextmanager
+def _out_of_memory_is_a_failure() -> Iterator[None]:
+    try:
+        yield
+    except (MemoryError, torch.OutOfMemoryError) as error:
+        raise TrialError("out of memory") from error
+    except RuntimeError as error:
+        if "not enough memory" in str(error) or "can't allocate memory" in str(error):  # torch's CPU allocator
             raise TrialError("out of memory") from error
-        except RuntimeError as error:
-            if "not enough memory" in str(error) or "can't allocate memory" in str(error):  # torch's CPU allocator
-                raise TrialError("out of memory") from error
-            raise
+        raise
 
 
-def _checkpoint(state: FitState, train_s: float) -> Callable[[], dict[str, Tensor]]:
+def _label(asset: Asset | None, resume: Mapping[str, Tensor] | None) -> str:
+    """What the fit began with; of a resumed one, the asset then: it may have been built anew since."""
+    if resume is not None:
+        return bytes(resume["init"].tolist()).decode() if "init" in resume else _FROM_SCRATCH
+    return _FROM_SCRATCH if asset is None else asset.label
+
+
+def _checkpoint(state: FitState, train_s: float, init: str) -> Callable[[], dict[str, Tensor]]:
     def make() -> dict[str, Tensor]:
-        fit = {f"fit.{name}": tensor for name, tensor in state.checkpoint().items()}
-        return {"train_s": torch.tensor(train_s, dtype=torch.float64), "steps": torch.tensor(state.steps), **fit}
+        began = {} if init == _FROM_SCRATCH else {"init": torch.tensor(list(init.encode()), dtype=torch.uint8)}
+        progress = {"train_s": torch.tensor(train_s, dtype=torch.float64), "steps": torch.tensor(state.steps)}
+        return {**progress, **began, **{f"fit.{name}": tensor for name, tensor in state.checkpoint().items()}}
 
     return make
 
 
 def _measure(
-    codec: Codec, state: FitState, signals: Sequence[Signal], train_s: float, device: torch.device
-) -> Measurement:
+    codec: Codec,
+    state: FitState,
+    signals: Sequence[Signal],
+    asset: Asset | None,
+    train_s: float,
+    device: torch.device,
+) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """The figures of an operating point, and its files by signal."""
     started = time.perf_counter()
     files = codec.encode(state)
     # The signals were fitted as one batch, so the time of one of them is its share of the batch's.
     encode_s = (train_s + time.perf_counter() - started) / len(signals)
-    rows = [_measure_file(signal, file, encode_s) for signal, file in zip(signals, files, strict=True)]
+    needed = asset if asset is not None and asset.spec.needed_to_decode else None
+    rows = [_measure_file(signal, file, needed, encode_s) for signal, file in zip(signals, files, strict=True)]
     modality = MODALITIES[signals[0].layout.modality]
     figures = {
         "modality": modality.name,
@@ -138,19 +224,13 @@ def _measure(
         "signals": rows,
         "cost": {"macs": state.macs, "train_s": train_s, "device": _device_name(device)},
     }
-    return Measurement(
-        state.steps,
-        train_s,
-        _checkpoint(state, train_s),
-        figures,
-        {signal.name: file for signal, file in zip(signals, files, strict=True)},
-    )
+    return figures, {signal.name: file for signal, file in zip(signals, files, strict=True)}
 
 
-def _measure_file(signal: Signal, file: bytes, encode_s: float) -> dict[str, Any]:
+def _measure_file(signal: Signal, file: bytes, asset: Asset | None, encode_s: float) -> dict[str, Any]:
     started = time.perf_counter()
     try:
-        decoded = decode(file)
+        decoded = decode(file, asset=asset)
     except InvalidFileError as error:  # e.g. a network that gives NaN once its weights are quantised
         raise TrialError(f"the file of {signal.name} cannot be decoded: {error}") from error
     decode_s = time.perf_counter() - started

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from cells import Bench, Cell, Points, db, difference, plus_minus, rate
+from cells import Bench, Cell, Points, db, difference, mean_db, mean_rate, plus_minus, rate, verdict
 
 from searchinr.space import Value
 
@@ -130,7 +130,7 @@ def backbones(paper: Paper, results: dict[str, Any]) -> str:
         [name, db(points), plus_minus([p.ssim for p in points], 3), rate(points), f"{PUBLISHED[name]:.2f}"]
         for name, points in found.items()
     ]
-    order = sorted(found, key=lambda name: -_mean(found[name]))
+    order = sorted(found, key=lambda name: -mean_db(found[name]))
     paper_order = sorted(PUBLISHED, key=lambda name: -PUBLISHED[name])
     verdict = f"Order here: {', '.join(order)}; in the paper: {', '.join(paper_order)}."
     return "\n\n".join([table(header, rows), verdict])
@@ -163,7 +163,7 @@ def quantised(paper: Paper, results: dict[str, Any]) -> str:
     return "\n\n".join(
         [
             table(["", "PSNR, dB", "bits per pixel", "paper, dB", "paper, true bpp"], rows),
-            _verdict("Paper: at 8 bits both are near fp32, at 4 bits only training with the quantiser is.", gains),
+            verdict("Paper: at 8 bits both are near fp32, at 4 bits only training with the quantiser is.", gains),
             "fp32 is stored in fp16 here. The paper's rates are three times the printed ones and leave out biases in "
             "part, steps and headers.",
         ]
@@ -196,7 +196,7 @@ def layers(paper: Paper, results: dict[str, Any]) -> str:
     }
     header = ["8 bits in training, and for", "PSNR, dB", "bits per pixel", "paper, dB"]
     claim = "Paper: 8 bits cost much in the first layer and nothing in the last."
-    return "\n\n".join([table(header, rows).replace("nan", "   "), _verdict(claim, costs)])
+    return "\n\n".join([table(header, rows).replace("nan", "   "), verdict(claim, costs)])
 
 
 def bit_widths(paper: Paper, results: dict[str, Any]) -> str:
@@ -235,7 +235,7 @@ def rate_aware(paper: Paper, results: dict[str, Any]) -> tuple[str, list[Curve]]
     savings = {f"{bits} bits": 100 * _saving(list(aware.values()), fixed[bits]) for bits in (4, 6)}
     text = "; ".join(f"{saving:.1f} % fewer bytes than {name}" for name, saving in savings.items())
     curves = [
-        Curve(name, [(statistics.mean(p.rate for p in points), _mean(points)) for points in cells.values()], dashed)
+        Curve(name, [(mean_rate(points), mean_db(points)) for points in cells.values()], dashed)
         for name, cells, dashed in (("fixed bit-width (lsq)", fixed, True), ("trained against the rate", aware, False))
     ]
     body = [
@@ -248,24 +248,16 @@ def rate_aware(paper: Paper, results: dict[str, Any]) -> tuple[str, list[Curve]]
 
 def _saving(curve: Sequence[Points], fixed: Points) -> float:
     """The fraction of a cell's bytes that the curve saves at its PSNR; NaN beyond the curve's ends."""
-    cells = sorted((_mean(points), statistics.mean(p.bytes for p in points)) for points in curve)
+    cells = sorted((mean_db(points), statistics.mean(p.bytes for p in points)) for points in curve)
     psnrs, sizes = (np.array(column) for column in zip(*cells, strict=True))
-    if not psnrs[0] <= _mean(fixed) <= psnrs[-1]:
+    if not psnrs[0] <= mean_db(fixed) <= psnrs[-1]:
         return float("nan")
-    size = np.exp(np.interp(_mean(fixed), psnrs, np.log(sizes)))
+    size = np.exp(np.interp(mean_db(fixed), psnrs, np.log(sizes)))
     return float(1 - size / statistics.mean(point.bytes for point in fixed))
-
-
-def _mean(points: Points) -> float:
-    return statistics.mean(point.psnr_db for point in points)
 
 
 def _loss(points: Points, base: Points) -> str:
     return f"{difference(points, base):+.2f}"
-
-
-def _verdict(claim: str, gains: Mapping[str, float]) -> str:
-    return f"{claim} Here, in dB: " + "; ".join(f"{name} {gain:+.2f}" for name, gain in gains.items()) + "."
 
 
 def main() -> None:

@@ -6,22 +6,23 @@ What has been measured is kept in a file beside the report, so that an interrupt
 import json
 import statistics
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from searchinr.allocator import keep_freed_memory
 from searchinr.codecs.bitstream import container
-from searchinr.codecs.registry import CODECS
+from searchinr.codecs.contract import Asset, Level
+from searchinr.codecs.registry import codec_of, decode
 from searchinr.engine.catalog import canonicalise
 from searchinr.signals.datasets import load_dataset
 from searchinr.signals.signal import Signal
-from searchinr.space import Value
-from searchinr.space.parameters import json_hash
+from searchinr.space import Value, json_hash
 from searchinr.space.schema import DatasetEntry
-from searchinr.trial import Measurement, run_trial
+from searchinr.trial import Measurement, asset_spec, build_asset, file_figures, run_trial
 
 ENTRIES = {
     "photos": DatasetEntry(name="photos", downscale=(96, 144), limit=4),
@@ -29,18 +30,22 @@ ENTRIES = {
 }
 """The data of a reproduction: what two cores can do, and what the papers use."""
 
+Json = dict[str, Any]
+
 
 @dataclass(frozen=True)
 class Cell:
     """A config to measure.
 
     Attributes:
-        params: Parameters of codec `mlp`, flat; the others have their defaults.
+        params: Parameters of the codec, flat; the others have their defaults.
         rungs: Training lengths at which it is measured, in one fit.
+        codec: Name of the codec.
     """
 
     params: Mapping[str, Value]
     rungs: tuple[int, ...]
+    codec: str = "mlp"
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,8 @@ class Point:
         bytes: Of all files together.
         books: The fraction of them that holds code books.
         macs: Training multiply-accumulates, over all signals.
+        levels: For files that hold several networks: of each, by its name, the mean PSNR and the bytes of all trimmed
+            files.
     """
 
     steps: int
@@ -66,6 +73,7 @@ class Point:
     bytes: int
     books: float
     macs: float
+    levels: Mapping[str, tuple[float, int]]
 
 
 Points = list[Point]
@@ -88,11 +96,12 @@ class Bench:
         self.data, self.seeds = data, seeds
         self._kept = kept
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self._known: dict[str, list[dict[str, float]]] = {}
+        self._assets: dict[str, Asset] = {}
+        self._known: dict[str, Any] = {}
         if kept is not None and kept.is_file():
             for text in kept.read_text(encoding="utf-8").splitlines():
                 line = json.loads(text)
-                self._known[line["key"]] = line["points"]
+                self._known[line["key"]] = line["found"]
 
     def measure(self, cell: Cell) -> dict[int, Points]:
         """The cell's points by rung, with seeds 0, 1, ..."""
@@ -102,31 +111,97 @@ class Bench:
                 found[point.steps].append(point)
         return found
 
+    def asset_macs(self, cell: Cell) -> list[float]:
+        """What building the assets has cost that a measured cell starts from, by seed."""
+        params = canonicalise(cell.codec, cell.params)
+        return [self._keep(self._asset_key(cell.codec, params, seed), _never)["macs"] for seed in range(self.seeds)]
+
     def _one(self, cell: Cell, seed: int) -> Points:
-        params = canonicalise("mlp", cell.params)
-        key = json_hash([self.data, params, list(cell.rungs), seed])[:16]
+        params = canonicalise(cell.codec, cell.params)
+        key = json_hash([self.data, cell.codec, params, list(cell.rungs), seed])[:16]
+        return [Point(**values) for values in self._keep(key, lambda: self._fit(cell, params, seed))]
+
+    def _fit(self, cell: Cell, params: Mapping[str, Value], seed: int) -> list[Json]:
+        states = run_trial(
+            cell.codec,
+            params,
+            self.signals,
+            cell.rungs,
+            seed=seed,
+            device=self._device,
+            asset=self._asset(cell.codec, params, seed),
+        )
+        return [asdict(_point(state, self.signals, seed)) for state in states if isinstance(state, Measurement)]
+
+    def _asset(self, codec: str, params: Mapping[str, Value], seed: int) -> Asset | None:
+        spec = asset_spec(codec, params)
+        if spec is None:
+            return None
+        key = self._asset_key(codec, params, seed)
+        if key not in self._assets:
+            *_, built = build_asset(codec, spec, self.signals, seed=seed, device=self._device)
+            assert built.asset is not None
+            self._assets[key] = built.asset
+            self._keep(key, lambda: built.cost)
+        return self._assets[key]
+
+    def _asset_key(self, codec: str, params: Mapping[str, Value], seed: int) -> str:
+        spec = asset_spec(codec, params)
+        assert spec is not None
+        return json_hash([self.data, codec, spec.name, spec.params, seed])[:16]
+
+    def _keep(self, key: str, measure: Callable[[], Any]) -> Any:  # noqa: ANN401  JSON
         if key not in self._known:
-            points = [
-                asdict(_point(state, seed))
-                for state in run_trial("mlp", params, self.signals, cell.rungs, seed=seed, device=self._device)
-                if isinstance(state, Measurement)
-            ]
-            self._known[key] = points
+            self._known[key] = measure()
             print(".", end="", file=sys.stderr, flush=True)
             if self._kept is not None:
                 with self._kept.open("a", encoding="utf-8") as file:
-                    file.write(json.dumps({"key": key, "params": params, "points": points}) + "\n")
-        return [Point(**values) for values in self._known[key]]  # type: ignore[arg-type]
+                    file.write(json.dumps({"key": key, "found": self._known[key]}) + "\n")
+        return self._known[key]
 
 
-def _point(state: Measurement, seed: int) -> Point:
+def _never() -> Json:
+    raise LookupError("the cell has not been measured, or starts from no asset")
+
+
+def _point(state: Measurement, signals: Sequence[Signal], seed: int) -> Point:
     figures = state.figures
     size = sum(map(len, state.files.values()))
     parsed = [container.unpack(file) for file in state.files.values()]
-    books = sum(CODECS["mlp"].inspect(file)["bits"].get("code books", 0) for file in parsed) / (8 * size)
+    codec = codec_of(parsed[0])
+    books = sum(codec.inspect(file)["bits"].get("code books", 0) for file in parsed) / (8 * size)
+    levels = {
+        " x ".join(map(str, level.values())): _level(level, parsed, signals)
+        for level, _ in (codec.levels(parsed[0]) if codec.scalable else [])
+    }
     return Point(
-        state.steps, seed, figures["psnr_db"], figures["ssim"], figures["rate"], size, books, figures["cost"]["macs"]
+        steps=state.steps,
+        seed=seed,
+        psnr_db=figures["psnr_db"],
+        ssim=figures["ssim"],
+        rate=figures["rate"],
+        bytes=size,
+        books=books,
+        macs=figures["cost"]["macs"],
+        levels=levels,
     )
+
+
+def _level(level: Level, parsed: Sequence[container.Container], signals: Sequence[Signal]) -> tuple[float, int]:
+    """Mean PSNR of the files trimmed to a level, and their bytes."""
+    files = [codec_of(file).trim(file, level) for file in parsed]
+    rows = [file_figures(signal, file, decode(file)) for signal, file in zip(signals, files, strict=True)]
+    return statistics.mean(row["psnr_db"] for row in rows), sum(map(len, files))
+
+
+def mean_db(points: Points) -> float:
+    """Mean PSNR."""
+    return statistics.mean(point.psnr_db for point in points)
+
+
+def mean_rate(points: Points) -> float:
+    """Mean rate."""
+    return statistics.mean(point.rate for point in points)
 
 
 def db(points: Points) -> str:
@@ -136,7 +211,7 @@ def db(points: Points) -> str:
 
 def rate(points: Points) -> str:
     """Mean rate over seeds."""
-    return f"{statistics.mean(point.rate for point in points):.3f}"
+    return f"{mean_rate(points):.3f}"
 
 
 def plus_minus(values: Sequence[float], digits: int = 2) -> str:
@@ -148,3 +223,8 @@ def plus_minus(values: Sequence[float], digits: int = 2) -> str:
 def difference(first: Points, second: Points) -> float:
     """Mean difference in dB of two cells with the same seeds."""
     return statistics.mean(a.psnr_db - b.psnr_db for a, b in zip(first, second, strict=True))
+
+
+def verdict(claim: str, gains: Mapping[str, float]) -> str:
+    """A paper's claim, and what was found, in dB."""
+    return f"{claim} Here, in dB: " + "; ".join(f"{name} {gain:+.2f}" for name, gain in gains.items()) + "."

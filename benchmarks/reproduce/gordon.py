@@ -11,12 +11,11 @@ Kodak and their larger network, which wants a GPU.
 import argparse
 import statistics
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cells import Bench, Cell, Points, db, difference, rate
+from cells import Bench, Cell, Points, db, difference, mean_db, mean_rate, rate, verdict
 
 from searchinr.space import Value
 
@@ -104,16 +103,16 @@ def quantisers(paper: Paper, results: dict[str, Any]) -> tuple[str, list[Curve]]
     uniform = ("explicit", "distributional", "minmax")
     sentences = [
         f"fp16: {db(whole)} dB at {rate(whole)} bpp.",
-        _verdict(
+        verdict(
             "Paper: k-means is best at 4 bits and below, uniform quantisers are fine from 6.",
             {
                 f"k-means against the best uniform one at {bits} bits": difference(
-                    found["kmeans"][bits], max((found[u][bits] for u in uniform), key=_mean)
+                    found["kmeans"][bits], max((found[u][bits] for u in uniform), key=mean_db)
                 )
                 for bits in (*low, *high)
             },
         ),
-        _verdict(
+        verdict(
             "Paper: training with the quantiser beats quantising afterwards at few bits.",
             {
                 f"k-means in training against after it at {bits} bits": difference(
@@ -124,7 +123,7 @@ def quantisers(paper: Paper, results: dict[str, Any]) -> tuple[str, list[Curve]]
         ),
     ]
     curves = [
-        Curve(name, [(_rate(points), _mean(points)) for points in row.values()], dashed=name in AFTER)
+        Curve(name, [(mean_rate(points), mean_db(points)) for points in row.values()], dashed=name in AFTER)
         for name, row in found.items()
     ]
     return "\n\n".join([table(header, rows), *sentences]), curves
@@ -142,7 +141,7 @@ def activations(paper: Paper, results: dict[str, Any]) -> str:
     results["activations"] = kept
     sine = kept["sine"]
     others = [row for name, row in kept.items() if name != "sine"]
-    ahead = sum(all(_mean(sine[column]) >= _mean(row[column]) for row in others) for column in header[1:])
+    ahead = sum(all(mean_db(sine[column]) >= mean_db(row[column]) for row in others) for column in header[1:])
     return "\n\n".join(
         [
             table(header, rows),
@@ -164,10 +163,12 @@ def losses(paper: Paper, results: dict[str, Any]) -> tuple[str, list[Curve]]:
         [
             f"Width {width}, depth {depth}, fp16. Every length is a fit of its own: the learning rate has fallen.",
             table(header, rows),
-            _verdict("Paper: the logarithm of the MSE converges faster.", gains),
+            verdict("Paper: the logarithm of the MSE converges faster.", gains),
         ]
     )
-    return text, [Curve(name, [(steps, _mean(points)) for steps, points in row.items()]) for name, row in found.items()]
+    return text, [
+        Curve(name, [(steps, mean_db(points)) for steps, points in row.items()]) for name, row in found.items()
+    ]
 
 
 def code_books(paper: Paper, results: dict[str, Any]) -> str:
@@ -182,18 +183,6 @@ def code_books(paper: Paper, results: dict[str, Any]) -> str:
             "shared between tensors where that is shorter, and counted in every rate above.",
         ]
     )
-
-
-def _mean(points: Points) -> float:
-    return statistics.mean(point.psnr_db for point in points)
-
-
-def _rate(points: Points) -> float:
-    return statistics.mean(point.rate for point in points)
-
-
-def _verdict(claim: str, gains: Mapping[str, float]) -> str:
-    return f"{claim} Here, in dB: " + "; ".join(f"{name} {gain:+.2f}" for name, gain in gains.items()) + "."
 
 
 def main() -> None:

@@ -1,204 +1,207 @@
-"""What one supernet is worth: its 16 subnets against networks trained from scratch, at the same and at other cost.
+"""ANI, figure 7 in small: one supernet and its 16 networks against networks trained from scratch, at equal cost.
 
     python benchmarks/reproduce/supernet.py --json reports/supernet.json --markdown reports/supernet.md
 
-Four photographs at 96 x 144, SIREN of widths 16, 24, 32, 48 and depths 2 to 5 (ANI, figure 7, in small). Weights stay
-fp32: what quantisation does to them is measured in `ani.py`. About 15 minutes a seed on a core.
+Four photographs at 96 x 144, SIREN of widths 16, 24, 32, 48 and depths 2 to 5, all pixels in every step, fp16 files:
+what quantisation does is measured in `ani.py`. About a quarter of an hour a seed on a core.
 """
 
 import argparse
 import statistics
 import sys
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import numpy as np
-import torch
-from torch import Tensor
+from cells import Bench, Cell, Points
+from scipy.stats import kendalltau
 
-from searchinr.codecs.fields.contract import Field, FieldShape
-from searchinr.codecs.fields.siren import Siren, SirenParams
-from searchinr.codecs.supernet import Supernet, train
-from searchinr.codecs.training import BatchFit, Recipe, fit_to_rung
-from searchinr.signals.datasets import load_dataset
-from searchinr.signals.registry import MODALITIES
-from searchinr.space.schema import DatasetEntry
+from searchinr.space import Value
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from machine import describe_machine, machine_line
 from tables import save, table
 
-GRID = (96, 144)
 DEPTHS, WIDTHS = (2, 3, 4, 5), (16, 24, 32, 48)
 SIZES = [(depth, width) for width in WIDTHS for depth in DEPTHS]
 STEPS, SHORT = 600, 200
 SUPERNET_STEPS = 300
-SUPERNET_LR = 2.5e-3
 TUNING = (50, 100)
+WARM = (24, 3)
+"""Width and depth of the network whose warm start is followed closely."""
+WARM_RUNGS = tuple(range(20, 141, 20))
 
-Psnrs = dict[tuple[int, int], float]
-"""Mean PSNR over the signals by (depth, width), in dB."""
+Size = tuple[int, int]
+_COMMON: dict[str, Value] = {"backbone": "siren", "quantizer": "fp16", "batch_fraction": 1.0, "decay": 0.9}
 
 
 @dataclass(frozen=True)
 class Method:
-    """A way to get 16 networks.
+    """A way to get 16 networks, with one seed.
 
     Attributes:
-        psnrs: What they reach.
+        psnrs: Mean PSNR over the signals by (depth, width), dB.
         macs: What they cost to train, all together.
+        bytes: Of all their files.
     """
 
-    psnrs: Psnrs
+    psnrs: Mapping[Size, float]
     macs: float
+    bytes: int
 
 
-def make_field(depth: int, width: int) -> Field:
-    """A SIREN for one of the photographs."""
-    return Siren(FieldShape(2, 3, depth, width, GRID, (GRID[0] / GRID[1], 1.0)), SirenParams())
+def cell(size: Size, rungs: tuple[int, ...], **params: Value) -> Cell:
+    """A network of this depth and width."""
+    return Cell({**_COMMON, "depth": size[0], "width": size[1], **params}, rungs)
 
 
-class Data:
-    """The photographs as training data."""
+def from_supernet(size: Size, rungs: tuple[int, ...]) -> Cell:
+    """A network that starts from its slice."""
+    return cell(
+        size,
+        rungs,
+        **{
+            "init": "supernet",
+            "supernet.steps": SUPERNET_STEPS,
+            "supernet.depths": " ".join(map(str, DEPTHS)),
+            "supernet.widths": " ".join(map(str, WIDTHS)),
+        },
+    )
 
-    def __init__(self) -> None:
-        dataset = load_dataset(DatasetEntry(name="photos", downscale=GRID, limit=4))
-        samples = np.stack([signal.samples.reshape(-1, 3) for signal in dataset.signals])  # (B, n, 3)
-        self.samples = torch.from_numpy(samples.astype(np.float32))
-        self.targets = self.samples / 127.5 - 1
-        layout = dataset.signals[0].layout
-        self.coords = torch.from_numpy(MODALITIES[layout.modality].coordinates(layout))
 
-    @torch.no_grad()
-    def psnr(self, field: Field, weights: Mapping[str, Tensor]) -> float:
-        """PSNR of the rounded and clipped values, mean over the photographs."""
-        values = ((field.forward(dict(weights), self.coords) + 1) * 127.5).round().clamp(0, 255)  # (B, n, 3)
-        mse = (values - self.samples).square().mean(dim=(1, 2))  # (B,)
-        return float((10 * torch.log10(255**2 / mse)).mean())
+def networks(bench: Bench, cells: Mapping[Size, Cell], shared_macs: list[float] | None = None) -> list[Method]:
+    """Networks of their own, by seed.
 
-    def fit(self, size: tuple[int, int], initial: Mapping[str, Tensor], steps: int, loss: str, seed: int) -> BatchFit:
-        """Trains a network of this size from these weights, on all pixels."""
-        field = make_field(*size)
-        recipe = Recipe(Siren.default_lr(size[1]), 0.9, 1.0, seed, loss)  # type: ignore[arg-type]
-        trunk = BatchFit(
-            field.forward,
-            initial,
-            self.coords,
-            self.targets,
-            recipe=recipe,
-            macs_per_point=field.macs_per_point(),
-            elements_per_point=size[1],
+    Args:
+        bench: Measures them.
+        cells: Of each size, with one rung.
+        shared_macs: By seed, what they have cost together beside their own training.
+    """
+    found: dict[Size, Points] = {size: bench.measure(one)[one.rungs[-1]] for size, one in cells.items()}
+    return [
+        Method(
+            {size: points[seed].psnr_db for size, points in found.items()},
+            sum(points[seed].macs for points in found.values()) + (shared_macs[seed] if shared_macs else 0.0),
+            sum(points[seed].bytes for points in found.values()),
         )
-        *_, last = fit_to_rung(trunk, recipe, steps)
-        return last
+        for seed in range(bench.seeds)
+    ]
 
 
-def from_scratch(data: Data, steps: int, loss: str, seed: int) -> Method:
-    """Each of the 16 on its own."""
-    psnrs, macs = {}, 0.0
-    for size in SIZES:
-        initial = make_field(*size).init(torch.Generator().manual_seed(seed))
-        fit = data.fit(size, {name: w.expand(4, *w.shape) for name, w in initial.items()}, steps, loss, seed)
-        psnrs[size] = data.psnr(make_field(*size), fit.weights)
-        macs += fit.macs
-    return Method(psnrs, macs)
-
-
-def from_supernet(data: Data, seed: int) -> Iterator[tuple[str, Method]]:
-    """Slices of one supernet, as they are and tuned."""
-    net = Supernet(make_field, DEPTHS, WIDTHS)
-    initial = {name: w.expand(4, *w.shape) for name, w in net.init(torch.Generator().manual_seed(seed)).items()}
-    *_, trained = train(
-        net, initial, data.coords, data.targets, steps=SUPERNET_STEPS, lr=SUPERNET_LR, batch_fraction=1.0, seed=seed
-    )
-    slices = {size: net.subnet(trained.stored, *size) for size in SIZES}
-    psnrs = {size: data.psnr(make_field(*size), weights) for size, weights in slices.items()}
-    yield "supernet, slices as they are", Method(psnrs, trained.macs)
-    for steps in TUNING:
-        tuned, macs = {}, trained.macs
-        for size, weights in slices.items():
-            fit = data.fit(size, weights, steps, "log_mse", seed)
-            tuned[size] = data.psnr(make_field(*size), fit.weights)
-            macs += fit.macs
-        yield f"supernet, {steps} steps of tuning each", Method(tuned, macs)
-
-
-def kendall_tau(first: Psnrs, second: Mapping[tuple[int, int], float]) -> float:
-    """Kendall's tau of two rankings of the sizes; ties count for nothing."""
-    agree = [np.sign((first[a] - first[b]) * (second[a] - second[b])) for i, a in enumerate(SIZES) for b in SIZES[:i]]
-    return float(np.mean(agree))
-
-
-def measure(data: Data, seed: int) -> dict[str, Method]:
-    """Every method once."""
-    return {
-        f"scratch, {STEPS} steps, MSE": from_scratch(data, STEPS, "mse", seed),
-        f"scratch, {STEPS} steps, log MSE": from_scratch(data, STEPS, "log_mse", seed),
-        f"scratch, {SHORT} steps, log MSE": from_scratch(data, SHORT, "log_mse", seed),
-        f"scratch, {SHORT // 2} steps, log MSE": from_scratch(data, SHORT // 2, "log_mse", seed),
-        **dict(from_supernet(data, seed)),
+def one_file(bench: Bench) -> list[Method]:
+    """The networks of one file, as trimming gives them, by seed; `bytes` are those of the whole files."""
+    params: dict[str, Value] = {
+        **_COMMON,
+        "depths": " ".join(map(str, DEPTHS)),
+        "widths": " ".join(map(str, WIDTHS)),
     }
+    points = bench.measure(Cell(params, (SUPERNET_STEPS,), codec="once_for_all"))[SUPERNET_STEPS]
+    return [
+        Method({size: point.levels[f"{size[0]} x {size[1]}"][0] for size in SIZES}, point.macs, point.bytes)
+        for point in points
+    ]
 
 
-def report(seeds: list[dict[str, Method]]) -> str:
-    """The table: means over seeds and sizes."""
-    base, long, short = (
-        f"scratch, {STEPS} steps, MSE",
-        f"scratch, {STEPS} steps, log MSE",
-        f"scratch, {SHORT} steps, log MSE",
-    )
-    weights = {size: float(sum(np.prod(s.shape) for s in make_field(*size).tensors())) for size in SIZES}
+def measure(bench: Bench) -> dict[str, list[Method]]:
+    """Every method."""
+
+    def scratch(steps: int, loss: str) -> list[Method]:
+        return networks(bench, {size: cell(size, (steps,), loss=loss) for size in SIZES})
+
+    methods = {
+        f"scratch, {STEPS} steps, MSE": scratch(STEPS, "mse"),
+        f"scratch, {STEPS} steps": scratch(STEPS, "log_mse"),
+        f"scratch, {SHORT} steps": scratch(SHORT, "log_mse"),
+        f"scratch, {SHORT // 2} steps": scratch(SHORT // 2, "log_mse"),
+        f"one file of a supernet, {SUPERNET_STEPS} steps": one_file(bench),
+    }
+    for steps in TUNING:
+        cells = {size: from_supernet(size, (steps,)) for size in SIZES}
+        for one in cells.values():
+            bench.measure(one)
+        shared = bench.asset_macs(next(iter(cells.values())))
+        methods[f"supernet, and {steps} steps each"] = networks(bench, cells, shared)
+    return methods
+
+
+def report(bench: Bench, methods: Mapping[str, list[Method]]) -> str:
+    """The tables: means over seeds and sizes."""
+    names = list(methods)
+    base, long, short = (methods[name] for name in names[:3])
     rows = []
-    for name in seeds[0]:
-        gaps = {other: [_gap(found[name], found[other]) for found in seeds] for other in (base, long, short)}
+    for name, seeds in methods.items():
+        gaps = [_gap(seeds, other) for other in (base, long, short)]
         rows.append(
             [
                 name,
-                f"{100 * statistics.mean(found[name].macs / found[base].macs for found in seeds):.1f} %",
-                f"{statistics.mean(statistics.mean(found[name].psnrs.values()) for found in seeds):.2f}",
-                *(
-                    f"{statistics.mean(mean for mean, _ in gap):+.2f} ({min(worst for _, worst in gap):+.2f})"
-                    for gap in gaps.values()
-                ),
-                f"{statistics.mean(kendall_tau(found[name].psnrs, found[long].psnrs) for found in seeds):.3f}",
+                f"{100 * statistics.mean(a.macs / b.macs for a, b in zip(seeds, base, strict=True)):.1f} %",
+                f"{statistics.mean(statistics.mean(found.psnrs.values()) for found in seeds):.2f}",
+                *gaps,
+                f"{statistics.mean(found.bytes for found in seeds) / 1e3:.0f} kB",
+                f"{statistics.mean(_tau(a, b) for a, b in zip(seeds, long, strict=True)):.3f}",
             ]
         )
-    tau = statistics.mean(kendall_tau(found[long].psnrs, weights) for found in seeds)
-    rows.append(["number of weights alone", "0 %", "", "", "", "", f"{tau:.3f}"])
-    header = ["", "cost", "PSNR, dB", "against MSE", "against log MSE", f"against {SHORT} steps", "Kendall tau"]
-    return table(header, rows)
+    weights = Method({(depth, width): _weights(depth, width) for depth, width in SIZES}, 0.0, 0)
+    rows.append(
+        ["number of weights alone", "0 %", "", "", "", "", "", f"{statistics.mean(_tau(weights, b) for b in long):.3f}"]
+    )
+    header = ["", "cost", "PSNR, dB", "against MSE", f"against {STEPS} steps", f"against {SHORT} steps", "files"]
+    return "\n\n".join([table([*header, "Kendall tau"], rows), _warm_start(bench)])
 
 
-def _gap(method: Method, other: Method) -> tuple[float, float]:
+def _warm_start(bench: Bench) -> str:
+    """How soon a slice reaches what a network has from scratch."""
+    width, depth = WARM
+    goal = bench.measure(cell((depth, width), (SHORT,)))[SHORT]
+    warm = bench.measure(from_supernet((depth, width), WARM_RUNGS))
+    reached = [
+        next((str(steps) for steps in WARM_RUNGS if warm[steps][seed].psnr_db >= goal[seed].psnr_db), "never")
+        for seed in range(bench.seeds)
+    ]
+    return (
+        f"Width {width}, depth {depth}: from its slice it has the PSNR of {SHORT} steps from scratch after "
+        f"{', '.join(reached)} steps (by seed; measured every {WARM_RUNGS[0]})."
+    )
+
+
+def _gap(method: list[Method], other: list[Method]) -> str:
     """Mean and worst difference in dB."""
-    differences = [method.psnrs[size] - other.psnrs[size] for size in SIZES]
-    return statistics.mean(differences), min(differences)
+    differences = [a.psnrs[size] - b.psnrs[size] for a, b in zip(method, other, strict=True) for size in SIZES]
+    return f"{statistics.mean(differences):+.2f} ({min(differences):+.2f})"
+
+
+def _tau(first: Method, second: Method) -> float:
+    return float(kendalltau([first.psnrs[size] for size in SIZES], [second.psnrs[size] for size in SIZES]).statistic)
+
+
+def _weights(depth: int, width: int) -> int:
+    """Of a network from two coordinates to three values."""
+    return 3 * width + (depth - 1) * (width + 1) * width + 3 * (width + 1)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=3, help="[3]")
+    parser.add_argument("--kept", type=Path, metavar="FILE", help="keep what is measured there, to go on from")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure there")
-    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the table there as well")
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the tables there as well")
     options = parser.parse_args()
-    machine = describe_machine("torch", "numpy")
-    data, seeds = Data(), []
-    for seed in range(options.seeds):
-        seeds.append(measure(data, seed))
-        print(f"seed {seed} done", file=sys.stderr, flush=True)
+    machine = describe_machine("torch", "numpy", "scipy")
+    bench = Bench("photos", options.seeds, options.kept)
+    methods = measure(bench)
     text = (
-        f"# A supernet and its 16 subnets, {options.seeds} seeds\n\n{machine_line(machine)}.\n\n"
-        f"SIREN of depths {DEPTHS} and widths {WIDTHS} on four photographs at 96 x 144, all pixels in every step, fp32 "
-        f"weights. Cost: training multiply-accumulates against 16 networks of {STEPS} steps. Differences in dB: mean "
-        "over sizes and seeds, in brackets the worst size of any seed. Kendall's tau: of the ranking of the sizes, "
-        f"against {STEPS} steps of log MSE from scratch.\n\n" + report(seeds)
+        f"# A supernet and its 16 networks, {options.seeds} seeds\n\n{machine_line(machine)}.\n\n"
+        f"SIREN of depths {DEPTHS} and widths {WIDTHS} on four photographs at 96 x 144, all pixels in every step, the "
+        "logarithm of the MSE unless said otherwise, files of fp16 weights, decoded. Cost: training "
+        f"multiply-accumulates against 16 networks of {STEPS} steps. Differences in dB: mean over sizes and seeds, in "
+        "brackets the worst. Files: all sixteen for each photograph, where they are not one that is trimmed. Kendall's "
+        f"tau: of the ranking of the sizes, against {STEPS} steps from scratch.\n\n" + report(bench, methods)
     )
-    figures = [
-        {name: {"macs": m.macs, "psnr_db": {f"{d}x{w}": p for (d, w), p in m.psnrs.items()}} for name, m in s.items()}
-        for s in seeds
-    ]
-    save(text, {"machine": machine, "seeds": figures}, options.markdown, options.json)
+    figures = {
+        name: [{**asdict(m), "psnrs": {f"{d}x{w}": p for (d, w), p in m.psnrs.items()}} for m in seeds]
+        for name, seeds in methods.items()
+    }
+    save(text, {"machine": machine, "methods": figures}, options.markdown, options.json)
 
 
 if __name__ == "__main__":

@@ -22,9 +22,14 @@ import time
 
 import torch
 from table import BIT_WIDTHS, SPACE_FILE, TABLE_FILE, Cell, grid, pack
+from torch import Tensor
 
 from searchinr.allocator import keep_freed_memory
-from searchinr.codecs.contract import Codec, FitState
+from searchinr.codecs.bit_widths import bit_widths
+from searchinr.codecs.contract import Codec
+from searchinr.codecs.groups import GroupsState
+from searchinr.codecs.mlp.body import parts_of
+from searchinr.codecs.quantize.registry import QUANTIZERS
 from searchinr.codecs.registry import CODECS, decode
 from searchinr.engine.catalog import read_space
 from searchinr.errors import InvalidFileError, TrialError
@@ -57,9 +62,11 @@ def record(configs: Sequence[tuple[str, Params]], signals: Sequence[Signal], run
         for state in codec.fit(signals, given[0], rungs, seed=0, device=torch.device("cpu")):
             if not state.is_rung:
                 continue
+            assert isinstance(state, GroupsState)
             train_s += time.process_time() - started
+            trained = state.measured
             for (_, params), typed in zip(configs, given, strict=True):
-                state.params = typed  # type: ignore[attr-defined]  # the bit-widths act on encoding alone
+                _quantise(state, trained, typed)
                 cells += _measure(codec, params, state, signals, rungs.index(state.steps), train_s)
             started = time.process_time()
     except TrialError:
@@ -67,8 +74,17 @@ def record(configs: Sequence[tuple[str, Params]], signals: Sequence[Signal], run
     return cells
 
 
+def _quantise(state: GroupsState, trained: Sequence[Mapping[str, Tensor]], params: Any) -> None:  # noqa: ANN401
+    """Makes the state one of other bit-widths, which act after training: among latents there are trained weights."""
+    state.params, state.measured = params, []
+    for group, latents in zip(state.groups, trained, strict=True):
+        parts = parts_of(group.field, bit_widths(params), per_channel=False)
+        group.quantizer = QUANTIZERS[params.quantizer](parts)
+        state.measured.append(group.quantizer.start(latents))
+
+
 def _measure(
-    codec: Codec, params: Params, state: FitState, signals: Sequence[Signal], rung: int, train_s: float
+    codec: Codec, params: Params, state: GroupsState, signals: Sequence[Signal], rung: int, train_s: float
 ) -> list[Cell]:
     """One config at one rung, or nothing where its files cannot be decoded."""
     started = time.process_time()

@@ -21,7 +21,7 @@ from searchinr.space import Choice, Space, Value
 HERE = Path(__file__).parent
 SPACE_FILE = HERE / "curves.yaml"
 TABLE_FILE = HERE / "curves.npz"
-BIT_WIDTHS = ("weight_bits", "edge_bits")
+BIT_WIDTHS = ("weight_bits", "edge_bits", "last_bits")
 """Parameters that act after training: configs that differ in them alone share a fit."""
 
 

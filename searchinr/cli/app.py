@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from searchinr import __version__
-from searchinr.cli import codec_commands, data_commands, run_commands
+from searchinr.cli import cluster_commands, codec_commands, data_commands, run_commands
 from searchinr.cli.exit_codes import FAILED, INTERRUPTED, OK, WRONG_INPUT
 from searchinr.cli.output import printable
 from searchinr.errors import UserError
@@ -28,6 +28,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 run_commands.register(app)
+cluster_commands.register(app)
 codec_commands.register(app)
 data_commands.register(app)
 

@@ -1,4 +1,4 @@
-"""encode, decode, inspect: a config as a codec."""
+"""encode, decode, trim, inspect: a config as a codec."""
 
 from pathlib import Path
 from typing import Annotated
@@ -9,11 +9,15 @@ from searchinr.cli.options import Json, Out
 from searchinr.cli.output import print_json, say
 
 Inr = Annotated[Path, typer.Argument(metavar="FILE", help="An .inr file.")]
+Depth = Annotated[
+    int | None, typer.Option("--depth", metavar="D", help="Of a once_for_all file: the network of this depth.")
+]
+Width = Annotated[int | None, typer.Option("--width", metavar="W", help="And of this width (default: the largest).")]
 
 
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
-    for command in (encode, decode, inspect):
+    for command in (encode, decode, trim, inspect):
         app.command()(command)
 
 
@@ -49,6 +53,8 @@ def decode(
     file: Inr,
     out: Out = None,
     scale: Annotated[float, typer.Option("--scale", metavar="S", help="Render at S times the resolution.")] = 1.0,
+    depth: Depth = None,
+    width: Width = None,
     as_json: Json = False,
 ) -> None:
     """Turn an .inr file back into a signal.
@@ -60,7 +66,7 @@ def decode(
     """
     from searchinr.engine.coding import decode_file
 
-    result = decode_file(file, out, scale)
+    result = decode_file(file, out, scale, _level(depth, width) or None)
     if as_json:
         print_json(result)
         return
@@ -69,11 +75,45 @@ def decode(
     say(f"{result['out']}: {result['modality']}, {size}{rate}, {result['decode_s']:.2f} s")
 
 
+def trim(
+    file: Inr,
+    out: Annotated[Path, typer.Option("-o", "--out", metavar="OUT", help="Where to write.")],
+    depth: Depth = None,
+    width: Width = None,
+    max_bytes: Annotated[
+        int | None, typer.Option("--max-bytes", metavar="N", help="The largest network whose file has at most N bytes.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Cut an .inr file down to one of its smaller networks.
+
+    For files of codec once_for_all; `inspect` lists their networks. Nothing is decoded or trained: sections of the
+    file are copied.
+
+    Example: searchinr trim photo.inr --depth 3 --width 24 -o small.inr
+    """
+    from searchinr.engine.coding import trim_file
+
+    result = trim_file(file, out, _level(depth, width), max_bytes)
+    if as_json:
+        print_json(result)
+        return
+    name = ", ".join(f"{key} {value}" for key, value in result["level"].items())
+    say(f"{result['out']}: {name}, {result['bytes']} bytes, {result['rate']:.3f} {result['rate_unit']}")
+
+
+def _level(depth: int | None, width: int | None) -> dict[str, int]:
+    given = {"depth": depth, "width": width}
+    return {key: value for key, value in given.items() if value is not None}
+
+
 def inspect(
     file: Inr,
     as_json: Json = False,
 ) -> None:
     """Show what an .inr file holds and where its bits go.
+
+    Of a file that holds several rates it lists all that it can be trimmed to.
 
     Example: searchinr inspect photo.inr
     """
@@ -83,7 +123,7 @@ def inspect(
     if as_json:
         print_json(result)
         return
-    parts = result.pop("bits")
+    parts, levels = result.pop("bits"), result.pop("levels", [])
     total = 8 * result["bytes"]
     width = max(map(len, [*result, *(f"  {part}" for part in parts)]))
     for key, value in result.items():
@@ -91,3 +131,8 @@ def inspect(
     say(f"{'bits':{width}}  {total:10}")
     for part, bits in parts.items():
         say(f"{f'  {part}':{width}}  {bits:10.1f}  {bits / total:6.1%}")
+    if levels:
+        say(f"{'levels':{width}}  {'  '.join(f'{key:>10}' for key in levels[0])}")
+        for level in levels:
+            cells = (f"{value:10.3f}" if isinstance(value, float) else f"{value:10}" for value in level.values())
+            say(f"{'':{width}}  {'  '.join(cells)}")

@@ -19,39 +19,27 @@ def register(app: typer.Typer) -> None:
 
 
 def check(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A search space.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A search space or a cluster file.")],
+    cluster: Annotated[
+        Path | None, typer.Option("--cluster", metavar="FILE", help="Check a space together with this cluster file.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Check a search space whole, without starting anything.
+    """Check a search space or a cluster file; start nothing.
 
-    Prints every error with its line, and what is allowed there.
+    Prints every error with its line, and what is allowed there. What is allowed and will hurt is a warning.
 
     Example: searchinr check spaces/kodak.yaml
     """
-    from searchinr.engine.catalog import read_space
+    from searchinr.engine.check import check_file
 
-    space = read_space(file)
-    labels = [entry.label for entry in space.datasets]
-    summary = {
-        "file": str(file),
-        "name": space.name,
-        "datasets": labels,
-        "codecs": {codec: len(domains) for codec, domains in space.codecs.items()},
-        "trials": space.search.trials,
-        "rungs": list(space.fidelity.rungs),
-        "constraints": {name: str(bound) for name, bound in (space.constraints or {}).items()},
-        "confirm_seeds": space.confirm.seeds if space.confirm else 0,
-    }
+    report = check_file(file, cluster)
     if as_json:
-        print_json(summary)
+        print_json({**report.summary, "warnings": list(report.warnings)})
         return
-    rungs = ", ".join(map(str, space.fidelity.rungs))
-    bounds = ", ".join(f"{name} {bound}" for name, bound in (space.constraints or {}).items())
-    say(
-        f"{file}: ok; {space.search.trials} trials on {', '.join(labels)}; rungs at {rungs} steps"
-        + (f"; on the front only {bounds}" if bounds else "")
-        + (f"; the front is fitted again with {space.confirm.seeds} further seeds" if space.confirm else "")
-    )
+    for warning in report.warnings:
+        typer.echo(printable(f"warning: {warning}"), err=True)
+    say(f"{file}: ok; {report.text}")
 
 
 def list_data(data: Data = None, as_json: Json = False) -> None:

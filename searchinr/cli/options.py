@@ -16,6 +16,14 @@ Data = Annotated[
         help="Data folder, laid out MODALITY/DATASET/ (default: $SEARCHINR_DATA).",
     ),
 ]
+Storage = Annotated[
+    str | None,
+    typer.Option(
+        "--storage",
+        metavar="URL",
+        help="Keep the run there too, in a folder of its name, for workers anywhere, e.g. s3://BUCKET/PATH.",
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 Out = Annotated[Path | None, typer.Option("-o", "--out", metavar="FILE", help="Where to write.")]
 OutFolder = Annotated[Path | None, typer.Option("-o", "--out", metavar="DIR", help="Where to write (default: in RUN).")]

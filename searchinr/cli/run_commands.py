@@ -1,15 +1,18 @@
-"""run, status, front, verify, report, export, ui: a search and its results."""
+"""run, status, front, verify, report, compare, export, ui: a search and its results."""
 
+import shlex
 import signal
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from searchinr.cli.exit_codes import FAILED, INTERRUPTED, OK
-from searchinr.cli.options import Data, Json, Out, OutFolder, Run
+from searchinr.cli.options import Data, Json, Out, OutFolder, Run, Storage
 from searchinr.cli.output import print_json, print_table, printable, say
+from searchinr.errors import UserError
 
 Dataset = Annotated[
     str | None, typer.Option("--dataset", metavar="LABEL", help="One dataset of several; `status` lists them.")
@@ -18,7 +21,7 @@ Dataset = Annotated[
 
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
-    for command in (run, status, front, verify, report, export, ui):
+    for command in (run, fetch, status, front, verify, report, compare, export, ui):
         app.command()(command)
 
 
@@ -36,16 +39,34 @@ def run(
         int | None, typer.Option("--seed", metavar="N", min=0, max=2**31 - 1, help="Seed, instead of the space's.")
     ] = None,
     data: Data = None,
+    address: Annotated[
+        str | None,
+        typer.Option("--address", metavar="HOST:PORT", help="Use the Ray that runs there; auto: on this machine."),
+    ] = None,
+    storage: Storage = None,
 ) -> int:
     """Run a search, or continue one that was interrupted.
 
-    Everything goes into the run folder. The same command again continues the run, whatever stopped it.
+    Everything goes into the run folder. The same command again continues the run, whatever stopped it. With nodes that
+    do not all see the run folder, name a --storage that they see.
 
     Example: searchinr run spaces/quickstart.yaml --workers 2
     """
     from searchinr.engine.run import run_search
+    from searchinr.engine.storage import parse_place
 
-    outcome = run_search(space, out=out, workers=workers, trials=trials, seed=seed, data_dir=data)
+    if address is not None and "://" in address:
+        raise UserError(f"--address: {address} found; allowed are HOST:PORT and auto, on a node of that cluster")
+    outcome = run_search(
+        space,
+        out=out,
+        workers=workers,
+        trials=trials,
+        seed=seed,
+        data_dir=data,
+        address=address,
+        storage=None if storage is None else parse_place(storage),
+    )
     folder = outcome.folder.path
     if outcome.interrupted:
         typer.echo(f"searchinr: interrupted; the same command again continues {folder}", err=True)
@@ -59,6 +80,32 @@ def run(
         return OK
     say(f"next: searchinr report {folder} | verify {folder} | ui {folder} | export {folder} --max-rate R")
     return OK
+
+
+def fetch(
+    url: Annotated[str, typer.Argument(metavar="URL", help="A run on a storage, e.g. s3://BUCKET/PATH/kodak.")],
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", metavar="DIR", help="Run folder (default: runs/NAME).")
+    ] = None,
+) -> None:
+    """Bring a run from its storage, as far as it is.
+
+    The run may still be going on elsewhere. Again, it brings what is new.
+
+    Example: searchinr fetch s3://BUCKET/PATH/kodak
+    """
+    from searchinr.engine.run_folder import RunFolder
+    from searchinr.engine.storage import parse_place
+    from searchinr.engine.stored_run import StoredRun
+
+    place = parse_place(url)
+    folder = RunFolder(out or Path("runs") / place.name)
+    stored = StoredRun(place)
+    stored.check()
+    folder.create()
+    with folder.locked():
+        stored.fetch(folder.path)
+    say(f"{folder.path}: {len(folder.lines())} lines on record; next: searchinr status {folder.path}")
 
 
 def status(run: Run, as_json: Json = False) -> None:
@@ -128,17 +175,18 @@ def verify(run: Run, data: Data = None, as_json: Json = False) -> int:
 
 
 def report(run: Run, out: OutFolder = None, data: Data = None) -> None:
-    """Draw the front beside classical codecs, and write it as tables.
+    """Write a page about the results, figures and tables.
 
-    The classical codecs are measured on the same files; theirs count whole as well. A second figure shows what the
-    front's hypervolume was by the training work spent until then.
+    report.html opens in any browser, offline: the fronts beside classical codecs measured on the same files (and, of a
+    published dataset, beside published curves), BD-rates, originals beside decoded signals, the hypervolume by training
+    work, which parameters matter, and each signal's own results. The same is written as PNG and TSV files.
 
     Example: searchinr report runs/kodak
     """
     from searchinr.engine.opened import open_run
-    from searchinr.engine.report.baselines import cached_baselines
     from searchinr.engine.report.tables import front_table
-    from searchinr.engine.report.write import write_report
+    from searchinr.engine.report.write import write_figures, write_page
+    from searchinr.engine.run_report import dataset_report
     from searchinr.signals.datasets import load_dataset
     from searchinr.signals.files import make_folder
 
@@ -147,12 +195,56 @@ def report(run: Run, out: OutFolder = None, data: Data = None) -> None:
     folder = out or opened.folder.report
     make_folder(folder)
     entries = {entry.label: entry for entry in opened.space.datasets}
-    for label in labels:
-        baselines = cached_baselines(load_dataset(entries[label], data), folder)
-        result = opened.front(label, {label: baselines})
-        print_table(front_table(result))
-        for path in write_report(folder, result):
+    reports = [dataset_report(opened, load_dataset(entries[label], data), folder) for label in labels]
+    page = folder / "report.html"
+    write_page(page, run, opened.space.name, reports)
+    for result in reports:
+        print_table(front_table(result.front))
+    say(str(page))
+    for result in reports:
+        for path in write_figures(folder, result):
             say(str(path))
+
+
+def compare(
+    first: Run,
+    second: Annotated[Path, typer.Argument(metavar="RUN", help="Another, on the same signals.")],
+    dataset: Dataset = None,
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", metavar="FILE", help="A figure to write as well: .html or .png.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Lay the fronts of two runs over each other.
+
+    The runs must be on the same signals. BD-rate says how many bits the second needs more than the first at equal PSNR.
+    Both hypervolumes are measured from the reference point of the first run.
+
+    Example: searchinr compare runs/tpe runs/random -o both.html
+    """
+    from searchinr.engine.compare import compare as compare_runs
+    from searchinr.engine.opened import open_run
+    from searchinr.engine.report.comparison import comparison_json, comparison_table
+    from searchinr.engine.report.comparison_figures import comparison_html, comparison_png
+    from searchinr.errors import UserError
+    from searchinr.signals.files import check_writable, write_file
+
+    if out is not None and out.suffix not in (".html", ".png"):
+        raise UserError(f"{out}: suffix {out.suffix!r} found; allowed are .html and .png")
+    if out is not None:
+        check_writable(out)
+    found = compare_runs(open_run(first), open_run(second), dataset)
+    if out is not None and out.suffix == ".png" and len(found) > 1:
+        raise UserError(f"{out}: one figure for {len(found)} datasets; choose one with --dataset, or write .html")
+    if out is not None:
+        write_file(out, comparison_html(found).encode() if out.suffix == ".html" else comparison_png(found[0]))
+    if as_json:
+        print_json([comparison_json(each) for each in found])
+        return
+    for each in found:
+        print_table(comparison_table(each))
+    if out is not None:
+        say(str(out))
 
 
 def export(
@@ -164,28 +256,63 @@ def export(
         float | None, typer.Option("--min-psnr", metavar="DB", help="The lowest rate with at least this PSNR.")
     ] = None,
     trial: Annotated[str | None, typer.Option("--trial", metavar="ID", help="This trial, trained longest.")] = None,
+    steps: Annotated[
+        int | None, typer.Option("--steps", metavar="N", help="With --trial: trained for N steps instead.")
+    ] = None,
+    per_signal: Annotated[
+        bool, typer.Option("--per-signal", help="One config for each signal, by its own figures; -o names a folder.")
+    ] = False,
     dataset: Dataset = None,
     out: Out = None,
+    data: Data = None,
 ) -> None:
     """Write the config of an operating point, for `encode --config`.
 
-    Give one of --max-rate, --min-psnr and --trial. Without -o the config is printed.
+    Give one of --max-rate, --min-psnr and --trial. Without -o the config is printed. With --per-signal there is a file
+    for each signal, of the operating point that is best for that signal, be it on the front or not. The commands that
+    use what was written are printed.
 
     Example: searchinr export runs/kodak --max-rate 0.5 -o best.yaml
     """
     from searchinr.engine.config_file import dump_config
-    from searchinr.engine.export import best_config
+    from searchinr.engine.export import Criterion, best_config, best_config_per_signal
     from searchinr.engine.opened import open_run
-    from searchinr.signals.files import write_file
+    from searchinr.engine.run_folder import safe_name
+    from searchinr.errors import UserError
+    from searchinr.signals.datasets import files_here
+    from searchinr.signals.files import make_folder, write_file
 
-    config = best_config(open_run(run), dataset=dataset, max_rate=max_rate, min_psnr=min_psnr, trial=trial)
-    text = dump_config(config)
-    if out is None:
-        typer.echo(text, nl=False)
+    criterion = Criterion(max_rate, min_psnr, trial, steps)
+    opened = open_run(run)
+    if not per_signal:
+        config = best_config(opened, dataset, criterion)
+        text = dump_config(config)
+        if out is None:
+            typer.echo(text, nl=False)
+            return
+        write_file(out, text.encode())
+        say(f"{out}: {_of_config(config.provenance)}")
+        say(shlex.join(["searchinr", "encode", "SIGNAL", "--config", str(out)]))
         return
-    write_file(out, text.encode())
-    found = config.provenance
-    say(f"{out}: trial {found['trial']}, {found['rate']:.3f} {found['rate_unit']}, {found['psnr_db']:.2f} dB")
+    if out is None:
+        raise UserError("export: --per-signal writes several files; name a folder for them with -o")
+    configs = best_config_per_signal(opened, dataset, criterion)
+    make_folder(out)
+    labels = {entry.label: entry for entry in opened.space.datasets}
+    files = files_here(labels[next(iter(configs.values())).provenance["dataset"]], data)
+    for name, config in configs.items():
+        path = out / f"{safe_name(name)}.yaml"
+        write_file(path, dump_config(config).encode())
+        say(f"{path}: {_of_config(config.provenance)}")
+    for name in configs:
+        path = out / f"{safe_name(name)}.yaml"
+        command = ["searchinr", "encode", str(files.get(name, name)), "--config", str(path)]
+        say(shlex.join([*command, "-o", str(path.with_suffix(".inr"))]))
+
+
+def _of_config(found: Mapping[str, Any]) -> str:
+    """What an exported config gave in the search."""
+    return f"trial {found['trial']}, {found['rate']:.3f} {found['rate_unit']}, {found['psnr_db']:.2f} dB"
 
 
 def ui(
@@ -198,13 +325,15 @@ def ui(
 
     Example: searchinr ui runs/kodak
     """
-    from searchinr.engine.ui import mlflow_server
+    from searchinr.engine.ui import fronts, mlflow_server
 
     if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:  # no server outlives its terminal, unless under nohup
         signal.signal(signal.SIGHUP, signal.default_int_handler)
     try:
         with mlflow_server(run, port) as server:
             say(f"MLflow: http://127.0.0.1:{port} (Ctrl-C ends it)")
+            for label, address in fronts(run, port).items():
+                say(f"front of {label}: {address}")
             sys.stdout.flush()
             code = server.wait()
     except KeyboardInterrupt:  # the way to end it

@@ -4,17 +4,24 @@ A codec is one file in this package with a class that is named by `CODEC`. The e
 conformance suite (`tests/codecs/conformance.py`) know codecs by this contract only.
 """
 
+import hashlib
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import torch
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
 from searchinr.codecs.bitstream.container import Container
+from searchinr.errors import UserError
 from searchinr.signals.signal import Signal
+from searchinr.space import Domain, Finding, Value
+
+Level = Mapping[str, int]
+"""Names one of the signals that a file of several rates holds: `{"depth": 3, "width": 24}`."""
 
 
 class CodecParams(BaseModel):
@@ -29,18 +36,70 @@ class CodecParams(BaseModel):
 
 
 @dataclass(frozen=True)
-class Asset:
-    """Something trained once and shared by trials: a supernet, a learned prior, a meta-learned network.
+class AssetSpec:
+    """What fits share, before it is built: a supernet, a learned prior, a meta-learned network.
 
     Attributes:
-        sha256: Hash of the content, by which files and ledgers name it.
-        tensors: The content.
-        needed_to_decode: True for a prior (files name it), False for a mere initialisation.
+        name: What it is, in a word: ``"supernet"``.
+        params: All of the codec's parameters that it depends on, flat. It depends on the signals and on a seed as well.
+        needed_to_decode: True for a prior, which files name by its hash; False for a mere initialisation.
     """
 
-    sha256: str
-    tensors: Mapping[str, Tensor]
+    name: str
+    params: dict[str, Value]
     needed_to_decode: bool
+
+
+@dataclass(frozen=True)
+class Asset:
+    """What fits share, built once.
+
+    Attributes:
+        spec: What was asked for.
+        tensors: The content, on the CPU.
+        sha256: Hash of the content, by which files and ledgers name it.
+    """
+
+    spec: AssetSpec
+    tensors: Mapping[str, Tensor]
+    sha256: str
+
+    @classmethod
+    def of(cls, spec: AssetSpec, tensors: Mapping[str, Tensor]) -> Self:
+        """An asset with this content."""
+        return cls(spec, tensors, content_hash(tensors))
+
+    @property
+    def label(self) -> str:
+        """Its name in ledger lines, e.g. ``"supernet@0123456789ab"``."""
+        return f"{self.spec.name}@{self.sha256[:12]}"
+
+
+def content_hash(tensors: Mapping[str, Tensor]) -> str:
+    """SHA-256, in hex, over names, types, shapes and bytes, in the order of the names."""
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        tensor = tensors[name].contiguous()
+        digest.update(json.dumps([name, str(tensor.dtype), list(tensor.shape)]).encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class AssetState:
+    """Where the building of an asset stands: yielded by `Codec.prepare` every so often.
+
+    Attributes:
+        steps: Training steps done.
+        total: Training steps in all.
+        macs: Multiply-accumulates spent on them, over all signals, including backward passes.
+        asset: The asset, with the last state; None before.
+    """
+
+    steps: int
+    total: int
+    macs: float
+    asset: Asset | None = None
 
 
 class FitState(ABC):
@@ -63,6 +122,11 @@ class FitState(ABC):
         """Everything that `Codec.fit(resume=...)` needs to go on exactly from here, as flat tensors."""
 
 
+def no_levels() -> UserError:
+    """The error for a level of a file that has none."""
+    return UserError("the file holds one rate only; files that hold several come from codec once_for_all")
+
+
 class Codec(ABC):
     """One codec. Stateless.
 
@@ -70,15 +134,50 @@ class Codec(ABC):
         name: Name in space files.
         id: Number in `.inr` files (0 to 31), never reused.
         Params: The parameter model.
+        scalable: Whether its files are: see `bitstream.container`.
     """
 
     name: ClassVar[str]
     id: ClassVar[int]
     Params: ClassVar[type[CodecParams]]
+    scalable: ClassVar[bool] = False
 
-    def prepare(self, signals: Sequence[Signal], params: CodecParams) -> Asset | None:
-        """Builds what trials share. Codecs that share nothing keep this default."""
+    def completed(self, domains: Mapping[str, Domain]) -> tuple[dict[str, Domain], list[Finding]]:
+        """The domains of a search space, with those added that follow from others, and what is wrong with them.
+
+        Args:
+            domains: By flat key, each valid by itself; parameters left out have their defaults.
+
+        Returns:
+            What is searched. Completing it again changes nothing. The paths of findings start at the parameter's key.
+        """
+        return dict(domains), []
+
+    def asset_spec(self, params: Any) -> AssetSpec | None:  # noqa: ANN401  an instance of the codec's own Params
+        """What a fit with these parameters shares with others; None where it shares nothing.
+
+        Fits whose specs are equal get the same asset. So it holds what the content depends on, and nothing else.
+        """
         return None
+
+    def prepare(
+        self, signals: Sequence[Signal], spec: AssetSpec, *, seed: int, device: torch.device
+    ) -> Iterator[AssetState]:
+        """Builds an asset; for codecs whose `asset_spec` asks for one.
+
+        Args:
+            signals: Those of the fits that share it, in the same order.
+            spec: What `asset_spec` returned.
+            seed: Fixes the content, on the same machine.
+            device: Where to train.
+
+        Yields:
+            States often enough that a caller who wants to stop can do so within seconds; the last one has the asset.
+
+        Raises:
+            TrialError: The training diverged (NaN).
+        """
+        raise NotImplementedError(f"codec {self.name} shares nothing")
 
     @abstractmethod
     def fit(
@@ -103,7 +202,8 @@ class Codec(ABC):
             rungs: Training lengths in steps, ascending.
             seed: Fixes initialisation and sampling. The same seed gives the same result on the same machine.
             device: Where to train.
-            asset: What `prepare` returned, or None.
+            asset: What `prepare` built for the `asset_spec` of `params`, with any seed; None if that is None, or if
+                `resume` is given and decoding does not need the asset.
             resume: A checkpoint of an earlier fit with the same arguments; rungs it has passed are not yielded again.
 
         Raises:
@@ -115,17 +215,44 @@ class Codec(ABC):
         """One complete file per signal, in the order of the signals, from a state at a rung."""
 
     @abstractmethod
-    def decode(self, file: Container, *, asset: Asset | None = None, scale: float = 1.0) -> Signal:
+    def decode(
+        self, file: Container, *, asset: Asset | None = None, scale: float = 1.0, level: Level | None = None
+    ) -> Signal:
         """The signal in a file, from nothing but the file (and the asset that it names).
 
         Args:
             file: A parsed file whose `codec_id` is this codec's.
             asset: The asset that the file names, if it names one.
             scale: Render at `scale` times the resolution along each axis.
+            level: Which of `levels`, or a part of its name; None for the largest.
 
         Raises:
             InvalidFileError: The content contradicts itself.
+            UserError: The file has no such level.
         """
+
+    def levels(self, file: Container) -> list[tuple[Level, int]]:
+        """What a file can be trimmed to, the smallest network first: names and the bytes of the complete files.
+
+        Empty for codecs whose files are of one rate, which keep this default and that of `trim`.
+
+        Raises:
+            InvalidFileError: The file is corrupt.
+        """
+        return []
+
+    def trim(self, file: Container, level: Level) -> bytes:
+        """A complete file that holds a level and what is below it. Nothing is decoded.
+
+        Args:
+            file: A parsed file whose `codec_id` is this codec's.
+            level: Which of `levels`, or a part of its name.
+
+        Raises:
+            InvalidFileError: The file is corrupt.
+            UserError: The file has no such level.
+        """
+        raise no_levels()
 
     @abstractmethod
     def inspect(self, file: Container) -> dict[str, Any]:

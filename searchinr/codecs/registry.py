@@ -2,7 +2,7 @@
 
 import searchinr.codecs
 from searchinr.codecs.bitstream import container
-from searchinr.codecs.contract import Codec
+from searchinr.codecs.contract import Asset, Codec, Level
 from searchinr.discover import discover
 from searchinr.errors import InvalidFileError
 from searchinr.signals.signal import Signal
@@ -14,18 +14,28 @@ CODECS: dict[str, Codec] = {
 
 
 def codec_of(file: container.Container) -> Codec:
-    """The codec that wrote a file; `InvalidFileError` if there is none with its id."""
+    """The codec that wrote a file; `InvalidFileError` if there is none with its id, or it writes no such files."""
     for codec in CODECS.values():
         if codec.id == file.codec_id:
-            return codec
+            if codec.scalable == file.scalable:
+                return codec
+            kind = "scalable" if file.scalable else "other than scalable"
+            raise InvalidFileError(f"codec {codec.name} writes no files that are {kind}: the file is corrupt")
     raise InvalidFileError(f"written by codec number {file.codec_id}, which this searchinr does not have: update it")
 
 
-def decode(data: bytes, *, scale: float = 1.0) -> Signal:
-    """The signal in the bytes of a complete `.inr` file, rendered at `scale` times its resolution.
+def decode(data: bytes, *, asset: Asset | None = None, scale: float = 1.0, level: Level | None = None) -> Signal:
+    """The signal in the bytes of an `.inr` file, rendered at `scale` times its resolution.
+
+    Args:
+        data: The whole file; of a scalable one also less.
+        asset: The asset that the file names, if it names one.
+        scale: Multiple of the resolution.
+        level: Which of several rates, see `Codec.levels`; None for the largest.
 
     Raises:
         InvalidFileError: Not an `.inr` file, or truncated, or corrupt.
+        UserError: The file has no such level.
     """
     file = container.unpack(data)
-    return codec_of(file).decode(file, scale=scale)
+    return codec_of(file).decode(file, asset=asset, scale=scale, level=level)

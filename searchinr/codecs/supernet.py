@@ -16,18 +16,35 @@ Three things make slices of one network useful as networks of their own:
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from searchinr.codecs.adam import Adam
 from searchinr.codecs.fields.contract import Field, TensorSpec
-from searchinr.codecs.training import MSE_FLOOR, WARMUP_STEPS
-from searchinr.errors import TrialError
+from searchinr.codecs.objective import MSE_FLOOR, Evaluated, Loss, Objective
+from searchinr.codecs.training import BatchFit, Recipe, fit_to_rung
 
+_CHUNK_ELEMENTS = 2**25  # activations of a pass over a chunk of signals; autograd keeps a few times as many
 MakeField = Callable[[int, int], Field]
 """`(depth, width) -> field`, all of one backbone, with the same parameters and for the same layout."""
+
+
+class StoredTensor(NamedTuple):
+    """A tensor of a supernet.
+
+    Attributes:
+        name: Key among the stored tensors.
+        of: The name in the fields of the tensor that is sliced from it.
+        depths: Of the subnets that it serves.
+        widths: Of the subnets that it serves.
+    """
+
+    name: str
+    of: str
+    depths: Sequence[int]
+    widths: Sequence[int]
 
 
 @dataclass(frozen=True)
@@ -52,17 +69,26 @@ class Supernet:
         """The field that holds all others."""
         return self.make_field(self.depths[-1], self.widths[-1])
 
+    def tensors(self) -> list[StoredTensor]:
+        """The stored tensors, in the order of the largest field's."""
+        found = []
+        for spec in self.largest.tensors():
+            if _is_head(spec.name):
+                found += [StoredTensor(f"{spec.name}@{d}", spec.name, (d,), self.widths) for d in self.depths]
+            elif _is_bias(spec.name):
+                found += [StoredTensor(f"{spec.name}@{w}", spec.name, self.depths, (w,)) for w in self.widths]
+            else:
+                found.append(StoredTensor(spec.name, spec.name, self.depths, self.widths))
+        return found
+
     def init(self, rng: torch.Generator) -> dict[str, Tensor]:
         """Initial stored tensors of one signal: those that the backbone gives its largest field, and slices of them."""
         initial = self.largest.init(rng)
         stored = {}
-        for name, weight in initial.items():
-            if _is_head(name):
-                stored.update({f"{name}@{depth}": weight.clone() for depth in self.depths})
-            elif _is_bias(name):
-                stored.update({f"{name}@{width}": weight[..., :width].clone() for width in self.widths})
-            else:
-                stored[name] = weight
+        for tensor in self.tensors():
+            field = self.make_field(self.depths[-1], tensor.widths[-1])
+            [shape] = [spec.shape for spec in field.tensors() if spec.name == tensor.of]
+            stored[tensor.name] = initial[tensor.of][tuple(slice(length) for length in shape)].clone()
         return stored
 
     def subnet(self, stored: Mapping[str, Tensor], depth: int, width: int) -> dict[str, Tensor]:
@@ -121,6 +147,66 @@ def sandwich(widths: Sequence[int], rng: np.random.Generator) -> list[int]:
     return ends + ([int(rng.choice(widths[1:-1]))] if len(widths) > 2 else [])
 
 
+class Sandwich(Objective):
+    """The losses of the subnets of three widths and every depth, added up.
+
+    Unlike in `SingleNetwork`, all points' activations are kept at once: the gradients of the subnets' losses meet in
+    shared weights, so they cannot be scaled after a pass over tiles. Instead as many signals are taken at a time as
+    fit; where one is too many, lower `batch_fraction`.
+    """
+
+    def __init__(
+        self,
+        supernet: Supernet,
+        stored: Callable[[Mapping[str, Tensor]], Mapping[str, Tensor]] = lambda weights: weights,
+    ) -> None:
+        """Takes the supernet.
+
+        Args:
+            supernet: Which subnets to train.
+            stored: From the weights that are trained to the supernet's stored tensors, differentiable, if the two
+                differ.
+        """
+        self._supernet = supernet
+        self._stored = stored
+
+    def backward(
+        self,
+        weights: Mapping[str, Tensor],
+        coords: Tensor,
+        targets: Tensor,
+        *,
+        loss: Loss,
+        rng: np.random.Generator,
+    ) -> Evaluated:
+        """See `Objective.backward`; the third width is drawn."""
+        signals, points, _ = targets.shape
+        widths = sandwich(self._supernet.widths, rng)
+        elements = points * self._supernet.depths[-1] * self._supernet.widths[-1]
+        chunk = max(1, _CHUNK_ELEMENTS // elements)
+        losses = []
+        for start in range(0, signals, chunk):
+            few = slice(start, start + chunk)
+            each = [self._backward(weights, few, width, coords, targets[few], loss) for width in widths]
+            losses.append(torch.stack(each).sum(0))
+        macs = 3 * sum(self._supernet.macs_per_point(width) for width in widths) * signals * points
+        return Evaluated(torch.cat(losses), macs)
+
+    def _backward(
+        self, weights: Mapping[str, Tensor], few: slice, width: int, coords: Tensor, targets: Tensor, loss: Loss
+    ) -> Tensor:
+        stored = self._stored({name: weight[few] for name, weight in weights.items()})
+        errors = torch.stack(
+            [
+                (values - targets).square().mean(dim=(1, 2)).clamp_min(MSE_FLOOR)  # (B,)
+                for _, values in self._supernet.outputs(stored, width, coords)
+            ]
+        )  # (depths, B)
+        total = (errors.log() if loss == "log_mse" else errors).sum(0)  # (B,)
+        torch.autograd.backward(total.sum())
+        return total.detach()
+
+
 @dataclass(frozen=True)
 class Trained:
     """A supernet after a step.
@@ -147,10 +233,7 @@ def train(
     batch_fraction: float,
     seed: int,
 ) -> Iterator[Trained]:
-    """Trains the supernets of B signals; the learning rate falls along a cosine, and the width is drawn in each step.
-
-    Unlike `BatchFit.step`, a step keeps all its points' activations at once: the gradients of the subnets' losses meet
-    in shared weights, so they cannot be scaled after a pass over tiles. Where memory is short, lower `batch_fraction`.
+    """Trains the supernets of B signals; the learning rate falls along a cosine from the first step on.
 
     Args:
         supernet: Which subnets to train.
@@ -168,22 +251,7 @@ def train(
     Raises:
         TrialError: The training diverged.
     """
-    weights = Adam(initial, coords.device)
-    rng = np.random.default_rng(seed)
-    batch = max(1, round(batch_fraction * len(coords)))
-    macs = 0.0
-    for step in range(steps):
-        index = torch.from_numpy(rng.integers(len(coords), size=batch)).to(coords.device)
-        x, y = (coords, targets) if batch == len(coords) else (coords[index], targets[:, index])
-        weights.forget_gradients()
-        for width in sandwich(supernet.widths, rng):
-            losses = [
-                (values - y).square().mean(dim=(1, 2)).clamp_min(MSE_FLOOR).log()  # (B,)
-                for _, values in supernet.outputs(weights.weights, width, x)
-            ]
-            torch.autograd.backward(torch.stack(losses).sum())
-            macs += 3 * supernet.macs_per_point(width) * len(targets) * batch
-        weights.step(lr * min(1.0, (step + 1) / WARMUP_STEPS) * 0.5 * (1 + math.cos(math.pi * step / steps)))
-        if not weights.is_finite():
-            raise TrialError(f"diverged: a weight of the supernet is NaN or infinite after {step + 1} steps")
-        yield Trained({name: weight.detach() for name, weight in weights.weights.items()}, step + 1, macs)
+    recipe = Recipe(lr=lr, decay=1.0, batch_fraction=batch_fraction, seed=seed)
+    for fit in fit_to_rung(BatchFit(Sandwich(supernet), initial, coords, targets, recipe), recipe, steps):
+        fit.check_finite()
+        yield Trained({name: weight.detach() for name, weight in fit.weights.items()}, fit.steps, fit.macs)

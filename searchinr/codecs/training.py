@@ -1,4 +1,4 @@
-"""Training B networks at once: Adam on each signal's own MSE or its logarithm, measured at rungs.
+"""Training for B signals at once: Adam on what an objective computes, measured at rungs.
 
 Schedule: warm-up, constant, and for each rung a decay of its own. The constant part (the trunk) is shared by all rungs;
 at a rung the fit branches off, lets the learning rate fall to zero, learns to be quantised if the quantiser learns, and
@@ -11,25 +11,20 @@ Notation used for tensor shapes: B signals, n points, c channels.
 """
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal, Self
+from typing import Self
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from searchinr.codecs.adam import Adam
+from searchinr.codecs.objective import Loss, Objective
 from searchinr.codecs.quantize.contract import Quantizer
 from searchinr.errors import TrialError
 
 WARMUP_STEPS = 20
-MSE_FLOOR = torch.finfo(torch.float32).eps ** 2  # what rounding alone leaves; log MSE has no gradient at 0
-# Activations per layer and tile: half a megabyte stays in a core's cache.
-_TILE_ELEMENTS = {"cpu": 2**17, "cuda": 2**27}
-_MIN_TILE = 256
-
-Forward = Callable[[dict[str, Tensor], Tensor], Tensor]
 
 
 @dataclass(frozen=True)
@@ -50,7 +45,7 @@ class Recipe:
     decay: float
     batch_fraction: float
     seed: int
-    loss: Literal["log_mse", "mse"] = "log_mse"
+    loss: Loss = "log_mse"
     qat_fraction: float = 0.0
     rate_weight: float = 0.0
 
@@ -87,38 +82,28 @@ class BatchFit:
 
     def __init__(
         self,
-        forward: Forward,
+        objective: Objective,
         weights: Mapping[str, Tensor],
         coords: Tensor,
         targets: Tensor,
-        *,
         recipe: Recipe,
-        macs_per_point: int,
-        elements_per_point: int,
     ) -> None:
         """Starts a fit.
 
         Args:
-            forward: `(weights, coords (m, d)) -> (B, m, c)`.
+            objective: What is minimised.
             weights: Initial weights, `{name: (B, ...)}`.
             coords: `(n, d)`.
             targets: `(B, n, c)`.
             recipe: How to train.
-            macs_per_point: Of one forward pass of one signal.
-            elements_per_point: Width of the largest activation, by which the tiles are sized.
         """
-        self._forward = forward
+        self._objective = objective
         self._coords, self._targets = coords, targets
         self._recipe = recipe
-        signals, points, _ = targets.shape
-        self._batch = max(1, round(recipe.batch_fraction * points))
-        self._macs_per_step = 3 * macs_per_point * signals * self._batch  # forward, and twice that for backward
-        elements = _TILE_ELEMENTS[coords.device.type]
-        self._tile = max(_MIN_TILE, elements // (signals * elements_per_point))
+        self._batch = max(1, round(recipe.batch_fraction * len(coords)))
         self.steps = 0
         self.macs = 0.0
-        self._squared_error = torch.zeros(signals)
-        self._elements_per_point, self._macs_per_point = elements_per_point, macs_per_point
+        self._error = torch.zeros(len(targets))
         self._quantizer: Quantizer | None = None
         self._adam = Adam(weights, coords.device)
 
@@ -126,6 +111,11 @@ class BatchFit:
     def weights(self) -> dict[str, Tensor]:
         """`{name: (B, ...)}`: of the network, or the latents of the quantiser that takes part."""
         return self._adam.weights
+
+    @property
+    def is_quantised(self) -> bool:
+        """Whether `weights` are latents."""
+        return self._quantizer is not None
 
     def quantise(self, quantizer: Quantizer) -> None:
         """From here on the quantiser's latents are trained in place of the weights."""
@@ -140,31 +130,22 @@ class BatchFit:
             lr: Learning rate.
             progress: How much of the quantisation-aware training is done, 0 to 1.
         """
-        coords, targets = self._sample()
+        # The step's number seeds the draw: a resumed fit draws what an uninterrupted one would have drawn.
+        rng = np.random.default_rng((self._recipe.seed, self.steps))
+        coords, targets = self._sample(rng)
         self._adam.forget_gradients()
         values = self.weights
         if self._quantizer is not None:
             values = self._quantizer.values(self.weights, progress)
-        # Leaves, so that what lies between latents and weights is not run again for every tile.
+        # Leaves, so that what lies between latents and weights is run once, whatever the objective does.
         network = values if self._quantizer is None else {n: v.detach().requires_grad_() for n, v in values.items()}
-        squared_error = torch.zeros(targets.shape[0], device=targets.device)
-        for x, y in zip(torch.split(coords, self._tile), torch.split(targets, self._tile, dim=1), strict=True):
-            error = (self._forward(network, x) - y).square().sum(dim=(1, 2))  # (B,)
-            torch.autograd.backward(error.sum())
-            squared_error += error.detach()
-        # d log(E) = dE / E, for each signal by itself
-        divisor = squared_error.clamp_min(MSE_FLOOR * targets[0].numel())
-        if self._recipe.loss == "mse":
-            divisor = torch.full_like(divisor, targets[0].numel())
-        for weight in network.values():
-            if weight.grad is not None:
-                weight.grad /= divisor.view(-1, *[1] * (weight.dim() - 1))
+        evaluated = self._objective.backward(network, coords, targets, loss=self._recipe.loss, rng=rng)
         if self._quantizer is not None:
             self._backward_to_latents(self._quantizer, values, network, progress)
         self._adam.step(lr)
-        self._squared_error = squared_error
+        self._error = evaluated.error
         self.steps += 1
-        self.macs += self._macs_per_step
+        self.macs += evaluated.macs
 
     def _backward_to_latents(
         self, quantizer: Quantizer, values: Mapping[str, Tensor], network: Mapping[str, Tensor], progress: float
@@ -179,31 +160,35 @@ class BatchFit:
             gradients.append(None)
         torch.autograd.backward(heads, gradients)
 
-    def _sample(self) -> tuple[Tensor, Tensor]:
-        points = self._coords.shape[0]
+    def _sample(self, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+        points = len(self._coords)
         if self._batch == points:
             return self._coords, self._targets
-        # The step's number seeds the draw: a resumed fit draws what an uninterrupted one would have drawn.
-        rng = np.random.default_rng((self._recipe.seed, self.steps))
         index = torch.from_numpy(rng.integers(points, size=self._batch)).to(self._coords.device)
         return self._coords.index_select(0, index), self._targets.index_select(1, index)
 
+    def losses(self, weights: Mapping[str, Tensor], signals: Tensor) -> Tensor:
+        """What other weights would lose on all points; the work counts in `macs`.
+
+        Args:
+            weights: As the objective takes them, `{name: (k, ...)}`.
+            signals: The signals whose weights they are, `(k,)`, int64.
+
+        Returns:
+            `(k,)`.
+        """
+        evaluated = self._objective.losses(weights, self._coords, self._targets, signals, loss=self._recipe.loss)
+        self.macs += evaluated.macs
+        return evaluated.error
+
     def check_finite(self) -> None:
         """Raises `TrialError` if the loss or a weight is NaN or infinite."""
-        if not (self._squared_error.isfinite().all() and self._adam.is_finite()):
+        if not (self._error.isfinite().all() and self._adam.is_finite()):
             raise TrialError(f"diverged: the loss is NaN or infinite at step {self.steps}")
 
     def branch(self) -> Self:
         """A copy with its own weights and optimiser state, on the same data."""
-        other = type(self)(
-            self._forward,
-            self.weights,
-            self._coords,
-            self._targets,
-            recipe=self._recipe,
-            macs_per_point=self._macs_per_point,
-            elements_per_point=self._elements_per_point,
-        )
+        other = type(self)(self._objective, self.weights, self._coords, self._targets, self._recipe)
         other.load(self.state())
         other.macs = self.macs
         return other

@@ -17,6 +17,7 @@ def catalog() -> Catalog:
         codecs={name: codec.Params for name, codec in CODECS.items()},
         datasets={name: entry.modality for name, entry in REGISTRY.items()},
         modalities=tuple(MODALITIES),
+        complete={name: codec.completed for name, codec in CODECS.items()},
     )
 
 

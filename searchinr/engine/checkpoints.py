@@ -1,26 +1,31 @@
-"""Checkpoints: tensors in files, nothing pickled, with a checksum."""
+"""Checkpoints and assets: tensors in files, nothing pickled, with a checksum."""
 
 import zlib
 from collections.abc import Mapping
-from pathlib import Path
 
 import safetensors.torch
 import torch
 from torch import Tensor
 
+from searchinr.engine.storage import Place, write
 from searchinr.errors import InvalidFileError
-from searchinr.files import write_atomic
 
 _CHECKSUM = "crc32"
 
 
-def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
-    """Writes tensors as safetensors, whole or not at all; what is there afterwards survives a crash."""
+def write_tensors(path: Place, tensors: Mapping[str, Tensor]) -> int:
+    """Writes tensors as safetensors, whole or not at all; what is there afterwards survives a crash.
+
+    Returns:
+        Bytes of the file.
+    """
     data = {name: tensor.contiguous() for name, tensor in tensors.items()}
-    write_atomic(path, safetensors.torch.save({**data, _CHECKSUM: torch.tensor(checksum(data))}))
+    content = safetensors.torch.save({**data, _CHECKSUM: torch.tensor(checksum(data))})
+    write(path, content)
+    return len(content)
 
 
-def read_tensors(path: Path) -> dict[str, Tensor] | None:
+def read_tensors(path: Place) -> dict[str, Tensor] | None:
     """Tensors of a file, or None where there is none.
 
     Raises:
@@ -33,9 +38,9 @@ def read_tensors(path: Path) -> dict[str, Tensor] | None:
     try:
         tensors = safetensors.torch.load(data)
     except Exception as error:  # of many kinds: the header may say anything
-        raise InvalidFileError(f"{path}: not a whole checkpoint ({error})") from error
+        raise InvalidFileError(f"{path}: not a whole file of tensors ({error})") from error
     if _CHECKSUM not in tensors or int(tensors.pop(_CHECKSUM)) != checksum(tensors):
-        raise InvalidFileError(f"{path}: a damaged checkpoint (its checksum is wrong)")
+        raise InvalidFileError(f"{path}: damaged tensors (the checksum is wrong)")
     return tensors
 
 

@@ -1,6 +1,9 @@
-"""encode, decode and inspect on files: a config used as a codec."""
+"""encode, decode, trim and inspect on files: a config used as a codec."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +13,17 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from searchinr.allocator import keep_freed_memory
 from searchinr.codecs.bitstream import container
+from searchinr.codecs.contract import Asset, Level
+from searchinr.codecs.levels import level_name, matching
 from searchinr.codecs.registry import codec_of
 from searchinr.engine.catalog import canonicalise
 from searchinr.engine.config_file import Config, default_config, read_config
-from searchinr.errors import InvalidFileError, TrialError, UserError
+from searchinr.errors import TrialError, UserError
 from searchinr.signals.contract import Modality
 from searchinr.signals.files import check_readable, check_writable, read_file, write_file
 from searchinr.signals.registry import MODALITIES, modality_of_file
 from searchinr.signals.signal import Layout, Signal
-from searchinr.trial import Measurement, run_trial
+from searchinr.trial import Measurement, asset_spec, build_asset, run_trial
 
 INR_SUFFIX = ".inr"
 MAX_SCALE = 1000.0
@@ -82,29 +87,45 @@ def _fit(signal: Signal, config: Config, quiet: bool) -> Measurement:
         transient=True,
         disable=quiet or not console.is_terminal,
     )
-    states = run_trial(config.codec, config.params, [signal], [config.steps], seed=config.seed, device=device)
     with progress:
+        asset = _build(signal, config, device, progress)
         task = progress.add_task("fitting", total=config.steps)
-        for state in states:
+        for state in run_trial(
+            config.codec, config.params, [signal], [config.steps], seed=config.seed, device=device, asset=asset
+        ):
             progress.update(task, completed=state.steps)
             if isinstance(state, Measurement):
                 return state
     raise AssertionError("a fit ends with a measurement")
 
 
-def decode_file(source: Path, out: Path | None, scale: float) -> dict[str, Any]:
+def _build(signal: Signal, config: Config, device: torch.device, progress: Progress) -> Asset | None:
+    """What the fit starts from, where its config asks for more than an initialisation."""
+    spec = asset_spec(config.codec, config.params)
+    if spec is None:
+        return None
+    task = progress.add_task(f"building the {spec.name}")
+    for state in build_asset(config.codec, spec, [signal], seed=config.seed, device=device):
+        progress.update(task, completed=state.steps, total=state.total)
+        if state.asset is not None:
+            return state.asset
+    raise AssertionError("a building ends with an asset")
+
+
+def decode_file(source: Path, out: Path | None, scale: float, level: Level | None = None) -> dict[str, Any]:
     """Decodes an `.inr` file and writes the signal.
 
     Args:
         source: The `.inr` file.
         out: Where to, in the format of its suffix; None means beside the source, in the modality's first format.
         scale: Render at this multiple of the resolution.
+        level: Which of several rates, see `Codec.decode`; None for the largest.
 
     Returns:
         `out`, `modality`, `grid`, `channels`, `decode_s`.
 
     Raises:
-        UserError: Not a whole `.inr` file, or something is wrong with `out` or `scale`; nothing was written.
+        UserError: Not a whole `.inr` file, or something is wrong with `out`, `scale` or `level`; nothing was written.
     """
     file = read_inr(source)
     modality = MODALITIES[file.layout.modality]
@@ -112,10 +133,8 @@ def decode_file(source: Path, out: Path | None, scale: float) -> dict[str, Any]:
     _check_target(source, target, modality)
     _check_scale(file.layout, modality, scale)
     started = time.perf_counter()
-    try:
-        signal = codec_of(file).decode(file, scale=scale)
-    except InvalidFileError as error:
-        raise InvalidFileError(f"{source}: {error}") from error
+    with _errors_name(source):
+        signal = codec_of(file).decode(file, scale=scale, level=level)
     decode_s = time.perf_counter() - started
     modality.write(signal, target)
     return {
@@ -149,17 +168,19 @@ def _check_scale(layout: Layout, modality: Modality, scale: float) -> None:
 def inspect_file(source: Path) -> dict[str, Any]:
     """What a file says about itself, and the `bits` of each part, which add up to 8 times its `bytes`.
 
+    A file of several rates has `levels`: of each its name's parts, and `bytes` and `rate` of the file trimmed to it.
+
     Raises:
         UserError: The file is not a whole `.inr` file.
     """
     file = read_inr(source)
     modality = MODALITIES[file.layout.modality]
-    try:
+    with _errors_name(source):
         codec = codec_of(file)
         content = codec.inspect(file)
-    except InvalidFileError as error:
-        raise InvalidFileError(f"{source}: {error}") from error
+        levels = codec.levels(file)
     layout = file.layout
+    rows = [{**level, "bytes": size, "rate": modality.rate(layout, size)} for level, size in levels]
     return {
         "file": str(source),
         "bytes": file.size,
@@ -172,12 +193,63 @@ def inspect_file(source: Path) -> dict[str, Any]:
         **({"sampling_rate": layout.sampling_rate} if modality.has_sampling_rate else {}),
         "codec": codec.name,
         **content,
+        **({"levels": rows} if rows else {}),
     }
+
+
+def trim_file(source: Path, out: Path, level: Level, max_bytes: int | None) -> dict[str, Any]:
+    """Writes the part of an `.inr` file that one of its levels needs.
+
+    Args:
+        source: The `.inr` file.
+        out: The `.inr` file to write.
+        level: Some or all of the level's name: the largest of those that agree.
+        max_bytes: Among these the largest whose file is no larger; or None.
+
+    Returns:
+        `out`, `level`, `bytes`, `rate`, `rate_unit`.
+
+    Raises:
+        UserError: There is no such level, or something is wrong with a file; nothing was written.
+    """
+    if not level and max_bytes is None:
+        raise UserError("trim: give --depth, --width, --max-bytes, or several of them")
+    file = read_inr(source)
+    check_writable(out)
+    if out.suffix != INR_SUFFIX:
+        raise UserError(f"{out}: suffix {out.suffix!r} found; allowed is {INR_SUFFIX}")
+    if out.exists() and out.samefile(source):
+        raise UserError(f"{out}: is the file to trim; name another one with -o")
+    with _errors_name(source):
+        codec = codec_of(file)
+        found = matching(codec.levels(file), level)
+        fitting = [(name, size) for name, size in found if max_bytes is None or size <= max_bytes]
+        if not fitting:
+            least, smallest = min(found, key=itemgetter(1))
+            raise UserError(f"--max-bytes {max_bytes}: allowed are {smallest} or more ({level_name(least)})")
+        chosen, size = fitting[-1]
+        trimmed = codec.trim(file, chosen)
+    write_file(out, trimmed)
+    modality = MODALITIES[file.layout.modality]
+    return {
+        "out": str(out),
+        "level": dict(chosen),
+        "bytes": size,
+        "rate": modality.rate(file.layout, size),
+        "rate_unit": modality.rate_unit,
+    }
+
+
+@contextmanager
+def _errors_name(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except UserError as error:
+        raise type(error)(f"{path}: {error}") from error
 
 
 def read_inr(path: Path) -> container.Container:
     """Reads and checks an `.inr` file; errors name the path."""
-    try:
-        return container.unpack(read_file(path))
-    except InvalidFileError as error:
-        raise InvalidFileError(f"{path}: {error}") from error
+    data = read_file(path)
+    with _errors_name(path):
+        return container.unpack(data)

@@ -1,7 +1,8 @@
 """How often workers have died on the same piece of work: where that is too often, the fit itself kills them."""
 
+from searchinr.engine.assets import AssetJob
 from searchinr.engine.checkpoints import checksum, read_tensors
-from searchinr.engine.run_folder import RunFolder, fit_name
+from searchinr.engine.run_folder import SharedFolder, fit_name
 from searchinr.engine.search.search import Job
 from searchinr.errors import InvalidFileError
 
@@ -9,14 +10,18 @@ from searchinr.errors import InvalidFileError
 class Deaths:
     """Counts the deaths of a job's workers since its checkpoint last got further."""
 
-    def __init__(self, folder: RunFolder) -> None:
-        """No deaths so far in this run folder."""
+    def __init__(self, folder: SharedFolder) -> None:
+        """No deaths so far in this run."""
         self._folder = folder
-        self._counts: dict[tuple[str, int], tuple[int, int]] = {}  # fit and rung -> where it stood, and how often
+        # fit (or asset) and rung -> where it stood, and how often
+        self._counts: dict[tuple[str, int], tuple[int, int]] = {}
 
-    def another(self, job: Job) -> int:
-        """Counts one more death of a job's worker; how many there are since its checkpoint last got further."""
-        key = fit_name(vars(job)), job.rung
+    def another(self, job: Job | AssetJob) -> int:
+        """Counts one more death of a job's worker; how many there are since its checkpoint last got further.
+
+        The building of an asset has no checkpoints.
+        """
+        key = (job.asset, 0) if isinstance(job, AssetJob) else (fit_name(vars(job)), job.rung)
         stands = self._progress(*key)
         stood, count = self._counts.get(key, (stands, 0))
         count = count + 1 if stood == stands else 1

@@ -5,7 +5,6 @@ tells the search, MLflow and the view. Whatever is killed, running the same comm
 """
 
 import os
-import shutil
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -13,20 +12,27 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from typing import Any
 
+from searchinr.codecs.contract import Asset
+from searchinr.engine.assets import AssetJob, Assets
 from searchinr.engine.deaths import Deaths
+from searchinr.engine.estimate import compared_with_plan
 from searchinr.engine.ledger import Ledger, Line
 from searchinr.engine.log import LOG
+from searchinr.engine.opened import OpenedRun
 from searchinr.engine.progress import Progress
-from searchinr.engine.report.baselines import NO_BASELINES, cached_baselines
-from searchinr.engine.report.front import collect_front
-from searchinr.engine.report.write import write_report
-from searchinr.engine.run_folder import RunFolder, open_delivery, set_aside
+from searchinr.engine.report.front import summary
+from searchinr.engine.report.names import describe_asset
+from searchinr.engine.report.page import DatasetReport
+from searchinr.engine.report.write import write_figures, write_page
+from searchinr.engine.run_folder import RunFolder, open_delivery, safe_name, set_aside
+from searchinr.engine.run_report import dataset_report
 from searchinr.engine.search.search import Job, Search
+from searchinr.engine.storage import remove_tree
 from searchinr.engine.tracking import Tracker
 from searchinr.engine.view import RunView
 from searchinr.errors import InvalidFileError, NodeLostError
 from searchinr.signals.datasets import Dataset
-from searchinr.space import Space
+from searchinr.space import Choice, Domain, Range, Space
 
 _MAX_DEATHS = 3  # of a job's workers without its checkpoint having got further; losses of a node do not count
 _GRACE_S = 20.0  # for running jobs to write their checkpoints after an interrupt
@@ -46,6 +52,8 @@ class Driver:
     ) -> None:
         self._folder, self._space, self._datasets = folder, space, datasets
         self._ledger, self._search = ledger, search
+        keys = {label: dataset.key for label, dataset in datasets.items()}
+        self._assets = Assets(folder, keys, warn=self._warn)
         self._progress = Progress(space, search, {label: data.modality for label, data in datasets.items()})
         self._drawn = time.monotonic(), 0  # when, and at how many ledger lines, the fronts were drawn last
         self._deaths = Deaths(folder)
@@ -60,6 +68,7 @@ class Driver:
         """Replays the ledger, folds in what was left behind, and keeps MLflow and the view open meanwhile."""
         folder, space = self._folder, self._space
         self._search.replay(self._ledger.lines)
+        self._assets.replay(self._ledger.lines)
         with RunView(space.name, folder.path) as self._view:
             self._tracker = Tracker(
                 folder,
@@ -82,37 +91,56 @@ class Driver:
                     raise self._error
                 self._draw_fronts(final=not self.stopping)
                 if self._search.finished:
-                    shutil.rmtree(folder.trials, ignore_errors=True)  # nothing is unfinished
+                    remove_tree(folder.trials)  # nothing is unfinished
+                    if said := compared_with_plan(folder.plan, self._ledger.lines):
+                        LOG.info("%s", said)
+                        self._view.note(said)
                 self._show()
             finally:
                 self._tracker.close(interrupted=self.stopping and not self._search.finished)
 
     # ---- the source of jobs (engine.tune.JobSource) ----
 
-    def next_job(self) -> Job | None:
+    def next_job(self, workers: int) -> Job | AssetJob | None:
         """See `JobSource.next_job`."""
         if self.stopping:
             return None
-        job = self._search.next_job()
-        if job is not None:
-            try:
-                self._record_start(job)
-            except OSError as disk:
-                self._give_up(disk)
-                return None
+        try:
+            job = self._next_job(workers)
+        except OSError as disk:
+            self._give_up(disk)
+            return None
         self._show()
         return job
+
+    def _next_job(self, workers: int) -> Job | AssetJob | None:
+        while (job := self._assets.next_task(self._search.next_job, room=workers)) is not None:
+            if isinstance(job, AssetJob):
+                LOG.info("building %s: %s", job.asset, describe_asset(asdict(job)))
+                return job
+            if self._has_result(job):  # of a worker that was given up, delivered while the job was parked
+                continue
+            self._record_start(job)
+            if (reason := self._assets.failure(job)) is None:
+                LOG.info("%s started", _where(asdict(job)))
+                return job
+            self._fail(job, reason)
+        return None
+
+    def asset(self, job: Job | AssetJob) -> Asset | None:
+        """See `JobSource.asset`."""
+        return None if isinstance(job, AssetJob) else self._assets.asset(job)
 
     def finished(self) -> bool:
         """See `JobSource.finished`."""
         return self.stopping or self._search.finished
 
-    def job_ended(self, job: Job, error: Exception | None) -> None:
+    def job_ended(self, job: Job | AssetJob, error: Exception | None) -> None:
         """See `JobSource.job_ended`."""
         if self._error is None:
             try:
                 self._fold_deliveries()
-                if not self._ledger.has({"kind": "result", **asdict(job)}):
+                if not self._has_result(job):
                     self._ended_without_result(job, error)
             except OSError as disk:
                 self._give_up(disk)
@@ -142,7 +170,7 @@ class Driver:
         self.stopping = True
         self._stop_at = time.monotonic()
         with suppress(OSError):  # a full disk: the jobs are ended without
-            self._folder.stop.touch()
+            self._folder.ask_to_stop()
 
     def _give_up(self, disk: OSError) -> None:
         """The disk is full or gone: nothing more can be recorded, so nothing more is started."""
@@ -161,20 +189,22 @@ class Driver:
         if not self._ledger.has({"kind": "trial", "trial": job.trial}):
             keys = ("trial", "number", "dataset", "codec", "params", "seed")
             self._append({"kind": "trial", **{key: getattr(job, key) for key in keys}, "time": time.time()})
-        LOG.info("%s started", _where(asdict(job)))
 
     def _fold_deliveries(self) -> None:
         """Folds what workers have delivered into the ledger; safe to repeat after a crash at any point."""
         for path in self._folder.delivered():
             try:
                 line, files = open_delivery(path)
-                if not self._ledger.has({"kind": "trial", "trial": line["trial"]}):
+                if "trial" in line and not self._ledger.has({"kind": "trial", "trial": line["trial"]}):
                     raise InvalidFileError(f"{path}: of trial {line['trial']}, which the ledger does not know")
             except InvalidFileError as error:
                 set_aside(path)
                 self._warn(f"{error}; it is set aside, and what is not on record is fitted again")
                 continue
-            self._fold(line, files)
+            if "trial" in line:
+                self._fold(line, files)
+            else:
+                self._fold_asset(line)
             path.unlink()
         for path in self._folder.damaged_checkpoints():
             self._warn(f"{path}: was a damaged checkpoint; its fit goes on from the one before, or from the start")
@@ -195,16 +225,40 @@ class Driver:
             line, over=line["kind"] != "point" or line["steps"] >= self._space.fidelity.rungs[-1]
         )
 
-    def _ended_without_result(self, job: Job, error: Exception | None) -> None:
+    def _fold_asset(self, line: Line) -> None:
+        """Folds what came of the building of an asset; that it was built again to the same content is no news."""
+        if not self._ledger.has(line):
+            self._append(line)
+        self._assets.tell(line)
+
+    def _has_result(self, job: Job | AssetJob) -> bool:
+        """Whether what a job was for is on record, or on record as failed; not for a job that runs."""
+        if isinstance(job, AssetJob):
+            return self._assets.ended(job)
+        return self._ledger.has({"kind": "result", **asdict(job)})
+
+    def _ended_without_result(self, job: Job | AssetJob, error: Exception | None) -> None:
         """Puts a job back, from its last checkpoint; one that kills its workers again and again has failed."""
         if isinstance(error, OSError):
             raise error
         if self.stopping or isinstance(error, NodeLostError) or (deaths := self._deaths.another(job)) < _MAX_DEATHS:
-            LOG.info("%s is put back (%s)", _where(asdict(job)), "no result" if error is None else type(error).__name__)
-            self._search.put_back(job)
+            why = "no result" if error is None else type(error).__name__
+            if isinstance(job, Job):
+                LOG.info("%s is put back (%s)", _where(asdict(job)), why)
+                self._search.put_back(job)
+            else:  # by those that wait for it
+                LOG.info("%s is left to be built again (%s)", job.asset, why)
             return
-        reason = f"its worker died {deaths} times before the next checkpoint: killed, crashed, or out of memory"
         LOG.warning("%s", error)
+        died = f"its worker died {deaths} times"
+        if isinstance(job, Job):
+            self._fail(job, f"{died} before the next checkpoint: killed, crashed, or out of memory")
+        else:
+            reason = f"{died}: killed, crashed, or out of memory"
+            self._fold_asset({**asdict(job), "kind": "asset_failed", "reason": reason, "time": time.time()})
+
+    def _fail(self, job: Job, reason: str) -> None:
+        """Records that a job's fit has failed."""
         line = {"kind": "failed", **asdict(job), "reason": reason, "time": time.time()}
         self._append(line)
         self._search.tell(line)
@@ -220,27 +274,35 @@ class Driver:
         """Draws the front of each dataset for the run folder and MLflow.
 
         Args:
-            final: Whether to measure classical codecs on the same files, which may take minutes.
+            final: Whether to draw the whole report: classical codecs measured on the same files, which may take
+                minutes, decoded signals, which parameters matter.
         """
         assert self._tracker is not None
         assert self._view is not None
+        run = OpenedRun(self._folder, self._space, self._ledger.lines, self._search.objectives)
         for label, dataset in self._datasets.items():
             if not self._search.front(label):
                 continue
             if final:
                 self._view.note(f"measuring classical codecs on {label} and drawing the front")
-            baselines = cached_baselines(dataset, self._folder.report) if final else NO_BASELINES
-            report = collect_front(self._ledger.lines, label, self._search.objectives, baselines)
-            self._tracker.log_report(label, write_report(self._folder.report, report))
+            folder = self._folder.report
+            report = dataset_report(run, dataset, folder) if final else DatasetReport(run.front(label))
+            page = folder / f"front-{safe_name(label)}.html"
+            files = write_figures(folder, report)
+            write_page(page, self._folder.path, self._space.name, [report])
+            self._tracker.log_report(label, [page, *files], summary(report.front))
         self._drawn = time.monotonic(), len(self._ledger.lines)
 
     def _show(self) -> None:
         if self._view is not None:
-            self._view.update(self._progress.state(self._ledger.lines))
+            building = [describe_asset(asdict(job)) for job in self._assets.building]
+            self._view.update(self._progress.state(self._ledger.lines, building, parked=self._assets.parked))
 
 
 def _where(line: Mapping[str, Any]) -> str:
     """What a job or a result is about, for people."""
+    if "trial" not in line:
+        return str(line["asset"])
     seed = f" with seed {line['seed']}" if line.get("confirms") else ""
     return f"trial {line['trial']} at {line['steps']} steps{seed}"
 
@@ -250,8 +312,10 @@ def _log_text(line: Line) -> str:
     if line["kind"] == "trial":
         params = ", ".join(f"{key}={value}" for key, value in line["params"].items())
         return f"trial {line['trial']} on {line['dataset']}: {line['codec']} {params}"
-    if line["kind"] == "failed":
+    if line["kind"] in ("failed", "asset_failed"):
         return f"{_where(line)} failed: {line['reason']}"
+    if line["kind"] == "asset":
+        return f"{_where(line)} is built: {line['bytes']} bytes, {line['cost']['train_s']:.1f} s"
     return f"{_where(line)}: {line['rate']:.3f} {line['rate_unit']}, {line['psnr_db']:.2f} dB"
 
 
@@ -263,5 +327,18 @@ def _flat(space: Space) -> dict[str, object]:
         "trials": space.search.trials,
         "seed": space.search.seed,
         "rungs": " ".join(map(str, space.fidelity.rungs)),
-        **{f"{codec}.{key}": domain for codec, domains in space.codecs.items() for key, domain in domains.items()},
+        **{
+            f"{codec}.{key}": _in_words(domain)
+            for codec, domains in space.codecs.items()
+            for key, domain in domains.items()
+        },
     }
+
+
+def _in_words(domain: Domain) -> str:
+    """A domain for people: ``"2 | 3 | 4"``, ``"0.001 to 0.02, logarithmic"``."""
+    if isinstance(domain, Choice):
+        return " | ".join(map(str, domain.values))
+    if isinstance(domain, Range):
+        return f"{domain.low:g} to {domain.high:g}{', logarithmic' if domain.log else ''}"
+    return str(domain)

@@ -1,13 +1,14 @@
 """The ledger: the append-only file that holds every operating point of a run, one JSON object a line.
 
 Kinds of lines: `trial` (a trial was started), `point` (an operating point was measured), `confirmation` (a point on the
-front was fitted again with another seed), `failed` (a trial failed, or with `confirms` a confirmation).
+front was fitted again with another seed), `failed` (a trial failed, or with `confirms` a confirmation), `asset` (what
+fits share was built), `asset_failed` (it could not be built).
 Everything else in a run folder can be rebuilt from it.
 """
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -18,11 +19,14 @@ from searchinr.files import sync_folder
 Line = dict[str, Any]
 
 _POINT = ("trial", "rung", "steps", "dataset", "modality", "codec", "params", "psnr_db", "rate", "signals", "cost")
+_ASSET = ("asset", "name", "dataset", "codec", "params", "seed")
 _KEYS = {
     "trial": ("trial", "number", "dataset", "codec", "params", "seed"),
     "point": _POINT,
     "confirmation": (*_POINT, "seed"),
     "failed": ("trial", "dataset", "reason"),
+    "asset": (*_ASSET, "sha256", "bytes", "cost"),
+    "asset_failed": (*_ASSET, "reason"),
 }
 """What every line of a kind has."""
 
@@ -58,6 +62,11 @@ def read_ledger(path: Path) -> list[Line]:
     return lines
 
 
+def whole_rows(data: bytes) -> list[bytes]:
+    """The lines of a ledger as they are written, each with its line break; a torn last one is left out."""
+    return [row + b"\n" for row in data.split(b"\n")[:-1] if row]
+
+
 def checked_line(line: object) -> Line:
     """The line, if it has what its kind needs; `ValueError` if not."""
     if not isinstance(line, dict) or line.get("kind") not in list(_KEYS):  # a list, since a kind may be unhashable
@@ -72,7 +81,14 @@ def checked_line(line: object) -> Line:
 class Ledger:
     """The ledger, open for appending. One writer: the driver."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, store: Callable[[int, bytes], None] | None = None) -> None:
+        """The ledger in a file.
+
+        Args:
+            path: The file.
+            store: Called with each new line's number and the line, before the file has it.
+        """
+        self._store = store
         self.lines = read_ledger(path)
         self._recorded = {_identity(line) for line in self.lines}
         self._file = path.open("ab+", buffering=0)  # what could not be written is not tried again behind our back
@@ -98,9 +114,12 @@ class Ledger:
         Raises:
             OSError: The disk is full or gone. Nothing of the line stays behind.
         """
+        row = json.dumps(line, allow_nan=False, separators=(",", ":")).encode() + b"\n"
+        if self._store is not None:
+            self._store(len(self.lines), row)
         end = self._file.seek(0, os.SEEK_END)
         try:
-            self._write(json.dumps(line, allow_nan=False, separators=(",", ":")).encode() + b"\n")
+            self._write(row)
         except OSError:
             self._file.truncate(end)
             raise
@@ -108,7 +127,11 @@ class Ledger:
         self._recorded.add(_identity(line))
 
     def has(self, line: Mapping[str, Any]) -> bool:
-        """Whether the trial was started or, for any other kind of line, whether that fit has a result at that rung."""
+        """Whether there is a line about the same as this one.
+
+        Whether the trial was started; whether the asset with this content was built, or could not be built; for any
+        other kind of line, whether that fit has a result at that rung.
+        """
         return _identity(line) in self._recorded
 
     def _write(self, data: bytes) -> None:
@@ -133,4 +156,6 @@ def _identity(line: Mapping[str, Any]) -> tuple[object, ...]:
     """What a line is about; there is one of each. A success and a failure of one fit at one rung are the same thing."""
     if line["kind"] == "trial":
         return "trial", line["trial"]
+    if line["kind"] in ("asset", "asset_failed"):
+        return "asset", line["asset"], line.get("sha256")
     return "result", line["trial"], line.get("rung"), line["seed"] if line.get("confirms") else None

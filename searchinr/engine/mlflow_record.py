@@ -1,13 +1,13 @@
 """The record of a run in MLflow: experiments, runs, metrics and artifacts, none of them twice.
 
 One experiment per dataset and modality, in it one parent run per search (the front, its hypervolume) and one child run
-per trial (its operating points by step). Runs that are there already are found by their tags.
+per trial (its operating points by step) and per asset that trials share. Runs that are there already are found by their
+tags.
 """
 
 import hashlib
 import logging
 import os
-import re
 import shutil
 import tempfile
 import time
@@ -18,9 +18,11 @@ from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any, Literal
 
+from PIL import Image
+
 from searchinr.engine.report.anytime import Moment
 from searchinr.engine.report.confirmation import Confirmed
-from searchinr.engine.report.names import describe
+from searchinr.engine.report.names import describe, describe_asset
 from searchinr.engine.run_folder import safe_name
 
 if TYPE_CHECKING:
@@ -30,7 +32,11 @@ Line = Mapping[str, Any]
 Status = Literal["RUNNING", "FINISHED", "FAILED", "KILLED"]
 
 _RUN, _TRIAL, _DATASET, _REASON = "searchinr.run", "searchinr.trial", "searchinr.dataset", "searchinr.reason"
-_PARENT = "mlflow.parentRunId"
+_ASSET = "searchinr.asset"
+_PARENT, _NOTE = "mlflow.parentRunId", "mlflow.note.content"
+MODEL_TRAINING = "workflowType=machine_learning"
+"""Query of an address in MLflow's pages, which would show its tools for language models otherwise."""
+
 _BATCH = 100  # parameters in one request, MLflow's own limit
 _TEMPORARY = {"INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE", "REQUEST_LIMIT_EXCEEDED", "RESOURCE_ALREADY_EXISTS"}
 _ENVIRONMENT = {
@@ -45,7 +51,7 @@ _ENVIRONMENT = {
 
 @dataclass
 class _Child:
-    """A trial's run in MLflow, as far as we know it."""
+    """A trial's or an asset's run in MLflow, as far as we know it."""
 
     run_id: str
     status: Status = "RUNNING"
@@ -62,8 +68,33 @@ class _Parent:
 
     run_id: str
     experiment_id: str
-    children: dict[str, _Child]
+    children: dict[str, _Child]  # by trial or asset
     logged: set[int]  # numbers of points whose hypervolume is there
+
+
+def fronts_at(uri: str, name: str) -> dict[str, str]:
+    """Where the fronts of a search are in MLflow's pages.
+
+    Args:
+        uri: An MLflow server.
+        name: Name of the search; of several with that name the latest is meant.
+
+    Returns:
+        Dataset -> address of its parent run's `front.html`.
+    """
+    from mlflow import MlflowClient
+
+    client = MlflowClient(tracking_uri=uri)
+    experiments = [experiment.experiment_id for experiment in client.search_experiments()]
+    found = client.search_runs(experiments, f"tags.`{_RUN}` != '' AND attributes.run_name = '{name}'")
+    return {
+        run.data.tags[_DATASET]: f"{uri}/{_front_page(run.info.experiment_id, run.info.run_id)}"
+        for run in reversed(found)  # the latest comes first
+    }
+
+
+def _front_page(experiment_id: str, run_id: str) -> str:
+    return f"#/experiments/{experiment_id}/runs/{run_id}/artifacts/front.html?{MODEL_TRAINING}"
 
 
 class MlflowRecord:
@@ -127,6 +158,24 @@ class MlflowRecord:
         if line["steps"] >= self._max_steps:
             self._end_trial(child, "FINISHED", None, _ms(line))
 
+    def log_asset(self, line: Line) -> None:
+        """Something that trials share was built, or could not be built."""
+        from mlflow.entities import Metric
+
+        child = self._child(line)
+        if child.status in ("FINISHED", "FAILED"):
+            return
+        if not child.has_params:
+            self._log_params(child.run_id, {"codec": line["codec"], "seed": line["seed"], **line["params"]})
+            child.has_params = True
+        if line["kind"] == "asset":
+            values = {"macs": line["cost"]["macs"], "train_s": line["cost"]["train_s"], "bytes": line["bytes"]}
+            metrics = [Metric(name, float(value), _ms(line), 0) for name, value in values.items()]
+            self._client.log_batch(child.run_id, metrics=metrics)
+            self._end_trial(child, "FINISHED", None, _ms(line))
+        else:
+            self._end_trial(child, "FAILED", line["reason"], _ms(line))
+
     def log_failure(self, line: Line) -> None:
         """A trial failed."""
         self._end_trial(self._child(line), "FAILED", line["reason"], _ms(line))
@@ -170,23 +219,37 @@ class MlflowRecord:
         self._client.log_batch(parent.run_id, metrics=metrics)
         parent.logged.add(moment.points)
 
-    def log_report(self, dataset: str, files: Sequence[Path]) -> None:
-        """Attaches the files of `write_report` to the parent run, as `front.png`, `hypervolume.png`, ..."""
+    def log_report(self, dataset: str, files: Sequence[Path], summary: str) -> None:
+        """Attaches the files of a report to the parent run, as `front.html`, `front.png`, ..., and describes it.
+
+        Args:
+            dataset: Label of the dataset.
+            files: What was written; names end with the label of the dataset.
+            summary: The front in a sentence. It heads the parent's page, with the way to `front.html` and the figure.
+        """
+        parent = self._parent(dataset)
         with tempfile.TemporaryDirectory(prefix="searchinr-mlflow-") as copies:
             for file in files:
                 # the experiment says which dataset it is
-                name = re.sub(rf"^(front|hypervolume)-{re.escape(safe_name(dataset))}", r"\1", file.name)
+                name = file.stem.removesuffix(f"-{safe_name(dataset)}") + file.suffix
                 shutil.copyfile(file, Path(copies) / name)
-            self._client.log_artifacts(self._parent(dataset).run_id, copies)
+            with Image.open(Path(copies) / "front.png") as figure:  # the whole of it is too wide for MLflow's page
+                figure.reduce(2).save(Path(copies) / "front-preview.png")
+            self._client.log_artifacts(parent.run_id, copies)
+        page = _front_page(parent.experiment_id, parent.run_id)
+        preview = f"get-artifact?path=front-preview.png&run_uuid={parent.run_id}"  # MLflow's address of an artifact
+        self._client.set_tag(parent.run_id, _NOTE, f"[**The front**]({page}): {summary}\n\n![The front]({preview})")
 
     def end(self, *, interrupted: bool) -> None:
         """The search is over: ends the parent runs and the trials that never reached the last rung."""
+        # that the scheduler has left a trial behind is no failure, which is what MLflow shows killed runs as
+        status: Status = "KILLED" if interrupted else "FINISHED"
         reason = "the run was interrupted" if interrupted else "not promoted to a longer training"
         for parent in self._parents.values():
             for child in parent.children.values():
                 if child.status in ("RUNNING", "KILLED"):
-                    self._end_trial(child, "KILLED", reason, child.last_ms)
-            self._client.set_terminated(parent.run_id, "KILLED" if interrupted else "FINISHED")
+                    self._end_trial(child, status, reason, child.last_ms)
+            self._client.set_terminated(parent.run_id, status)
 
     @property
     def _client(self) -> "MlflowClient":
@@ -209,7 +272,10 @@ class MlflowRecord:
             experiment_id = self._client.create_experiment(
                 name,
                 artifact_location=location,
-                tags={"mlflow.experimentKind": "custom_model_development"},  # or its pages open on language models
+                tags={
+                    "mlflow.experimentKind": "custom_model_development",  # or its pages open on language models
+                    _NOTE: "Each search is a run, whose description leads to its front; its child runs are the trials.",
+                },
             )
         else:
             experiment_id = experiment.experiment_id
@@ -229,7 +295,7 @@ class MlflowRecord:
             self._log_params(run_id, self._params)
         self._client.update_run(run_id, status="RUNNING")
         children = {
-            run.data.tags[_TRIAL]: _Child(
+            _name(run.data.tags): _Child(
                 run.info.run_id,
                 run.info.status,
                 run.data.tags.get(_REASON),
@@ -239,7 +305,7 @@ class MlflowRecord:
                 confirmations=None,
             )
             for run in self._search(experiment_id, _PARENT, run_id)
-            if _TRIAL in run.data.tags
+            if _TRIAL in run.data.tags or _ASSET in run.data.tags
         }
         logged = {metric.step for metric in self._client.get_metric_history(run_id, "hypervolume")}
         return _Parent(run_id, experiment_id, children, logged)
@@ -255,21 +321,22 @@ class MlflowRecord:
 
     def _child(self, line: Line) -> _Child:
         parent = self._parent(line["dataset"])
-        trial = line["trial"]
-        if trial not in parent.children:
+        tag = _TRIAL if "trial" in line else _ASSET
+        name = line[tag.removeprefix("searchinr.")]
+        if name not in parent.children:
             run = self._client.create_run(
                 parent.experiment_id,
                 start_time=_ms(line),
-                run_name=describe(line["codec"], line["params"]) if "params" in line else trial,
+                run_name=_run_name(line),
                 tags={
                     _PARENT: parent.run_id,
-                    _TRIAL: trial,
+                    tag: name,
                     _DATASET: line["dataset"],
                     "mlflow.source.name": "searchinr",
                 },
             )
-            parent.children[trial] = _Child(run.info.run_id)
-        return parent.children[trial]
+            parent.children[name] = _Child(run.info.run_id)
+        return parent.children[name]
 
     def _end_trial(self, child: _Child, status: Status, reason: str | None, end_ms: int | None) -> None:
         if (child.status, child.reason) == (status, reason):
@@ -287,6 +354,18 @@ class MlflowRecord:
         entries = [Param(name, str(value)) for name, value in params.items()]
         for start in range(0, len(entries), _BATCH):
             self._client.log_batch(run_id, params=entries[start : start + _BATCH])
+
+
+def _name(tags: Mapping[str, str]) -> str:
+    """The trial or the asset that a child run is about."""
+    return tags.get(_TRIAL) or tags[_ASSET]
+
+
+def _run_name(line: Line) -> str:
+    """What a child run is called: what it is, and of a trial the first letters of what commands know it by."""
+    if "trial" not in line:
+        return describe_asset(line)
+    return f"{describe(line['codec'], line['params'])} · {line['trial'][:6]}" if "params" in line else line["trial"]
 
 
 def import_quietly() -> None:

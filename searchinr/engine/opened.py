@@ -1,6 +1,5 @@
 """A run folder as its readers see it: space, ledger, search and fronts, without any worker."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,6 +7,7 @@ from searchinr.engine.catalog import read_space
 from searchinr.engine.ledger import Line
 from searchinr.engine.report.baselines import NO_BASELINES, Baselines
 from searchinr.engine.report.front import FrontReport, collect_front, none_feasible
+from searchinr.engine.report.published import published
 from searchinr.engine.run_folder import RunFolder
 from searchinr.engine.search.objectives import Objectives
 from searchinr.errors import UserError
@@ -51,9 +51,10 @@ class OpenedRun:
             raise UserError(f"{self.folder.path}: {none_feasible(points, self.objectives)}")
         return [label for label in self.labels if label in with_front]
 
-    def front(self, label: str, baselines: Mapping[str, Baselines] | None = None) -> FrontReport:
-        """The front of one dataset."""
-        return collect_front(self.lines, label, self.objectives, (baselines or {}).get(label, NO_BASELINES))
+    def front(self, label: str, baselines: Baselines = NO_BASELINES) -> FrontReport:
+        """The front of one dataset, beside classical codecs measured on it."""
+        (entry,) = (entry for entry in self.space.datasets if entry.label == label)
+        return collect_front(self.lines, label, self.objectives, baselines, published(entry))
 
 
 def open_run(path: Path) -> OpenedRun:

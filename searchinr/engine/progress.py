@@ -41,15 +41,21 @@ class Progress:
         self._done, self._first = 0.0, None
         self._started = time.monotonic()
 
-    def state(self, lines: Sequence[Line]) -> ViewState:
-        """Where the run stands, with these ledger lines on record: those of the last call, and newer ones."""
+    def state(self, lines: Sequence[Line], building: Sequence[str] = (), *, parked: int = 0) -> ViewState:
+        """Where the run stands.
+
+        Args:
+            lines: Ledger lines on record: those of the last call, and newer ones.
+            building: Assets that are being built, in words.
+            parked: Trials that wait for them, which the search takes for running.
+        """
         self._read(lines)
         counts = {label: self._search.counts(label) for label in self._modalities}
         every = counts.values()
         return ViewState(
             tried=sum(c.tried for c in every),
             done=sum(c.done for c in every),
-            running=sum(c.running for c in every),
+            running=sum(c.running for c in every) - parked,
             paused=sum(c.paused for c in every),
             failed=sum(c.failed for c in every),
             total=sum(c.total for c in every),
@@ -58,6 +64,7 @@ class Progress:
             datasets=[self._dataset(label, modality) for label, modality in self._modalities.items()],
             elapsed_s=time.monotonic() - self._started,
             remaining_s=self._remaining_s(counts),
+            building=building,
         )
 
     def _read(self, lines: Sequence[Line]) -> None:

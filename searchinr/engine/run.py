@@ -1,9 +1,9 @@
 """One search from start to end: claims the run folder, starts what executes jobs, and stops it on a signal."""
 
-import os
 import signal
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -13,14 +13,16 @@ import torch
 from searchinr import __version__
 from searchinr.engine.catalog import canonicalise, read_space
 from searchinr.engine.driver import Driver
+from searchinr.engine.lease import Lease
 from searchinr.engine.ledger import Ledger
 from searchinr.engine.log import LOG, log_to
 from searchinr.engine.run_folder import RunFolder
 from searchinr.engine.search.search import Search
+from searchinr.engine.storage import Place, write
+from searchinr.engine.stored_run import StoredRun
 from searchinr.engine.view import RunView
 from searchinr.engine.worker import run_job
 from searchinr.errors import UserError
-from searchinr.files import write_atomic
 from searchinr.signals.datasets import Dataset, load_dataset
 from searchinr.space import Resources, Space, dump_space, space_hash
 
@@ -53,17 +55,20 @@ def run_search(
     seed: int | None = None,
     data_dir: Path | None = None,
     address: str | None = None,
+    storage: Place | None = None,
 ) -> Outcome:
     """Runs a search, or continues it where the run folder holds a part of it.
 
     Args:
         space_file: The search space.
         out: The run folder; None means `runs/<name of the space>`.
-        workers: Jobs at the same time; None means as many as the cores allow.
+        workers: Jobs at the same time; None means as many as the cores and GPUs allow.
         trials: Instead of the space's number of trials.
         seed: Instead of the space's seed.
         data_dir: Where datasets are looked for first.
-        address: `host:port` of a Ray to join, whose nodes all see the run folder; None starts one on this machine.
+        address: `host:port` of a Ray to join, or `auto`, whose nodes all see the storage, or the run folder if there
+            is none; None starts one on this machine.
+        storage: Where the run is kept, in a folder of the run folder's name; None means in the run folder alone.
 
     Raises:
         UserError: The space, a dataset or the run folder is not usable. Nothing was started.
@@ -72,15 +77,19 @@ def run_search(
     space = _overridden(read_space(space_file), trials, seed)
     datasets = {entry.label: load_dataset(entry, data_dir) for entry in space.datasets}
     search = Search(space, list(datasets), canonicalise)
-    folder = RunFolder(out or Path("runs") / space.name)
+    path = out or Path("runs") / space.name
+    folder = RunFolder(path, None if storage is None else storage / path.resolve().name)
     folder.create()
     try:
         with ExitStack() as stack:
             stack.enter_context(folder.locked())
+            store = None if folder.stored is None else stack.enter_context(_on_storage(folder, folder.stored))
             folder.tidy()
             _claim(folder, space, datasets)
+            if folder.stored is not None:
+                folder.stored.bring_together(folder.path)
             stack.enter_context(log_to(folder.log))
-            ledger = stack.enter_context(Ledger(folder.ledger))
+            ledger = stack.enter_context(Ledger(folder.ledger, store))
             LOG.info("searchinr %s: %s, %d ledger lines on record", __version__, space.name, len(ledger.lines))
             run = Driver(folder, space, datasets, ledger, search)
             _work(run, folder, space, datasets, workers, address)
@@ -91,7 +100,7 @@ def run_search(
             f"cannot be written any more ({error.strerror or error}); "
             "what is recorded is safe: mend that, and the same command again continues"
         )
-        raise OSError(error.errno, reason, str(folder.path)) from error
+        raise OSError(error.errno, reason, str(folder.shared)) from error
     failures = {trial: reason for label in datasets for trial, reason in search.failures(label).items()}
     front = sum(len(search.front(label)) for label in datasets)
     return Outcome(folder, len(ledger.points()), front, failures, run.stopping and not search.finished)
@@ -111,15 +120,15 @@ def _work(
             return
         from searchinr.engine.tune import run_jobs
 
-        resources = _available(space.resources, view)
+        resources = space.resources if address else _available(space.resources, view)
         with _stop_on_signal(run):
             run_jobs(
                 run,
                 run_job,
-                run_dir=folder.path.resolve(),
+                shared=folder.shared if folder.stored else folder.path.resolve(),
                 signals={label: dataset.signals for label, dataset in datasets.items()},
                 resources=resources,
-                workers=workers or max(1, int((os.cpu_count() or 1) / resources.cpu)),
+                workers=workers,
                 address=address,
             )
 
@@ -141,19 +150,38 @@ def _claim(folder: RunFolder, space: Space, datasets: Mapping[str, Dataset]) -> 
     """Writes the space into a new folder, or makes sure that an old one holds the same search on the same data."""
     keys = {label: dataset.key for label, dataset in datasets.items()}
     header = f"# searchinr {space.name}: the space as run\n# identity: {_identity(space, keys)}\n"
-    if folder.space.is_file():
-        found = folder.space.read_text(encoding="utf-8").splitlines()
-        if header.splitlines()[1] not in found[:2]:
+    places: list[Place] = [folder.space, *([folder.stored.space] if folder.stored else [])]
+    for place in places:
+        if place.exists() and header.splitlines()[1] not in place.read_bytes().decode().splitlines()[:2]:
             raise UserError(
-                f"{folder.path}: holds a run of another space, or the same on changed data; "
-                "choose another folder with --out, or restore the space"
+                f"{folder.path if place == folder.space else folder.shared}: holds a run of another space, or the same "
+                "on changed data; choose another folder with --out, or restore the space"
             )
-    write_atomic(folder.space, (header + dump_space(space)).encode())
+    for place in places:
+        write(place, (header + dump_space(space)).encode())
 
 
 def _identity(space: Space, keys: Mapping[str, str]) -> str:
     """What must not change when a run is continued: what `space_hash` covers, and the datasets' content."""
     return "-".join([space_hash(space)[:16], *(key[:8] for key in keys.values())])
+
+
+@contextmanager
+def _on_storage(folder: RunFolder, stored: StoredRun) -> Iterator[Callable[[int, bytes], None]]:
+    """While this is the one driver of a run on a storage: what adds a line to the ledger there."""
+    lease = Lease(stored.place, folder.path, lambda text: print(f"searchinr: {text}", file=sys.stderr, flush=True))
+
+    def store(number: int, row: bytes) -> None:
+        lease.check()
+        stored.ledger.append(number, row, folder.ledger)
+
+    with lease.held():
+        try:
+            yield store
+        finally:
+            with suppress(OSError):  # the report and the log can be made again
+                lease.check()
+                stored.push(folder.path)
 
 
 @contextmanager

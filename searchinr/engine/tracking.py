@@ -75,7 +75,7 @@ class Tracker:
         self._warn = warn
         self._anytime = {dataset: Anytime(objectives) for dataset in modalities}
         self._confirmations = {dataset: Confirmations() for dataset in modalities}
-        self._reports: dict[str, Sequence[Path]] = {}  # the newest of each dataset that is not logged yet
+        self._reports: dict[str, tuple[Sequence[Path], str]] = {}  # the newest of each dataset that is not logged yet
         self._troubles: set[str] = set()  # told already
         # not in the thread: two threads that import packages with parts in common can meet a half-imported one
         import_quietly()
@@ -95,6 +95,11 @@ class Tracker:
             self._tasks.put(lambda: record.log_confirmation(line, confirmed))
         elif line["kind"] == "failed":
             self._tasks.put(lambda: record.log_failure(line))
+        elif line["kind"] == "asset":
+            self._anytime[dataset].spend(line)
+            self._tasks.put(lambda: record.log_asset(line))
+        elif line["kind"] == "asset_failed":
+            self._tasks.put(lambda: record.log_asset(line))
         elif line["kind"] == "point":
             moment = self._anytime[dataset].add(line)
             self._tasks.put(lambda: record.log_point(line))
@@ -105,12 +110,12 @@ class Tracker:
         for line in lines:
             self.log(line)
 
-    def log_report(self, dataset: str, files: Sequence[Path]) -> None:
-        """Attaches the files of `write_report` to the dataset's parent run, as `front.png`, `hypervolume.png`, ...
+    def log_report(self, dataset: str, files: Sequence[Path], summary: str) -> None:
+        """Attaches the files of a report to the dataset's parent run, see `MlflowRecord.log_report`.
 
         Where the thread is behind, only the newest report is attached.
         """
-        self._reports[dataset] = files
+        self._reports[dataset] = files, summary
         self._tasks.put(lambda: self._log_report(dataset))
 
     def close(self, *, interrupted: bool = False, timeout_s: float = 30.0) -> bool:
@@ -166,11 +171,11 @@ class Tracker:
             self._warn(trouble)
 
     def _log_report(self, dataset: str) -> None:
-        files = self._reports.get(dataset)
-        if files is None:  # a newer call's files are logged already
+        newest = self._reports.get(dataset)
+        if newest is None:  # a newer call's files are logged already
             return
-        self._record.log_report(dataset, files)
-        if self._reports.get(dataset) is files:
+        self._record.log_report(dataset, *newest)
+        if self._reports.get(dataset) is newest:
             del self._reports[dataset]
 
 

@@ -1,8 +1,8 @@
 """Ray Tune as the engine that runs jobs: a searcher that hands out jobs, and a quiet local Ray.
 
-One Tune trial is one job: one of our trials from its checkpoint to its next rung. A pause is the end of a job, a
-promotion a new one. So there is one path for a trial that is promoted, resumed after a crash, or moved to another
-node, and Tune's own state is never needed again.
+One Tune trial is one job: one of our trials from its checkpoint to its next rung, or the building of an asset. A pause
+is the end of a job, a promotion a new one. So there is one path for a trial that is promoted, resumed after a crash, or
+moved to another node, and Tune's own state is never needed again.
 """
 
 import hashlib
@@ -12,12 +12,16 @@ import secrets
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Protocol
 
+from searchinr.codecs.contract import Asset
+from searchinr.engine.assets import AssetJob
+from searchinr.engine.cluster.slots import trials_per_node
 from searchinr.engine.log import adopt, prints_to_log
 from searchinr.engine.search.search import Job
+from searchinr.engine.storage import Place
 from searchinr.signals.signal import Signal
 from searchinr.space import Resources
 
@@ -33,6 +37,8 @@ os.environ.update(
 )
 # Ray and Tune read these when they are imported, so the imports stand below.
 import ray
+import torch
+from numpy.typing import NDArray
 from ray import tune
 from ray.tune.experiment import Trial
 from ray.tune.search import Searcher
@@ -42,17 +48,23 @@ from searchinr.engine.ray_errors import meaning
 
 FINISHED = Searcher.FINISHED
 
+_Shared = ray.ObjectRef[tuple[Asset, dict[str, NDArray[Any]]]]
+"""An asset in the object store: without its tensors, and those as arrays."""
+
 
 class JobSource(Protocol):
     """What Tune needs of a run."""
 
-    def next_job(self) -> Job | None:
-        """The next job for a free worker, or None while there is none."""
+    def next_job(self, workers: int) -> Job | AssetJob | None:
+        """The next job for a free one of the workers, or None while there is none."""
+
+    def asset(self, job: Job | AssetJob) -> Asset | None:
+        """The asset that a job needs, or None: called once for each job that `next_job` gave."""
 
     def finished(self) -> bool:
         """Whether no job will ever come any more."""
 
-    def job_ended(self, job: Job, error: Exception | None) -> None:
+    def job_ended(self, job: Job | AssetJob, error: Exception | None) -> None:
         """A job has ended; `error` is set where its worker died or could not deliver, see `ray_errors.meaning`."""
 
     def tick(self) -> None:
@@ -68,7 +80,8 @@ class _JobSearcher(Searcher):
     def __init__(self, source: JobSource, workers: int) -> None:
         super().__init__()
         self._source, self._workers = source, workers
-        self._running: dict[str, Job] = {}
+        self._running: dict[str, Job | AssetJob] = {}
+        self._shared: dict[str, _Shared] = {}  # assets in the object store, by hash
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:  # type: ignore[override]  # FINISHED is text
         if self._source.finished():
@@ -76,11 +89,20 @@ class _JobSearcher(Searcher):
         # Tune asks one ahead of the free workers; a job chosen now would not know the results to come.
         if len(self._running) >= self._workers:
             return None
-        job = self._source.next_job()
+        job = self._source.next_job(self._workers)
         if job is None:
             return str(FINISHED) if self._source.finished() else None
         self._running[trial_id] = job
-        return {"job": asdict(job)}
+        return {"job": asdict(job), "asset": self._share(self._source.asset(job))}
+
+    def _share(self, asset: Asset | None) -> "_Shared | None":
+        """An asset as its workers get it: through the object store, into which it is put once."""
+        if asset is None:
+            return None
+        if asset.sha256 not in self._shared:
+            arrays = {name: tensor.numpy() for name, tensor in asset.tensors.items()}  # which are not copied on a node
+            self._shared[asset.sha256] = ray.put((replace(asset, tensors={}), arrays))
+        return self._shared[asset.sha256]
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         if not error:  # of which Tune tells a searcher nothing more: `_Watch.on_trial_error` follows
@@ -122,45 +144,45 @@ class _Watch(tune.Callback):
 
 def run_jobs(
     source: JobSource,
-    run_job: Callable[[Mapping[str, Any], Path, Sequence[Signal]], None],
+    run_job: Callable[[Mapping[str, Any], Place, Sequence[Signal], Asset | None], None],
     *,
-    run_dir: Path,
+    shared: Place,
     signals: Mapping[str, Sequence[Signal]],
     resources: Resources,
-    workers: int,
+    workers: int | None,
     address: str | None = None,
 ) -> None:
     """Runs jobs until the source is finished.
 
     Args:
         source: Where jobs come from and results go to.
-        run_job: Runs on the worker: `(job, run_dir, signals)`.
-        run_dir: The run folder.
+        run_job: Runs on the worker: `(job, shared, signals, asset)`.
+        shared: Where the run is kept: its folder, or its storage.
         signals: Signals of each dataset, by label; sent to the workers once, through the object store.
         resources: What each job takes.
-        workers: Jobs at the same time.
-        address: `host:port` of a Ray to join, whose nodes all see the run folder; None starts one on this machine.
+        workers: Jobs at the same time; None means as many as the nodes' cores and GPUs allow.
+        address: `host:port` of a Ray to join, whose nodes all see `shared`; None starts one on this machine.
 
     Raises:
         ChildProcessError: The Ray that was started here has died.
     """
-    os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(workers)  # or Tune starts them one after another
+    if workers is None and address is None:
+        workers = max(1, int((os.cpu_count() or 1) / resources.cpu))
     os.environ.pop("RAY_ADDRESS", None)  # or Ray would join a cluster that nobody named here
     adopt("ray")
     own_ray: dict[str, Any] = {
         "_node_ip_address": "127.0.0.1",
-        "num_cpus": max(1, round(workers * resources.cpu)),
+        "num_cpus": max(1, round((workers or 1) * resources.cpu)),
         "include_dashboard": False,
         "object_store_memory": _object_store_bytes(signals),
     }
     # Tune looks for result files of its own, which are switched off.
     logging.getLogger("ray.tune.analysis").setLevel(logging.ERROR)
-    searcher = _JobSearcher(source, workers)
 
     def job_on_worker(config: dict[str, Any], signals: Mapping[str, Sequence[Signal]]) -> None:
         job = {**config["job"], **resources.model_dump()}
-        run_job(job, run_dir, signals[job["dataset"]])
-        tune.report({"trial": job["trial"]})
+        run_job(job, shared, signals[job["dataset"]], _received(config["asset"]))
+        tune.report({"dataset": job["dataset"]})
 
     try:
         with sigterm_stays_ours():
@@ -173,7 +195,10 @@ def run_jobs(
         adopt("ray")  # it has attached itself to the terminal again
         if source.finished():  # stopped meanwhile
             return
-        with prints_to_log(), _cache_folder(run_dir) as cache, not_stuck_without_ray(source.abandon):
+        workers = workers or _places(resources)
+        os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(workers)  # or Tune starts them one after another
+        searcher = _JobSearcher(source, workers)
+        with prints_to_log(), _cache_folder(shared) as cache, not_stuck_without_ray(source.abandon):
             tune.Tuner(
                 tune.with_resources(
                     tune.with_parameters(job_on_worker, signals=dict(signals)),
@@ -198,20 +223,39 @@ def run_jobs(
         end_ray()
 
 
+def _received(shared: _Shared | None) -> Asset | None:
+    """An asset from the object store, whose arrays nobody may write to."""
+    if shared is None:
+        return None
+    asset: Asset
+    asset, arrays = ray.get(shared)
+    return replace(asset, tensors={name: torch.tensor(array) for name, array in arrays.items()})
+
+
+def _places(resources: Resources) -> int:
+    """How many trials the nodes of the Ray that was joined take at the same time."""
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
+    places = [trials_per_node(resources, int(node.get("CPU", 0)), int(node.get("GPU", 0))) for node in nodes]
+    return max(1, sum(places))
+
+
 def _error_of(trial: Trial) -> Exception | None:
     """The error that ended a Tune trial. `Trial.get_pickled_error` looks where Tune has not put it yet."""
     file = trial.pickled_error_file
     return None if file is None else ray.cloudpickle.loads(Path(file).read_bytes())
 
 
-def _cache_folder(run_dir: Path) -> "tempfile.TemporaryDirectory[str]":
-    """A folder for Tune's own files; what earlier runs in this run folder left behind when they were killed goes."""
-    prefix = f"searchinr-tune-{hashlib.sha256(str(run_dir).encode()).hexdigest()[:12]}-"
+def _cache_folder(shared: Place) -> "tempfile.TemporaryDirectory[str]":
+    """A folder for Tune's own files; what earlier runs kept there left behind when they were killed goes."""
+    prefix = f"searchinr-tune-{hashlib.sha256(str(shared).encode()).hexdigest()[:12]}-"
     for left in Path(tempfile.gettempdir()).glob(f"{prefix}*"):
         shutil.rmtree(left, ignore_errors=True)
     return tempfile.TemporaryDirectory(prefix=prefix)
 
 
 def _object_store_bytes(signals: Mapping[str, Sequence[Signal]]) -> int:
-    """Room for the signals and Tune's small objects; Ray's default is a third of the machine."""
+    """Room for the signals, small assets and Tune's objects; Ray's default is a third of the machine.
+
+    What does not fit goes to the disk.
+    """
     return 2 * sum(s.samples.nbytes for group in signals.values() for s in group) + 256 * 2**20

@@ -11,7 +11,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from searchinr.engine.catalog import read_space
+from searchinr.engine.mlflow_record import fronts_at, import_quietly
 from searchinr.engine.opened import open_run
+from searchinr.engine.run_folder import RunFolder
 from searchinr.engine.tracking import tracking_address
 from searchinr.errors import UserError
 
@@ -48,6 +51,12 @@ def mlflow_server(path: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
             yield server
         finally:
             _end(server)
+
+
+def fronts(path: Path, port: int) -> dict[str, str]:
+    """Where the fronts of a run are on the server that `mlflow_server` runs: dataset -> address."""
+    import_quietly()
+    return fronts_at(f"http://{_HOST}:{port}", read_space(RunFolder.existing(path).space).name)
 
 
 def _environment(path: Path) -> dict[str, str]:

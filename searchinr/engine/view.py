@@ -72,6 +72,7 @@ class ViewState:
         datasets: One entry for each dataset.
         elapsed_s: Seconds since the start.
         remaining_s: Estimate of the seconds to go; None while there is none.
+        building: What is being built for trials to share, in words.
     """
 
     tried: int
@@ -85,6 +86,7 @@ class ViewState:
     datasets: Sequence[DatasetView]
     elapsed_s: float
     remaining_s: float | None
+    building: Sequence[str] = ()
 
 
 class RunView:
@@ -181,10 +183,13 @@ def _line(state: ViewState) -> str:
 
 def _counts(state: ViewState) -> str:
     trials = f"{state.done} done, {state.running} running, {state.paused} paused, {state.failed} failed"
-    if not state.to_confirm:
-        return trials
-    verb = "confirming" if state.confirmed < state.to_confirm else "confirmed"
-    return f"{trials}; {verb} {state.confirmed} of {state.to_confirm}"
+    parts = [trials]
+    if state.building:
+        parts.append(f"building {', '.join(state.building)}")
+    if state.to_confirm:
+        verb = "confirming" if state.confirmed < state.to_confirm else "confirmed"
+        parts.append(f"{verb} {state.confirmed} of {state.to_confirm}")
+    return "; ".join(parts)
 
 
 def _times(state: ViewState) -> str:

@@ -1,8 +1,9 @@
-"""What runs on a worker: one job, that is one trial from its last checkpoint to its next rung."""
+"""What runs on a worker: one job, that is one trial from its last checkpoint to its next rung, or an asset."""
 
 import time
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,52 +11,93 @@ import torch
 from torch import Tensor
 
 from searchinr.allocator import keep_freed_memory
+from searchinr.codecs.contract import Asset, AssetSpec
 from searchinr.engine.checkpoints import read_tensors, write_tensors
-from searchinr.engine.run_folder import RunFolder, fit_name, set_aside
+from searchinr.engine.run_folder import SharedFolder, fit_name, set_aside
+from searchinr.engine.storage import Place
 from searchinr.errors import InvalidFileError, TrialError
 from searchinr.signals.signal import Signal
-from searchinr.trial import Measurement, run_trial
+from searchinr.trial import Measurement, build_asset, run_trial
 
 CHECKPOINT_EVERY_S = 60.0
 _MAX_REASON = 500  # characters of an exception's text that go into the ledger
 
 
-def run_job(job: Mapping[str, Any], run_dir: Path, signals: Sequence[Signal]) -> None:
-    """Runs a job and delivers its result, an operating point or a failure, to the run folder.
+def run_job(job: Mapping[str, Any], shared: Place, signals: Sequence[Signal], asset: Asset | None) -> None:
+    """Runs a job and delivers what comes of it: an operating point, an asset, or a failure.
 
     Args:
-        job: The fields of `engine.search.search.Job`, and `cpu`, `gpu`, `timeout_s` of the space's resources.
-        run_dir: The run folder.
+        job: The fields of `engine.search.search.Job` or `engine.assets.AssetJob`, and `cpu`, `gpu`, `timeout_s` of the
+            space's resources.
+        shared: Where the run is kept: its folder, or its storage.
         signals: The job's dataset.
+        asset: The asset that the job needs, or None.
     """
-    folder = RunFolder(run_dir)
+    folder = SharedFolder(shared)
     keep_freed_memory()
     torch.set_num_threads(max(1, int(job["cpu"])))
     device = torch.device("cuda" if job["gpu"] else "cpu")
+    if "trial" in job:
+        _run_fit(job, folder, signals, asset, device)
+    else:
+        _run_building(job, folder, signals, device)
+
+
+def _run_fit(
+    job: Mapping[str, Any], folder: SharedFolder, signals: Sequence[Signal], asset: Asset | None, device: torch.device
+) -> None:
+    """One trial from its last checkpoint to its next rung."""
     line = {key: job[key] for key in ("trial", "rung", "steps", "dataset", "codec", "params", "seed")}
     line |= {"confirms": True} if job["confirms"] else {}
-    try:
+    with _delivering_failures(folder, {"kind": "failed", **line}):
         resume = _last_checkpoint(job, folder)
-        measured = _run(job, folder, resume, signals, device)
+        measured = _run(job, folder, resume, signals, asset, device)
         if measured is None:
             return
         line["resumed_at"] = 0 if resume is None else int(resume["steps"])
         if not job["confirms"]:  # which has no further rung
             # Before the delivery: what is recorded can always be gone on from.
             write_tensors(folder.checkpoint(fit_name(job), job["rung"]), measured.checkpoint())
-        line |= {"kind": "confirmation" if job["confirms"] else "point", "init": "scratch", **measured.figures}
+        line |= {"kind": "confirmation" if job["confirms"] else "point", **measured.figures}
         folder.deliver({**line, "time": time.time()}, measured.files)
+
+
+def _run_building(
+    job: Mapping[str, Any], folder: SharedFolder, signals: Sequence[Signal], device: torch.device
+) -> None:
+    """One asset from its start to its end."""
+    keys = ("asset", "name", "dataset", "codec", "params", "needed_to_decode", "seed")
+    line = {key: job[key] for key in keys} | ({"confirms": True} if job["confirms"] else {})
+    spec = AssetSpec(job["name"], dict(job["params"]), job["needed_to_decode"])
+    with _delivering_failures(folder, {"kind": "asset_failed", **line}):
+        for state in build_asset(job["codec"], spec, signals, seed=job["seed"], device=device):
+            if state.asset is not None:
+                # Before the delivery: what is recorded can always be used.
+                size = write_tensors(folder.asset(job["asset"]), state.asset.tensors)
+                line |= {"sha256": state.asset.sha256, "bytes": size, "cost": state.cost}
+                folder.deliver({"kind": "asset", **line, "time": time.time()}, {})
+            elif folder.asked_to_stop():
+                return
+
+
+@contextmanager
+def _delivering_failures(folder: SharedFolder, line: Mapping[str, Any]) -> Iterator[None]:
+    """Delivers why the block has failed, if it does; but a disk's fault is not the trial's: the driver decides."""
+    try:
+        yield
     except TrialError as error:
-        folder.deliver({"kind": "failed", **line, "reason": str(error), "time": time.time()}, {})
+        reason = str(error)
     except OSError:
-        raise  # the disk's fault, not the trial's: the driver decides
+        raise
     except Exception as error:
         where = traceback.extract_tb(error.__traceback__)[-1]
         reason = f"{type(error).__name__}: {error} ({Path(where.filename).name}:{where.lineno})"[:_MAX_REASON]
-        folder.deliver({"kind": "failed", **line, "reason": reason, "time": time.time()}, {})
+    else:
+        return
+    folder.deliver({**line, "reason": reason, "time": time.time()}, {})
 
 
-def _last_checkpoint(job: Mapping[str, Any], folder: RunFolder) -> dict[str, Tensor] | None:
+def _last_checkpoint(job: Mapping[str, Any], folder: SharedFolder) -> dict[str, Tensor] | None:
     """From where the job goes on: where it was interrupted, else the rung below; None: from the start.
 
     A damaged checkpoint is set aside, for the driver to tell of.
@@ -77,9 +119,10 @@ def _last_checkpoint(job: Mapping[str, Any], folder: RunFolder) -> dict[str, Ten
 
 def _run(
     job: Mapping[str, Any],
-    folder: RunFolder,
+    folder: SharedFolder,
     resume: Mapping[str, Tensor] | None,
     signals: Sequence[Signal],
+    asset: Asset | None,
     device: torch.device,
 ) -> Measurement | None:
     """The measurement at the job's rung, or None if the run was asked to stop before."""
@@ -92,13 +135,14 @@ def _run(
         [job["steps"]],
         seed=job["seed"],
         device=device,
+        asset=asset,
         resume=resume,
         timeout_s=job["timeout_s"],
     )
     for state in states:
         if isinstance(state, Measurement):
             return state
-        stopping = folder.stop.exists()
+        stopping = folder.asked_to_stop()
         if stopping or time.monotonic() - saved > CHECKPOINT_EVERY_S:
             write_tensors(checkpoint, state.checkpoint())
             saved = time.monotonic()

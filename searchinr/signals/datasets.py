@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from searchinr.errors import UserError
 from searchinr.signals.dataset_files import (
     download,
     download_folder,
@@ -19,7 +20,7 @@ from searchinr.signals.registry import MODALITIES
 from searchinr.signals.signal import Signal
 from searchinr.space import DatasetEntry
 
-__all__ = ["REGISTRY", "Dataset", "ListedDataset", "get_dataset", "list_datasets", "load_dataset"]
+__all__ = ["REGISTRY", "Dataset", "ListedDataset", "files_here", "get_dataset", "list_datasets", "load_dataset"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,16 +69,10 @@ def load_dataset(entry: DatasetEntry, data_dir: Path | None = None) -> Dataset:
     Raises:
         UserError: Unknown name, nothing found, a file that cannot be read, a size that does not fit a signal.
     """
-    if entry.name is not None:
-        dataset = registered(entry.name)
-        modality_name, paths = dataset.modality, registered_files(dataset, get_dataset(entry.name, data_dir))
-    else:
-        assert entry.path is not None, "an entry has a name or a path"
-        modality_name, paths = user_files(entry.path, entry.modality)
+    modality_name, files = _signal_files(entry, data_dir)
     modality = MODALITIES[modality_name]
-    paths = paths[: entry.limit]
     signals = []
-    for path, name in zip(paths, _unique_stems(paths), strict=True):
+    for name, path in files.items():
         signal = replace(modality.read(path), name=name)
         if entry.crop is not None:
             signal = modality.crop(signal, entry.crop)
@@ -85,6 +80,28 @@ def load_dataset(entry: DatasetEntry, data_dir: Path | None = None) -> Dataset:
             signal = modality.downscale(signal, entry.downscale)
         signals.append(signal)
     return Dataset(entry.label, modality_name, tuple(signals), _content_key(signals))
+
+
+def files_here(entry: DatasetEntry, data_dir: Path | None = None) -> dict[str, Path]:
+    """The file of each signal of a data set, by the signal's name; empty if they are not on this machine."""
+    if entry.name is not None and locate(registered(entry.name), data_dir) is None:
+        return {}
+    try:
+        return _signal_files(entry, data_dir)[1]
+    except UserError:  # some are missing
+        return {}
+
+
+def _signal_files(entry: DatasetEntry, data_dir: Path | None) -> tuple[str, dict[str, Path]]:
+    """The modality of a data set, and its files, before anything is cut off or reduced; downloaded if need be."""
+    if entry.name is not None:
+        dataset = registered(entry.name)
+        modality, paths = dataset.modality, registered_files(dataset, get_dataset(entry.name, data_dir))
+    else:
+        assert entry.path is not None, "an entry has a name or a path"
+        modality, paths = user_files(entry.path, entry.modality)
+    paths = paths[: entry.limit]
+    return modality, dict(zip(_unique_stems(paths), paths, strict=True))
 
 
 def get_dataset(name: str, data_dir: Path | None = None) -> Path:

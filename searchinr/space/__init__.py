@@ -2,7 +2,7 @@
 
 from searchinr.space.bounds import Bound
 from searchinr.space.domains import Choice, Domain, Range
-from searchinr.space.load import load_config, load_space
+from searchinr.space.load import load_config, load_space, validated
 from searchinr.space.parameters import (
     Parameter,
     Value,
@@ -10,9 +10,10 @@ from searchinr.space.parameters import (
     canonical_params,
     config_hash,
     is_active,
+    json_hash,
     parameters,
 )
-from searchinr.space.problems import Problem, SpaceError
+from searchinr.space.problems import Finding, Loc, Problem, SpaceError, nearest, shown, unknown
 from searchinr.space.schema import (
     Catalog,
     Confirm,
@@ -25,7 +26,7 @@ from searchinr.space.schema import (
     dump_space,
     space_hash,
 )
-from searchinr.space.yaml_lines import dump_yaml
+from searchinr.space.yaml_lines import Document, dump_yaml, read_safe_yaml, read_yaml
 
 __all__ = [
     "Bound",
@@ -33,8 +34,11 @@ __all__ = [
     "Choice",
     "Confirm",
     "DatasetEntry",
+    "Document",
     "Domain",
     "Fidelity",
+    "Finding",
+    "Loc",
     "MlflowSettings",
     "Parameter",
     "Problem",
@@ -50,8 +54,15 @@ __all__ = [
     "dump_space",
     "dump_yaml",
     "is_active",
+    "json_hash",
     "load_config",
     "load_space",
+    "nearest",
     "parameters",
+    "read_safe_yaml",
+    "read_yaml",
+    "shown",
     "space_hash",
+    "unknown",
+    "validated",
 ]

@@ -51,7 +51,10 @@ def load_space(path: Path, catalog: Catalog) -> Space:
                 findings.append((("codecs", codec), unknown("codec", codec, catalog.codecs)))
                 codecs[codec] = {}
             elif isinstance(given, Mapping):
-                codecs[codec], found = parse_domains(catalog.codecs[codec], given)
+                domains, found = parse_domains(catalog.codecs[codec], given)
+                if not found and codec in catalog.complete:
+                    domains, found = catalog.complete[codec](domains)
+                codecs[codec] = domains
                 findings += [(("codecs", codec, *loc), text) for loc, text in found]
         tree = {**tree, "codecs": codecs}
     return _build(Space, tree, document, findings, catalog)
@@ -86,19 +89,24 @@ def load_config(path: Path, model: type[Model], catalog: Catalog) -> Model:
 
 def _build(model: type[Model], tree: object, document: Document, findings: list[Finding], catalog: Catalog) -> Model:
     """The model of a file's content; every finding, and every error of pydantic's, is a problem of the file."""
+    built, wrong = validated(model, tree, catalog)
+    problems = document.problems + [document.problem(loc, text) for loc, text in findings + wrong]
+    if problems or built is None:
+        raise SpaceError(problems)
+    return built
+
+
+def validated(model: type[Model], tree: object, context: Catalog | None = None) -> tuple[Model | None, list[Finding]]:
+    """The model of a part of a file, or None and what is wrong with that part."""
     try:
-        built = model.model_validate(tree, context=catalog)
+        return model.model_validate(tree, context=context), []
     except ValidationError as error:
-        findings = findings + [
+        return None, [
             (details["loc"], _explain(details, model))
             for details in error.errors()
             # a list that would be long enough, were its items right, is no problem of its own
             if details["type"] != "too_short" or not details["input"]
         ]
-    problems = document.problems + [document.problem(loc, text) for loc, text in findings]
-    if problems:
-        raise SpaceError(problems)
-    return built
 
 
 def _explain(error: ErrorDetails, model: type[BaseModel]) -> str:

@@ -1,8 +1,8 @@
 """The schema of a search-space file."""
 
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
@@ -25,6 +25,10 @@ _POSITIVE = ("rate", "encode_s", "decode_s")  # the search takes their logarithm
 _CONSTRAINED = (*_DIRECTIONS, "decode_macs_per_sample")
 
 
+Complete = Callable[[Mapping[str, Domain]], tuple[dict[str, Domain], list[Finding]]]
+"""Adds to a codec's domains what follows from them, and finds what is wrong with them taken together."""
+
+
 @dataclass(frozen=True)
 class Catalog:
     """What a space file can name.
@@ -33,11 +37,13 @@ class Catalog:
         codecs: Parameter model of each codec.
         datasets: Modality of each registered dataset.
         modalities: Names of the modalities.
+        complete: How the domains of a codec are completed; they are as they are of codecs left out.
     """
 
     codecs: Mapping[str, type[BaseModel]]
     datasets: Mapping[str, str]
     modalities: tuple[str, ...]
+    complete: Mapping[str, Complete] = field(default_factory=dict)
 
 
 class _Section(BaseModel):

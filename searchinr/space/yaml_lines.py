@@ -1,12 +1,14 @@
 """YAML in and out: a tree of plain values together with the line of every key.
 
 Scalars follow the core schema of YAML 1.2, in which `1e-4` is a number and `no` is text. PyYAML's own rules are those
-of YAML 1.1, in which it is the other way round.
+of YAML 1.1, in which it is the other way round; files that others read by them are read by them here.
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -14,6 +16,7 @@ from searchinr.space.problems import Loc, Problem, SpaceError, dotted
 
 _TAG = "tag:yaml.org,2002:"
 _BOOLEANS = {"true": True, "false": False}
+_MAX_ALIASED = 100_000  # values, aliases written out
 
 # What plain text stands for, and the characters it can begin with.
 _SCALARS = (
@@ -74,13 +77,35 @@ def read_yaml(path: Path) -> Document:
     Raises:
         SpaceError: The file is missing, unreadable, not UTF-8, or not YAML: one problem, on one line.
     """
+    return _read(path, _Loader, lambda root, loader, document: _value(root, (), document))
+
+
+def read_safe_yaml(path: Path) -> Document:
+    """Reads a YAML file as `yaml.safe_load` does, by YAML 1.1 and with aliases: lists are lists here.
+
+    Raises:
+        SpaceError: See `read_yaml`.
+    """
+
+    def build(root: yaml.Node, loader: yaml.SafeLoader, document: Document) -> object:
+        _find_lines(root, (), document)
+        return loader.construct_document(root)
+
+    return _read(path, yaml.SafeLoader, build)
+
+
+_Build = Callable[[yaml.Node, Any, Document], object]
+
+
+def _read(path: Path, loader_class: type[yaml.SafeLoader], build: _Build) -> Document:
+    """Reads a file; `build` makes the value of its root node."""
     document = Document(str(path))
     try:
         text = path.read_bytes().decode("utf-8-sig")
-        loader = _Loader(text)
+        loader = loader_class(text)
         try:
             root = loader.get_single_node()
-            document.value = None if root is None else _value(root, (), document)
+            document.value = None if root is None else build(root, loader, document)
         finally:
             loader.dispose()
     except FileNotFoundError:
@@ -149,6 +174,36 @@ def _mapping(node: yaml.MappingNode, loc: Loc, document: Document) -> dict[str, 
         document.lines[at] = line
         tree[key_node.value] = _value(value_node, at, document)
     return tree
+
+
+def _find_lines(node: yaml.Node, loc: Loc, document: Document) -> None:
+    """Notes the line of every key and item, and every key that is no text or not unique."""
+    if len(document.lines) > _MAX_ALIASED:
+        raise yaml.MarkedYAMLError(problem="found aliases (*) that stand for too much", problem_mark=node.start_mark)
+    if isinstance(node, yaml.SequenceNode):
+        for index, item in enumerate(node.value):
+            document.lines[*loc, index] = item.start_mark.line + 1
+            _find_lines(item, (*loc, index), document)
+    if not isinstance(node, yaml.MappingNode):
+        return
+    own: dict[str, int] = {}
+    for key, value in sorted(node.value, key=lambda pair: pair[0].tag != f"{_TAG}merge"):  # what is merged in gives way
+        line = key.start_mark.line + 1
+        if key.tag == f"{_TAG}merge":
+            for merged in value.value if isinstance(value, yaml.SequenceNode) else [value]:
+                _find_lines(merged, loc, document)
+            continue
+        if key.tag != f"{_TAG}str":
+            found = f"found {key.value!r}" if isinstance(key, yaml.ScalarNode) else "found a list or a mapping"
+            document.problems.append(Problem(document.file, line, dotted(loc), f"{found} as a key; allowed text"))
+            continue
+        at = (*loc, key.value)
+        if key.value in own:
+            text = f"found a second time, first in line {own[key.value]}; allowed once"
+            document.problems.append(Problem(document.file, line, dotted(at), text))
+        own.setdefault(key.value, line)
+        document.lines[at] = own[key.value]
+        _find_lines(value, at, document)
 
 
 def _scalar(node: yaml.ScalarNode) -> str | int | float | bool | None:

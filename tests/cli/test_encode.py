@@ -72,6 +72,30 @@ def test_a_config_with_defaults_only(searchinr: Callable, photo: Path) -> None:
     assert figures["params"]["depth"] == 3
 
 
+def test_a_config_that_starts_from_a_supernet_builds_it_first(searchinr: Callable, photo: Path) -> None:
+    config = photo.with_name("supernet.yaml")
+    config.write_text(
+        'params: {init: supernet, supernet.steps: 60, supernet.depths: "1 2", width: 8, depth: 2}\nsteps: 2\n'
+    )
+    files = [photo.with_name("1.inr"), photo.with_name("2.inr")]
+    first, second = (
+        json.loads(searchinr("encode", photo, "--config", config, "-o", file, "--json").out) for file in files
+    )
+    assert first["params"]["supernet.widths"] == "8"
+    assert files[0].read_bytes() == files[1].read_bytes()
+    config.write_text("params: {width: 8, depth: 2}\nsteps: 2\n")
+    from_scratch = json.loads(searchinr("encode", photo, "--config", config, "--json").out)
+    assert second["psnr_db"] > from_scratch["psnr_db"] + 3
+    assert searchinr("decode", files[0]).code == 0  # needs no supernet
+
+
+def test_a_supernet_without_the_size_that_is_asked_for(refused: Callable, photo: Path) -> None:
+    config = photo.with_name("wrong.yaml")
+    config.write_text('params:\n  init: supernet\n  supernet.depths: "2 4"\n')
+    line = refused("encode", photo, "--config", config)
+    assert line == (f"{config}:1: params: depth: found 3; allowed with init: supernet is one of supernet.depths (2 4)")
+
+
 @pytest.mark.parametrize("name", ["with space.png", "ünï.png", "[bold]x.png", "-dash.png", "two\nlines.png"])
 def test_odd_file_names(
     searchinr: Callable, photo: Path, config: Path, monkeypatch: pytest.MonkeyPatch, name: str

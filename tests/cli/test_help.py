@@ -6,7 +6,24 @@ import pytest
 
 from searchinr import __version__
 
-COMMANDS = ["run", "status", "front", "verify", "report", "export", "ui", "encode", "decode", "inspect", "check"]
+COMMANDS = [
+    "run",
+    "fetch",
+    "status",
+    "front",
+    "verify",
+    "report",
+    "compare",
+    "export",
+    "ui",
+    "render",
+    "plan",
+    "encode",
+    "decode",
+    "trim",
+    "inspect",
+    "check",
+]
 COMMANDS += ["data", "data list", "data get"]
 
 
@@ -38,6 +55,7 @@ def test_version(searchinr: Callable) -> None:
         (["data", "list"], ["torch", "ray", "mlflow", "optuna"]),
         (["inspect", "no-such-file.inr"], ["ray", "mlflow"]),
         (["front", "no-such-run"], ["ray", "mlflow"]),
+        (["check", "clusters/aws.yaml"], ["torch", "ray", "mlflow", "optuna"]),
     ],
 )
 def test_nothing_heavy_is_imported_before_it_is_needed(arguments: list[str], kept_out: list[str]) -> None:

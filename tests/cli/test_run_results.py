@@ -127,13 +127,68 @@ def test_report_draws_where_it_is_told(searchinr: Callable, finished_run: Path, 
     assert all(path.stat().st_size > 100 for path in written)
 
 
+def test_the_report_is_one_page_beside_figures_and_tables(
+    searchinr: Callable, finished_run: Path, tmp_path: Path
+) -> None:
+    out = searchinr("report", finished_run, "-o", tmp_path).out
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert str(tmp_path / "report.html") in out
+    assert page.count('alt="astronaut') >= 2  # the original and what was decoded, inside the page
+    assert "BD-rate" in page
+    for point in front_of(searchinr, finished_run)["points"]:
+        command = f"searchinr export {finished_run} --trial {point['trial']} --steps {point['steps']} -o best.yaml"
+        assert page.count(command) == 2  # to read and to copy
+        exported = searchinr(*command.split()[1:-2]).out
+        assert f"psnr_db: {point['psnr_db']}" in exported
+    names = {path.name.replace(f"-{LABEL}", "") for path in tmp_path.iterdir()}
+    pictures = {"front.png", "hypervolume.png", "signals.png", "decoded.png"}
+    assert pictures | {"front.tsv", "hypervolume.tsv", "signals.tsv", "bd-rate.tsv", "front.json"} < names
+
+
+def test_a_run_against_itself(searchinr: Callable, finished_run: Path, run_copy: Path, tmp_path: Path) -> None:
+    (found,) = json.loads(searchinr("compare", finished_run, run_copy, "--json").out)
+    first, second = found["runs"]
+    assert first["hypervolume"] == second["hypervolume"] == front_of(searchinr, finished_run)["hypervolume"]
+    assert found["bd_rate"] is None or found["bd_rate"]["percent"] == pytest.approx(0, abs=1e-9)
+    result = searchinr("compare", finished_run, run_copy, "-o", tmp_path / "both.html")
+    assert result.code == 0
+    assert f"{first['hypervolume']:.4g}" in result.out
+    assert str(run_copy) in (tmp_path / "both.html").read_text(encoding="utf-8")
+    assert searchinr("compare", finished_run, run_copy, "-o", tmp_path / "both.png").code == 0
+    assert (tmp_path / "both.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_what_cannot_be_compared(refused: Callable, finished_run: Path, run_copy: Path, tmp_path: Path) -> None:
+    assert ".html and .png" in refused("compare", finished_run, run_copy, "-o", tmp_path / "both.pdf")
+    space = run_copy / "space.yaml"
+    head, identity, rest = space.read_text().split("\n", 2)
+    space.write_text("\n".join([head, identity[:-1] + ("0" if identity[-1] != "0" else "1"), rest]))
+    assert f"content of {LABEL} " in refused("compare", finished_run, run_copy)  # the files had other samples then
+    assert list(tmp_path.glob("both*")) == []
+
+
+def test_a_config_for_each_signal_and_the_commands_that_use_them(
+    searchinr: Callable, finished_run: Path, tmp_path: Path
+) -> None:
+    out = searchinr("export", finished_run, "--max-rate", 64, "--per-signal", "-o", tmp_path / "best").out
+    assert sorted(path.name for path in (tmp_path / "best").iterdir()) == ["astronaut.yaml", "chelsea.yaml"]
+    commands = [line.split() for line in out.splitlines() if line.startswith("searchinr encode ")]
+    assert [Path(command[2]).name for command in commands] == ["astronaut.png", "chelsea.png"]
+    assert all(Path(command[2]).is_file() and Path(command[4]).is_file() for command in commands)
+    assert commands[0][-1] == str(tmp_path / "best" / "astronaut.inr")
+
+
+def test_several_configs_need_a_folder(refused: Callable, finished_run: Path) -> None:
+    assert "name a folder" in refused("export", finished_run, "--max-rate", 64, "--per-signal")
+
+
 def test_report_into_a_file(refused: Callable, finished_run: Path) -> None:
     assert "folder is expected" in refused("report", finished_run, "-o", finished_run / "ledger.jsonl")
 
 
-@pytest.mark.parametrize("command", ["status", "front", "verify", "report", "ui", "export"])
+@pytest.mark.parametrize("command", ["status", "front", "verify", "report", "ui", "export", "compare"])
 def test_what_is_no_run_folder(refused: Callable, tmp_path: Path, command: str) -> None:
-    more = ["--trial", "a"] if command == "export" else []
+    more = {"export": ["--trial", "a"], "compare": [tmp_path]}.get(command, [])
     assert "not a run folder" in refused(command, tmp_path, *more)
     assert "not a run folder" in refused(command, tmp_path / "none", *more)
     assert list(tmp_path.iterdir()) == []
@@ -187,6 +242,7 @@ def test_export_prints_or_writes_the_same(searchinr: Callable, finished_run: Pat
     assert (tmp_path / "best.yaml").read_text() == printed.out
     assert printed.out.startswith("# searchinr encode ")
     assert " bpp, " in written.out
+    assert f"searchinr encode SIGNAL --config {tmp_path / 'best.yaml'}" in written.out
 
 
 @pytest.mark.parametrize(

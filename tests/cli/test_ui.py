@@ -1,6 +1,7 @@
 """The real MLflow server on a free port."""
 
 import os
+import re
 import signal
 import socket
 import urllib.request
@@ -8,6 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+LABEL = "photos-downscale16x24-first2"
 
 
 @pytest.fixture
@@ -38,6 +41,9 @@ def test_it_answers_on_loopback_and_ends_with_ctrl_c(start: Callable, run_copy: 
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=60) as answer:
             assert answer.status == 200
         assert processes_of(run_copy)
+        label, address = process.stdout.readline().removeprefix("front of ").rstrip().split(": ")
+        assert label == LABEL
+        assert re.fullmatch(rf"http://127.0.0.1:{port}/#/experiments/\d+/runs/\w+/artifacts/front.html\?\S+", address)
         process.send_signal(signal.SIGINT)
         assert process.communicate(timeout=60) == ("", "")
         assert process.returncode == 0

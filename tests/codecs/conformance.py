@@ -21,12 +21,13 @@ import torch
 from safetensors.torch import load, save
 
 from searchinr.codecs.bitstream import container
+from searchinr.codecs.contract import Asset, AssetState, content_hash
 from searchinr.codecs.registry import CODECS, decode
 from searchinr.errors import InvalidFileError, UserError
 from searchinr.signals.metrics import psnr
 from searchinr.signals.registry import MODALITIES
 from searchinr.signals.signal import Layout, Signal
-from searchinr.space import Value, build_params
+from searchinr.space import Value, build_params, canonical_params
 
 CPU = torch.device("cpu")
 MUTANTS = 400
@@ -88,6 +89,16 @@ class Fitted:
     checkpoints: list[tuple[bool, bytes]]
 
 
+def prepare(codec: str, case: Case, *, seed: int = 0, only: int | None = None) -> list[AssetState]:
+    """Every state of the building of a case's asset; none if it shares nothing."""
+    engine = CODECS[codec]
+    signals = make_signals(case.modality)
+    spec = engine.asset_spec(build_params(engine.Params, case.params))
+    if spec is None:
+        return []
+    return list(engine.prepare(signals if only is None else [signals[only]], spec, seed=seed, device=CPU))
+
+
 def fit(
     codec: str,
     case: Case,
@@ -99,12 +110,19 @@ def fit(
 ) -> Fitted:
     engine = CODECS[codec]
     signals = make_signals(case.modality)
+    asset: Asset | None = None
+    if prepared := prepare(codec, case, seed=seed, only=only):
+        asset = prepared[-1].asset
+        assert asset is not None
+        if resume is not None and not asset.spec.needed_to_decode:
+            asset = None
     states = engine.fit(
         signals if only is None else [signals[only]],
         build_params(engine.Params, case.params),
         rungs,
         seed=seed,
         device=CPU,
+        asset=asset,
         resume=None if resume is None else load(resume),
     )
     files, macs, checkpoints, decode_macs_per_sample = {}, {}, [], 0.0
@@ -176,10 +194,14 @@ class CodecConformance:
 
     @pytest.fixture
     def folder(self, tmp_path: Path) -> Path:
-        """One folder with the files of all cases."""
+        """One folder with the files of all cases, and what some of them are when trimmed."""
+        engine = CODECS[self.codec]
         for label in self.cases:
-            for number, file in enumerate(self.fit_case(label).files[self.rungs[-1]]):
-                (tmp_path / f"{label}-{number}.inr").write_bytes(file)
+            for number, data in enumerate(self.fit_case(label).files[self.rungs[-1]]):
+                (tmp_path / f"{label}-{number}.inr").write_bytes(data)
+                file = container.unpack(data)
+                for level, _ in engine.levels(file)[:1]:
+                    (tmp_path / f"{label}-{number}-trimmed.inr").write_bytes(engine.trim(file, level))
         return tmp_path
 
     @classmethod
@@ -226,6 +248,28 @@ class CodecConformance:
             psnr(signal.samples, decode(among_others).samples, value_range), abs=0.1
         )
 
+    def test_an_asset_is_built_in_steps_that_count_their_work(self, case: Case) -> None:
+        states = prepare(self.codec, case)
+        if not states:
+            pytest.skip("shares nothing")
+        assert [state.asset is None for state in states] == [True] * (len(states) - 1) + [False]
+        assert states[-1].steps == states[-1].total >= len(states) - 1
+        for key in ("steps", "macs"):
+            values = [getattr(state, key) for state in states]
+            assert values == sorted(values) and values[0] > 0
+
+    def test_an_asset_follows_from_its_spec_and_its_seed(self, case: Case) -> None:
+        states = prepare(self.codec, case)
+        if not states:
+            pytest.skip("shares nothing")
+        assets = [prepare(self.codec, case, seed=seed)[-1].asset for seed in (0, 1)]
+        asset = states[-1].asset
+        assert asset is not None and assets[0] is not None and assets[1] is not None
+        assert asset.sha256 == assets[0].sha256 == content_hash(asset.tensors) != assets[1].sha256
+        engine = CODECS[self.codec]
+        assert asset.spec == engine.asset_spec(build_params(engine.Params, case.params))
+        assert set(asset.spec.params) <= set(canonical_params(engine.Params, case.params))
+
     def test_fitting_brings_the_signal_back(self, case: Case, fitted: Fitted) -> None:
         for signal, file in zip(make_signals(case.modality), fitted.files[self.rungs[-1]], strict=True):
             decoded = decode(file)
@@ -256,11 +300,59 @@ class CodecConformance:
         assert fitted.decode_macs_per_sample > 0
 
     def test_every_truncation_is_refused(self, fitted: Fitted) -> None:
+        if CODECS[self.codec].scalable:
+            pytest.skip("what a cut leaves is a level")
         for data in fitted.files[self.rungs[-1]]:
             for length in range(len(data)):
                 if not has_right_check_sum(data[:length]):
                     with pytest.raises(InvalidFileError):
                         decode(data[:length])
+
+    def test_every_truncation_of_a_scalable_file_is_refused_or_a_level(self, fitted: Fitted) -> None:
+        engine = CODECS[self.codec]
+        if not engine.scalable:
+            pytest.skip("no truncation is allowed")
+        data = fitted.files[self.rungs[-1]][0]
+        levels = [level for level, _ in engine.levels(container.unpack(data))]
+        expected = [digest(decode(data, level=level)) for level in levels]
+        reached: list[int] = []
+        for length in range(len(data)):
+            try:
+                found = digest(decode(data[:length]))
+            except InvalidFileError:
+                assert not reached, "more bytes are never worse"
+            else:
+                left = [level for level, _ in engine.levels(container.unpack(data[:length]))]
+                assert left == levels[: len(left)]
+                assert found == expected[len(left) - 1]
+                assert len(left) - 1 >= max(reached, default=0)
+                reached.append(len(left) - 1)
+        assert set(reached) == set(range(len(levels) - 1)), "only the last level needs the last byte"
+
+    def test_levels_are_files_of_their_own(self, fitted: Fitted) -> None:
+        engine = CODECS[self.codec]
+        for data in fitted.files[self.rungs[-1]]:
+            file = container.unpack(data)
+            levels = engine.levels(file)
+            assert bool(levels) == engine.scalable
+            if not levels:
+                with pytest.raises(UserError, match="one rate"):
+                    engine.trim(file, {})
+                with pytest.raises(UserError, match="one rate"):
+                    decode(data, level={"depth": 2})
+                continue
+            assert levels[-1][1] == len(data) and engine.trim(file, levels[-1][0]) == data
+            assert digest(decode(data)) == digest(decode(data, level=levels[-1][0])) == digest(decode(data, level={}))
+            for level, size in levels:
+                trimmed = engine.trim(file, level)
+                assert len(trimmed) == size
+                assert digest(decode(trimmed)) == digest(decode(data, level=level))
+                left = engine.levels(container.unpack(trimmed))
+                assert left[-1] == (level, size) and all(each in levels for each in left)
+                for smaller, _ in left:
+                    assert engine.trim(container.unpack(trimmed), smaller) == engine.trim(file, smaller)
+            with pytest.raises(UserError, match="this file has"):
+                decode(data, level=dict.fromkeys(levels[0][0], 0))
 
     def test_every_flipped_bit_is_noticed(self, fitted: Fitted) -> None:
         for data in fitted.files[self.rungs[-1]][:2]:

@@ -13,7 +13,13 @@ LAYOUT = Layout("image", (4, 6), 3, 8)
 def test_files_lead_to_their_codec(name: str) -> None:
     codec = CODECS[name]
     assert isinstance(codec, Codec) and codec.name == name and 0 <= codec.id < 32
-    assert codec_of(container.unpack(container.pack(codec.id, LAYOUT, b"body"))) is codec
+    scalable, whole = (
+        container.head(codec.id, LAYOUT, scalable=True) + b"body",
+        container.pack(codec.id, LAYOUT, b"body"),
+    )
+    assert codec_of(container.unpack(scalable if codec.scalable else whole)) is codec
+    with pytest.raises(InvalidFileError, match=f"codec {name} writes no files that are"):
+        codec_of(container.unpack(whole if codec.scalable else scalable))
 
 
 def test_unknown_codec_is_refused() -> None:

@@ -10,14 +10,19 @@ from pydantic import ValidationError
 
 from searchinr.codecs.bitstream import container
 from searchinr.codecs.bitstream.bits import Writer
+from searchinr.codecs.bitstream.models.registry import best_model
+from searchinr.codecs.contract import CodecParams
 from searchinr.codecs.fields.contract import FieldShape
 from searchinr.codecs.fields.registry import FIELDS
 from searchinr.codecs.mlp import MAX_DEPTH, MAX_WIDTH, MlpCodec, MlpParams
+from searchinr.codecs.mlp.body import Body
+from searchinr.codecs.once_for_all import OnceForAllParams
+from searchinr.codecs.quantize.kmeans import BOOK
 from searchinr.codecs.quantize.registry import QUANTIZERS
 from searchinr.codecs.registry import decode
-from searchinr.errors import InvalidFileError
+from searchinr.errors import InvalidFileError, UserError
 from searchinr.signals.signal import Layout, Signal
-from searchinr.space import Value, build_params
+from searchinr.space import Value, build_params, canonical_params
 
 CODEC = MlpCodec()
 SMALL = {"depth": 2, "width": 8}
@@ -43,13 +48,46 @@ class TestConformance(CodecConformance):
             f"siren-{name}": Case("image", {"quantizer": name, "weight_bits": 9, "edge_bits": 9, **SMALL})
             for name in QUANTIZERS
         },
+        "siren-kmeans-channel": Case(
+            "image", {"quantizer": "kmeans-qat", "weight_bits": 3, "steps_per": "channel", "depth": 3, "width": 8}
+        ),
         "siren-kmeans-shared": Case(
             "image", {"quantizer": "kmeans", "weight_bits": 4, "edge_bits": 12, "depth": 4, "width": 8}
         ),
         "siren-lsq-ternary": Case(
             "image", {"quantizer": "lsq", "weight_bits": 1, "steps_per": "channel", "depth": 2, "width": 32}
         ),
+        "siren-last-bits": Case("image", {"last_bits": 6, **SMALL}),
         "siren-lsq-rate": Case("image", {"quantizer": "lsq+", "rate_weight": 0.01, "qat_fraction": 0.9, **SMALL}),
+        **{
+            f"{backbone}-activations": Case("image", {"backbone": backbone, "activation_bits": 7, **own, **SMALL})
+            for backbone, own in {
+                "wire": {"wire.omega": 4, "wire.sigma": 2, "weight_bits": 12},
+                "relu": {"relu.octaves": 3, "quantizer": "lsq+"},
+            }.items()
+        },
+        "siren-step-search": Case(
+            "image",
+            {
+                "quantizer": "lsq+",
+                "steps_per": "channel",
+                "activation_bits": 8,
+                "step_search": True,
+                "rate_weight": 0.001,
+                "batch_fraction": 1,
+                "siren.omega_first": 10,
+                "depth": 1,
+                "width": 8,
+            },
+        ),
+        "siren-supernet": Case(
+            "image",
+            {"init": "supernet", "supernet.steps": 12, "supernet.depths": "1 2 3", "supernet.widths": "6 8", **SMALL},
+        ),
+        "mfn-supernet": Case(
+            "image",
+            {"backbone": "mfn", "mfn.input_scale": 16, "init": "supernet", "supernet.steps": 6, "loss": "mse", **SMALL},
+        ),
         "siren-audio": Case("audio", {"siren.omega_first": 200, "siren.omega": 10, "batch_fraction": 1, **SMALL}),
         "fourier-audio": Case("audio", {"backbone": "fourier", "fourier.sigma": 100, "quantizer": "fp16", **SMALL}),
     }
@@ -74,7 +112,7 @@ def test_header_of_an_image_is_at_most_16_bytes(backbone: str, quantizer: str) -
     layout = Layout("image", (512, 768), 3, 8)
     field = FIELDS[backbone](FieldShape(2, 3, 2, 200, layout.grid, (512 / 768, 1.0)), FIELDS[backbone].Params())
     out.byte(field.id << 4 | 1)
-    out.data += (200 if quantizer == "fp16" else MINMAX | 200).to_bytes(2, "big")
+    out.data += (199 if quantizer == "fp16" else MINMAX | 199).to_bytes(2, "big")
     if quantizer != "fp16":
         out.byte(0x79)
     field.pack(out)
@@ -95,6 +133,12 @@ def test_inspect_names_what_was_asked_for(backbone: str) -> None:
     )
     expected = {"backbone": backbone, "depth": 3, "width": 12, "weight_bits": 5, "edge_bits": 9, "quantizer": "minmax"}
     assert {key: found[key] for key in expected} == expected
+
+
+def test_the_widest_network_fits_its_ten_bits() -> None:
+    file = encode(make_signal("any", Layout("image", (4, 6), 3, 8)), depth=1, width=MAX_WIDTH, activation_bits=8)
+    assert CODEC.inspect(container.unpack(file))["width"] == MAX_WIDTH
+    assert decode(file).layout.grid == (4, 6)
 
 
 def test_fp16_costs_16_bits_a_weight() -> None:
@@ -196,6 +240,65 @@ def test_what_the_quantiser_ignores_makes_no_other_config() -> None:
         MlpParams(quantizer="mse", qat_fraction="none")
 
 
+def test_what_has_no_steps_is_not_searched_for_them() -> None:
+    for name, quantizer in QUANTIZERS.items():
+        searched = MlpParams(quantizer=name, step_search=True, rate_weight=3.0)
+        assert searched.step_search == quantizer.has_steps
+        assert (searched.rate_weight == 3) == (quantizer.has_steps or quantizer.learns_rate)
+        assert (MlpParams(quantizer=name, step_search=True) == MlpParams(quantizer=name)) != quantizer.has_steps
+    assert MlpParams(quantizer="mse", step_search=True).rate_weight == 0
+    with pytest.raises(ValidationError):
+        MlpParams(quantizer="kmeans", step_search="yes")
+
+
+def test_weights_of_16_bits_floating_go_with_activations_as_they_are() -> None:
+    assert MlpParams(quantizer="fp16", activation_bits=4) == MlpParams(quantizer="fp16")
+    assert MlpParams(quantizer="fp16", step_search=True) == MlpParams(quantizer="fp16")
+    assert MlpParams(activation_bits=4) != MlpParams(activation_bits=5) != MlpParams()
+    for bits in (1, 9):
+        with pytest.raises(ValidationError):
+            MlpParams(activation_bits=bits)
+
+
+@pytest.mark.parametrize("params", [MlpParams, OnceForAllParams])
+def test_bits_of_the_last_layer_left_out_are_those_of_the_first(params: type[CodecParams]) -> None:
+    assert params(edge_bits=7) == params(edge_bits=7, last_bits=7)
+    assert params(edge_bits=7, last_bits=5) != params(edge_bits=7) != params(edge_bits=5, last_bits=7)
+    assert params(quantizer="fp16", last_bits=5) == params(quantizer="fp16")
+    given: dict[str, Value] = {"edge_bits": 12, "quantizer": "mse"}
+    assert canonical_params(params, given) == canonical_params(params, {**given, "last_bits": 12})
+    with pytest.raises(UserError, match=r"^edge_bits: found 17; allowed an integer at least 1 and at most 16$"):
+        build_params(params, {"edge_bits": 17})  # said of this key alone
+    with pytest.raises(UserError, match=r"^last_bits: found 17; "):
+        build_params(params, {"last_bits": 17})
+
+
+@pytest.mark.parametrize("backbone", FIELDS)
+def test_the_last_layer_has_bits_of_its_own(backbone: str) -> None:
+    signal = make_signal("any", Layout("image", (8, 12), 3, 8))
+    file = container.unpack(encode(signal, backbone=backbone, weight_bits=5, edge_bits=9, last_bits=7))
+    assert {key: CODEC.inspect(file)[key] for key in ("weight_bits", "edge_bits", "last_bits")} == {
+        "weight_bits": 5,
+        "edge_bits": 9,
+        "last_bits": 7,
+    }
+    bits = {part.name: part.bits for part in Body.parse(file).parts}
+    assert {bits.pop("out.weight"), bits.pop("out.bias")} == {7}
+    assert max(bits.values()) == (5 if backbone == "fourier" else 9) and 7 not in bits.values()
+
+
+def test_bit_widths_beyond_two_share_one_byte() -> None:
+    signal = make_signal("any", Layout("image", (8, 12), 3, 8))
+    further: list[dict[str, Value]] = [{}, {"last_bits": 16}, {"activation_bits": 8}]
+    headers = [header_bytes(encode(signal, edge_bits=10, **params)) for params in further]
+    assert headers[1:] == [headers[0] + 1] * 2
+    both = container.unpack(encode(signal, edge_bits=10, last_bits=1, activation_bits=8))
+    found = CODEC.inspect(both)
+    assert (found["last_bits"], found["activation_bits"], found["bits"]["header"]) == (1, 8, 8 * headers[1])
+    same = [encode(signal, edge_bits=10, last_bits=bits) for bits in (9, 10)]
+    assert same[1] == encode(signal, edge_bits=10) != same[0]
+
+
 def test_rate_weight_buys_bytes_with_error() -> None:
     signal = make_signal("any", Layout("image", (16, 24), 3, 8))
     files = [encode(signal, 60, quantizer="lsq", rate_weight=weight, width=16) for weight in (0.0, 0.3, 3.0)]
@@ -203,6 +306,35 @@ def test_rate_weight_buys_bytes_with_error() -> None:
     assert sizes == sorted(sizes, reverse=True) and sizes[2] < 0.8 * sizes[0]
     errors = [np.square(decode(file).samples.astype(float) - signal.samples).mean() for file in files]
     assert errors[2] > errors[0]
+
+
+@pytest.mark.parametrize(("weight_bits", "shared"), [(3, True), (1, False)])
+def test_inspect_tells_code_books_from_tensors(weight_bits: int, shared: bool) -> None:
+    signal = make_signal("any", Layout("image", (16, 24), 3, 8))
+    params = MlpParams(quantizer="kmeans", weight_bits=weight_bits, edge_bits=12, depth=4, width=40)
+    state = next(state for state in CODEC.fit([signal], params, [30], seed=0, device=CPU) if state.is_rung)
+    [group], [latents] = state.groups, state.measured
+    assert group.quantizer is not None
+    coded = group.quantizer.coded(latents)
+    books = [tensor.book[0].numpy() for tensor in coded.values() if tensor.book is not None]
+    stored = books[:1] if shared else books
+    gaps = [np.diff(book, prepend=BOOK.low).astype(np.int32) for book in stored]
+    models = [best_model(each, 0, BOOK.high - BOOK.low) for each in gaps]
+    costs = [model.description_bits + model.bits(each) for model, each in zip(models, gaps, strict=True)]
+    assert len(books) > 2 and all(np.array_equal(book, books[0]) for book in books) == shared
+
+    bits = CODEC.inspect(container.unpack(CODEC.encode(state)[0]))["bits"]
+    assert bits["code books"] == pytest.approx(8 + sum(costs))  # with the byte that says whether they share one
+    symbols = coded["layer1.weight"].symbols.flatten().numpy().astype(np.int32)
+    model = best_model(symbols, 0, coded["layer1.weight"].book.shape[1] - 1)
+    assert bits["layer1.weight"] == pytest.approx(8 + model.description_bits + model.bits(symbols))
+
+
+@pytest.mark.parametrize(("quantizer", "weight_bits"), [("kmeans", 9), ("minmax", 3), ("fp16", 8)])
+def test_inspect_names_no_code_books_where_there_are_none(quantizer: str, weight_bits: int) -> None:
+    signal = make_signal("any", Layout("image", (8, 12), 3, 8))
+    file = encode(signal, quantizer=quantizer, weight_bits=weight_bits, width=12)
+    assert "code books" not in CODEC.inspect(container.unpack(file))["bits"]
 
 
 def test_learning_beats_rounding_at_few_bits() -> None:
@@ -222,7 +354,7 @@ def body(backbone: int, depth: int, width: int, bits: tuple[int, int] | None, ow
     """A body by the format's description, whether or not it makes sense."""
     out = Writer()
     out.byte(backbone << 4 | (depth - 1))
-    out.data += (width if bits is None else MINMAX | width).to_bytes(2, "big")
+    out.data += (width - 1 if bits is None else MINMAX | (width - 1)).to_bytes(2, "big")
     if bits is not None:
         out.byte((bits[0] - 1) << 4 | (bits[1] - 1))
     return bytes(out.data) + own + rest
@@ -237,10 +369,12 @@ SIDE = bytes([100, 20])  # a step and a model
     ("content", "message"),
     [
         (body(15, 1, 4, (8, 8), b"", bytes(99)), "backbone number 15"),
-        (body(0, 1, 0, (8, 8), SIREN, bytes(99)), "width of 0"),
-        (body(0, 1, MAX_WIDTH + 1, (8, 8), SIREN, bytes(99)), f"width of {MAX_WIDTH + 1}"),
         (b"\x00\xf0\x04" + bytes(99), "quantiser number 15"),
         (b"\x00\x08\x04" + bytes(99), "quantiser number 0"),
+        (b"\x00\x04\x04" + bytes(99), "quantiser number 0"),
+        (b"\x00\x14\x04\x77\x97" + bytes(99), "activations of 9 bits"),
+        (b"\x00\x14\x04\x77\x17" + bytes(99), "activations of 1 bits"),
+        (b"\x0f\x14\x04\x77\x87" + SIREN + bytes(15), "truncated"),
         (body(0, 1, 4, None, SIREN, bytes(2 * 27 - 1)), "54 expected"),
         (body(0, 1, 4, None, SIREN, bytes(2 * 27 + 1)), "54 expected"),
         (body(0, 1, 4, None, SIREN, b"\x00\x7c" * 27), "not finite"),

@@ -3,9 +3,11 @@ import pytest
 import torch
 from torch import Tensor
 
+from searchinr.codecs import supernet as module
 from searchinr.codecs.fields.contract import Field, FieldShape
 from searchinr.codecs.fields.registry import FIELDS
-from searchinr.codecs.supernet import Supernet, Trained, sandwich, train
+from searchinr.codecs.objective import Loss
+from searchinr.codecs.supernet import Sandwich, Supernet, Trained, sandwich, train
 
 GRID = (6, 9)
 DEPTHS, WIDTHS = (1, 2, 4), (6, 8, 12)
@@ -75,6 +77,29 @@ def test_every_step_trains_both_ends() -> None:
     assert all(widths[:2] == [7, 4] for widths in drawn)
     assert {widths[2] for widths in drawn} == {5, 6}
     assert sandwich((4, 7), rng) == [7, 4] and sandwich((4,), rng) == [4]
+
+
+@pytest.mark.parametrize("loss", ["log_mse", "mse"])
+@pytest.mark.parametrize("chunk", [1, 2**25], ids=["one signal at a time", "all at once"])
+def test_gradient_is_that_of_all_three_widths(monkeypatch: pytest.MonkeyPatch, loss: Loss, chunk: int) -> None:
+    monkeypatch.setattr(module, "_CHUNK_ELEMENTS", chunk)
+    net, targets = supernet("siren"), torch.rand(2, 54, 3, generator=torch.Generator().manual_seed(0))
+    leaves = {name: weight.requires_grad_() for name, weight in initial(net).items()}
+    plain = {name: weight.detach().clone().requires_grad_() for name, weight in leaves.items()}
+    evaluated = Sandwich(net).backward(leaves, coords(), targets, loss=loss, rng=np.random.default_rng(0))
+    errors = torch.stack(
+        [
+            (net.make_field(depth, width).forward(net.subnet(plain, depth, width), coords()) - targets).square()
+            for depth in DEPTHS
+            for width in WIDTHS  # all three: the one between the ends is the one that is drawn
+        ]
+    ).mean(dim=(2, 3))  # (subnets, B)
+    each = (errors.log() if loss == "log_mse" else errors).sum(0)
+    each.sum().backward()
+    torch.testing.assert_close(evaluated.error, each.detach(), rtol=1e-4, atol=1e-5)
+    assert evaluated.macs == 3 * 2 * 54 * sum(net.macs_per_point(width) for width in WIDTHS)
+    for name, leaf in leaves.items():
+        torch.testing.assert_close(leaf.grad, plain[name].grad, rtol=1e-3, atol=1e-4)
 
 
 def test_training_makes_every_subnet_better_and_counts_its_work() -> None:

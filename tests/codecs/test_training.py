@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from searchinr.codecs import training
+from searchinr.codecs import objective
+from searchinr.codecs.objective import Forward, SingleNetwork
 from searchinr.codecs.training import BatchFit, Recipe, fit_to_rung
 from searchinr.errors import TrialError
 
@@ -29,18 +30,11 @@ def make_problem(signals: int = SIGNALS, points: int = POINTS) -> tuple[dict[str
     return weights, coords, targets
 
 
-def make_fit(recipe: Recipe, *, only: int | None = None, forward: training.Forward = network, **sizes: int) -> BatchFit:
+def make_fit(recipe: Recipe, *, only: int | None = None, forward: Forward = network, **sizes: int) -> BatchFit:
     weights, coords, targets = make_problem(**sizes)
     keep = slice(None) if only is None else slice(only, only + 1)
-    return BatchFit(
-        forward,
-        {name: w[keep] for name, w in weights.items()},
-        coords,
-        targets[keep],
-        recipe=recipe,
-        macs_per_point=3 * WIDTH,
-        elements_per_point=WIDTH,
-    )
+    single = SingleNetwork(forward, macs_per_point=3 * WIDTH, elements_per_point=WIDTH)
+    return BatchFit(single, {name: w[keep] for name, w in weights.items()}, coords, targets[keep], recipe)
 
 
 FULL = Recipe(lr=0.01, decay=0.5, batch_fraction=1, seed=0)
@@ -81,8 +75,8 @@ def test_tiles_give_the_gradient_of_all_points_at_once(monkeypatch: pytest.Monke
     whole.step(0.01)
     assert sizes == [POINTS]
     sizes.clear()
-    monkeypatch.setattr(training, "_MIN_TILE", 1)
-    monkeypatch.setattr(training, "_TILE_ELEMENTS", {"cpu": 7 * SIGNALS * WIDTH})
+    monkeypatch.setattr(objective, "_MIN_TILE", 1)
+    monkeypatch.setattr(objective, "_TILE_ELEMENTS", {"cpu": 7 * SIGNALS * WIDTH})
     tiled = make_fit(FULL, forward=observed)
     tiled.step(0.01)
     assert sizes == [7, 7, 7, 7, 7, 5]
@@ -122,7 +116,8 @@ def test_scale_of_a_signal_does_not_change_its_share() -> None:
     steps = []
     for gain in (1.0, 1000.0):
         louder = {"first": weights["first"], "last": gain * weights["last"], "shift": gain * weights["shift"]}
-        fit = BatchFit(network, louder, coords, gain * targets, recipe=FULL, macs_per_point=1, elements_per_point=WIDTH)
+        single = SingleNetwork(network, macs_per_point=1, elements_per_point=WIDTH)
+        fit = BatchFit(single, louder, coords, gain * targets, FULL)
         fit.step(0.01)
         steps.append(fit.weights["first"].detach() - weights["first"])
     torch.testing.assert_close(steps[0], steps[1], atol=1e-6, rtol=1e-3)
@@ -158,9 +153,8 @@ def test_macs_count_forward_and_backward_of_every_point_used() -> None:
 
 def test_a_perfect_fit_stays_perfect() -> None:
     weights, coords, _ = make_problem()
-    fit = BatchFit(
-        network, weights, coords, network(weights, coords), recipe=FULL, macs_per_point=1, elements_per_point=WIDTH
-    )
+    single = SingleNetwork(network, macs_per_point=1, elements_per_point=WIDTH)
+    fit = BatchFit(single, weights, coords, network(weights, coords), FULL)
     fit.step(0.01)
     fit.check_finite()
     assert_same(fit.weights, weights, 1e-9)

@@ -38,6 +38,17 @@ def point_line(trial: str, steps: int, rate: float, psnr_db: float, **changes: o
     return line | changes
 
 
+def asset_line(**changes: object) -> Line:
+    """A supernet that trials share."""
+    params = {"backbone": "siren", "supernet.steps": 300, "supernet.depths": "2 3", "supernet.widths": "16 32"}
+    line = {
+        "kind": "asset", "asset": "supernet-0123456789ab", "name": "supernet", "dataset": "photos", "codec": "mlp",
+        "params": params, "needed_to_decode": False, "seed": 0, "sha256": "f" * 64, "bytes": 4096,
+        "cost": {"macs": 5e8, "train_s": 2.5, "device": "cpu"}, "time": 1_700_000_050.0,
+    }  # fmt: skip
+    return line | changes
+
+
 def confirmation_line(point: Line, seed: int, psnr_db: float, rate: float) -> Line:
     """A further fit of a point with another seed."""
     return point | {"kind": "confirmation", "confirms": True, "seed": seed, "psnr_db": psnr_db, "rate": rate}
@@ -57,6 +68,11 @@ def make_trial() -> Callable[..., Line]:
 @pytest.fixture
 def make_point() -> Callable[..., Line]:
     return point_line
+
+
+@pytest.fixture
+def make_asset() -> Callable[..., Line]:
+    return asset_line
 
 
 @pytest.fixture

@@ -42,7 +42,7 @@ def test_a_torn_file_is_refused(tmp_path: Path, part: float) -> None:
     write_tensors(path, TENSORS)
     good = path.read_bytes()
     path.write_bytes(good[: int(part * len(good))])
-    with pytest.raises(InvalidFileError, match="not a whole checkpoint"):
+    with pytest.raises(InvalidFileError, match="not a whole file of tensors"):
         read_tensors(path)
 
 

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from searchinr.engine.assets import AssetJob
 from searchinr.engine.checkpoints import write_tensors
 from searchinr.engine.deaths import Deaths
 from searchinr.engine.run_folder import RunFolder
@@ -52,6 +53,7 @@ def test_every_job_has_a_count_of_its_own(folder: RunFolder) -> None:
         Job("abc", 0, "photos", "mlp", {}, seed=0, rung=2, steps=900),
         Job("def", 1, "photos", "mlp", {}, seed=0, rung=1, steps=300),
         Job("abc", 0, "photos", "mlp", {}, seed=1, rung=1, steps=300, confirms=True),
+        AssetJob("supernet-0", "supernet", "photos", "mlp", {}, needed_to_decode=False, seed=0, confirms=False),
     ]
-    assert [deaths.another(job) for job in (JOB, *others)] == [1, 1, 1, 1]
-    assert deaths.another(JOB) == 2
+    assert [deaths.another(job) for job in (JOB, *others)] == [1, 1, 1, 1, 1]
+    assert deaths.another(JOB) == deaths.another(others[-1]) == 2

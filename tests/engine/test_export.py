@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from searchinr.engine.config_file import Config
-from searchinr.engine.export import best_config
+from searchinr.engine.export import Criterion, best_config, best_config_per_signal
 from searchinr.engine.ledger import Line
 from searchinr.engine.opened import OpenedRun
 from searchinr.engine.run_folder import RunFolder
@@ -23,7 +23,8 @@ def opened(toy_space: Space, ledger: list[Line], objectives: Objectives) -> Open
 
 def export(opened: OpenedRun, **criteria: Any) -> Config:  # noqa: ANN401
     chosen = {"dataset": "photos", "max_rate": None, "min_psnr": None, "trial": None, **criteria}
-    return best_config(opened, **chosen)
+    dataset = chosen.pop("dataset")
+    return best_config(opened, dataset, Criterion(**chosen))
 
 
 def test_the_highest_psnr_within_a_rate(opened: OpenedRun) -> None:
@@ -41,6 +42,11 @@ def test_the_lowest_rate_with_a_psnr(opened: OpenedRun) -> None:
 def test_a_trial_at_its_longest_training(opened: OpenedRun) -> None:
     config = export(opened, trial="aa")
     assert (config.provenance["trial"], config.steps) == ("aaa", 900)
+
+
+def test_a_trial_at_one_of_its_trainings(opened: OpenedRun) -> None:
+    config = export(opened, trial="aaa", steps=300)
+    assert (config.steps, config.provenance["psnr_db"]) == (300, 27.5)
 
 
 def test_the_config_is_the_points(opened: OpenedRun, ledger: list[Line]) -> None:
@@ -68,6 +74,8 @@ def test_the_config_is_the_points(opened: OpenedRun, ledger: list[Line]) -> None
         ({"min_psnr": 27.6}, "highest PSNR found is 27.50 dB"),
         ({"trial": "ccc"}, "no trial with an operating point"),
         ({"trial": ""}, "2 trials begin with it"),
+        ({"max_rate": 1.0, "steps": 300}, "--steps goes with --trial"),
+        ({"trial": "aaa", "steps": 200}, "--steps 200: trial aaa was measured at 100, 300, 900 steps"),
         ({"dataset": None, "max_rate": 1.0}, "several datasets"),
         ({"dataset": "kodak", "max_rate": 1.0}, "no dataset 'kodak'"),
     ],
@@ -98,3 +106,39 @@ def test_where_nothing_meets_the_constraints_there_is_nothing_to_export(
     for criteria in ({"max_rate": 4.0}, {"trial": "aaa"}):
         with pytest.raises(UserError, match="none of 4 operating points meets the constraints"):
             export(constrained, **criteria)
+
+
+def per_signal(opened: OpenedRun, **criteria: Any) -> dict[str, Config]:  # noqa: ANN401
+    return best_config_per_signal(opened, "photos", Criterion(**criteria))
+
+
+@pytest.fixture
+def uneven(opened: OpenedRun, ledger: list[Line]) -> OpenedRun:
+    """bbb is worse than aaa on average, and so not on the front at its rate, but better for coffee."""
+    (point,) = (line for line in ledger if line["kind"] == "point" and line["trial"] == "bbb")
+    astronaut, coffee = point["signals"]
+    astronaut |= {"rate": 1.0, "psnr_db": 10.0}
+    coffee |= {"rate": 1.0, "psnr_db": 33.0}
+    point |= {"rate": 1.0, "psnr_db": 21.5}
+    return opened
+
+
+def test_each_signal_has_the_config_that_is_best_for_it(uneven: OpenedRun) -> None:
+    configs = per_signal(uneven, max_rate=1.01)
+    assert list(configs) == ["astronaut", "coffee"]
+    astronaut, coffee = (config.provenance for config in configs.values())
+    assert (astronaut["trial"], astronaut["psnr_db"], astronaut["signal"]) == ("aaa", 26.5, "astronaut")
+    assert (coffee["trial"], coffee["psnr_db"], coffee["signal"]) == ("bbb", 33.0, "coffee")
+    assert configs["astronaut"].steps == 300
+    assert per_signal(uneven, min_psnr=20)["coffee"].provenance["trial"] == "bbb"  # at the same rate the better one
+    assert "bbb" not in [point["trial"] for point in uneven.front("photos").front]
+
+
+def test_of_a_trial_each_signal_has_its_best_training(opened: OpenedRun) -> None:
+    assert {config.steps for config in per_signal(opened, trial="aaa").values()} == {300}  # not the longest
+    assert {config.steps for config in per_signal(opened, trial="aaa", steps=900).values()} == {900}
+
+
+def test_a_signal_for_which_nothing_is_good_enough_is_named(opened: OpenedRun) -> None:
+    with pytest.raises(UserError, match=r"astronaut: --min-psnr 27: no point is that good; .* 26.50 dB"):
+        per_signal(opened, min_psnr=27)

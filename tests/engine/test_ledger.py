@@ -100,6 +100,20 @@ def test_a_full_disk_leaves_no_half_line(tmp_path: Path) -> None:
     assert [json.loads(line)["n"] for line in path.read_text().splitlines()] == [1, 3]
 
 
+def test_an_asset_is_on_record_once_for_each_content(tmp_path: Path) -> None:
+    about = {"asset": "supernet-0", "name": "supernet", "dataset": "x", "codec": "mlp", "params": {}, "seed": 0}
+    built = {"kind": "asset", **about, "sha256": "a", "bytes": 1, "cost": {}}
+    failed = {"kind": "asset_failed", **about, "reason": "diverged"}
+    with Ledger(tmp_path / "ledger.jsonl") as ledger:
+        ledger.append(built)
+        assert ledger.has(built)
+        assert not ledger.has({**built, "sha256": "b"})
+        assert not ledger.has(failed)
+        ledger.append(failed)
+        assert ledger.has({**failed, "reason": "out of memory"})
+    assert read_ledger(tmp_path / "ledger.jsonl") == [built, failed]
+
+
 def test_there_is_one_result_of_a_fit_at_a_rung_be_it_a_failure(tmp_path: Path) -> None:
     at = {"trial": "a", "rung": 1, "seed": 0}
     with Ledger(tmp_path / "ledger.jsonl") as ledger:

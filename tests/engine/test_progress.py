@@ -116,6 +116,14 @@ def test_while_the_front_is_confirmed_the_time_left_is_that_of_its_fits(monkeypa
     assert state.remaining_s == pytest.approx(end - begin)  # every step takes as long as before
 
 
+def test_trials_that_wait_do_not_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = Run(make_space("mo-asha"), monkeypatch)
+    for _ in range(3):
+        run.search.next_job()
+    state = run.progress.state(run.lines, ["supernet siren for kodak"], parked=2)
+    assert (state.running, state.building) == (1, ["supernet siren for kodak"])
+
+
 @pytest.mark.parametrize("jobs", [10, 55])
 def test_a_continued_run_is_judged_by_its_own_speed(jobs: int, monkeypatch: pytest.MonkeyPatch) -> None:
     space = make_space("mo-asha", seeds=2)

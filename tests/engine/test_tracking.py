@@ -8,8 +8,10 @@ import mlflow
 import pytest
 
 from searchinr.engine import tracking
+from searchinr.engine.mlflow_record import fronts_at
 from searchinr.engine.report.front import collect_front
-from searchinr.engine.report.write import write_report
+from searchinr.engine.report.page import DatasetReport
+from searchinr.engine.report.write import write_figures
 from searchinr.engine.run_folder import RunFolder
 from searchinr.engine.search.objectives import Objectives
 from searchinr.engine.tracking import Tracker, tracking_address
@@ -117,7 +119,10 @@ def test_a_run_is_recorded_as_parent_and_children_in_silence(
     for line in ledger:
         tracker.log(line)
     report = collect_front(ledger, "photos", objectives)
-    tracker.log_report("photos", write_report(tmp_path / "report", report))
+    page = tmp_path / "report" / "front-photos.html"
+    files = write_figures(tmp_path / "report", DatasetReport(report))
+    page.write_text("<p>the page</p>")
+    tracker.log_report("photos", [page, *files], "as good as it gets")
     assert tracker.close()
     assert warnings == []
     assert capfd.readouterr() == ("", "")
@@ -134,20 +139,26 @@ def test_a_run_is_recorded_as_parent_and_children_in_silence(
     assert history[2][1] == history[3][1]  # the fourth point is dominated
     assert store.history(parent, "training_macs") == [(now.points, now.macs) for now in report.anytime]
     artifacts = {file.path for file in store.client.list_artifacts(parent.info.run_id)}
-    fronts = {"front.png", "front.html", "front.json", "front.tsv", "front-signals.tsv"}
-    assert artifacts == fronts | {"hypervolume.png", "hypervolume.tsv"}
+    fronts = {"front.png", "front-preview.png", "front.html", "front.json", "front.tsv", "bd-rate.tsv"}
+    assert artifacts == fronts | {"hypervolume.png", "hypervolume.tsv", "signals.png", "signals.tsv"}
+    description = parent.data.tags["mlflow.note.content"]
+    place = f"#/experiments/{parent.info.experiment_id}/runs/{parent.info.run_id}/artifacts/front.html?"
+    assert f"({place}" in description
+    assert "as good as it gets" in description
+    assert f"(get-artifact?path=front-preview.png&run_uuid={parent.info.run_id})" in description
+    assert place in fronts_at(tracking_address(RunFolder(tmp_path), None), "demo")["photos"]
     assert list((tmp_path / "mlartifacts").rglob("front.png"))
 
     assert set(children) == {"aaa", "bbb", "ccc"}
     done, paused, failed = children["aaa"], children["bbb"], children["ccc"]
-    assert done.info.run_name == "siren 3x32 8-bit"
+    assert done.info.run_name == "siren 3x32 8-bit · aaa"
     assert done.data.params["lr"] == "0.0025"
     assert done.data.params["codec"] == "mlp"
     assert store.history(done, "psnr_db") == [(100, 26.0), (300, 27.5), (900, 27.0)]
     assert store.history(done, "rate") == [(100, 1.0), (300, 1.01), (900, 1.02)]
     assert {"ssim", "train_s", "macs", "bytes", "encode_s", "decode_s"} <= set(done.data.metrics)
     assert (done.info.start_time, done.info.end_time) == (1_700_000_000_000, 1_700_000_900_000)
-    assert [run.info.status for run in (done, paused, failed)] == ["FINISHED", "KILLED", "FAILED"]
+    assert [run.info.status for run in (done, paused, failed)] == ["FINISHED", "FINISHED", "FAILED"]
     assert failed.data.tags["searchinr.reason"] == "loss is NaN at step 7"
     assert "not promoted" in paused.data.tags["searchinr.reason"]
     assert "searchinr.reason" not in done.data.tags
@@ -177,9 +188,46 @@ def test_confirmations_are_metrics_of_the_trial_and_leave_its_state_alone(
     assert bbb.data.metrics["psnr_db"] == 24.0
     assert store.history(aaa, "confirmed_psnr_db_mean") == [(300, 27.0)]
     assert "confirmed_psnr_db_std" not in aaa.data.metrics
-    assert (bbb.info.status, aaa.info.status) == ("KILLED", "FINISHED")  # not promoted, and done: as without
+    assert bbb.info.status == aaa.info.status == "FINISHED"
     assert "not promoted" in bbb.data.tags["searchinr.reason"]
     assert [step for step, _ in store.history(parent, "hypervolume")] == [1, 2, 3, 4]
+
+
+@pytest.mark.usefixtures("prepared")
+def test_what_trials_share_is_a_child_run_whose_work_counts(
+    start: Start,
+    ledger: list[Line],
+    make_asset: Callable[..., Line],
+    objectives: Objectives,
+    tmp_path: Path,
+    warnings: list[str],
+) -> None:
+    failed = make_asset(kind="asset_failed", asset="supernet-000000000000", reason="diverged")
+    lines = [*ledger[:3], make_asset(), failed, *ledger[3:]]
+    for _ in range(2):  # continued, and nothing is logged twice
+        tracker = start()
+        tracker.rebuild(lines)
+        assert tracker.close()
+    assert warnings == []
+    client = mlflow.MlflowClient(tracking_address(RunFolder(tmp_path), None))
+    experiment = client.get_experiment_by_name("photos (image)")
+    assert experiment is not None
+    runs = client.search_runs([experiment.experiment_id])
+    built, broken = (
+        next(run for run in runs if run.data.tags.get("searchinr.asset") == line["asset"])
+        for line in (make_asset(), failed)
+    )
+    assert len(runs) == 1 + 3 + 2
+    assert built.info.run_name == "supernet siren for photos"
+    assert built.data.params["supernet.widths"] == "16 32"
+    assert built.data.metrics == {"macs": 5e8, "train_s": 2.5, "bytes": 4096}
+    assert len(client.get_metric_history(built.info.run_id, "macs")) == 1
+    assert (built.info.status, broken.info.status) == ("FINISHED", "FAILED")
+    assert broken.data.tags["searchinr.reason"] == "diverged"
+    (parent,) = (run for run in runs if "mlflow.parentRunId" not in run.data.tags)
+    moments = collect_front(lines, "photos", objectives).anytime
+    history = client.get_metric_history(parent.info.run_id, "training_macs")
+    assert sorted((entry.step, entry.value) for entry in history) == [(now.points, now.macs) for now in moments]
 
 
 @pytest.mark.usefixtures("prepared")

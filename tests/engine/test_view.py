@@ -156,6 +156,14 @@ def test_confirming_the_front_is_news(state: State, monkeypatch: pytest.MonkeyPa
     assert "; confirmed 12 of 12; front" in last
 
 
+def test_what_is_being_built_is_said(state: State) -> None:
+    console, out = plain_console()
+    with RunView("demo", Path("runs/demo"), console) as shown:
+        shown.update(state(running=0, building=["supernet siren for photos", "supernet mfn for photos"]))
+    counts = "0 running, 4 paused, 1 failed; building supernet siren for photos, supernet mfn for photos; front"
+    assert counts in out.getvalue().replace("\n", "")
+
+
 def test_the_bar_follows_the_confirmation(state: State) -> None:
     def bar(**changes: object) -> int:
         out = io.StringIO()

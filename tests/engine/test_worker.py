@@ -4,9 +4,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from searchinr.codecs.contract import Asset, AssetSpec
 from searchinr.engine import worker
 from searchinr.engine.checkpoints import read_tensors
-from searchinr.engine.run_folder import RunFolder, open_delivery
+from searchinr.engine.run_folder import RunFolder, SharedFolder, open_delivery
 from searchinr.signals.signal import Layout, Signal
 
 
@@ -39,7 +40,7 @@ def delivery(folder: RunFolder) -> tuple[dict[str, Any], dict[str, bytes]]:
 
 
 def test_a_job_delivers_a_whole_ledger_line_and_a_checkpoint(folder: RunFolder, signals: list[Signal]) -> None:
-    worker.run_job(make_job(), folder.path, signals)
+    worker.run_job(make_job(), folder.path, signals, None)
     line, files = delivery(folder)
     assert line.keys() >= {
         "kind", "trial", "rung", "steps", "dataset", "modality", "codec", "params", "seed", "init", "psnr_db",
@@ -54,17 +55,17 @@ def test_a_job_delivers_a_whole_ledger_line_and_a_checkpoint(folder: RunFolder, 
 def test_the_checkpoint_is_there_before_the_delivery(
     folder: RunFolder, signals: list[Signal], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(RunFolder, "deliver", lambda self, *_: seen.append(self.checkpoint("abc", 0).is_file()))
+    monkeypatch.setattr(SharedFolder, "deliver", lambda self, *_: seen.append(self.checkpoint("abc", 0).is_file()))
     seen: list[bool] = []
-    worker.run_job(make_job(), folder.path, signals)
+    worker.run_job(make_job(), folder.path, signals, None)
     assert seen == [True]
 
 
 def test_the_next_rung_goes_on_from_the_checkpoint(folder: RunFolder, signals: list[Signal]) -> None:
-    worker.run_job(make_job(), folder.path, signals)
+    worker.run_job(make_job(), folder.path, signals, None)
     first, _ = delivery(folder)
     folder.delivered()[0].unlink()
-    worker.run_job(make_job(rung=1, steps=30), folder.path, signals)
+    worker.run_job(make_job(rung=1, steps=30), folder.path, signals, None)
     second, resumed = delivery(folder)
     assert second["cost"]["train_s"] > first["cost"]["train_s"]
     # 10 steps of the first branch, and 30 in all of the trunk and the second one
@@ -72,7 +73,7 @@ def test_the_next_rung_goes_on_from_the_checkpoint(folder: RunFolder, signals: l
     assert (first["resumed_at"], second["resumed_at"]) == (0, 10)
     folder.delivered()[0].unlink()
     folder.checkpoint("abc", 0).unlink()
-    worker.run_job(make_job(rung=1, steps=30), folder.path, signals)
+    worker.run_job(make_job(rung=1, steps=30), folder.path, signals, None)
     assert delivery(folder)[1] == resumed
 
 
@@ -80,27 +81,27 @@ def test_the_next_rung_goes_on_from_the_checkpoint(folder: RunFolder, signals: l
 def test_a_damaged_checkpoint_is_set_aside_for_the_one_below(
     folder: RunFolder, signals: list[Signal], damage: str
 ) -> None:
-    worker.run_job(make_job(), folder.path, signals)
+    worker.run_job(make_job(), folder.path, signals, None)
     folder.delivered()[0].unlink()
     good = folder.checkpoint("abc", 0).read_bytes()
     bad = good[:-100] if damage == "torn" else good[:-1] + bytes([good[-1] ^ 1])
     folder.checkpoint_under_way("abc", 1).write_bytes(bad)
-    worker.run_job(make_job(rung=1, steps=30), folder.path, signals)
+    worker.run_job(make_job(rung=1, steps=30), folder.path, signals, None)
     line, whole = delivery(folder)
     assert line["resumed_at"] == 10
     assert [path.read_bytes() for path in folder.damaged_checkpoints()] == [bad]
     folder.delivered()[0].unlink()
     folder.checkpoint("abc", 0).write_bytes(bad)
-    worker.run_job(make_job(rung=1, steps=30), folder.path, signals)
+    worker.run_job(make_job(rung=1, steps=30), folder.path, signals, None)
     line, from_the_start = delivery(folder)
     assert line["resumed_at"] == 0
     assert from_the_start == whole
 
 
 def test_a_confirmation_is_a_fit_of_its_own(folder: RunFolder, signals: list[Signal]) -> None:
-    worker.run_job(make_job(), folder.path, signals)
+    worker.run_job(make_job(), folder.path, signals, None)
     folder.delivered()[0].unlink()
-    worker.run_job(make_job(rung=1, steps=30, seed=5, confirms=True), folder.path, signals)
+    worker.run_job(make_job(rung=1, steps=30, seed=5, confirms=True), folder.path, signals, None)
     line, _ = delivery(folder)
     assert (line["kind"], line["confirms"], line["resumed_at"]) == ("confirmation", True, 0)
 
@@ -119,7 +120,7 @@ def test_a_confirmation_is_a_fit_of_its_own(folder: RunFolder, signals: list[Sig
 def test_what_goes_wrong_in_a_trial_is_a_recorded_failure(
     folder: RunFolder, signals: list[Signal], changes: dict[str, Any], reason: str
 ) -> None:
-    worker.run_job(make_job(**changes), folder.path, signals)
+    worker.run_job(make_job(**changes), folder.path, signals, None)
     line, files = delivery(folder)
     assert line["kind"] == "failed"
     assert reason in line["reason"]
@@ -133,18 +134,81 @@ def test_a_failing_disk_is_no_failure_of_the_trial(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(RunFolder, "deliver", full)
+    monkeypatch.setattr(SharedFolder, "deliver", full)
     with pytest.raises(OSError, match="No space left"):
-        worker.run_job(make_job(), folder.path, signals)
+        worker.run_job(make_job(), folder.path, signals, None)
 
 
 def test_asked_to_stop_it_writes_its_checkpoint_and_delivers_nothing(folder: RunFolder, signals: list[Signal]) -> None:
     folder.stop.touch()
-    worker.run_job(make_job(steps=1000), folder.path, signals)
+    worker.run_job(make_job(steps=1000), folder.path, signals, None)
     assert folder.delivered() == []
     checkpoint = read_tensors(folder.checkpoint_under_way("abc", 0))
     assert checkpoint is not None
     assert 0 < int(checkpoint["fit.0.steps"]) < 1000
     folder.stop.unlink()
-    worker.run_job(make_job(steps=1000), folder.path, signals)
+    worker.run_job(make_job(steps=1000), folder.path, signals, None)
     assert delivery(folder)[0]["resumed_at"] == int(checkpoint["steps"])
+
+
+def make_asset_job(**changes: object) -> dict[str, Any]:
+    params = {"supernet.steps": 500, "supernet.depths": "1 2", "supernet.widths": "6 8", "backbone": "siren"}
+    fields: dict[str, Any] = {
+        "asset": "supernet-012", "name": "supernet", "dataset": "tiny", "codec": "mlp", "params": params,
+        "needed_to_decode": False, "seed": 0, "confirms": False, "cpu": 1.0, "gpu": 0.0, "timeout_s": None,
+    }  # fmt: skip
+    return {**fields, **changes}
+
+
+def built(folder: RunFolder, signals: list[Signal], **changes: object) -> Asset:
+    job = make_asset_job(**changes)
+    worker.run_job(job, folder.path, signals, None)
+    line, _ = delivery(folder)
+    folder.delivered()[0].unlink()
+    tensors = read_tensors(folder.asset(job["asset"]))
+    assert tensors is not None
+    asset = Asset.of(AssetSpec(job["name"], job["params"], job["needed_to_decode"]), tensors)
+    assert line["sha256"] == asset.sha256
+    return asset
+
+
+def test_an_asset_is_delivered_with_its_cost_and_lies_in_the_run_folder(
+    folder: RunFolder, signals: list[Signal]
+) -> None:
+    worker.run_job(make_asset_job(), folder.path, signals, None)
+    line, files = delivery(folder)
+    assert files == {}
+    assert line.keys() >= {"kind", "asset", "dataset", "codec", "params", "seed", "sha256", "bytes", "cost", "time"}
+    assert (line["kind"], line["asset"]) == ("asset", "supernet-012")
+    assert line["bytes"] == folder.asset("supernet-012").stat().st_size
+    assert line["cost"]["macs"] > 0 and line["cost"]["train_s"] > 0 and line["cost"]["device"] == "cpu"
+    before = folder.asset("supernet-012").read_bytes()
+    worker.run_job(make_asset_job(), folder.path, signals, None)
+    assert folder.asset("supernet-012").read_bytes() == before
+
+
+def test_asked_to_stop_no_asset_is_delivered(folder: RunFolder, signals: list[Signal]) -> None:
+    folder.stop.touch()
+    worker.run_job(make_asset_job(), folder.path, signals, None)
+    assert folder.delivered() == [] and list(folder.assets.iterdir()) == []
+
+
+def test_an_asset_that_cannot_be_built_is_a_recorded_failure(folder: RunFolder, signals: list[Signal]) -> None:
+    worker.run_job(make_asset_job(params={"supernet.widths": "-1"}, confirms=True), folder.path, signals, None)
+    line, _ = delivery(folder)
+    assert (line["kind"], line["asset"], line["confirms"]) == ("asset_failed", "supernet-012", True)
+    assert line["reason"].startswith("UserError: supernet.widths: found '-1'")
+
+
+def test_a_fit_tells_of_the_asset_that_it_began_with(folder: RunFolder, signals: list[Signal]) -> None:
+    first, second = (built(folder, signals, seed=seed, asset=f"supernet-{seed}") for seed in (0, 1))
+    params = {"init": "supernet", "supernet.depths": "1 2", "supernet.widths": "6 8"}
+    worker.run_job(make_job(params=params), folder.path, signals, first)
+    assert delivery(folder)[0]["init"] == f"supernet@{first.sha256[:12]}"
+    folder.delivered()[0].unlink()
+    # The asset was built anew meanwhile: what the fit goes on from is its own checkpoint.
+    worker.run_job(make_job(rung=1, steps=30, params=params), folder.path, signals, second)
+    assert delivery(folder)[0]["init"] == f"supernet@{first.sha256[:12]}"
+    folder.delivered()[0].unlink()
+    worker.run_job(make_job(), folder.path, signals, None)
+    assert delivery(folder)[0]["init"] == "scratch"

@@ -2,10 +2,14 @@
 
     byte 0-1   magic 0x89 0x49
     byte 2     version (3 bits) | codec id (5 bits)
-    byte 3     modality id (3 bits) | channels - 1 (2 bits) | bit depth code (2 bits) | 0 (1 bit)
+    byte 3     modality id (3 bits) | channels - 1 (2 bits) | bit depth code (2 bits) | scalable (1 bit)
     varints    one per axis of the grid, then the sampling rate if the modality has one
     body       the codec's own header and payload, to the end of the file less 2 bytes
     last 2     CRC-16/GENIBUS of everything before
+
+A scalable file may be cut anywhere and still decodes to something. It has no check sum at its end, which would be lost:
+its body reaches to the end of the file, and the codec checks its own header, with what stands before it, and its own
+sections, by the same check sum.
 
 Everything here is counted in the rate: the rate of a signal is the size of this file.
 """
@@ -19,9 +23,10 @@ from searchinr.signals.registry import MODALITIES, modality_by_id
 from searchinr.signals.signal import Layout
 
 MAGIC = b"\x89I"
-VERSION = 0
+VERSION = 1
 BIT_DEPTHS = (8, 16, 24, 32)
 MAX_CHANNELS = 4
+CHECK_BYTES = 2
 MAX_VALUES = 2**28
 """Points times channels that a file may claim: bounds what decoding a hostile file can allocate."""
 
@@ -33,14 +38,21 @@ class Container:
     Attributes:
         codec_id: Which codec wrote the body.
         layout: Layout of the signal inside.
+        head: The bytes before the body.
         body: The codec's bytes.
-        size: Size of the whole file in bytes.
+        scalable: Whether the codec checks them.
     """
 
     codec_id: int
     layout: Layout
+    head: bytes
     body: bytes
-    size: int
+    scalable: bool = False
+
+    @property
+    def size(self) -> int:
+        """Size of the whole file in bytes."""
+        return len(self.head) + len(self.body) + (0 if self.scalable else CHECK_BYTES)
 
     def layout_at(self, scale: float) -> Layout:
         """The layout of the signal rendered at `scale` times its resolution along each axis.
@@ -60,44 +72,64 @@ class Container:
         )
 
 
-def pack(codec_id: int, layout: Layout, body: bytes) -> bytes:
-    """A complete `.inr` file."""
+def head(codec_id: int, layout: Layout, *, scalable: bool = False) -> bytes:
+    """The bytes before the body."""
     modality = MODALITIES[layout.modality]
     out = Writer()
     out.data += MAGIC
     out.byte(VERSION << 5 | codec_id)
-    out.byte(modality.id << 5 | (layout.channels - 1) << 3 | BIT_DEPTHS.index(layout.bit_depth) << 1)
+    out.byte(modality.id << 5 | (layout.channels - 1) << 3 | BIT_DEPTHS.index(layout.bit_depth) << 1 | scalable)
     for length in layout.grid:
         out.varint(length)
     if modality.has_sampling_rate:
         out.varint(layout.sampling_rate)
-    data = bytes(out.data) + body
-    return data + _check_sum(data)
+    return bytes(out.data)
 
 
-def _check_sum(data: bytes) -> bytes:
+def pack(codec_id: int, layout: Layout, body: bytes) -> bytes:
+    """A complete `.inr` file, unless it is scalable: that one is the head and the body."""
+    data = head(codec_id, layout) + body
+    return data + check_sum(data)
+
+
+def check_sum(data: bytes) -> bytes:
     """CRC-16/GENIBUS: starts from ones and ends inverted, so that zeros added at either end are noticed as well."""
-    return (binascii.crc_hqx(data, 0xFFFF) ^ 0xFFFF).to_bytes(2, "big")
+    return (binascii.crc_hqx(data, 0xFFFF) ^ 0xFFFF).to_bytes(CHECK_BYTES, "big")
+
+
+def verify(data: bytes, found: bytes, what: str) -> None:
+    """Raises `InvalidFileError` unless `found` is the check sum of `data`.
+
+    Args:
+        data: What was checked.
+        found: The check sum in the file.
+        what: What that is, for the message, e.g. ``"the file"``.
+    """
+    if check_sum(data) != found:
+        raise InvalidFileError(f"{what} is truncated or corrupt: its check sum does not match its content")
 
 
 def unpack(data: bytes) -> Container:
     """Parses and checks a file.
 
     Raises:
-        InvalidFileError: Not an `.inr` file, of another version, truncated, or corrupt.
+        InvalidFileError: Not an `.inr` file, of another version, truncated, or corrupt. Of a scalable file only what
+            stands before the body has been looked at, and its check sum is the codec's.
     """
     if data[:2] != MAGIC[: len(data)] or not data:
         raise InvalidFileError("not an .inr file (its first bytes are not those of one)")
     if len(data) < 8:
         raise InvalidFileError(f"the file is truncated: {len(data)} bytes are less than the smallest header")
-    if data[2] >> 5 != VERSION:
-        raise InvalidFileError(f".inr version {data[2] >> 5} found, version {VERSION} allowed: update searchinr")
-    if _check_sum(data[:-2]) != data[-2:]:
-        raise InvalidFileError("the file is truncated or corrupt: its check sum does not match its content")
-    reader = Reader(data[3:-2])
+    if (version := data[2] >> 5) != VERSION:
+        remedy = "update searchinr" if version > VERSION else "encode the signal again"
+        raise InvalidFileError(f".inr version {version} found, version {VERSION} allowed: {remedy}")
+    scalable = bool(data[3] & 1)
+    if not scalable:
+        verify(data[:-CHECK_BYTES], data[-CHECK_BYTES:], "the file")
+    reader = Reader(data[3:] if scalable else data[3:-CHECK_BYTES])
     packed = reader.byte()
     modality = modality_by_id(packed >> 5)
-    if modality is None or packed & 1:
+    if modality is None:
         raise InvalidFileError(f"unknown modality {packed >> 5}: update searchinr, or the file is corrupt")
     layout = Layout(
         modality=modality.name,
@@ -110,4 +142,4 @@ def unpack(data: bytes) -> Container:
         raise InvalidFileError(f"the file claims a grid of {layout.grid}: allowed are 1 to {MAX_VALUES} values")
     if modality.has_sampling_rate and not layout.sampling_rate:
         raise InvalidFileError("the file claims 0 samples per second: at least 1 is allowed")
-    return Container(data[2] & 31, layout, reader.rest(), len(data))
+    return Container(data[2] & 31, layout, data[: 3 + reader.position], reader.rest(), scalable)

@@ -8,7 +8,7 @@ Notation used for tensor shapes:
 
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Literal, NamedTuple
 
@@ -17,6 +17,21 @@ from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
 from searchinr.codecs.bitstream.bits import Reader, Writer
+
+Role = Literal["first", "hidden", "last", "table"]
+"""What a tensor is for: the first layer touches coordinates, the last one gives values, tables are looked up."""
+
+Between = Callable[[int, Tensor], Tensor]
+"""What happens to activations on their way from one layer to the next: `(layer, activations) -> activations`.
+
+Layers are numbered from 0, and the last one's activations are on their way to `Field.output`. Shapes are those that
+`Field.layers` yields.
+"""
+
+
+def unchanged(layer: int, hidden: Tensor) -> Tensor:
+    """A `Between` that does nothing."""
+    return hidden
 
 
 class FieldParams(BaseModel):
@@ -52,13 +67,12 @@ class TensorSpec(NamedTuple):
     Attributes:
         name: Key in the weight dictionaries.
         shape: Shape for one signal; the batched tensor is `(B, *shape)`.
-        role: ``"hidden"`` for what lies between hidden layers, ``"edge"`` for what touches coordinates or values
-            (more sensitive to quantisation: section 1.2 of the MFN figures in ANI), ``"table"`` for look-up tables.
+        role: What it is for. The first layer is more sensitive to quantisation than the others (ANI, table 4).
     """
 
     name: str
     shape: tuple[int, ...]
-    role: Literal["hidden", "edge", "table"]
+    role: Role
 
 
 class Field(ABC):
@@ -67,11 +81,13 @@ class Field(ABC):
     Attributes:
         name: Name in space files.
         id: Number in `.inr` files (0 to 15), never reused.
+        signed: Whether activations can be negative.
         Params: The backbone's own parameters; defaults are the published ones.
     """
 
     name: ClassVar[str]
     id: ClassVar[int]
+    signed: ClassVar[bool] = True
     Params: ClassVar[type[FieldParams]]
 
     def __init__(self, shape: FieldShape, params: FieldParams) -> None:
@@ -94,15 +110,16 @@ class Field(ABC):
         """The published initialisation for one signal: `{spec.name: tensor of spec.shape}`, float32 on the CPU."""
 
     @abstractmethod
-    def layers(self, weights: dict[str, Tensor], coords: Tensor) -> Iterator[Tensor]:
+    def layers(self, weights: dict[str, Tensor], coords: Tensor, between: Between = unchanged) -> Iterator[Tensor]:
         """What each nonlinear layer gives, from the first to the last.
 
         Args:
             weights: `{name: (B, *shape)}` for every entry of `tensors()` but those of the last layer.
             coords: `(n, d_in)`, shared by all signals.
+            between: What happens to each layer's activations before anything sees them.
 
         Yields:
-            What `output` takes: the layer's activations.
+            What `output` takes: the layer's activations, three axes of which signals are the first.
         """
 
     def output(self, weights: dict[str, Tensor], hidden: Tensor) -> Tensor:
@@ -117,17 +134,18 @@ class Field(ABC):
         """
         return torch.baddbmm(weights["out.bias"].unsqueeze(1), hidden, weights["out.weight"])
 
-    def forward(self, weights: dict[str, Tensor], coords: Tensor) -> Tensor:
+    def forward(self, weights: dict[str, Tensor], coords: Tensor, between: Between = unchanged) -> Tensor:
         """Values at coordinates.
 
         Args:
             weights: `{name: (B, *shape)}` for every entry of `tensors()`.
             coords: `(n, d_in)`, shared by all signals.
+            between: See `layers`.
 
         Returns:
             `(B, n, d_out)`, nominally in [-1, 1] (not clipped).
         """
-        [last] = deque(self.layers(weights, coords), maxlen=1)
+        [last] = deque(self.layers(weights, coords, between), maxlen=1)
         return self.output(weights, last)
 
     @abstractmethod

@@ -9,7 +9,7 @@ from pydantic import Field as Key
 from torch import Tensor
 
 from searchinr.codecs.bitstream.bits import ByteFloat, Reader, Writer
-from searchinr.codecs.fields.contract import Field, FieldParams, FieldShape, TensorSpec
+from searchinr.codecs.fields.contract import Between, Field, FieldParams, FieldShape, TensorSpec, unchanged
 from searchinr.codecs.fields.layers import uniform
 from searchinr.codecs.fields.shared_random import random_bits
 from searchinr.codecs.fields.siren import Siren, SirenParams
@@ -85,11 +85,11 @@ class Diner(Field):
             return cell
         return random_bits(cell, self.params.table_size_log2)
 
-    def layers(self, weights: dict[str, Tensor], coords: Tensor) -> Iterator[Tensor]:
+    def layers(self, weights: dict[str, Tensor], coords: Tensor, between: Between = unchanged) -> Iterator[Tensor]:
         """See `Field.layers`."""
         table = weights["table"].mT  # (B, d_in, T): gathering along contiguous rows is 2-4 times as fast
         index = self.entry_of(coords).expand(table.shape[0], table.shape[1], -1)  # (B, d_in, n)
-        yield from self._network.layers(weights, coords + table.gather(2, index).mT)
+        yield from self._network.layers(weights, coords + table.gather(2, index).mT, between)
 
     def macs_per_point(self) -> int:
         """See `Field.macs_per_point`; a look-up is none."""

@@ -9,7 +9,7 @@ from pydantic import Field as Key
 from torch import Tensor
 
 from searchinr.codecs.bitstream.bits import ByteFloat, Reader, Writer
-from searchinr.codecs.fields.contract import Field, FieldParams, FieldShape, TensorSpec
+from searchinr.codecs.fields.contract import Between, Field, FieldParams, FieldShape, TensorSpec, unchanged
 from searchinr.codecs.fields.layers import affine, perceptron_macs, perceptron_specs, pytorch_init
 from searchinr.codecs.fields.shared_random import standard_normals
 
@@ -41,6 +41,7 @@ class Fourier(Field):
 
     name: ClassVar[str] = "fourier"
     id: ClassVar[int] = 1
+    signed: ClassVar[bool] = False
     Params: ClassVar[type[FieldParams]] = FourierParams
 
     def __init__(self, shape: FieldShape, params: FourierParams) -> None:
@@ -68,13 +69,14 @@ class Fourier(Field):
         """See `Field.init`: PyTorch's default."""
         return pytorch_init(self.tensors(), rng)
 
-    def layers(self, weights: dict[str, Tensor], coords: Tensor) -> Iterator[Tensor]:
+    def layers(self, weights: dict[str, Tensor], coords: Tensor, between: Between = unchanged) -> Iterator[Tensor]:
         """See `Field.layers`."""
         self._frequencies = self._frequencies.to(coords)  # moves once; the values are exact in float32
         phases = coords @ (2 * math.pi * self._frequencies)  # (n, f)
         hidden = torch.cat([phases.cos(), phases.sin()], dim=-1)  # (n, 2f)
         for layer in range(self.shape.depth):
-            hidden = affine(hidden, weights[f"layer{layer}.weight"], weights[f"layer{layer}.bias"]).relu_()
+            weight, bias = weights[f"layer{layer}.weight"], weights[f"layer{layer}.bias"]
+            hidden = between(layer, affine(hidden, weight, bias).relu_())
             yield hidden  # (B, n, w)
 
     def macs_per_point(self) -> int:

@@ -9,7 +9,7 @@ from pydantic import Field as Key
 from torch import Tensor
 
 from searchinr.codecs.bitstream.bits import ByteFloat, Reader, Writer
-from searchinr.codecs.fields.contract import Field, FieldParams, FieldShape, TensorSpec
+from searchinr.codecs.fields.contract import Between, Field, FieldParams, FieldShape, TensorSpec, unchanged
 from searchinr.codecs.fields.layers import affine, perceptron_macs, perceptron_specs, pytorch_init
 
 _LATER = 4.0
@@ -34,6 +34,7 @@ class Gauss(Field):
 
     name: ClassVar[str] = "gauss"
     id: ClassVar[int] = 6
+    signed: ClassVar[bool] = False
     Params: ClassVar[type[FieldParams]] = GaussParams
 
     def __init__(self, shape: FieldShape, params: GaussParams) -> None:
@@ -53,14 +54,14 @@ class Gauss(Field):
         """See `Field.init`: PyTorch's default."""
         return pytorch_init(self.tensors(), rng)
 
-    def layers(self, weights: dict[str, Tensor], coords: Tensor) -> Iterator[Tensor]:
+    def layers(self, weights: dict[str, Tensor], coords: Tensor, between: Between = unchanged) -> Iterator[Tensor]:
         """See `Field.layers`."""
         hidden = coords
         for layer in range(self.shape.depth):
             # the scale goes into the weights, which are smaller than the activations
             scale = _LATER if layer else self.params.scale
             weight, bias = weights[f"layer{layer}.weight"], weights[f"layer{layer}.bias"]
-            hidden = torch.exp(-0.5 * affine(hidden, scale * weight, scale * bias).square())
+            hidden = between(layer, torch.exp(-0.5 * affine(hidden, scale * weight, scale * bias).square()))
             yield hidden  # (B, n, w)
 
     def macs_per_point(self) -> int:

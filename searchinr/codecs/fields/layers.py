@@ -2,12 +2,11 @@
 
 import math
 from collections.abc import Iterable
-from typing import Literal
 
 import torch
 from torch import Tensor
 
-from searchinr.codecs.fields.contract import FieldShape, TensorSpec
+from searchinr.codecs.fields.contract import FieldShape, Role, TensorSpec
 
 
 def affine(inputs: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
@@ -24,9 +23,7 @@ def affine(inputs: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     return torch.baddbmm(bias.unsqueeze(1), inputs.expand(weight.shape[0], -1, -1), weight)
 
 
-def affine_specs(
-    name: str, n_in: int, n_out: int, role: Literal["hidden", "edge", "table"]
-) -> tuple[TensorSpec, TensorSpec]:
+def affine_specs(name: str, n_in: int, n_out: int, role: Role) -> tuple[TensorSpec, TensorSpec]:
     """The two tensors of an affine map: `{name}.weight` `(n_in, n_out)` and `{name}.bias` `(n_out,)`."""
     return TensorSpec(f"{name}.weight", (n_in, n_out), role), TensorSpec(f"{name}.bias", (n_out,), role)
 
@@ -41,7 +38,7 @@ def fan_in_bound(n_in: int) -> float:
     return 1 / math.sqrt(n_in)
 
 
-def perceptron_specs(shape: FieldShape, n_in: int, first: Literal["hidden", "edge"] = "edge") -> list[TensorSpec]:
+def perceptron_specs(shape: FieldShape, n_in: int, first: Role = "first") -> list[TensorSpec]:
     """The tensors of a plain perceptron: `layer0` to `layer{depth - 1}`, and the linear layer `out`.
 
     Args:
@@ -52,7 +49,7 @@ def perceptron_specs(shape: FieldShape, n_in: int, first: Literal["hidden", "edg
     specs = [*affine_specs("layer0", n_in, shape.width, first)]
     for layer in range(1, shape.depth):
         specs += affine_specs(f"layer{layer}", shape.width, shape.width, "hidden")
-    return [*specs, *affine_specs("out", shape.width, shape.d_out, "edge")]
+    return [*specs, *affine_specs("out", shape.width, shape.d_out, "last")]
 
 
 def perceptron_macs(shape: FieldShape, n_in: int) -> int:

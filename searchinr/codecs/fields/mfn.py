@@ -10,7 +10,7 @@ from pydantic import Field as Key
 from torch import Tensor
 
 from searchinr.codecs.bitstream.bits import Reader, Writer
-from searchinr.codecs.fields.contract import Field, FieldParams, FieldShape, TensorSpec
+from searchinr.codecs.fields.contract import Between, Field, FieldParams, FieldShape, TensorSpec, unchanged
 from searchinr.codecs.fields.layers import affine, affine_specs, fan_in_bound, uniform
 from searchinr.errors import InvalidFileError
 
@@ -66,17 +66,17 @@ class Mfn(Field):
         """See `Field.tensors`."""
         shape = self.shape
         specs = [
-            TensorSpec("filters.weight", (shape.depth, shape.d_in, shape.width), "edge"),
-            TensorSpec("filters.bias", (shape.depth, shape.width), "edge"),
+            TensorSpec("filters.weight", (shape.depth, shape.d_in, shape.width), "first"),
+            TensorSpec("filters.bias", (shape.depth, shape.width), "first"),
         ]
         if self._gabor:
             specs += [
-                TensorSpec("filters.mu", (shape.depth, shape.d_in, shape.width), "edge"),
-                TensorSpec("filters.gamma", (shape.depth, shape.width), "edge"),
+                TensorSpec("filters.mu", (shape.depth, shape.d_in, shape.width), "first"),
+                TensorSpec("filters.gamma", (shape.depth, shape.width), "first"),
             ]
         for layer in range(1, shape.depth):
             specs += affine_specs(f"layer{layer}", shape.width, shape.width, "hidden")
-        return [*specs, *affine_specs("out", shape.width, shape.d_out, "edge")]
+        return [*specs, *affine_specs("out", shape.width, shape.d_out, "last")]
 
     def init(self, rng: torch.Generator) -> dict[str, Tensor]:
         """See `Field.init`."""
@@ -95,7 +95,7 @@ class Mfn(Field):
             weights["filters.weight"] *= weights["filters.gamma"].sqrt().unsqueeze(1)
         return weights
 
-    def layers(self, weights: dict[str, Tensor], coords: Tensor) -> Iterator[Tensor]:
+    def layers(self, weights: dict[str, Tensor], coords: Tensor, between: Between = unchanged) -> Iterator[Tensor]:
         """See `Field.layers`."""
         # unbound at once, so that autograd stacks the gradients instead of padding each
         frequencies = weights["filters.weight"].unbind(1)  # depth times (B, d_in, w)
@@ -112,6 +112,7 @@ class Mfn(Field):
                 hidden = filtered
             else:
                 hidden = affine(hidden, weights[f"layer{layer}.weight"], weights[f"layer{layer}.bias"]) * filtered
+            hidden = between(layer, hidden)
             yield hidden  # (B, n, w)
 
     @staticmethod

@@ -9,7 +9,7 @@ from pydantic import Field as Key
 from torch import Tensor
 
 from searchinr.codecs.bitstream.bits import Reader, Writer
-from searchinr.codecs.fields.contract import Field, FieldParams, FieldShape, TensorSpec
+from searchinr.codecs.fields.contract import Between, Field, FieldParams, FieldShape, TensorSpec, unchanged
 from searchinr.codecs.fields.layers import affine, perceptron_macs, perceptron_specs, pytorch_init
 from searchinr.errors import InvalidFileError
 
@@ -36,6 +36,7 @@ class Relu(Field):
 
     name: ClassVar[str] = "relu"
     id: ClassVar[int] = 5
+    signed: ClassVar[bool] = False
     Params: ClassVar[type[FieldParams]] = ReluParams
 
     def __init__(self, shape: FieldShape, params: ReluParams) -> None:
@@ -59,14 +60,15 @@ class Relu(Field):
         """See `Field.init`: PyTorch's default."""
         return pytorch_init(self.tensors(), rng)
 
-    def layers(self, weights: dict[str, Tensor], coords: Tensor) -> Iterator[Tensor]:
+    def layers(self, weights: dict[str, Tensor], coords: Tensor, between: Between = unchanged) -> Iterator[Tensor]:
         """See `Field.layers`."""
         octaves = torch.arange(self.params.octaves, dtype=coords.dtype, device=coords.device)
         frequencies = math.pi * 2.0**octaves  # (o,)
         phases = (coords.unsqueeze(-1) * frequencies).flatten(-2)  # (n, d_in, o) -> (n, d_in * o)
         hidden = torch.cat([coords, phases.sin(), phases.cos()], dim=-1)  # (n, inputs)
         for layer in range(self.shape.depth):
-            hidden = affine(hidden, weights[f"layer{layer}.weight"], weights[f"layer{layer}.bias"]).relu_()
+            weight, bias = weights[f"layer{layer}.weight"], weights[f"layer{layer}.bias"]
+            hidden = between(layer, affine(hidden, weight, bias).relu_())
             yield hidden  # (B, n, w)
 
     def macs_per_point(self) -> int:

@@ -9,7 +9,7 @@ from pydantic import Field as Key
 from torch import Tensor
 
 from searchinr.codecs.bitstream.bits import ByteFloat, Reader, Writer
-from searchinr.codecs.fields.contract import Field, FieldParams, FieldShape, TensorSpec
+from searchinr.codecs.fields.contract import Between, Field, FieldParams, FieldShape, TensorSpec, unchanged
 from searchinr.codecs.fields.layers import affine, fan_in_bound, perceptron_macs, perceptron_specs, uniform
 
 
@@ -67,14 +67,14 @@ class Siren(Field):
             weights[name] = uniform(rng, shape, bound)
         return weights
 
-    def layers(self, weights: dict[str, Tensor], coords: Tensor) -> Iterator[Tensor]:
+    def layers(self, weights: dict[str, Tensor], coords: Tensor, between: Between = unchanged) -> Iterator[Tensor]:
         """See `Field.layers`; `coords` may also be `(B, n, d_in)`, where each signal has coordinates of its own."""
         hidden = coords
         for layer in range(self.shape.depth):
             # omega goes into the weights, which are smaller than the activations
             omega = self.params.omega if layer else self.params.omega_first
             weight, bias = weights[f"layer{layer}.weight"], weights[f"layer{layer}.bias"]
-            hidden = torch.sin(affine(hidden, omega * weight, omega * bias))
+            hidden = between(layer, torch.sin(affine(hidden, omega * weight, omega * bias)))
             yield hidden  # (B, n, w)
 
     def macs_per_point(self) -> int:

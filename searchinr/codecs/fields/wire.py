@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from searchinr.codecs.bitstream.bits import ByteFloat, Reader, Writer
-from searchinr.codecs.fields.contract import Field, FieldParams, FieldShape, TensorSpec
+from searchinr.codecs.fields.contract import Between, Field, FieldParams, FieldShape, TensorSpec, unchanged
 from searchinr.codecs.fields.layers import affine, affine_specs, fan_in_bound, uniform
 
 _MAX_EXPONENT = 4.0
@@ -64,7 +64,7 @@ class Wire(Field):
     def tensors(self) -> list[TensorSpec]:
         """See `Field.tensors`; below, v is the number of complex channels."""
         v = self.channels
-        specs = [*affine_specs("layer0", self.shape.d_in, v, "edge")]
+        specs = [*affine_specs("layer0", self.shape.d_in, v, "first")]
         for layer in range(1, self.shape.depth):
             specs += [
                 TensorSpec(f"layer{layer}.weight", (2, v, v), "hidden"),
@@ -72,8 +72,8 @@ class Wire(Field):
             ]
         return [
             *specs,
-            TensorSpec("out.weight", (2, v, self.shape.d_out), "edge"),
-            TensorSpec("out.bias", (self.shape.d_out,), "edge"),
+            TensorSpec("out.weight", (2, v, self.shape.d_out), "last"),
+            TensorSpec("out.bias", (self.shape.d_out,), "last"),
         ]
 
     def init(self, rng: torch.Generator) -> dict[str, Tensor]:
@@ -83,7 +83,7 @@ class Wire(Field):
             for name, shape, _ in self.tensors()
         }
 
-    def layers(self, weights: dict[str, Tensor], coords: Tensor) -> Iterator[Tensor]:
+    def layers(self, weights: dict[str, Tensor], coords: Tensor, between: Between = unchanged) -> Iterator[Tensor]:
         """See `Field.layers`.
 
         Complex numbers are kept as real channels followed by imaginary ones, points last: `(B, 2v, n)`. So a complex
@@ -102,7 +102,7 @@ class Wire(Field):
                 weight = _complex_as_real(weight)  # (B, 2v, 2v)
             column = bias.reshape(batch, -1, 1)  # (B, 2v, 1)
             phase = torch.baddbmm(omega * column, (omega * weight).mT, hidden)  # (B, 2v, n)
-            hidden = _Wavelet.apply(phase, envelope)  # type: ignore[no-untyped-call]
+            hidden = between(layer, _Wavelet.apply(phase, envelope))  # type: ignore[no-untyped-call]
             yield hidden
 
     def output(self, weights: dict[str, Tensor], hidden: Tensor) -> Tensor:

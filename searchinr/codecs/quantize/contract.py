@@ -86,6 +86,7 @@ class Quantizer(ABC):
         id: Number in `.inr` files (1 to 15; 0 is fp16), never reused.
         learns: Whether it takes part in training: then `values` is differentiable in the latents.
         learns_rate: Whether it has `bits`, so that training can weigh them against the error.
+        has_steps: Whether it has `move_steps`, so that steps can be changed once training is over.
         has_offsets: Whether files hold offsets.
         has_book: Whether files may hold code books.
     """
@@ -94,6 +95,7 @@ class Quantizer(ABC):
     id: ClassVar[int]
     learns: ClassVar[bool] = False
     learns_rate: ClassVar[bool] = False
+    has_steps: ClassVar[bool] = False
     has_offsets: ClassVar[bool] = False
     has_book: ClassVar[bool] = False
 
@@ -124,6 +126,19 @@ class Quantizer(ABC):
     @abstractmethod
     def coded(self, latents: Mapping[str, Tensor]) -> dict[str, Coded]:
         """What files hold, by part."""
+
+    def move_steps(self, latents: Mapping[str, Tensor], places: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Latents of other steps, in which the weights are rounded anew. Only where `has_steps`.
+
+        Args:
+            latents: What `start` returned, perhaps trained.
+            places: `{part.name: (B,)}`, int64: by how many places of the grid of steps all steps of a part become
+                coarser, or finer where it is negative; they stop at the grid's ends. Parts left out stay as they are.
+
+        Returns:
+            All latents, those of the parts named changed.
+        """
+        raise NotImplementedError(f"the steps of {self.name} are not free")
 
     def bits(self, latents: Mapping[str, Tensor]) -> Tensor:
         """Estimated size of the symbols of each signal, differentiable: `(B,)`, bits. Only where `learns_rate`."""

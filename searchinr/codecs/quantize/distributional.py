@@ -5,13 +5,13 @@ from typing import ClassVar
 from torch import Tensor
 
 from searchinr.codecs.quantize.levels import Levels
-from searchinr.codecs.quantize.uniform import AfterTraining, steps_that_cover
+from searchinr.codecs.quantize.uniform import Uniform, steps_that_cover
 
 _DEVIATIONS = 3.0
 """Gordon et al. name the method without the number; LSQ+ (Bhalgat et al. 2020, section 3.2) starts from three."""
 
 
-class Distributional(AfterTraining):
+class Distributional(Uniform):
     """Symbols cover the mean and three standard deviations to each side; what lies beyond is clipped."""
 
     name: ClassVar[str] = "distributional"

@@ -6,10 +6,10 @@ import torch
 from torch import Tensor
 
 from searchinr.codecs.quantize.levels import Levels
-from searchinr.codecs.quantize.uniform import AfterTraining, steps_that_cover
+from searchinr.codecs.quantize.uniform import Uniform, steps_that_cover
 
 
-class Explicit(AfterTraining):
+class Explicit(Uniform):
     """Symbols spread over [-1, 1], whatever the weights: "explicit [-1, 1]" of Gordon et al.
 
     A contrast, not a recommendation: hidden weights of a SIREN fill a hundredth of that range.

@@ -30,9 +30,9 @@ def worth_a_book(part: Part) -> bool:
 class KMeans(Quantizer):
     """Weights are replaced by the nearest of 2**bits learnt values.
 
-    Each tensor has a code book of its own, or all share one, scaled to each tensor's largest weight: whichever is
-    cheaper at equal error. A quarter of the squared error costs a bit per weight, so sharing pays where the bits of the
-    books that it saves are more than half the logarithm of the errors' ratio for every weight.
+    Each tensor has a code book of its own, or all share one, scaled to the largest weight of each tensor or channel:
+    whichever is cheaper at equal error. A quarter of the squared error costs a bit per weight, so sharing pays where
+    the bits of the books that it saves are more than half the logarithm of the errors' ratio for every weight.
     """
 
     name: ClassVar[str] = "kmeans"
@@ -56,10 +56,9 @@ class KMeans(Quantizer):
         scaled: dict[int, dict[Part, Tensor]] = {}
         for part in self._large:
             latents[part.name] = weights[part.name].detach().clone()
-            flat = latents[part.name].flatten(1)  # (B, n)
-            step = torch.log((flat.abs().amax(1, keepdim=True) / BOOK.high).clamp_min(2.0**-29))  # (B, 1)
-            scaled.setdefault(part.bits, {})[part] = flat / step_of(nearest_code(step))
-            latents[f"{part.name}:step"] = step
+            peaks = part.group(latents[part.name]).abs().amax(-1)  # (B, G)
+            latents[f"{part.name}:step"] = torch.log((peaks / BOOK.high).clamp_min(2.0**-29))
+            scaled.setdefault(part.bits, {})[part] = _numbers(part, latents)
         for bits, flats in scaled.items():
             latents.update(_books(bits, flats))
         return latents
@@ -68,25 +67,32 @@ class KMeans(Quantizer):
         """See `Quantizer.values`: gradients reach both the weights (straight through) and the entries they take."""
         values = self._small.values(latents, progress)
         for part in self._large:
-            weights, book = latents[part.name], _book(part, latents)
-            step = step_of(nearest_code(latents[f"{part.name}:step"]))  # (B, 1)
-            numbers = weights.flatten(1) / step  # (B, n)
+            book, numbers = _book(part, latents), _numbers(part, latents)  # (B, K), (B, n)
             entries = round_through(book.clamp(*BOOK)).gather(1, _nearest_entry(numbers, book))
-            values[part.name] = ((entries + (numbers - numbers.detach())) * step).view_as(weights)
+            steps = step_of(nearest_code(latents[f"{part.name}:step"]))  # (B, G)
+            through = (entries + (numbers - numbers.detach())).view(*steps.shape, -1)  # (B, n) -> (B, G, m)
+            values[part.name] = part.ungroup(through * steps.unsqueeze(-1))
         return values
 
     def coded(self, latents: Mapping[str, Tensor]) -> dict[str, Coded]:
         """See `Quantizer.coded`."""
         coded = self._small.coded(latents)
         for part in self._large:
-            weights, book = latents[part.name].detach(), _book(part, latents).detach()
-            steps = nearest_code(latents[f"{part.name}:step"])  # (B, 1)
-            indices = _nearest_entry(weights.flatten(1) / step_of(steps), book)  # (B, n)
+            book = _book(part, latents).detach()  # (B, K)
+            steps = nearest_code(latents[f"{part.name}:step"])  # (B, G)
+            indices = _nearest_entry(_numbers(part, latents), book)  # (B, n)
             order = book.argsort(1)  # training may have changed it
             rank = order.argsort(1)
             entries = torch.round(book.gather(1, order).clamp(*BOOK)).long()  # (B, K)
-            coded[part.name] = Coded(rank.gather(1, indices).unsqueeze(1), steps, book=entries)
+            symbols = rank.gather(1, indices).view(*steps.shape, -1)  # (B, n) -> (B, G, m)
+            coded[part.name] = Coded(symbols, steps, book=entries)
         return coded
+
+
+def _numbers(part: Part, latents: Mapping[str, Tensor]) -> Tensor:
+    """The weights of a part in steps, group after group: `(B, n)`."""
+    steps = step_of(nearest_code(latents[f"{part.name}:step"]))  # (B, G)
+    return (part.group(latents[part.name]) / steps.unsqueeze(-1)).flatten(1)  # (B, G, m) -> (B, n)
 
 
 def _book(part: Part, latents: Mapping[str, Tensor]) -> Tensor:

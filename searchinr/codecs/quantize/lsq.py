@@ -6,13 +6,13 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from searchinr.codecs.quantize.contract import Coded, Part, Quantizer
-from searchinr.codecs.quantize.levels import log_step, nearest_code
+from searchinr.codecs.quantize.contract import Part
+from searchinr.codecs.quantize.levels import Levels
 from searchinr.codecs.quantize.rate import laplace_bits
-from searchinr.codecs.quantize.uniform import best_steps, learnt_step, nearest, round_through
+from searchinr.codecs.quantize.uniform import Uniform, best_steps, learnt_step, round_through
 
 
-class Lsq(Quantizer):
+class Lsq(Uniform):
     """Weights and steps are trained together; rounding passes gradients straight through.
 
     Three differences from the paper: the logarithm of the step is learnt, so it stays positive, and with Adam it needs
@@ -25,13 +25,8 @@ class Lsq(Quantizer):
     learns: ClassVar[bool] = True
     learns_rate: ClassVar[bool] = True
 
-    def start(self, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """See `Quantizer.start`: the weights, and `name:step` `(B, G)`, the logarithms of the steps."""
-        latents = {}
-        for part in self.parts:
-            latents[part.name] = weights[part.name].detach().clone()
-            latents[f"{part.name}:step"] = log_step(best_steps(part.group(weights[part.name]), part.levels))
-        return latents
+    def _choose(self, grouped: Tensor, symbols: Levels) -> Tensor:
+        return best_steps(grouped, symbols)
 
     def values(self, latents: Mapping[str, Tensor], progress: float = 1.0) -> dict[str, Tensor]:
         """See `Quantizer.values`."""
@@ -40,15 +35,6 @@ class Lsq(Quantizer):
             symbols = round_through(self._numbers(part, latents).clamp(*part.levels))
             values[part.name] = part.ungroup(symbols * self._step(part, latents))
         return values
-
-    def coded(self, latents: Mapping[str, Tensor]) -> dict[str, Coded]:
-        """See `Quantizer.coded`."""
-        coded = {}
-        for part in self.parts:
-            steps = nearest_code(latents[f"{part.name}:step"])
-            symbols = nearest(part.group(latents[part.name].detach()), steps, part.levels)
-            coded[part.name] = Coded(symbols.long(), steps)
-        return coded
 
     def bits(self, latents: Mapping[str, Tensor]) -> Tensor:
         """See `Quantizer.bits`."""

@@ -59,6 +59,14 @@ class LsqPlus(Lsq):
                 coded[part.name] = replace(coded[part.name], symbols=symbols, offsets=offsets)
         return coded
 
+    def move_steps(self, latents: Mapping[str, Tensor], places: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """See `Quantizer.move_steps`; offsets stay what they are in the weights' own unit."""
+        moved = super().move_steps(latents, places)
+        for name in places:
+            before, after = (step_of(nearest_code(of[f"{name}:step"])) for of in (latents, moved))  # (B, G)
+            moved[f"{name}:offset"] = latents[f"{name}:offset"] * (before / after)
+        return moved
+
     def _numbers(self, part: Part, latents: Mapping[str, Tensor]) -> Tensor:
         return super()._numbers(part, latents) - _snapped(part, latents)
 

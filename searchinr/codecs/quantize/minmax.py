@@ -5,10 +5,10 @@ from typing import ClassVar
 from torch import Tensor
 
 from searchinr.codecs.quantize.levels import Levels
-from searchinr.codecs.quantize.uniform import AfterTraining, steps_that_cover
+from searchinr.codecs.quantize.uniform import Uniform, steps_that_cover
 
 
-class MinMax(AfterTraining):
+class MinMax(Uniform):
     """The smallest step that clips nothing. One outlier makes it coarse for all."""
 
     name: ClassVar[str] = "minmax"

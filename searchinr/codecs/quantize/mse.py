@@ -5,10 +5,10 @@ from typing import ClassVar
 from torch import Tensor
 
 from searchinr.codecs.quantize.levels import Levels
-from searchinr.codecs.quantize.uniform import AfterTraining, best_steps
+from searchinr.codecs.quantize.uniform import Uniform, best_steps
 
 
-class Mse(AfterTraining):
+class Mse(Uniform):
     """The step is found by trying all: clipping a few outliers pays where symbols are few."""
 
     name: ClassVar[str] = "mse"

@@ -3,12 +3,13 @@
 from abc import abstractmethod
 from collections.abc import Mapping
 from functools import cache
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from searchinr.codecs.quantize.contract import Coded, Part, Quantizer
-from searchinr.codecs.quantize.levels import Levels, code_at_least, nearest_code, step_sizes
+from searchinr.codecs.quantize.levels import LAST_STEP, Levels, code_at_least, log_step, nearest_code, step_sizes
 
 OFFSETS_PER_STEP = 16
 
@@ -43,33 +44,51 @@ def nearest(grouped: Tensor, steps: Tensor, symbols: Levels) -> Tensor:
 
 
 def steps_that_cover(low: Tensor, high: Tensor, symbols: Levels) -> Tensor:
-    """The smallest steps whose symbols reach from `low` (or below) to `high`: bytes of the same shape."""
-    return code_at_least(torch.maximum(high / symbols.high, low / symbols.low))
+    """The smallest steps whose symbols reach from `low` (or below) to `high`: bytes of the same shape.
+
+    Where no symbol is negative, `low` is not looked at.
+    """
+    upwards = high / symbols.high
+    return code_at_least(torch.maximum(upwards, low / symbols.low) if symbols.low else upwards)
 
 
-class AfterTraining(Quantizer):
-    """A quantiser that chooses a step for each group of trained weights and rounds."""
+class Uniform(Quantizer):
+    """A quantiser that chooses a step for each group of trained weights and rounds to its multiples."""
+
+    has_steps: ClassVar[bool] = True
 
     @abstractmethod
     def _choose(self, grouped: Tensor, symbols: Levels) -> Tensor:
         """The byte of the step of each group, `(B, G, m)` -> `(B, G)`."""
 
     def start(self, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """See `Quantizer.start`: nothing is learnt, the weights are the latents."""
-        return {part.name: weights[part.name].detach() for part in self.parts}
+        """See `Quantizer.start`: the weights, and `name:step` `(B, G)`, the logarithms of the steps."""
+        latents = {}
+        for part in self.parts:
+            latents[part.name] = weights[part.name].detach().clone()
+            latents[f"{part.name}:step"] = log_step(self._choose(part.group(latents[part.name]), part.levels))
+        return latents
 
     def coded(self, latents: Mapping[str, Tensor]) -> dict[str, Coded]:
         """See `Quantizer.coded`."""
-        return {part.name: self._coded(part, latents[part.name]) for part in self.parts}
-
-    def _coded(self, part: Part, weights: Tensor) -> Coded:
-        grouped = part.group(weights)  # (B, G, m)
-        steps = self._choose(grouped, part.levels)  # (B, G)
-        return Coded(nearest(grouped, steps, part.levels).long(), steps)
+        coded = {}
+        for part in self.parts:
+            steps = nearest_code(latents[f"{part.name}:step"])  # (B, G)
+            symbols = nearest(part.group(latents[part.name].detach()), steps, part.levels)
+            coded[part.name] = Coded(symbols.long(), steps)
+        return coded
 
     def values(self, latents: Mapping[str, Tensor], progress: float = 1.0) -> dict[str, Tensor]:
         """See `Quantizer.values`."""
         return decoded(self.parts, self.coded(latents))
+
+    def move_steps(self, latents: Mapping[str, Tensor], places: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """See `Quantizer.move_steps`."""
+        moved = dict(latents)
+        for name, by in places.items():
+            codes = nearest_code(latents[f"{name}:step"]) + by.unsqueeze(1)  # (B, G)
+            moved[f"{name}:step"] = log_step(codes.clamp(0, LAST_STEP))
+        return moved
 
 
 def decoded(parts: tuple[Part, ...], coded: Mapping[str, Coded]) -> dict[str, Tensor]:

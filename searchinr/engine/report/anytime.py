@@ -16,8 +16,9 @@ class Moment:
 
     Attributes:
         points: Operating points so far.
-        macs: Multiply-accumulates of training behind them, over all signals and trials. What failed, or was done twice
-            because a worker died, is not on record; confirmations come after the search and are not counted.
+        macs: Multiply-accumulates of training behind them, over all signals and trials, and of the assets that trials
+            share. What failed, or was done twice because a worker died, is not on record; confirmations (and assets
+            that only they need) come after the search and are not counted.
         hypervolume: Of the front, see `Objectives.hypervolume`.
         front_points: Points on the front.
     """
@@ -42,6 +43,11 @@ class Anytime:
         self._macs_of_trial: dict[str, float] = {}
         self._macs = 0.0
         self._points = 0
+
+    def spend(self, asset: Line) -> None:
+        """Takes the next asset of the ledger: work whose fruits are the points to come."""
+        if not asset.get("confirms"):
+            self._macs += float(asset["cost"]["macs"])
 
     def add(self, point: Line) -> Moment:
         """Takes the next operating point of the ledger."""

@@ -1,7 +1,7 @@
 """The sheet that every PNG of a report is drawn on."""
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -21,16 +21,28 @@ def log_axes(limits: tuple[float, float], label: Callable[[float], str]) -> tupl
         limits: Its ends.
         label: Text of a tick.
     """
-    # a figure of its own, not pyplot's: no global state, so that any thread may draw
-    figure = Figure(figsize=(7.0, 4.8))
-    FigureCanvasAgg(figure)
-    axes = figure.add_axes((_LEFT, _BOTTOM, _WIDTH, _HEIGHT))
+    figure, axes = _plane(_LEFT, _WIDTH)
     axes.set_xscale("log")
     axes.set_xlim(*limits)
     axes.xaxis.set_major_locator(FixedLocator(style.log_ticks(*limits)))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: label(value)))
     axes.yaxis.set_major_locator(MaxNLocator(7, steps=[1, 2, 5, 10]))
+    return figure, axes
+
+
+def bar_axes(names: Sequence[str]) -> tuple[Figure, Axes]:
+    """An empty plane with a row for each name, the first on top, and a linear horizontal axis."""
+    margin = min(0.5, 0.03 + 0.0135 * max(map(len, names)))
+    figure, axes = _plane(margin, _LEFT + _WIDTH - margin)
+    axes.set_yticks(range(len(names)), names, parse_math=False)
+    axes.set_ylim(len(names) - 0.5, -0.5)
+    return figure, axes
+
+
+def _plane(left: float, width: float) -> tuple[Figure, Axes]:
+    figure = blank(7.0, 4.8)
+    axes = figure.add_axes((left, _BOTTOM, width, _HEIGHT))
     axes.grid(color="#e8e8e8", linewidth=0.6)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
@@ -39,11 +51,24 @@ def log_axes(limits: tuple[float, float], label: Callable[[float], str]) -> tupl
     return figure, axes
 
 
+def blank(width: float, height: float) -> Figure:
+    """An empty sheet, in inches."""
+    # a figure of its own, not pyplot's: no global state, so that any thread may draw
+    figure = Figure(figsize=(width, height))
+    FigureCanvasAgg(figure)
+    return figure
+
+
 def png(figure: Figure, title: str, subtitle: str, small_print: str) -> bytes:
     """The finished sheet: a PNG of 1400 x 960 pixels, twice the usual resolution of a 7 x 4.8 inch figure."""
     figure.text(_LEFT, 0.935, title, fontsize=13, fontweight="bold", parse_math=False)
     figure.text(_LEFT, 0.885, subtitle, fontsize=9, color=_GREY)
     figure.text(_LEFT, 0.015, small_print, fontsize=7, color=_GREY, linespacing=1.4)
+    return rendered(figure)
+
+
+def rendered(figure: Figure) -> bytes:
+    """A sheet as a PNG, 200 pixels to an inch."""
     out = io.BytesIO()
     figure.savefig(out, format="png", dpi=200)
     return out.getvalue()

@@ -1,7 +1,8 @@
 """The front as a figure for a paper (PNG)."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
@@ -17,7 +18,7 @@ _CONFIRMED = "#222222"
 
 
 def front_png(report: FrontReport) -> bytes:
-    """Draws PSNR against rate: the front and its confirmations, all other operating points, and the baselines.
+    """Draws PSNR against rate: the front, its confirmations, all other operating points, baselines, published curves.
 
     Returns:
         A PNG of 1400 x 960 pixels, twice the usual resolution of a 7 x 4.8 inch figure.
@@ -27,7 +28,7 @@ def front_png(report: FrontReport) -> bytes:
     axes.set_ylim(*box.psnr_db)
     axes.set_xlabel(f"rate ({report.rate_unit})")
     axes.set_ylabel("PSNR (dB)")
-    _draw_baselines(axes, report, box)
+    _draw_curves(axes, report, box)
     _draw_points(axes, report)
     return canvas.png(figure, report.dataset, style.subtitle(report), style.small_print(report))
 
@@ -108,27 +109,44 @@ def _columns(points: Sequence[Point]) -> tuple[list[float], list[float]]:
     return [point["rate"] for point in points], [point["psnr_db"] for point in points]
 
 
-def _draw_baselines(axes: Axes, report: FrontReport, box: style.Limits) -> None:
+class _Curve(NamedTuple):
+    """A thin line and its look."""
+
+    name: str
+    points: Sequence[style.Place]
+    colour: str
+    dashes: object
+    width: float
+
+
+def _curves(report: FrontReport) -> Iterator[_Curve]:
+    looks = itertools.cycle(style.BASELINE_LINES)
+    for (codec, curve), (colour, dashes, _) in zip(report.baselines.curves().items(), looks, strict=False):
+        yield _Curve(style.short(codec), curve, colour, dashes, 0.9)
+    for known in report.published.curves:
+        yield _Curve(known.name, known.points, style.PUBLISHED_COLOUR, "-", 0.6)
+
+
+def _draw_curves(axes: Axes, report: FrontReport, box: style.Limits) -> None:
     """Thin lines, each named at the edge of the axes where it leaves them, or at its end if that lies inside."""
     to_axes = axes.transScale + axes.transLimits  # data -> fractions of the axes
     at_right: list[tuple[float, str, str]] = []  # (position along the edge, name, colour)
     at_top: list[tuple[float, str, str]] = []
     at_end: list[tuple[float, str, str]] = []
     end = 0.0
-    looks = itertools.cycle(style.BASELINE_LINES)
-    for (codec, curve), (colour, dashes, _) in zip(report.baselines.curves().items(), looks, strict=False):
-        rates, psnrs = [p.rate for p in curve], [p.psnr_db for p in curve]
-        axes.plot(rates, psnrs, color=colour, linestyle=dashes, linewidth=0.9, zorder=1)
-        inside = style.visible(curve, box)
+    for curve in _curves(report):
+        rates, psnrs = [p.rate for p in curve.points], [p.psnr_db for p in curve.points]
+        axes.plot(rates, psnrs, color=curve.colour, linestyle=curve.dashes, linewidth=curve.width, zorder=1)
+        inside = style.visible(curve.points, box)
         if not inside:
             continue
         x, y = to_axes.transform(inside[-1])
         if x > 0.99:
-            at_right.append((y, style.short(codec), colour))
+            at_right.append((y, curve.name, curve.colour))
         elif y > 0.97:
-            at_top.append((x, style.short(codec), colour))
+            at_top.append((x, curve.name, curve.colour))
         else:
-            at_end.append((y, style.short(codec), colour))
+            at_end.append((y, curve.name, curve.colour))
             end = max(end, x)
     for edge, labels in ((1.0, at_right), (end, at_end)):
         for y, name, colour in _apart(labels, gap=0.045):

@@ -7,6 +7,7 @@ from typing import Any
 from searchinr.engine.report.anytime import Anytime, Moment
 from searchinr.engine.report.baselines import NO_BASELINES, Baselines
 from searchinr.engine.report.confirmation import Confirmations, Confirmed, is_confirmation
+from searchinr.engine.report.published import NOT_PUBLISHED, Published
 from searchinr.engine.search.objectives import Objectives
 from searchinr.errors import UserError
 
@@ -31,6 +32,7 @@ class FrontReport:
         constraints: Figure -> bound, as it is written in a space file.
         anytime: The state after each operating point.
         baselines: Classical codecs measured on the same signals.
+        published: Codecs of the literature, as it reports them.
     """
 
     dataset: str
@@ -45,6 +47,7 @@ class FrontReport:
     constraints: Mapping[str, str]
     anytime: tuple[Moment, ...]
     baselines: Baselines
+    published: Published
 
     @property
     def hypervolume(self) -> float:
@@ -76,6 +79,7 @@ def collect_front(
     dataset: str,
     objectives: Objectives,
     baselines: Baselines = NO_BASELINES,
+    published: Published = NOT_PUBLISHED,
 ) -> FrontReport:
     """Gathers the front of one dataset from a ledger.
 
@@ -84,6 +88,7 @@ def collect_front(
         dataset: Label of the dataset.
         objectives: What the run searched for.
         baselines: Measured on the signals of this dataset.
+        published: What the literature has on it.
 
     Raises:
         UserError: The ledger has no operating point of this dataset, or none that meets the constraints.
@@ -93,7 +98,12 @@ def collect_front(
     if not points:
         raise UserError(f"dataset {dataset}: no operating point yet, so there is no front; let the run go on first")
     anytime = Anytime(objectives)
-    moments = tuple(anytime.add(point) for point in points)
+    moments = []
+    for line in own:
+        if line["kind"] == "asset":
+            anytime.spend(line)
+        elif line["kind"] == "point":
+            moments.append(anytime.add(line))
     front = tuple(anytime.front.points)
     if not front:
         raise UserError(f"dataset {dataset}: {none_feasible(points, objectives)}")
@@ -106,14 +116,15 @@ def collect_front(
         modality=points[0]["modality"],
         rate_unit=points[0]["rate_unit"],
         signals=len(points[0]["signals"]),
-        trials=len({line["trial"] for line in own}),
+        trials=len({line["trial"] for line in own if "trial" in line}),
         points=points,
         front=front,
         confirmed=tuple(map(confirmations.of, front)),
         reference_point=objectives.reference_point,
         constraints={name: str(bound) for name, bound in objectives.constraints.items()},
-        anytime=moments,
+        anytime=tuple(moments),
         baselines=baselines,
+        published=published,
     )
 
 
@@ -130,6 +141,16 @@ def none_feasible(points: Sequence[Point], objectives: Objectives) -> str:
 def mean_bytes(point: Point) -> float:
     """Mean size of a point's files in bytes."""
     return float(sum(signal["bytes"] for signal in point["signals"]) / len(point["signals"]))
+
+
+def summary(report: FrontReport) -> str:
+    """The front in a sentence."""
+    psnrs = [point["psnr_db"] for point in report.front]
+    return (
+        f"{len(report.front)} of {len(report.points):,} operating points, {min(psnrs):.1f} to {max(psnrs):.1f} dB at "
+        f"{report.front[0]['rate']:.3g} to {report.front[-1]['rate']:.3g} {report.rate_unit}, "
+        f"hypervolume {report.hypervolume:.4g}."
+    )
 
 
 def front_json(report: FrontReport) -> dict[str, Any]:

@@ -9,6 +9,15 @@ def family(point: Mapping[str, Any]) -> str:
     return str(point["params"].get("backbone", point["codec"]))
 
 
+def describe_asset(line: Mapping[str, Any]) -> str:
+    """A readable name of an asset and what it is for, e.g. ``"supernet siren for photos"``.
+
+    Args:
+        line: A ledger line of it, or an `AssetJob`'s fields.
+    """
+    return f"{line['name']} {describe(line['codec'], line['params'])} for {line['dataset']}"
+
+
 def describe(codec: str, params: Mapping[str, Any]) -> str:
     """A readable name of a config, e.g. ``"siren 3x32 8-bit"`` (depth x width); the codec's name at the least."""
     words = [str(params.get("backbone", codec))]
@@ -18,4 +27,6 @@ def describe(codec: str, params: Mapping[str, Any]) -> str:
         words.append("fp16")
     elif "weight_bits" in params:
         words.append(f"{params['weight_bits']}-bit")
+    if params.get("init", "scratch") != "scratch":
+        words.append(f"from {params['init']}")
     return " ".join(words)

@@ -1,214 +1,174 @@
 """A report as one interactive HTML page that opens offline."""
 
-import html
-import itertools
-import math
-from collections.abc import Callable
-from typing import Any
+import shlex
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
-import plotly.graph_objects as go
-
-from searchinr.engine.report import style
-from searchinr.engine.report.front import FrontReport, Point, mean_bytes
-from searchinr.engine.report.names import describe, family
-
-_PAGE = """<!doctype html>
-<html><head><meta charset="utf-8"><title>{title}</title>
-<style>
-body {{margin: 0; overflow-x: hidden}}
-#front {{height: 92vh !important}}
-#hypervolume {{height: 70vh !important}}
-</style></head>
-<body>
-{front}
-{hypervolume}
-</body></html>
-"""
+from searchinr.engine.report import plots, style
+from searchinr.engine.report.bd_rates import bd_rates
+from searchinr.engine.report.decoded import Decoded
+from searchinr.engine.report.document import Column, copyable, document, facts, note, plot, table, text
+from searchinr.engine.report.exhibits import exhibit
+from searchinr.engine.report.front import FrontReport, mean_bytes
+from searchinr.engine.report.importance_figure import basis
+from searchinr.engine.report.names import describe
+from searchinr.engine.report.signals_figure import SMALL_PRINT
+from searchinr.engine.report.sound import RANGE_DB
+from searchinr.engine.search.bd_rate import METHOD
+from searchinr.engine.search.importance import Importance
 
 
-def report_html(report: FrontReport) -> str:
-    """The figures of `front_png`, with every operating point to hover over, and `hypervolume_png`.
+@dataclass(frozen=True)
+class DatasetReport:
+    """Everything that is shown of one dataset.
+
+    Attributes:
+        front: The front and what surrounds it.
+        importance: Which parameters matter; None where too little is known.
+        decoded: Signals beside what the front's files hold of them.
+    """
+
+    front: FrontReport
+    importance: Importance | None = None
+    decoded: tuple[Decoded, ...] = ()
+
+
+def report_html(run: str, name: str, reports: Sequence[DatasetReport]) -> str:
+    """A page about one or several datasets of a run.
+
+    Args:
+        run: The run folder, as it stands in commands that the page offers.
+        name: The run's name.
+        reports: Its datasets.
 
     Returns:
-        A complete HTML document of about 5 MB that loads nothing from anywhere: plotly.js is part of it.
+        A complete HTML document of about 5 MB and what its pictures and sounds take; it loads nothing from anywhere.
     """
-    return _PAGE.format(
-        title=html.escape(report.dataset),
-        front=_fragment(_front(report), "front", with_library=True),
-        hypervolume=_fragment(_hypervolume(report), "hypervolume", with_library=False),
+    several = len(reports) > 1
+    links = "".join(f'<a href="#{_id(i)}">{text(r.front.dataset)}</a>' for i, r in enumerate(reports))
+    sections = "".join(_section(run, _id(i), r, several=several) for i, r in enumerate(reports))
+    contents = f"<nav>{links}</nav>" if several else ""
+    return document(
+        f"{name}: Pareto front",
+        f"<header><h1>{text(name)}</h1><p>The Pareto front of PSNR against rate. Every point is a set of complete "
+        f"files; every figure comes from decoding them.</p>{contents}</header>{sections}",
     )
 
 
-def _fragment(figure: go.Figure, name: str, *, with_library: bool) -> str:
-    # a fixed id: the same ledger gives the same page, byte for byte
-    return str(
-        figure.to_html(
-            include_plotlyjs=with_library,
-            full_html=False,
-            div_id=name,
-            config={"displaylogo": False, "responsive": True},
-        )
-    )
+def _id(index: int) -> str:
+    return f"dataset-{index}"
 
 
-def _front(report: FrontReport) -> go.Figure:
-    figure = go.Figure()
-    looks = itertools.cycle(style.BASELINE_LINES)
-    for (codec, curve), (colour, _, dash) in zip(report.baselines.curves().items(), looks, strict=False):
-        figure.add_scatter(
-            x=[p.rate for p in curve],
-            y=[p.psnr_db for p in curve],
-            name=codec,
-            mode="lines",
-            line={"color": colour, "width": 1.2, "dash": dash},
-            text=[f"{codec}<br>quality {p.quality:g}<br>{_figures(p.rate, report, p.psnr_db, p.ssim)}" for p in curve],
-            hoverinfo="text",
-        )
-    line = report.front_line
-    figure.add_scatter(
-        x=[p["rate"] for p in line],
-        y=[p["psnr_db"] for p in line],
-        mode="lines",
-        line={"color": "#333333", "width": 1.3},
-        hoverinfo="skip",
-        showlegend=False,
-    )
-    on_front = {(p["trial"], p["steps"]) for p in report.front}
-    for name, look in style.family_styles(report).items():
-        own = [p for p in report.points if family(p) == name]
-        others = [p for p in own if (p["trial"], p["steps"]) not in on_front]
-        marker: dict[str, Any] = {"color": look.colour, "symbol": look.plotly_symbol}
-        groups = (
-            (others, {**marker, "size": 5, "opacity": 0.35}, f"{name}, not on the front"),
-            (
-                [p for p in report.front if family(p) == name],
-                {**marker, "size": 10, "line": {"color": "white", "width": 1}},
-                name,
-            ),
-        )
-        for points, look_of_group, label in groups:
-            if points:
-                figure.add_scatter(
-                    x=[p["rate"] for p in points],
-                    y=[p["psnr_db"] for p in points],
-                    name=label,
-                    mode="markers",
-                    marker=look_of_group,
-                    text=[_hover(p, report) for p in points],
-                    hoverinfo="text",
-                )
-    _add_confirmed(figure, report)
-    _lay_out(figure, report, style.small_print(report))
-    box = style.limits(report)
-    _log_axis(figure, f"rate ({report.rate_unit})", box.rate, style.plain)
-    figure.update_yaxes(title="PSNR (dB)", range=list(box.psnr_db))
-    return figure
-
-
-def _add_confirmed(figure: go.Figure, report: FrontReport) -> None:
-    """Crosses at the means over further seeds."""
-    shown = [
-        (point, confirmed, confirmed.rate, confirmed.psnr_db)
-        for point, confirmed in zip(report.front, report.confirmed, strict=True)
-        if confirmed is not None and confirmed.rate is not None and confirmed.psnr_db is not None
+def _section(run: str, name: str, report: DatasetReport, *, several: bool) -> str:
+    front = report.front
+    parts = [
+        f'<h2 id="{name}">{text(front.dataset)}</h2>',
+        f"<p>{text(style.subtitle(front))}</p>",
+        plot(plots.front_plot(front), f"{name}-front"),
+        note(style.small_print(front)),
+        facts(_facts(front)),
+        *_bd_rates(front),
+        "<h3>The front</h3>",
+        note("By rising rate. The command writes the config of a point, for searchinr encode --config."),
+        _front_table(run, front, several=several),
+        *_exhibits(report),
+        "<h3>Hypervolume by training work</h3>",
+        plot(plots.hypervolume_plot(front), f"{name}-hypervolume", small=True),
+        note(style.anytime_small_print(front)),
     ]
-    if not shown:
-        return
-    arms = {"color": "#222222", "thickness": 1, "width": 0}
-    figure.add_scatter(
-        x=[rate.mean for *_, rate, _ in shown],
-        y=[psnr_db.mean for *_, psnr_db in shown],
-        error_x={"array": [rate.std or 0.0 for *_, rate, _ in shown], **arms},
-        error_y={"array": [psnr_db.std or 0.0 for *_, psnr_db in shown], **arms},
-        name="mean ± std, further seeds",
-        mode="markers",
-        marker={"symbol": "cross-thin", "size": 8, "line": {"color": "#222222", "width": 1}},
-        text=[
-            f"<b>{_escaped(describe(point['codec'], point['params']))}</b>, trial {_escaped(point['trial'])}<br>"
-            f"{confirmed.text(report.rate_unit)}"
-            for point, confirmed, *_ in shown
-        ],
-        hoverinfo="text",
-    )
+    if report.importance is not None:
+        parts += [
+            "<h3>Which parameters matter</h3>",
+            plot(plots.importance_plot(report.importance), f"{name}-importance", small=True),
+            note(basis(report.importance)),
+        ]
+    parts += [
+        "<h3>Signal by signal</h3>",
+        plot(plots.signals_plot(front), f"{name}-signals", small=True),
+        note(SMALL_PRINT),
+    ]
+    return f"<section>{chr(10).join(parts)}</section>\n"
 
 
-def _hypervolume(report: FrontReport) -> go.Figure:
-    moments = report.milestones
-    figure = go.Figure()
-    figure.add_scatter(
-        x=[now.macs for now in moments],
-        y=[now.hypervolume for now in moments],
-        mode="lines+markers",
-        line={"shape": "hv", "color": style.COLOURS[0], "width": 2},
-        marker={"size": 4},
-        text=[
-            f"{now.hypervolume:.4g} {style.hypervolume_unit(report)} by {style.work(now.macs)}<br>"
-            f"{now.points:,} operating points, {now.front_points:,} on the front"
-            for now in moments
-        ],
-        hoverinfo="text",
-    )
-    _lay_out(figure, report, style.anytime_small_print(report))
-    _log_axis(
-        figure, "training work (multiply-accumulates)", style.log_range([now.macs for now in moments]), style.work
-    )
-    figure.update_yaxes(title=style.hypervolume_title(report), rangemode="tozero")
-    return figure
+def _facts(front: FrontReport) -> Iterator[tuple[str, str]]:
+    low, high = front.front[0], front.front[-1]
+    yield "on the front", f"{len(front.front)} of {len(front.points):,}"
+    yield f"rate, {front.rate_unit}", f"{low['rate']:.3g} – {high['rate']:.3g}"
+    yield "PSNR, dB", f"{min(p['psnr_db'] for p in front.front):.1f} – {max(p['psnr_db'] for p in front.front):.1f}"
+    yield "hypervolume", f"{front.hypervolume:.4g}"
+    yield "trials", f"{front.trials:,}"
+    yield "training work", style.work(front.anytime[-1].macs)
 
 
-def _lay_out(figure: go.Figure, report: FrontReport, small_print: str) -> None:
-    notes = small_print.replace("<", "&lt;").replace("\n", "<br>")
-    figure.update_layout(
-        template="plotly_white",
-        title={"text": f"<b>{_escaped(report.dataset)}</b><br><sup>{style.subtitle(report)}</sup>", "x": 0.06},
-        legend={"bgcolor": "rgba(255,255,255,0.8)"},
-        margin={"b": 120, "t": 80},
-        hovermode="closest",
-    )
-    figure.add_annotation(
-        text=f"<span style='font-size:11px;color:#666'>{notes}</span>",
-        xref="paper",
-        yref="paper",
-        x=0,
-        y=0,
-        yshift=-115,
-        xanchor="left",
-        yanchor="bottom",
-        align="left",
-        showarrow=False,
-    )
+def _bd_rates(front: FrontReport) -> list[str]:
+    rows = [
+        (
+            text(row.codec),
+            "–" if row.result is None else f"{row.result.percent:+.1f} %",
+            "too little PSNR in common"
+            if row.result is None
+            else f"{row.result.low_db:.1f} – {row.result.high_db:.1f} dB",
+            text(row.basis),
+        )
+        for row in bd_rates(front)
+    ]
+    if not rows:
+        return []
+    columns = (Column("against"), Column("BD-rate", "number"), Column("over"), Column("basis", "wide"))
+    return [
+        "<h3>Bits against other codecs</h3>",
+        note(
+            "BD-rate: the mean difference in rate at equal PSNR, over the PSNRs that both reach; below 0 the front "
+            f"needs fewer bits than the codec. Method: {METHOD} (piecewise cubic Hermite interpolation)."
+        ),
+        table(columns, rows, "BD-rate against other codecs"),
+    ]
 
 
-def _log_axis(figure: go.Figure, title: str, limits: tuple[float, float], label: Callable[[float], str]) -> None:
-    ticks = style.log_ticks(*limits)
-    figure.update_xaxes(
-        title=title,
-        type="log",
-        range=[math.log10(end) for end in limits],
-        tickvals=ticks,
-        ticktext=[label(tick) for tick in ticks],
-    )
+def _front_table(run: str, front: FrontReport, *, several: bool) -> str:
+    with_ssim = any(point.get("ssim") is not None for point in front.front)
+    with_seeds = any(front.confirmed)
+    columns = [
+        Column(front.rate_unit, "number"),
+        Column("PSNR dB", "number"),
+        *([Column("SSIM", "number")] if with_ssim else []),
+        Column("bytes", "number"),
+        Column("steps", "number"),
+        Column("config"),
+        *([Column("further seeds, mean ± std")] if with_seeds else []),
+        Column("export"),
+    ]
+    rows = []
+    for point, confirmed in zip(front.front, front.confirmed, strict=True):
+        command = ["searchinr", "export", run, "--trial", point["trial"], "--steps", str(point["steps"])]
+        command += ["--dataset", front.dataset] if several else []
+        rows.append(
+            [
+                f"{point['rate']:.3f}",
+                f"{point['psnr_db']:.2f}",
+                *([f"{point['ssim']:.4f}"] if with_ssim else []),
+                f"{mean_bytes(point):,.0f}",
+                f"{point['steps']:,}",
+                text(describe(point["codec"], point["params"])),
+                *([text(confirmed.text(front.rate_unit)) if confirmed else "–"] if with_seeds else []),
+                copyable(shlex.join([*command, "-o", "best.yaml"])),
+            ]
+        )
+    return table(columns, rows, "The points of the front")
 
 
-def _hover(point: Point, report: FrontReport) -> str:
-    params = "<br>".join(f"{key}: {_escaped(_shown(value))}" for key, value in point["params"].items())
-    return (
-        f"<b>{_escaped(describe(point['codec'], point['params']))}</b><br>"
-        f"{_figures(point['rate'], report, point['psnr_db'], point.get('ssim'))}<br>"
-        f"{mean_bytes(point):,.0f} bytes per file (mean)<br>"
-        f"trial {_escaped(point['trial'])}, {point['steps']:,} steps, seed {point['seed']}<br><br>{params}"
-    )
-
-
-def _figures(rate: float, report: FrontReport, psnr_db: float, ssim: float | None) -> str:
-    quality = f"{rate:.4g} {report.rate_unit}, {psnr_db:.2f} dB"
-    return quality if ssim is None else f"{quality}, SSIM {ssim:.4f}"
-
-
-def _shown(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-def _escaped(text: object) -> str:
-    """Text from the user's files, safe inside plotly's pseudo-HTML."""
-    return str(text).replace("&", "&amp;").replace("<", "&lt;")
+def _exhibits(report: DatasetReport) -> list[str]:
+    if not report.decoded:
+        return []
+    explained = {
+        "image": "The originals, and what files at both ends and in the middle of the front decode to. "
+        "Large pictures: their middle.",
+        "audio": "The originals, and what files at both ends and in the middle of the front decode to: waveform, and "
+        f"spectrogram from 0 to half the sampling rate over {RANGE_DB:.0f} dB, scaled as the original's. Of long "
+        "clips: the beginning.",
+    }
+    return [
+        "<h3>Decoded signals</h3>",
+        note(explained[report.front.modality]),
+        *(exhibit(report.front, row) for row in report.decoded),
+    ]

@@ -1,12 +1,12 @@
 """Colours, markers, limits and ticks that the PNG and its interactive twin share."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
-from searchinr.engine.report.baselines import BaselinePoint
 from searchinr.engine.report.front import FrontReport
 from searchinr.engine.report.names import family
 
@@ -30,15 +30,37 @@ BASELINE_LINES = (
     ("#777777", (0, (1.5, 1.5)), "dot"),
     ("#777777", (0, (6, 2, 1.5, 2)), "dashdot"),
 )
+# and so do published curves, in a colour that says that nothing of them was measured here
+PUBLISHED_COLOUR = "#8466A6"
 
 _PREFIXES = ("", "k", "M", "G", "T", "P", "E", "Z")
 
 
+class Place(Protocol):
+    """A point of a curve: in the plane, whatever else it has."""
+
+    @property
+    def rate(self) -> float:
+        """In the modality's unit."""
+
+    @property
+    def psnr_db(self) -> float:
+        """In dB."""
+
+
 @dataclass(frozen=True)
 class FamilyStyle:
-    """How one backbone (or codec) is drawn."""
+    """How one backbone (or codec) is drawn.
+
+    Attributes:
+        colour: On white.
+        token: The same as a variable of the page, which has another value on dark.
+        marker: For matplotlib.
+        plotly_symbol: For plotly.
+    """
 
     colour: str
+    token: str
     marker: str
     plotly_symbol: str
 
@@ -46,7 +68,15 @@ class FamilyStyle:
 def family_styles(report: FrontReport) -> dict[str, FamilyStyle]:
     """A style for every family among the operating points, by name, so that re-drawing never changes colours."""
     names = sorted({family(point) for point in report.points})
-    return {name: FamilyStyle(COLOURS[i % len(COLOURS)], *MARKERS[i % len(MARKERS)]) for i, name in enumerate(names)}
+    return {
+        name: FamilyStyle(COLOURS[i % len(COLOURS)], token(i), *MARKERS[i % len(MARKERS)])
+        for i, name in enumerate(names)
+    }
+
+
+def token(index: int) -> str:
+    """The page's variable for a colour of `COLOURS`."""
+    return f"var(--c{index % len(COLOURS)})"
 
 
 @dataclass(frozen=True)
@@ -91,7 +121,7 @@ def _padded(values: Sequence[float], *, share: float, least: float) -> tuple[flo
     return min(values) - pad, max(values) + pad
 
 
-def _within(curve: Sequence[BaselinePoint], lo: float, hi: float) -> list[tuple[float, float]]:
+def _within(curve: Sequence[Place], lo: float, hi: float) -> list[tuple[float, float]]:
     """A curve's part between two rates, `(rate, psnr_db)` on a fine grid, straight in log rate as it is drawn."""
     log_rate = [math.log(point.rate) for point in curve]
     grid = np.linspace(max(log_rate[0], math.log(lo)), min(log_rate[-1], math.log(hi)), 400)
@@ -101,8 +131,8 @@ def _within(curve: Sequence[BaselinePoint], lo: float, hi: float) -> list[tuple[
     return list(zip(np.exp(grid).tolist(), psnr_db.tolist(), strict=True))
 
 
-def visible(curve: Sequence[BaselinePoint], box: Limits) -> list[tuple[float, float]]:
-    """The part of a baseline inside the limits, `(rate, psnr_db)` by rising rate; empty if it lies outside."""
+def visible(curve: Sequence[Place], box: Limits) -> list[tuple[float, float]]:
+    """The part of a curve inside the limits, `(rate, psnr_db)` by rising rate; empty if it lies outside."""
     bottom, top = box.psnr_db
     return [(rate, psnr) for rate, psnr in _within(curve, *box.rate) if bottom <= psnr <= top]
 
@@ -170,6 +200,7 @@ def small_print(report: FrontReport) -> str:
         + (f" Outside the axes: {', '.join(outside)}." if outside else ""),
         _constraints(report)
         + ("Crosses: mean ± std of further seeds, each point's own left out." if any(report.confirmed) else ""),
+        f"Purple: as published, on {report.published.signals}." if report.published.curves else "",
     ]
     return "\n".join(filter(None, lines))
 
@@ -177,7 +208,8 @@ def small_print(report: FrontReport) -> str:
 def anytime_small_print(report: FrontReport) -> str:
     """What the hypervolume and the work on the axes mean."""
     return (
-        "Work: training of all trials up to each result, forward and backward passes; confirmations are not counted.\n"
+        "Work: training of all trials and of what they share, up to each result, forward and backward passes; "
+        "confirmations are not counted.\n"
         f"Hypervolume from {_reference(report)} {_constraints(report)}"
     )
 
@@ -193,10 +225,15 @@ def hypervolume_title(report: FrontReport) -> str:
     return "hypervolume of the front" + (f" ({unit})" if unit else "")
 
 
+def reference(point: Mapping[str, float], rate_unit: str) -> str:
+    """A reference point in words, up to the full stop."""
+    words = {"psnr_db": "{:g} dB", "rate": "{:g} " + rate_unit, "ssim": "SSIM {:g}"}
+    values = ", ".join(words.get(name, name + " {:g}").format(at) for name, at in point.items())
+    return f"the reference point ({values})."
+
+
 def _reference(report: FrontReport) -> str:
-    words = {"psnr_db": "{:g} dB", "rate": "{:g} " + report.rate_unit, "ssim": "SSIM {:g}"}
-    reference = ", ".join(words.get(name, name + " {:g}").format(at) for name, at in report.reference_point.items())
-    return f"the reference point ({reference})."
+    return reference(report.reference_point, report.rate_unit)
 
 
 def _constraints(report: FrontReport) -> str:

@@ -8,9 +8,11 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from searchinr.engine.report.bd_rates import bd_rates
 from searchinr.engine.report.confirmation import Confirmed
 from searchinr.engine.report.front import FrontReport, mean_bytes
 from searchinr.engine.report.names import describe
+from searchinr.engine.search.importance import FRONT, Importance
 
 _CONFIRMED = (
     "confirmed_seeds",
@@ -71,6 +73,25 @@ def signals_tsv(report: FrontReport) -> str:
         for signal in point["signals"]
     )
     return _tsv(["trial", "steps", *columns], rows)
+
+
+def bd_rate_tsv(report: FrontReport) -> str:
+    """One row per codec that the front is compared with; no figure where they share too little PSNR."""
+    rows = (
+        [
+            row.codec,
+            row.basis,
+            *([None] * 3 if (found := row.result) is None else (found.percent, found.low_db, found.high_db)),
+        ]
+        for row in bd_rates(report)
+    )
+    return _tsv(["codec", "basis", "bd_rate_percent", "psnr_db_low", "psnr_db_high"], rows)
+
+
+def importance_tsv(found: Importance) -> str:
+    """One row per open parameter: its share for the front and for each objective."""
+    rows = ([name, *(shares[name] for shares in found.shares.values())] for name in found.shares[FRONT])
+    return _tsv(["parameter", *found.shares], rows)
 
 
 def _tsv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:

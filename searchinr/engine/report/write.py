@@ -1,22 +1,27 @@
 """Writes the files of a report."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from searchinr.engine.report.anytime_figure import hypervolume_png
 from searchinr.engine.report.figure import front_png
-from searchinr.engine.report.front import FrontReport, front_json
-from searchinr.engine.report.page import report_html
-from searchinr.engine.report.tables import anytime_tsv, front_tsv, signals_tsv
+from searchinr.engine.report.front import front_json
+from searchinr.engine.report.importance_figure import importance_png
+from searchinr.engine.report.page import DatasetReport, report_html
+from searchinr.engine.report.sheet import decoded_png
+from searchinr.engine.report.signals_figure import signals_png
+from searchinr.engine.report.tables import anytime_tsv, bd_rate_tsv, front_tsv, importance_tsv, signals_tsv
 from searchinr.engine.run_folder import safe_name
 from searchinr.files import write_atomic
 
 
-def write_report(out_dir: Path, report: FrontReport) -> list[Path]:
-    """Writes the front and the hypervolume by fitting work, each file at once or not at all.
+def write_figures(out_dir: Path, report: DatasetReport) -> list[Path]:
+    """Writes what is shown of a dataset as figures and tables, each file at once or not at all.
 
-    These are `front-<dataset>.png`, `.html` (both figures), `.json`, `.tsv`, `-signals.tsv`, and
-    `hypervolume-<dataset>.png`, `.tsv`.
+    These are `front-<dataset>.png`, `.json`, `.tsv`, `bd-rate-<dataset>.tsv`, and `hypervolume-<dataset>`,
+    `importance-<dataset>`, `signals-<dataset>` and `decoded-<dataset>` as `.png`, all but the last as `.tsv` too. What
+    there is nothing of is left out.
 
     Args:
         out_dir: Created when needed.
@@ -29,17 +34,40 @@ def write_report(out_dir: Path, report: FrontReport) -> list[Path]:
         OSError: The folder cannot be written.
     """
     out_dir.mkdir(parents=True, exist_ok=True)
-    label = safe_name(report.dataset)
-    stem = f"front-{label}"
+    front = report.front
     contents = {
-        f"{stem}.png": front_png(report),
-        f"{stem}.html": report_html(report).encode(),
-        f"{stem}.json": (json.dumps(front_json(report), indent=1, ensure_ascii=False) + "\n").encode(),
-        f"{stem}.tsv": front_tsv(report).encode(),
-        f"{stem}-signals.tsv": signals_tsv(report).encode(),
-        f"hypervolume-{label}.png": hypervolume_png(report),
-        f"hypervolume-{label}.tsv": anytime_tsv(report).encode(),
+        "front.png": front_png(front),
+        "front.json": (json.dumps(front_json(front), indent=1, ensure_ascii=False) + "\n").encode(),
+        "front.tsv": front_tsv(front).encode(),
+        "bd-rate.tsv": bd_rate_tsv(front).encode(),
+        "hypervolume.png": hypervolume_png(front),
+        "hypervolume.tsv": anytime_tsv(front).encode(),
+        "signals.png": signals_png(front),
+        "signals.tsv": signals_tsv(front).encode(),
     }
+    if report.importance is not None:
+        contents["importance.png"] = importance_png(front, report.importance)
+        contents["importance.tsv"] = importance_tsv(report.importance).encode()
+    if report.decoded:
+        contents["decoded.png"] = decoded_png(front, report.decoded)
+    written = []
     for name, content in contents.items():
-        write_atomic(out_dir / name, content)
-    return [out_dir / name for name in contents]
+        stem, suffix = name.split(".")
+        written.append(out_dir / f"{stem}-{safe_name(front.dataset)}.{suffix}")
+        write_atomic(written[-1], content)
+    return written
+
+
+def write_page(path: Path, run: Path, name: str, reports: Sequence[DatasetReport]) -> None:
+    """Writes the page about one or several datasets of a run, at once or not at all.
+
+    Args:
+        path: The file.
+        run: The run folder.
+        name: The run's name.
+        reports: What to show.
+
+    Raises:
+        OSError: The file cannot be written.
+    """
+    write_atomic(path, report_html(str(run), name, reports).encode())

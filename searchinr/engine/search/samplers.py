@@ -37,7 +37,7 @@ class History:
         observations: All results so far, in the order in which they came; several for a trial with several rungs.
         pending: Configs of trials that run and have no result yet.
         failed: Configs of trials that have failed, in the order in which they did.
-        number: Number of trials so far.
+        number: Number of the next trial: how many were chosen before it.
     """
 
     observations: Sequence[Observation]

@@ -22,7 +22,7 @@ class Job:
 
     Attributes:
         trial: Config hash of the trial.
-        number: How many trials of the dataset were started before it.
+        number: How many trials of the dataset were chosen before it.
         dataset: Label of the dataset.
         codec: Name of the codec.
         params: Canonical parameters, flat.
@@ -161,7 +161,8 @@ class Search:
         if line["kind"] == "trial":
             if line["dataset"] not in self._datasets:
                 raise ValueError(f"the ledger has a trial of {line['dataset']!r}, which is not in the space")
-            self._datasets[line["dataset"]].start(line["trial"], Config(line["codec"], dict(line["params"])))
+            config = Config(line["codec"], dict(line["params"]))
+            self._datasets[line["dataset"]].start(line["trial"], config, line["number"])
             return
         dataset = self._of(line["trial"])
         if line["kind"] == "confirmation" or line.get("confirms"):
@@ -176,9 +177,10 @@ class Search:
         self._of(job.trial).put_back(job)
 
     def replay(self, lines: Iterable[Line]) -> None:
-        """Rebuilds the state from ledger lines, in their order; see `tell`."""
+        """Rebuilds the state from ledger lines, in their order; see `tell`. Those about no trial are left out."""
         for line in lines:
-            self.tell(line)
+            if "trial" in line:
+                self.tell(line)
 
     def counts(self, dataset: str) -> Counts:
         """Where the trials of a dataset stand."""
@@ -228,6 +230,8 @@ class _DatasetSearch:
         self._observations: list[Observation] = []
         self._confirmed: set[_Confirmation] = set()
         self._exhausted = False
+        self._numbers: set[int] = set()
+        self._next_number = 0
         self.trials: dict[str, _Trial] = {}
         self.points: list[Line] = []
         self.front = Front(objectives)
@@ -270,9 +274,10 @@ class _DatasetSearch:
             or self._new_trials_left()
         )
 
-    def start(self, trial: str, config: Config) -> None:
+    def start(self, trial: str, config: Config, number: int) -> None:
         if trial not in self.trials:
-            self.trials[trial] = _Trial(config, number=len(self.trials))
+            self.trials[trial] = _Trial(config, number)
+            self._numbers.add(number)
             self._pending[trial] = config
             self._to_start[trial] = None
 
@@ -355,11 +360,15 @@ class _DatasetSearch:
 
     def _new_trial(self) -> str | None:
         """Starts a trial with a config that no trial has had yet; None if there is none left."""
-        history = History(self._observations, tuple(self._pending.values()), self._failed, len(self.trials))
+        # A number may be free below others: the run has ended when a later trial had started and this one had not.
+        while self._next_number in self._numbers:
+            self._next_number += 1
+        number = self._next_number
+        history = History(self._observations, tuple(self._pending.values()), self._failed, number)
         for config in self._sampler.proposals(history):
             name = config_hash(config.codec, config.params, self._label, self._settings.seed)
             if name not in self.trials:
-                self.start(name, config)
+                self.start(name, config, number)
                 return name
         self._exhausted = True
         return None

@@ -38,19 +38,29 @@ def resealed(data: bytes) -> bytes:
         ),
     ),
     codec_id=st.integers(0, 31),
-    body=st.binary(min_size=1, max_size=50),
+    body=st.binary(min_size=4, max_size=50),
 )
 def test_what_is_packed_is_unpacked(layout: Layout, codec_id: int, body: bytes) -> None:
     data = container.pack(codec_id, layout, body)
-    assert container.unpack(data) == container.Container(codec_id, layout, body, len(data))
+    file = container.unpack(data)
+    head = container.head(codec_id, layout)
+    assert file == container.Container(codec_id, layout, head, body) and file.size == len(data)
+    head = container.head(codec_id, layout, scalable=True)
+    file = container.unpack(head + body)
+    assert file == container.Container(codec_id, layout, head, body, scalable=True)
+    assert file.size == len(head + body)
 
 
 @pytest.mark.parametrize(
-    ("layout", "expected"), [(RGB, "89490b10800480066161cb"), (SPEECH, "89490b2280f702807d61c251")], ids=str
+    ("layout", "expected"), [(RGB, "89492b1080048006610f3d"), (SPEECH, "89492b2280f702807d61b939")], ids=str
 )
 def test_bytes_are_those_of_earlier_versions(layout: Layout, expected: str) -> None:
     """If this fails, the version of the format must change."""
     assert container.pack(11, layout, b"a").hex() == expected
+
+
+def test_scalable_files_differ_in_one_bit_and_have_no_check_sum() -> None:
+    assert container.head(11, RGB, scalable=True).hex() == "89492b1180048006"
 
 
 def test_container_of_an_image_takes_ten_bytes() -> None:
@@ -62,17 +72,19 @@ def test_container_of_an_image_takes_ten_bytes() -> None:
     [
         (b"", "not an .inr file"),
         (b"\x89PNG\r\n\x1a\n", "not an .inr file"),
-        (b"\x89I\x00", "truncated"),
-        (resealed(b"\x89I\x20" + container.pack(0, RGB, BODY)[3:]), "version 1 found"),
+        (b"\x89I\x20", "truncated"),
+        (resealed(b"\x89I\x40" + container.pack(0, RGB, BODY)[3:]), "version 2 found.*update searchinr"),
+        (resealed(b"\x89I\x00" + container.pack(0, RGB, BODY)[3:]), "version 0 found.*encode the signal again"),
         (container.pack(0, RGB, BODY) + b"\0", "check sum"),
         (container.pack(0, RGB, BODY) + b"\0\0", "check sum"),
-        (resealed(b"\x89I\x00\xf0" + container.pack(0, RGB, BODY)[4:]), "modality 7"),
-        (resealed(b"\x89I\x00\x11" + container.pack(0, RGB, BODY)[4:]), "modality"),
+        (resealed(b"\x89I\x20\xf0" + container.pack(0, RGB, BODY)[4:]), "modality 7"),
+        (resealed(b"\x89I\x20\x11" + container.pack(0, RGB, BODY)[4:]), "no files that are scalable"),
+        (container.pack(1, RGB, BODY), "no files that are other than scalable"),
         (container.pack(0, Layout("image", (0, 5), 3, 8), BODY), "allowed are 1 to"),
         (container.pack(0, Layout("image", (2**14, 2**14), 2, 8), BODY), "allowed are 1 to"),
         (container.pack(0, Layout("audio", (2**40,), 1, 16, 8000), BODY), "too large"),
         (container.pack(0, Layout("audio", (100,), 1, 16, 0), BODY), "0 samples per second"),
-        (resealed(b"\x89I\x00\x10\x80\x80\x80\x00\x00"), "truncated"),
+        (resealed(b"\x89I\x20\x10\x80\x80\x80\x00\x00"), "truncated"),
         (container.pack(31, RGB, BODY), "codec number 31"),
     ],
 )

@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from searchinr.codecs.mlp.body import Tensor as FileTensor
-from searchinr.codecs.quantize.contract import Part, Quantizer
+from searchinr.codecs.coded_tensors import Tensor as FileTensor
+from searchinr.codecs.quantize.contract import Coded, Part, Quantizer
 from searchinr.codecs.quantize.kmeans import KMeans, lloyd
 from searchinr.codecs.quantize.levels import MAX_BITS, step_sizes
 from searchinr.codecs.quantize.lsq import Lsq
@@ -18,6 +19,7 @@ from searchinr.codecs.quantize.registry import QUANTIZERS
 
 B = 3
 LEARNING = [name for name, quantizer in QUANTIZERS.items() if quantizer.learns]
+WITH_STEPS = [name for name, quantizer in QUANTIZERS.items() if quantizer.has_steps]
 
 
 def parts(bits: int = 4, per_channel: bool = False) -> list[Part]:
@@ -48,15 +50,53 @@ def test_files_hold_the_values_that_training_has_seen(name: str, bits: int, per_
     for part in of:
         tensor = coded[part.name]
         for signal in range(B):
-            read = FileTensor(
-                tensor.symbols[signal].flatten().numpy().astype(np.int32),
-                tensor.steps[signal].numpy(),
-                None if tensor.offsets is None else tensor.offsets[signal].numpy(),
-                None if tensor.book is None else tensor.book[signal].numpy(),
-            )
-            np.testing.assert_array_equal(read.values(part), values[part.name][signal].detach().numpy())
+            np.testing.assert_array_equal(read(tensor, part, signal), values[part.name][signal].detach().numpy())
         low, high = (0, part.levels.number - 1) if tensor.book is not None else part.levels
         assert low <= int(tensor.symbols.min()) and int(tensor.symbols.max()) <= high
+
+
+def read(coded: Coded, part: Part, signal: int) -> NDArray[np.float32]:
+    """The weights that a file of one signal holds."""
+    tensor = FileTensor(
+        coded.symbols[signal].flatten().numpy().astype(np.int32),
+        coded.steps[signal].numpy(),
+        None if coded.offsets is None else coded.offsets[signal].numpy(),
+        None if coded.book is None else coded.book[signal].numpy(),
+    )
+    return tensor.values(part)
+
+
+@pytest.mark.parametrize("per_channel", [False, True])
+@pytest.mark.parametrize("name", WITH_STEPS)
+def test_steps_that_have_moved_are_those_of_files(name: str, per_channel: bool) -> None:
+    of = parts(6, per_channel)
+    quantizer = QUANTIZERS[name](of)
+    latents = quantizer.start(weights(of))
+    before = quantizer.coded(latents)
+    moved = quantizer.move_steps(latents, {"layer1.weight": torch.tensor([0, 7, -300])})
+    values, coded = quantizer.values(moved), quantizer.coded(moved)
+    for part in of:
+        for signal in range(B):
+            np.testing.assert_array_equal(read(coded[part.name], part, signal), values[part.name][signal].numpy())
+    after = coded["layer1.weight"]
+    assert torch.equal(after.steps[0], before["layer1.weight"].steps[0])
+    assert torch.equal(after.symbols[0], before["layer1.weight"].symbols[0])
+    assert torch.equal(after.steps[1], before["layer1.weight"].steps[1] + 7)
+    assert not after.steps[2].any(), "it stops at the finest step"
+    assert torch.equal(coded["out.weight"].symbols, before["out.weight"].symbols)
+
+
+@pytest.mark.parametrize("name", WITH_STEPS)
+def test_coarser_steps_round_the_trained_weights_anew(name: str) -> None:
+    of = parts(8)
+    quantizer, trained = QUANTIZERS[name](of), weights(of)
+    trained["layer1.weight"] += 0.1  # where offsets, if there are any, are not zero
+    latents = quantizer.start(trained)
+    coarse = quantizer.move_steps(latents, {"layer1.weight": torch.full((B,), 12)})
+    step = torch.from_numpy(step_sizes())[quantizer.coded(coarse)["layer1.weight"].steps]  # (B, 1)
+    error = (quantizer.values(coarse)["layer1.weight"] - trained["layer1.weight"]).abs().flatten(1)
+    assert (error < 0.5001 * step).float().mean() > 0.99  # the rest is clipped
+    assert error.max() > 0.4 * step.min()
 
 
 @pytest.mark.parametrize("name", QUANTIZERS)
@@ -81,8 +121,9 @@ def test_zeros_stay_zeros(name: str) -> None:
 def test_minmax_clips_nothing_and_errs_by_half_a_step(bits: int) -> None:
     of = parts(bits)
     quantizer, trained = MinMax(of), weights(of)
-    steps = step_sizes()[quantizer.coded(trained)["layer1.weight"].steps.numpy()]  # (B, 1)
-    worst = (quantizer.values(trained)["layer1.weight"] - trained["layer1.weight"]).abs().flatten(1).amax(1)
+    latents = quantizer.start(trained)
+    steps = step_sizes()[quantizer.coded(latents)["layer1.weight"].steps.numpy()]  # (B, 1)
+    worst = (quantizer.values(latents)["layer1.weight"] - trained["layer1.weight"]).abs().flatten(1).amax(1)
     assert (worst.numpy() <= 0.5001 * steps[:, 0]).all()
 
 

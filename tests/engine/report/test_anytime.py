@@ -30,6 +30,14 @@ def test_the_work_of_a_trial_is_counted_once(make_point: Make, objectives: Objec
     assert [now.front_points for now in moments] == [1, 2, 2, 2]
 
 
+def test_an_asset_costs_work_before_the_points_that_use_it(make_point: Make, objectives: Objectives) -> None:
+    anytime = Anytime(objectives)
+    anytime.spend({"kind": "asset", "cost": cost(5.0)})
+    assert anytime.add(make_point("a", 100, 1.0, 24.0, cost=cost(10.0))).macs == 15
+    anytime.spend({"kind": "asset", "cost": cost(7.0), "confirms": True})  # as confirmations, it is not counted
+    assert anytime.add(make_point("a", 300, 1.0, 26.0, cost=cost(30.0))).macs == 35
+
+
 def test_a_point_that_breaks_a_constraint_costs_work_and_gains_nothing(
     make_point: Make, small_decoders: Objectives
 ) -> None:

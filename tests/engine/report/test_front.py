@@ -24,6 +24,19 @@ def test_a_front_is_gathered_from_its_own_dataset_only(ledger: list[Line], objec
     assert report.hypervolume == pytest.approx(by_hand)
 
 
+def test_what_trials_share_is_work_and_no_trial(
+    ledger: list[Line], make_asset: Callable[..., Line], objectives: Objectives
+) -> None:
+    without = collect_front(ledger, "photos", objectives)
+    failed = {**make_asset(asset="supernet-000"), "kind": "asset_failed", "reason": "diverged"}
+    lines = [*ledger[:3], make_asset(), make_asset(dataset="other"), failed, *ledger[3:]]
+    report = collect_front(lines, "photos", objectives)
+    assert report.trials == without.trials
+    assert [now.macs for now in report.anytime] == [
+        now.macs + (0 if now.points == 1 else 5e8) for now in without.anytime
+    ]
+
+
 def test_no_point_no_front(ledger: list[Line], objectives: Objectives) -> None:
     with pytest.raises(UserError, match=r"^dataset kodak: no operating point yet"):
         collect_front(ledger, "kodak", objectives)

@@ -1,6 +1,6 @@
 import pytest
 
-from searchinr.engine.report.names import describe, family
+from searchinr.engine.report.names import describe, describe_asset, family
 
 
 @pytest.mark.parametrize(
@@ -8,12 +8,20 @@ from searchinr.engine.report.names import describe, family
     [
         ({"backbone": "siren", "depth": 3, "width": 32, "quantizer": "minmax", "weight_bits": 8}, "siren 3x32 8-bit"),
         ({"backbone": "mfn", "depth": 2, "width": 16, "quantizer": "fp16", "weight_bits": 8}, "mfn 2x16 fp16"),
+        ({"backbone": "mfn", "quantizer": "fp16", "init": "supernet"}, "mfn fp16 from supernet"),
+        ({"backbone": "mfn", "quantizer": "fp16", "init": "scratch"}, "mfn fp16"),
         ({"table_size_log2": 14}, "grid"),
         ({"width": 64, "weight_bits": 4}, "grid 4-bit"),
     ],
 )
 def test_describe_names_what_a_config_has(params: dict[str, object], name: str) -> None:
     assert describe("grid", params) == name
+
+
+def test_an_asset_is_named_by_what_it_is_and_what_for() -> None:
+    params = {"backbone": "siren", "siren.omega": 30.0, "supernet.widths": "8 16"}
+    line = {"name": "supernet", "codec": "mlp", "params": params, "dataset": "photos"}
+    assert describe_asset(line) == "supernet siren for photos"
 
 
 def test_a_family_is_the_backbone_or_else_the_codec() -> None:

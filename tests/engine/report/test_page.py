@@ -6,30 +6,36 @@ from typing import Any
 import pytest
 
 from searchinr.engine.report.baselines import BaselinePoint, Baselines
-from searchinr.engine.report.front import collect_front
-from searchinr.engine.report.page import report_html
+from searchinr.engine.report.front import FrontReport, collect_front
+from searchinr.engine.report.page import DatasetReport, report_html
 from searchinr.engine.search.objectives import Objectives
 
 Line = dict[str, Any]
 
 
+def report_page(*reports: FrontReport | DatasetReport) -> str:
+    """A page about these."""
+    rows = [report if isinstance(report, DatasetReport) else DatasetReport(report) for report in reports]
+    return report_html("runs/toy", "toy", rows)
+
+
 def traces(page: str, figure: str = "front") -> list[dict[str, Any]]:
     """The data that the page hands to plotly for one of its figures."""
-    call = page[re.search(rf'Plotly\.newPlot\(\s*"{figure}"', page).end() :]
-    data, _ = json.JSONDecoder().raw_decode(call[call.index("[") :])
-    return list(data)
+    source = page[page.index(f'data-of="dataset-0-{figure}">') :]
+    figure_json, _ = json.JSONDecoder().raw_decode(source[source.index("{") :])
+    return list(figure_json["data"])
 
 
 def test_the_page_loads_nothing(ledger: list[Line], objectives: Objectives) -> None:
-    page = report_html(collect_front(ledger, "photos", objectives))
+    page = report_page(collect_front(ledger, "photos", objectives))
     assert len(page) > 1_000_000  # plotly.js is in it
-    assert not re.search(r"<(script|link|img)[^>]+(src|href)\s*=", page)
+    assert not re.search(r"<(script|link|img|audio)[^>]+(src|href)\s*=\s*[\"'](?!data:)", page)
 
 
 def test_every_point_can_be_hovered_over(ledger: list[Line], objectives: Objectives) -> None:
     curve = (BaselinePoint("JPEG (x)", 50, 0.8, 26.0, 0.8), BaselinePoint("JPEG (x)", 90, 1.6, 29.0, 0.9))
     report = collect_front(ledger, "photos", objectives, Baselines(curve))
-    named = {trace["name"]: trace for trace in traces(report_html(report)) if "name" in trace}
+    named = {trace["name"]: trace for trace in traces(report_page(report)) if "name" in trace}
     assert set(named) == {"JPEG (x)", "mfn", "siren", "siren, not on the front"}
     shown = [text for name, trace in named.items() if name != "JPEG (x)" for text in trace["text"]]
     assert len(shown) == len(report.points)
@@ -42,16 +48,16 @@ def test_every_point_can_be_hovered_over(ledger: list[Line], objectives: Objecti
 def test_names_from_the_users_files_cannot_inject_html(ledger: list[Line], objectives: Objectives) -> None:
     label = "</script><script>alert(1)</script>"
     lines = [line | {"dataset": label} for line in ledger if line["dataset"] == "other"]
-    assert "<script>alert" not in report_html(collect_front(lines, label, objectives))
+    assert "<script>alert" not in report_page(collect_front(lines, label, objectives))
 
 
 def test_the_same_report_gives_the_same_page(ledger: list[Line], objectives: Objectives) -> None:
     report = collect_front(ledger, "photos", objectives)
-    assert report_html(report) == report_html(report)
+    assert report_page(report) == report_page(report)
 
 
 def test_crosses_are_at_the_means_over_further_seeds(confirmed_ledger: list[Line], objectives: Objectives) -> None:
-    page = report_html(collect_front(confirmed_ledger, "photos", objectives))
+    page = report_page(collect_front(confirmed_ledger, "photos", objectives))
     (crosses,) = (trace for trace in traces(page) if trace.get("name") == "mean ± std, further seeds")
     assert (crosses["x"], crosses["y"]) == (pytest.approx([0.51, 1.03]), pytest.approx([23.6, 27.0]))
     assert crosses["error_y"]["array"] == pytest.approx([0.2 / math.sqrt(2), 0.0])
@@ -61,14 +67,14 @@ def test_crosses_are_at_the_means_over_further_seeds(confirmed_ledger: list[Line
 
 def test_the_page_has_the_hypervolume_by_work_below_the_front(ledger: list[Line], objectives: Objectives) -> None:
     report = collect_front(ledger, "photos", objectives)
-    page = report_html(report)
+    page = report_page(report)
     (curve,) = traces(page, "hypervolume")
     assert curve["y"][-1] == report.hypervolume
     assert curve["x"] == [now.macs for now in report.milestones]
-    assert page.index('id="front"') < page.index('id="hypervolume"')
+    assert page.index('id="dataset-0-front"') < page.index('id="dataset-0-hypervolume"')
 
 
 def test_constraints_are_in_the_small_print(ledger: list[Line], small_decoders: Objectives) -> None:
     ledger[3]["decode_macs_per_sample"] = 500.0
-    page = report_html(collect_front(ledger, "photos", small_decoders))
-    assert "Constraints: decode_macs_per_sample &lt;= 2000." in page.replace("\\u003c", "<").replace("\\u0026", "&")
+    page = report_page(collect_front(ledger, "photos", small_decoders))
+    assert "Constraints: decode_macs_per_sample &lt;= 2000." in page

@@ -3,9 +3,12 @@ from pathlib import Path
 from typing import Any
 
 from PIL import Image
+from report_signals import decoded
 
 from searchinr.engine.report.front import collect_front
-from searchinr.engine.report.write import write_report
+from searchinr.engine.report.page import DatasetReport
+from searchinr.engine.report.write import write_figures
+from searchinr.engine.search.importance import FRONT, Importance
 from searchinr.engine.search.objectives import Objectives
 
 
@@ -13,17 +16,28 @@ def test_a_report_is_these_files_and_nothing_else(
     ledger: list[dict[str, Any]], objectives: Objectives, tmp_path: Path
 ) -> None:
     folder = tmp_path / "new" / "report"
-    written = write_report(folder, collect_front(ledger, "photos", objectives))
-    stem = "front-photos"
-    assert [path.name for path in written] == [
-        f"{stem}.png", f"{stem}.html", f"{stem}.json", f"{stem}.tsv", f"{stem}-signals.tsv",
-        "hypervolume-photos.png", "hypervolume-photos.tsv",
+    report = DatasetReport(
+        collect_front(ledger, "photos", objectives), Importance(100, 20, {FRONT: {"mlp.width": 1.0}}), decoded("photos")
+    )
+    written = write_figures(folder, report)
+    names = [path.name.replace("-photos", "") for path in written]
+    assert names == [
+        "front.png", "front.json", "front.tsv", "bd-rate.tsv", "hypervolume.png", "hypervolume.tsv", "signals.png",
+        "signals.tsv", "importance.png", "importance.tsv", "decoded.png",
     ]  # fmt: skip
     assert sorted(folder.iterdir()) == sorted(written)
-    for path in (written[0], written[5]):
-        with Image.open(path) as picture:
-            picture.verify()
-    assert json.loads(written[2].read_text())["dataset"] == "photos"
+    for path in written:
+        if path.suffix == ".png":
+            with Image.open(path) as picture:
+                picture.verify()
+    assert json.loads(written[1].read_text())["dataset"] == "photos"
+
+
+def test_what_there_is_nothing_of_is_left_out(
+    ledger: list[dict[str, Any]], objectives: Objectives, tmp_path: Path
+) -> None:
+    written = write_figures(tmp_path, DatasetReport(collect_front(ledger, "photos", objectives)))
+    assert not [path for path in written if path.name.startswith(("importance", "decoded"))]
 
 
 def test_a_label_that_is_a_path_stays_in_the_folder(
@@ -31,6 +45,6 @@ def test_a_label_that_is_a_path_stays_in_the_folder(
 ) -> None:
     label = "../../escape/*.png"
     lines = [line | {"dataset": label} for line in ledger if line["dataset"] == "other"]
-    for path in write_report(tmp_path, collect_front(lines, label, objectives)):
+    for path in write_figures(tmp_path, DatasetReport(collect_front(lines, label, objectives))):
         assert path.resolve().parent == tmp_path.resolve()
         assert path.is_file()

@@ -10,7 +10,7 @@ from search_toy import CODECS, make_search, make_space, measure, trial_line
 from searchinr.engine.search.objectives import Line
 from searchinr.engine.search.search import Job
 from searchinr.errors import UserError
-from searchinr.space import Bound, Confirm, Space
+from searchinr.space import Bound, Choice, Confirm, Space
 
 
 def failed(job: Job) -> dict[str, object]:
@@ -102,6 +102,26 @@ def test_an_interrupted_run_with_many_workers_loses_and_repeats_nothing(workers:
         assert len(measured) == len(set(measured))
         for dataset in ("kodak", "cifar10"):
             assert len([x for x in ledger if x["kind"] == "trial" and x["dataset"] == dataset]) == 15
+
+
+@pytest.mark.parametrize("sampler", ["random", "grid", "tpe"])
+def test_a_trial_that_never_started_is_chosen_again_though_a_later_one_did(sampler: str) -> None:
+    codecs = {"grid": {"levels": Choice((4, 8, 12, 16))}} if sampler == "grid" else CODECS
+    space = make_space(codecs, sampler=sampler, trials=4)
+    search = make_search(space)
+    first, second, third = (search.next_job() for _ in range(3))
+    again = make_search(space)
+    again.replay([trial_line(first), trial_line(third)])  # the second waited for something that was being built
+    assert [again.next_job() for _ in range(2)] == [first, third]
+    assert again.next_job() == second
+    assert again.next_job().number == 3
+    assert again.next_job() is None
+
+
+def test_lines_about_no_trial_are_left_out() -> None:
+    search = make_search(make_space())
+    search.replay([{"kind": "asset", "asset": "supernet-0", "dataset": "kodak"}])
+    assert search.counts("kodak").tried == 0
 
 
 def test_interrupted_trials_come_before_new_ones_in_their_order() -> None:

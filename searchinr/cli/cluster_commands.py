@@ -1,0 +1,107 @@
+"""render, plan: a search as a job of another system, and what it will take."""
+
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from searchinr.cli.options import Data, Json, Out
+from searchinr.cli.output import print_json, print_table, printable, say
+from searchinr.errors import UserError
+
+
+class Target(Enum):
+    """What a search can be rendered for."""
+
+    KUBERAY = "kuberay"
+    SLURM = "slurm"
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands."""
+    for command in (render, plan):
+        app.command()(command)
+
+
+def render(
+    space: Annotated[Path, typer.Argument(metavar="SPACE", help="A search space, e.g. spaces/kodak.yaml.")],
+    target: Annotated[Target, typer.Option("--target", help="Kubernetes with KubeRay, or Slurm.")],
+    nodes: Annotated[int, typer.Option("--nodes", metavar="N", min=1, help="Nodes that run trials.")] = 2,
+    image: Annotated[
+        str | None, typer.Option("--image", metavar="IMAGE", help="kuberay: a container image with searchinr in it.")
+    ] = None,
+    storage: Annotated[
+        str | None,
+        typer.Option("--storage", metavar="URL", help="Where the run is kept; slurm: left out, in a shared folder."),
+    ] = None,
+    out: Out = None,
+) -> None:
+    """Write a search as a job for Kubernetes or Slurm.
+
+    It asks for what the space's trials take. What only you know stands in it as a comment. Without -o it is printed.
+
+    Example: searchinr render spaces/kodak.yaml --target slurm -o kodak.sbatch
+    """
+    from searchinr.engine.catalog import read_space
+    from searchinr.engine.cluster.kuberay import kuberay_manifest
+    from searchinr.engine.cluster.slurm import slurm_script
+    from searchinr.engine.storage import parse_place
+    from searchinr.signals.files import write_file
+
+    found = read_space(space)
+    if storage is not None:
+        parse_place(storage)
+    if target is Target.SLURM:
+        text = slurm_script(found, space, nodes=nodes, storage=storage)
+    elif image is None:
+        raise UserError("--target kuberay: --image is missing; give a container image that has searchinr in it")
+    elif storage is None:
+        raise UserError("--target kuberay: --storage is missing; give a URL, since the disks of pods go with them")
+    else:
+        text = kuberay_manifest(found, space.read_text(encoding="utf-8-sig"), nodes=nodes, image=image, storage=storage)
+    if out is None:
+        typer.echo(text, nl=False)
+        return
+    write_file(out, text.encode())
+    say(f"{out}: {'sbatch' if target is Target.SLURM else 'kubectl apply -f'} {out}")
+
+
+def plan(
+    space: Annotated[Path, typer.Argument(metavar="SPACE", help="A search space, e.g. spaces/kodak.yaml.")],
+    cluster: Annotated[
+        Path | None, typer.Option("--cluster", metavar="FILE", help="Where it is to run: nodes and prices.")
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="DIR", help="Run folder, whose run is compared at its end (default: runs/NAME)."),
+    ] = None,
+    probes: Annotated[int, typer.Option("--probes", metavar="N", min=2, help="Configs to try, of each dataset.")] = 6,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Estimate how long a search will take, and its cost.
+
+    It fits a few configs for a moment on this machine and simulates the search on 1, 2, 4, ... nodes. An estimate is
+    the median of the simulations, with the range of eight in ten of them: the more configs differ, the wider. Nodes
+    are taken to be as fast as this machine. At the end of the run what it took is told beside the estimate.
+
+    Example: searchinr plan spaces/kodak.yaml --cluster clusters/aws.yaml
+    """
+    from searchinr.engine.planning import plan_search
+
+    made, notes = plan_search(space, cluster, out=out, probes=probes, data_dir=data)
+    if as_json:
+        print_json({**made.as_json(), "notes": list(notes)})
+        return
+    from rich.table import Table
+
+    say(f"estimate: {made.trials} trials, {made.results} results, {made.fit_hours} hours of training in all")
+    table = Table(box=None, pad_edge=False)
+    for name in ("nodes", "trials at once", "hours", *([f"cost, {made.currency}"] if made.rows[0].cost else [])):
+        table.add_column(name, justify="right")
+    for row in made.rows:
+        table.add_row(str(row.nodes), str(row.at_once), str(row.hours), *([str(row.cost)] if row.cost else []))
+    print_table(table)
+    for note in notes:
+        typer.echo(printable(note), err=True)

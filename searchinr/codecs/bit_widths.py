@@ -1,0 +1,32 @@
+"""Bit-widths of weights, by what their tensor is for."""
+
+from typing import Any, NamedTuple
+
+from searchinr.codecs.fields.contract import Role
+
+
+class BitWidths(NamedTuple):
+    """How many bits weights have.
+
+    Attributes:
+        weight_bits: Between hidden layers, and in look-up tables.
+        edge_bits: In the first layer.
+        last_bits: In the last layer.
+    """
+
+    weight_bits: int
+    edge_bits: int
+    last_bits: int
+
+    def of(self, role: Role) -> int:
+        """Of a tensor of this role."""
+        return {"first": self.edge_bits, "last": self.last_bits}.get(role, self.weight_bits)
+
+
+def bit_widths(params: Any) -> BitWidths:  # noqa: ANN401  of a codec of coordinate networks, made at run time
+    """Those of a codec's parameters, with a quantiser."""
+    return BitWidths(params.weight_bits, params.edge_bits, params.last_bits)
+
+
+UNQUANTISED = BitWidths(0, 0, 0)
+"""In the place of bit-widths where there is no quantiser."""

@@ -1,0 +1,200 @@
+"""Fitting signals of several layouts: one batch for each layout, all of them to the same rungs."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from searchinr.codecs import coded_tensors
+from searchinr.codecs.contract import FitState
+from searchinr.codecs.fields.contract import Field
+from searchinr.codecs.layouts import Targets
+from searchinr.codecs.objective import Objective
+from searchinr.codecs.quantize.contract import Quantizer
+from searchinr.codecs.quantize.levels import LAST_STEP, PER_OCTAVE
+from searchinr.codecs.training import BatchFit, Recipe, fit_to_rung
+from searchinr.signals.signal import Layout
+
+_YIELD_EVERY = 20  # steps between states that can be checkpointed
+
+
+@dataclass
+class Group:
+    """The signals of one layout, fitted as one batch.
+
+    Attributes:
+        indices: Their places among all signals.
+        layout: Their layout.
+        field: Their backbone, as large as decoding them needs it.
+        quantizer: How their weights become symbols; None for fp16.
+        gains: `(B,)`, int64: targets were divided by 2**(gain / 6), about their peaks; a number of quantiser steps.
+        trunk: Their training.
+    """
+
+    indices: list[int]
+    layout: Layout
+    field: Field
+    quantizer: Quantizer | None
+    gains: Tensor
+    trunk: BatchFit
+
+
+def make_group(
+    targets: Targets,
+    field: Field,
+    initial: Mapping[str, Tensor],
+    objective: Objective,
+    quantizer: Quantizer | None,
+    recipe: Recipe,
+) -> Group:
+    """A group at its start.
+
+    Args:
+        targets: What its signals are fitted to.
+        field: See `Group`.
+        initial: Initial weights, `{name: (B, ...)}`, on the device of the targets or another.
+        objective: What is minimised.
+        quantizer: See `Group`.
+        recipe: How to train.
+    """
+    trunk = BatchFit(objective, initial, targets.coords, targets.values, recipe)
+    return Group(targets.indices, targets.layout, field, quantizer, targets.gains, trunk)
+
+
+def same_for_all(initial: Mapping[str, Tensor], targets: Targets) -> dict[str, Tensor]:
+    """One initialisation for all signals: up to rounding, a signal's file does not depend on its companions.
+
+    Args:
+        initial: Weights of one signal, `{name: tensor}`.
+        targets: Of B signals.
+
+    Returns:
+        `{name: (B, ...)}`.
+    """
+    return {name: weight.expand(len(targets.indices), *weight.shape) for name, weight in initial.items()}
+
+
+class GroupsState(FitState):
+    """Where the fit of all groups stands."""
+
+    def __init__(self, params: Any, groups: list[Group], steps: int, rungs_passed: int) -> None:  # noqa: ANN401
+        self.params = params
+        self.groups = groups
+        self.steps = steps
+        self.rungs_passed = rungs_passed
+        self.measured: list[dict[str, Tensor]] = []  # per group, the latents (for fp16 the weights) at this rung
+
+    @property
+    def is_rung(self) -> bool:  # type: ignore[override]
+        """See `FitState`."""
+        return bool(self.measured)
+
+    @property
+    def macs(self) -> float:  # type: ignore[override]
+        """See `FitState`."""
+        return sum(group.trunk.macs for group in self.groups)
+
+    @property
+    def decode_macs_per_sample(self) -> float:  # type: ignore[override]
+        """See `FitState`."""
+        signals = sum(len(group.indices) for group in self.groups)
+        return sum(len(group.indices) * group.field.macs_per_point() for group in self.groups) / signals
+
+    def checkpoint(self) -> dict[str, Tensor]:
+        """The trunks; a branch is run again."""
+        flat = {"rungs_passed": torch.tensor(self.rungs_passed)}
+        for number, group in enumerate(self.groups):
+            flat.update({f"{number}.{key}": value for key, value in group.trunk.state().items()})
+        return flat
+
+
+def latents_of(group: Group, fit: BatchFit) -> dict[str, Tensor]:
+    """The latents that a fit of the group's has trained, or those that its weights give; for fp16 its weights."""
+    trained = {name: weight.detach() for name, weight in fit.weights.items()}
+    return trained if group.quantizer is None or fit.is_quantised else group.quantizer.start(trained)
+
+
+def fit_groups(
+    params: Any,  # noqa: ANN401
+    groups: list[Group],
+    recipe: Recipe,
+    rungs: Sequence[int],
+    resume: Mapping[str, Tensor] | None,
+    at_rung: Callable[[Group, BatchFit], dict[str, Tensor]] = latents_of,
+) -> Iterator[GroupsState]:
+    """See `Codec.fit`.
+
+    Args:
+        params: What the states are to carry.
+        groups: With trunks that have not been trained yet.
+        recipe: That of the trunks.
+        rungs: Training lengths in steps, ascending.
+        resume: A checkpoint of an earlier fit, or None.
+        at_rung: From a group and its branch that has reached a rung to the latents that files are made of (for fp16
+            weights); what work it costs is the branch's.
+    """
+    state = GroupsState(params, groups, 0, 0)
+    if resume is not None:
+        state.rungs_passed = int(resume["rungs_passed"])
+        for number, group in enumerate(groups):
+            prefix = f"{number}."
+            group.trunk.load({k.removeprefix(prefix): v for k, v in resume.items() if k.startswith(prefix)})
+    for rung in rungs:
+        if rung <= state.rungs_passed:
+            continue
+        passed = state.rungs_passed
+        branches: list[BatchFit] = []
+        for number, group in enumerate(groups):
+            learner = group.quantizer if recipe.qat_fraction else None
+            for fit in fit_to_rung(group.trunk, recipe, rung, learner):
+                if fit.steps % _YIELD_EVERY == 0:
+                    fit.check_finite()
+                    # The trunk goes on from before the last rung: until it is past it, nothing is gained.
+                    done = number * rung + max(fit.steps, passed) + (len(groups) - number - 1) * passed
+                    state.steps = done // len(groups)
+                    yield state
+            fit.check_finite()
+            branches.append(fit)
+        measured = [at_rung(group, branch) for group, branch in zip(groups, branches, strict=True)]
+        for group, branch in zip(groups, branches, strict=True):
+            # Only now: a fit resumed before this point runs the branches again.
+            group.trunk.macs = branch.macs
+        state.steps = state.rungs_passed = rung
+        state.measured = measured
+        yield state
+        state.measured = []
+
+
+def file_weights(group: Group, measured: Mapping[str, Tensor]) -> Iterator[dict[str, NDArray[np.float32]]]:
+    """The weights of each signal of a group without a quantiser, as files are to hold them."""
+    # Targets were divided by the signals' gains: the last layer, which is linear, takes them back.
+    gains = torch.exp2(group.gains / PER_OCTAVE).tolist()
+    for position, gain in enumerate(gains):
+        weights = {name: w[position].cpu() * (gain if _is_last(name) else 1) for name, w in measured.items()}
+        yield {name: w.numpy() for name, w in weights.items()}
+
+
+def file_tensors(
+    group: Group, quantizer: Quantizer, latents: Mapping[str, Tensor]
+) -> Iterator[dict[str, coded_tensors.Tensor]]:
+    """The quantised tensors of each signal of a group, as files are to hold them; see `file_weights`."""
+    coded = quantizer.coded(latents)
+    for position, gain in enumerate(group.gains.tolist()):
+        tensors = {}
+        for name, tensor in coded.items():
+            steps = tensor.steps[position].cpu().numpy()
+            tensors[name] = coded_tensors.Tensor(
+                symbols=tensor.symbols[position].flatten().cpu().numpy().astype(np.int32),  # (G, m) -> (n,)
+                steps=np.clip(steps + gain, 0, LAST_STEP) if _is_last(name) else steps,
+                offsets=None if tensor.offsets is None else tensor.offsets[position].cpu().numpy(),
+                book=None if tensor.book is None else tensor.book[position].cpu().numpy(),
+            )
+        yield tensors
+
+
+def _is_last(name: str) -> bool:
+    return name.startswith("out.")

@@ -1,0 +1,135 @@
+"""What a fit minimises: the sum of the signals' losses, of which an objective computes the gradient.
+
+Notation used for tensor shapes: B signals, m points of a step, c channels.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from typing import Literal, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+Loss = Literal["log_mse", "mse"]
+"""Of a signal: the logarithm of its MSE, or its MSE."""
+
+Forward = Callable[[dict[str, Tensor], Tensor], Tensor]
+"""`(weights, coords (m, d)) -> (B, m, c)`."""
+
+MSE_FLOOR = torch.finfo(torch.float32).eps ** 2  # what rounding alone leaves; log MSE has no gradient at 0
+# Activations per layer and tile: half a megabyte stays in a core's cache.
+_TILE_ELEMENTS = {"cpu": 2**17, "cuda": 2**27}
+_MIN_TILE = 256
+
+
+class Evaluated(NamedTuple):
+    """What an evaluation gave beside gradients.
+
+    Attributes:
+        error: Of each signal, by some measure of the objective's; what must be finite.
+        macs: Multiply-accumulates spent, backward passes included.
+    """
+
+    error: Tensor
+    macs: float
+
+
+class Objective(ABC):
+    """Computes gradients. Holds no weights, so that a fit's branches share it."""
+
+    @abstractmethod
+    def backward(
+        self,
+        weights: Mapping[str, Tensor],
+        coords: Tensor,
+        targets: Tensor,
+        *,
+        loss: Loss,
+        rng: np.random.Generator,
+    ) -> Evaluated:
+        """Leaves the gradient of the sum of the signals' losses in `grad` of the weights that it depends on.
+
+        Args:
+            weights: Leaves of the graph without a `grad`, `{name: (B, ...)}`.
+            coords: `(m, d)`.
+            targets: `(B, m, c)`.
+            loss: Of a signal.
+            rng: For what is drawn anew in each step.
+        """
+
+    def losses(
+        self, weights: Mapping[str, Tensor], coords: Tensor, targets: Tensor, signals: Tensor, *, loss: Loss
+    ) -> Evaluated:
+        """Losses of some signals, `(k,)`, as the `error` of what is returned. Only where one network is evaluated.
+
+        Args:
+            weights: Of these signals, `{name: (k, ...)}`.
+            coords: `(m, d)`.
+            targets: Of all signals, `(B, m, c)`.
+            signals: Which these are, `(k,)`, int64.
+            loss: Of a signal.
+        """
+        raise NotImplementedError("a loss of many networks says nothing about one of them")
+
+
+class SingleNetwork(Objective):
+    """One network for each signal; the squared error is added up over tiles of points, so that memory is bounded."""
+
+    def __init__(self, forward: Forward, *, macs_per_point: int, elements_per_point: int) -> None:
+        """Takes the network.
+
+        Args:
+            forward: The network.
+            macs_per_point: Of one forward pass of one signal.
+            elements_per_point: Width of the largest activation, by which the tiles are sized.
+        """
+        self._forward = forward
+        self._macs_per_point, self._elements_per_point = macs_per_point, elements_per_point
+
+    def backward(
+        self,
+        weights: Mapping[str, Tensor],
+        coords: Tensor,
+        targets: Tensor,
+        *,
+        loss: Loss,
+        rng: np.random.Generator,
+    ) -> Evaluated:
+        """See `Objective.backward`; nothing is drawn."""
+        signals, points, _ = targets.shape
+        tile = self._points_per_tile(targets)
+        network = dict(weights)
+        squared_error = torch.zeros(signals, device=targets.device)
+        for x, y in zip(torch.split(coords, tile), torch.split(targets, tile, dim=1), strict=True):
+            error = (self._forward(network, x) - y).square().sum(dim=(1, 2))  # (B,)
+            torch.autograd.backward(error.sum())
+            squared_error += error.detach()
+        # d log(E) = dE / E, for each signal by itself
+        divisor = squared_error.clamp_min(MSE_FLOOR * targets[0].numel())
+        if loss == "mse":
+            divisor = torch.full_like(divisor, targets[0].numel())
+        for weight in network.values():
+            if weight.grad is not None:
+                weight.grad /= divisor.view(-1, *[1] * (weight.dim() - 1))
+        return Evaluated(squared_error, 3 * self._macs_per_point * signals * points)  # forward, and backward for two
+
+    @torch.no_grad()
+    def losses(
+        self, weights: Mapping[str, Tensor], coords: Tensor, targets: Tensor, signals: Tensor, *, loss: Loss
+    ) -> Evaluated:
+        """See `Objective.losses`."""
+        network = dict(weights)
+        squared_error = torch.zeros(len(signals), device=targets.device)
+        tile = self._points_per_tile(targets)
+        for start in range(0, len(coords), tile):
+            few = slice(start, start + tile)
+            error = self._forward(network, coords[few]) - targets[signals, few]  # (k, m, c)
+            squared_error += error.square().sum(dim=(1, 2))
+        mse = squared_error / targets[0].numel()
+        losses = mse if loss == "mse" else mse.clamp_min(MSE_FLOOR).log()
+        return Evaluated(losses, self._macs_per_point * len(signals) * len(coords))
+
+    def _points_per_tile(self, targets: Tensor) -> int:
+        elements = _TILE_ELEMENTS[targets.device.type]
+        return max(_MIN_TILE, elements // (len(targets) * self._elements_per_point))

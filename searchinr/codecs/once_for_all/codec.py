@@ -1,0 +1,163 @@
+"""Codec `once_for_all`: fitting, encoding, trimming and decoding."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from searchinr.codecs import coded_tensors
+from searchinr.codecs.bit_widths import UNQUANTISED, bit_widths
+from searchinr.codecs.bitstream import container
+from searchinr.codecs.contract import Asset, Codec, Level
+from searchinr.codecs.fields.contract import Field
+from searchinr.codecs.fields.registry import FIELDS
+from searchinr.codecs.groups import Group, GroupsState, file_tensors, file_weights, fit_groups, make_group, same_for_all
+from searchinr.codecs.layouts import field_shape, targets_by_layout
+from searchinr.codecs.levels import level_name, matching
+from searchinr.codecs.network_params import FP16
+from searchinr.codecs.once_for_all.body import Architecture, Nested
+from searchinr.codecs.once_for_all.params import OnceForAllParams
+from searchinr.codecs.once_for_all.shells import Size, subnet_weights
+from searchinr.codecs.quantize.registry import QUANTIZERS
+from searchinr.codecs.render import render
+from searchinr.codecs.sizes import parse_sizes
+from searchinr.codecs.supernet import Sandwich, Supernet
+from searchinr.codecs.training import Recipe
+from searchinr.signals.signal import Layout, Signal
+
+
+class OnceForAllCodec(Codec):
+    """A supernet per signal, in a file with a section for each of its sizes.
+
+    A level is a subnet: `{"depth": 3, "width": 24}`.
+    """
+
+    name: ClassVar[str] = "once_for_all"
+    id: ClassVar[int] = 1
+    Params = OnceForAllParams
+    scalable: ClassVar[bool] = True
+
+    def fit(
+        self,
+        signals: Sequence[Signal],
+        params: Any,  # noqa: ANN401  OnceForAllParams, which is made at run time
+        rungs: Sequence[int],
+        *,
+        seed: int,
+        device: torch.device,
+        asset: Asset | None = None,
+        resume: Mapping[str, Tensor] | None = None,
+    ) -> Iterator[GroupsState]:
+        """See `Codec.fit`; the shells are what is trained, so that each is quantised by itself."""
+        recipe = Recipe(
+            lr=params.lr,
+            decay=params.decay,
+            batch_fraction=params.batch_fraction,
+            seed=seed,
+            loss=params.loss,
+            qat_fraction=params.qat_fraction or 0.0,
+            rate_weight=params.rate_weight or 0.0,
+        )
+        groups = []
+        for targets in targets_by_layout(signals, device):
+            architecture = _architecture(targets.layout, params)
+            supernet, shells = architecture.supernet, architecture.shells(device)
+            initial = shells.split(supernet.init(torch.Generator().manual_seed(seed)))
+            groups.append(
+                make_group(
+                    targets,
+                    supernet.largest,
+                    same_for_all(initial, targets),
+                    Sandwich(supernet, shells.join),
+                    None if architecture.quantizer is None else architecture.quantizer(shells.all_parts),
+                    recipe,
+                )
+            )
+        yield from fit_groups(params, groups, recipe, rungs, resume)
+
+    def encode(self, state: GroupsState) -> list[bytes]:
+        """See `Codec.encode`."""
+        files: dict[int, bytes] = {}
+        for group, measured in zip(state.groups, state.measured, strict=True):
+            architecture = _architecture(group.layout, state.params)
+            head = container.head(self.id, group.layout, scalable=True)
+            for index, sections in zip(group.indices, _sections(group, architecture, measured), strict=True):
+                files[index] = Nested(head, architecture, architecture.sizes[-1], sections).pack()
+        return [files[i] for i in range(len(files))]
+
+    def decode(
+        self, file: container.Container, *, asset: Asset | None = None, scale: float = 1.0, level: Level | None = None
+    ) -> Signal:
+        """See `Codec.decode`."""
+        layout = file.layout_at(scale)
+        nested = Nested.parse(file)
+        size = nested.largest if level is None else _size(nested, level)
+        field, subnet = nested.architecture.supernet.make_field(*size), nested.weights(size)
+        return render(lambda coords: field.forward(subnet, coords)[0], layout)
+
+    def levels(self, file: container.Container) -> list[tuple[Level, int]]:
+        """See `Codec.levels`."""
+        return _levels(Nested.parse(file))
+
+    def trim(self, file: container.Container, level: Level) -> bytes:
+        """See `Codec.trim`."""
+        nested = Nested.parse(file)
+        return nested.trimmed(_size(nested, level)).pack()
+
+    def inspect(self, file: container.Container) -> dict[str, Any]:
+        """See `Codec.inspect`; the network is the largest that is whole."""
+        nested = Nested.parse(file)
+        architecture, size = nested.architecture, nested.largest
+        nested.weights(size)  # a corrupt stream is said to be one, instead of being described
+        field = architecture.supernet.make_field(*size)
+        stored = nested.stored_bytes()
+        return {
+            "backbone": field.name,
+            "depth": size.depth,
+            "width": size.width,
+            "weights": subnet_weights(architecture.supernet, size),
+            "macs_per_point": field.macs_per_point(),
+            **architecture.quantization(),
+            "bits": {
+                "header": 8 * (file.size - sum(stored.values()) - nested.incomplete),
+                **{level_name(part._asdict()): 8 * length for part, length in stored.items()},
+                **({"incomplete": 8 * nested.incomplete} if nested.incomplete else {}),
+            },
+        }
+
+
+def _architecture(layout: Layout, params: Any) -> Architecture:  # noqa: ANN401  OnceForAllParams
+    field_class, own = FIELDS[params.backbone], getattr(params, params.backbone)
+
+    @cache
+    def make_field(depth: int, width: int) -> Field:
+        return field_class(field_shape(layout, depth, width), own)
+
+    supernet = Supernet(make_field, parse_sizes(params.depths), parse_sizes(params.widths))
+    if params.quantizer == FP16:
+        return Architecture(supernet, None, UNQUANTISED)
+    return Architecture(supernet, QUANTIZERS[params.quantizer], bit_widths(params))
+
+
+def _sections(group: Group, architecture: Architecture, measured: Mapping[str, Tensor]) -> Iterator[dict[Size, bytes]]:
+    """The sections of the files of a group's signals, in their order."""
+    shells = architecture.shells()
+    parts = {size: shells.parts(size) for size in architecture.sizes}
+    if group.quantizer is None:
+        for weights in file_weights(group, measured):
+            yield {size: coded_tensors.pack_fp16(parts[size], weights) for size in parts}
+        return
+    for tensors in file_tensors(group, group.quantizer, measured):
+        yield {size: coded_tensors.pack(parts[size], tensors) for size in parts}
+
+
+def _levels(nested: Nested) -> list[tuple[Level, int]]:
+    return [(size._asdict(), len(nested.trimmed(size).pack())) for size in nested.sections]
+
+
+def _size(nested: Nested, level: Level) -> Size:
+    """The largest size that agrees with a part of its name."""
+    found, _ = matching(_levels(nested), level)[-1]
+    return Size(**found)

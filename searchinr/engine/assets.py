@@ -1,0 +1,183 @@
+"""What jobs share: supernets and the like, each built once, kept in the run folder, waited for by those that need it.
+
+A job that needs an asset which is not there yet is parked, and the asset's building is handed out as a job of its own.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from searchinr.codecs.contract import Asset, AssetSpec
+from searchinr.engine.checkpoints import read_tensors
+from searchinr.engine.ledger import Line
+from searchinr.engine.run_folder import RunFolder, set_aside
+from searchinr.engine.search.search import Job
+from searchinr.errors import InvalidFileError
+from searchinr.space import Value, json_hash
+from searchinr.trial import asset_spec
+
+
+@dataclass(frozen=True)
+class AssetJob:
+    """The building of an asset.
+
+    Attributes:
+        asset: Its name in the run: what it is, and a hash of all that it depends on.
+        name: What it is, in a word.
+        dataset: Label of the dataset.
+        codec: Name of the codec.
+        params: The codec's parameters that it depends on, flat.
+        needed_to_decode: See `AssetSpec`.
+        seed: Seed of the fits that need it, and its own.
+        confirms: Whether those fits confirm points on the front.
+    """
+
+    asset: str
+    name: str
+    dataset: str
+    codec: str
+    params: dict[str, Value]
+    needed_to_decode: bool
+    seed: int
+    confirms: bool
+
+    @property
+    def spec(self) -> AssetSpec:
+        """What to build."""
+        return AssetSpec(self.name, self.params, self.needed_to_decode)
+
+
+class Assets:
+    """The assets of a run, and the jobs that wait for them.
+
+    Whatever happens between a building's end and the next start of a job: an asset is there if it is on record and its
+    file has the content on record, and it is built in any other case.
+    """
+
+    def __init__(self, folder: RunFolder, dataset_keys: Mapping[str, str], *, warn: Callable[[str], None]) -> None:
+        """Nothing on record yet.
+
+        Args:
+            folder: The run folder.
+            dataset_keys: Dataset label -> hash of its content.
+            warn: Called with one line where a file is damaged.
+        """
+        self._folder, self._dataset_keys, self._warn = folder, dataset_keys, warn
+        self._on_record: dict[str, set[str]] = {}  # SHA-256 of what was built, by asset
+        self._failures: dict[str, str] = {}  # reasons, by asset
+        self._loaded: dict[str, Asset] = {}
+        self._building: dict[str, AssetJob] = {}
+        self._parked: list[tuple[Job, AssetJob]] = []
+
+    @property
+    def building(self) -> list[AssetJob]:
+        """What is being built."""
+        return list(self._building.values())
+
+    @property
+    def parked(self) -> int:
+        """How many trials wait, confirmations left out."""
+        return sum(not job.confirms for job, _ in self._parked)
+
+    def tell(self, line: Line) -> None:
+        """Takes a ledger line; those of other kinds than ``asset`` and ``asset_failed`` change nothing."""
+        if line["kind"] == "asset":
+            self._on_record.setdefault(line["asset"], set()).add(line["sha256"])
+        elif line["kind"] == "asset_failed":
+            self._failures.setdefault(line["asset"], line["reason"])
+
+    def replay(self, lines: Iterable[Line]) -> None:
+        """Rebuilds the state from a ledger; see `tell`."""
+        for line in lines:
+            self.tell(line)
+
+    def next_task(self, next_job: Callable[[], Job | None], *, room: int) -> Job | AssetJob | None:
+        """What to do next: a job whose asset is there or cannot be had (see `failure`), or the building of an asset.
+
+        Args:
+            next_job: Asks the search for a job. It is not asked while there is no room to park another one.
+            room: How many jobs may wait at the same time.
+
+        Returns:
+            None if there is nothing to start now.
+        """
+        for place, (job, need) in enumerate(self._parked):
+            if self._is_settled(need):
+                del self._parked[place]
+                return job
+            if need.asset not in self._building:  # it has ended without a result
+                return self._build(need)
+        while len(self._parked) < room and (new := next_job()) is not None:
+            needed = self._needed_by(new)
+            if needed is None or self._is_settled(needed):
+                return new
+            self._parked.append((new, needed))
+            if needed.asset not in self._building:
+                return self._build(needed)
+        return None
+
+    def asset(self, job: Job) -> Asset | None:
+        """The asset that a job needs; None if it needs none. For jobs from `next_task` without a `failure`."""
+        need = self._needed_by(job)
+        return None if need is None else self._loaded[need.asset]
+
+    def failure(self, job: Job) -> str | None:
+        """Why the asset that a job needs cannot be had; None if it is there, or if the job needs none."""
+        need = self._needed_by(job)
+        if need is None or need.asset not in self._failures:
+            return None
+        return f"its {need.name} could not be built: {self._failures[need.asset]}"
+
+    def ended(self, job: AssetJob) -> bool:
+        """A building has ended, and what its worker has delivered is told; whether the asset is there or has failed.
+
+        If neither, it is built again as soon as there is a worker.
+        """
+        self._building.pop(job.asset, None)
+        return self._is_settled(job)
+
+    def _build(self, job: AssetJob) -> AssetJob:
+        self._building[job.asset] = job
+        return job
+
+    def _needed_by(self, job: Job) -> AssetJob | None:
+        spec = asset_spec(job.codec, job.params)
+        if spec is None:
+            return None
+        key = [job.codec, spec.name, spec.params, self._dataset_keys[job.dataset], job.seed]
+        return AssetJob(
+            asset=f"{spec.name}-{json_hash(key)[:12]}",
+            name=spec.name,
+            dataset=job.dataset,
+            codec=job.codec,
+            params=spec.params,
+            needed_to_decode=spec.needed_to_decode,
+            seed=job.seed,
+            confirms=job.confirms,
+        )
+
+    def _is_settled(self, job: AssetJob) -> bool:
+        """Whether an asset is there, ready to be handed out, or can never be had."""
+        if job.asset in self._failures or job.asset in self._loaded:
+            return True
+        if job.asset in self._building or job.asset not in self._on_record:
+            return False
+        asset = self._read(job)
+        if asset is not None:
+            self._loaded[job.asset] = asset
+        return asset is not None
+
+    def _read(self, job: AssetJob) -> Asset | None:
+        """An asset on record, from its file; None if that is gone or is set aside, since it is not what was built."""
+        path = self._folder.asset(job.asset)
+        try:
+            tensors = read_tensors(path)
+            if tensors is None:
+                return None
+            asset = Asset.of(job.spec, tensors)
+            if asset.sha256 not in self._on_record[job.asset]:
+                raise InvalidFileError(f"{path}: not the {job.name} on record")
+        except InvalidFileError as error:
+            set_aside(path)
+            self._warn(f"{error}; it is set aside, and the {job.name} is built again")
+            return None
+        return asset

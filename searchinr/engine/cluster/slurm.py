@@ -1,0 +1,64 @@
+"""A search as a batch script for Slurm: a Ray head on the first node, workers on the others."""
+
+import shlex
+from pathlib import Path
+
+from searchinr.engine.cluster.slots import node_for
+from searchinr.space import Space
+
+
+def slurm_script(space: Space, path: Path, *, nodes: int, storage: str | None) -> str:
+    """The script.
+
+    Args:
+        space: The search space.
+        path: Its file, which the nodes see in the same place.
+        nodes: How many nodes, each of the size that suits the space's resources.
+        storage: Where the run is kept; None means in the run folder, which all nodes see.
+    """
+    size = node_for(space.resources)
+    gpus = f"#SBATCH --gpus-per-node={size.gpu}\n" if size.gpu else ""
+    command = ["searchinr", "run", str(path.absolute())]
+    options = ["--workers", str(nodes * size.trials)] + (["--storage", storage] if storage else [])
+    return f"""#!/bin/bash
+# sbatch THIS-FILE      in a folder that all nodes see; the run folder is made there
+#
+# Each node takes {size.trials} trials of {space.resources.cpu:g} CPU and {space.resources.gpu:g} GPU.
+# Submitted again, the run goes on where it was. Add what your site asks for: --partition, --account, --constraint.
+#SBATCH --job-name=searchinr-{space.name}
+#SBATCH --nodes={nodes}
+#SBATCH --ntasks-per-node=1
+#SBATCH --cpus-per-task={size.cpu}
+{gpus}#SBATCH --time=24:00:00
+#SBATCH --signal=B:TERM@120
+#SBATCH --requeue
+set -euo pipefail
+# source venv/bin/activate        where searchinr is installed, if it is not in your path already
+
+export RAY_USAGE_STATS_ENABLED=0 RAY_AUTH_MODE=token
+RAY_AUTH_TOKEN=$(od -An -tx1 -N32 /dev/urandom | tr -d ' \\n')
+export RAY_AUTH_TOKEN
+head=$SLURMD_NODENAME
+address=$(hostname -I | cut -d' ' -f1):$((20000 + SLURM_JOB_ID % 20000))
+node=(--num-cpus={size.cpu} --num-gpus={size.gpu} --block)
+
+end() {{ kill $(jobs -p) 2>/dev/null || true; wait; }}
+trap end EXIT
+srun --nodes=1 --ntasks=1 --nodelist="$head" ray start --head --node-ip-address="${{address%:*}}" \\
+    --port="${{address#*:}}" --include-dashboard=false --temp-dir="/tmp/ray-$USER-$SLURM_JOB_ID" "${{node[@]}}" &
+for _ in $(seq 60); do
+    if ray health-check --address "$address" 2>/dev/null; then break; fi
+    sleep 1
+done
+if [ "$SLURM_JOB_NUM_NODES" -gt 1 ]; then
+    others=$((SLURM_JOB_NUM_NODES - 1))
+    srun --nodes=$others --ntasks=$others --exclude="$head" ray start --address="$address" "${{node[@]}}" &
+fi
+
+{shlex.join(command)} --address "$address" {shlex.join(options)} &
+search=$!
+trap 'kill -TERM "$search"' TERM        # two minutes before the end: trials write their checkpoints
+code=0
+while kill -0 "$search" 2>/dev/null; do wait "$search" && code=0 || code=$?; done
+exit "$code"
+"""

@@ -1,0 +1,114 @@
+"""The fronts of two runs side by side, as JSON and as a table for the terminal."""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from searchinr.engine.report import style
+from searchinr.engine.report.front import FrontReport, Point
+from searchinr.engine.search.bd_rate import METHOD, BdRate
+
+COLUMNS = ("run", "trials", "training work", "on the front", "rate", "PSNR dB", "hypervolume")
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of the two runs, for one dataset.
+
+    Attributes:
+        run: The run folder.
+        front: Its front.
+        hypervolume: Of that, from the reference point that both share.
+    """
+
+    run: str
+    front: FrontReport
+    hypervolume: float
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The fronts of two runs on one dataset.
+
+    Attributes:
+        dataset: Label of the dataset.
+        reference_point: What both hypervolumes are measured from: the first run's own.
+        first: What is compared with.
+        second: The other one.
+        bd_rate: Bits that the second needs more than the first; None where they share too little PSNR to say.
+    """
+
+    dataset: str
+    reference_point: dict[str, float]
+    first: Side
+    second: Side
+    bd_rate: BdRate | None
+
+    @property
+    def sides(self) -> tuple[Side, Side]:
+        """Both."""
+        return self.first, self.second
+
+    def rows(self) -> Iterator[list[str]]:
+        """The cells of `COLUMNS`, a row for each run."""
+        for side in self.sides:
+            low, high = side.front.front[0], side.front.front[-1]
+            psnrs = [point["psnr_db"] for point in side.front.front]
+            yield [
+                side.run,
+                f"{side.front.trials:,}",
+                style.work(side.front.anytime[-1].macs),
+                f"{len(side.front.front)} of {len(side.front.points):,}",
+                f"{low['rate']:.3g} – {high['rate']:.3g} {side.front.rate_unit}",
+                f"{min(psnrs):.1f} – {max(psnrs):.1f}",
+                f"{side.hypervolume:.4g}",
+            ]
+
+    def verdict(self) -> str:
+        """The BD-rate in a sentence, with its method."""
+        if self.bd_rate is None:
+            return "BD-rate: none, the fronts have too little PSNR in common."
+        return f"BD-rate of {self.second.run} against {self.first.run}: {self.bd_rate.text()} ({METHOD})."
+
+    def reference(self) -> str:
+        """What the hypervolumes are measured from."""
+        return f"Hypervolumes from {style.reference(self.reference_point, self.first.front.rate_unit)}"
+
+
+def comparison_json(found: Comparison) -> dict[str, Any]:
+    """A comparison as plain JSON."""
+    return {
+        "dataset": found.dataset,
+        "modality": found.first.front.modality,
+        "rate_unit": found.first.front.rate_unit,
+        "reference_point": found.reference_point,
+        "bd_rate": None if found.bd_rate is None else asdict(found.bd_rate) | {"method": METHOD},
+        "runs": [
+            {
+                "run": side.run,
+                "trials": side.front.trials,
+                "training_macs": side.front.anytime[-1].macs,
+                "hypervolume": side.hypervolume,
+                "front": [_place(point) for point in side.front.front],
+            }
+            for side in found.sides
+        ],
+    }
+
+
+def _place(point: Point) -> dict[str, Any]:
+    return {key: point[key] for key in ("trial", "steps", "rate", "psnr_db")}
+
+
+def comparison_table(found: Comparison) -> RenderableType:
+    """A comparison for the terminal."""
+    table = Table(box=None, pad_edge=False)
+    for column in COLUMNS:
+        table.add_column(column, justify="left" if column == "run" else "right")
+    for row in found.rows():
+        table.add_row(*map(Text, row))
+    return Group(Text(found.dataset), table, Text(found.verdict()), Text(found.reference()))

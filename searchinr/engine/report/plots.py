@@ -1,0 +1,254 @@
+"""The interactive figures of a page, in plotly; colours are variables of the page, which differ by light and dark."""
+
+import itertools
+import math
+from collections.abc import Callable, Sequence
+
+import plotly.graph_objects as go
+
+from searchinr.engine.report import style
+from searchinr.engine.report.front import FrontReport, Point, mean_bytes
+from searchinr.engine.report.importance_figure import labels, shown, title
+from searchinr.engine.report.names import describe, family
+from searchinr.engine.report.signals_figure import signal_curves
+from searchinr.engine.search.importance import Importance
+
+_INK, _PUBLISHED = "var(--ink)", "var(--published)"
+_GREYS = ("var(--baseline)", "var(--baseline-2)")
+_FOUND = {"legendgroup": "found", "legendgrouptitle": {"text": "found by the search"}}
+_MANY = 10  # lines that a legend can tell apart
+
+
+def front_plot(report: FrontReport) -> go.Figure:
+    """PSNR against rate: every operating point to hover over, the front, confirmations, baselines, published curves."""
+    figure = go.Figure()
+    _add_curves(figure, report)
+    line = report.front_line
+    figure.add_scatter(
+        x=[p["rate"] for p in line],
+        y=[p["psnr_db"] for p in line],
+        mode="lines",
+        line={"color": _INK, "width": 1.3},
+        hoverinfo="skip",
+        showlegend=False,
+    )
+    on_front = {(p["trial"], p["steps"]) for p in report.front}
+    for name, look in style.family_styles(report).items():
+        own = [p for p in report.points if family(p) == name]
+        others = [p for p in own if (p["trial"], p["steps"]) not in on_front]
+        marker = {"color": look.token, "symbol": look.plotly_symbol}
+        groups = (
+            (others, {**marker, "size": 5, "opacity": 0.35}, f"{name}, not on the front"),
+            (
+                [p for p in report.front if family(p) == name],
+                {**marker, "size": 10, "line": {"color": "var(--page)", "width": 1}},
+                name,
+            ),
+        )
+        for points, look_of_group, label in groups:
+            if points:
+                figure.add_scatter(
+                    x=[p["rate"] for p in points],
+                    y=[p["psnr_db"] for p in points],
+                    name=escaped(label),
+                    mode="markers",
+                    marker=look_of_group,
+                    text=[_hover(p, report) for p in points],
+                    hoverinfo="text",
+                    **_FOUND,
+                )
+    _add_confirmed(figure, report)
+    box = style.limits(report)
+    _log_axis(figure, f"rate ({report.rate_unit})", box.rate, style.plain)
+    figure.update_yaxes(title="PSNR (dB)", range=list(box.psnr_db))
+    return figure
+
+
+def fronts_plot(reports: Sequence[tuple[str, FrontReport]]) -> go.Figure:
+    """The fronts of several runs over each other.
+
+    Args:
+        reports: Name of the run, and its front.
+    """
+    figure = go.Figure()
+    for i, (name, report) in enumerate(reports):
+        figure.add_scatter(
+            x=[p["rate"] for p in report.front_line],
+            y=[p["psnr_db"] for p in report.front_line],
+            name=escaped(name),
+            mode="lines+markers",
+            line={"color": style.token(i), "width": 1.5, "dash": style.BASELINE_LINES[i % 4][2]},
+            marker={"symbol": style.MARKERS[i][1], "size": 8},
+            text=[_hover(p, report) for p in report.front_line],
+            hoverinfo="text",
+        )
+    points = [p for _, report in reports for p in report.front_line]
+    _log_axis(figure, f"rate ({reports[0][1].rate_unit})", style.log_range([p["rate"] for p in points]), style.plain)
+    figure.update_yaxes(title="PSNR (dB)")
+    return figure
+
+
+def hypervolume_plot(report: FrontReport) -> go.Figure:
+    """The hypervolume of the front by the training work spent until then."""
+    moments = report.milestones
+    figure = go.Figure()
+    figure.add_scatter(
+        x=[now.macs for now in moments],
+        y=[now.hypervolume for now in moments],
+        mode="lines+markers",
+        line={"shape": "hv", "color": style.token(0), "width": 2},
+        marker={"size": 4},
+        text=[
+            f"{now.hypervolume:.4g} {style.hypervolume_unit(report)} by {style.work(now.macs)}<br>"
+            f"{now.points:,} operating points, {now.front_points:,} on the front"
+            for now in moments
+        ],
+        hoverinfo="text",
+    )
+    _log_axis(
+        figure, "training work (multiply-accumulates)", style.log_range([now.macs for now in moments]), style.work
+    )
+    figure.update_yaxes(title=style.hypervolume_title(report), rangemode="tozero")
+    return figure
+
+
+def importance_plot(found: Importance) -> go.Figure:
+    """The share of each parameter, a bar for the front and for each objective."""
+    names = shown(found)
+    figure = go.Figure()
+    for i, (target, shares) in enumerate(found.shares.items()):
+        figure.add_bar(
+            y=[escaped(label) for label in labels(names)],
+            x=[shares[name] for name in names],
+            name=title(target),
+            orientation="h",
+            marker={"color": style.token(i)},
+            hovertemplate="%{y}: %{x:.0%}",
+        )
+    figure.update_xaxes(title="share of the importance", rangemode="tozero", tickformat=".0%")
+    figure.update_yaxes(autorange="reversed", automargin=True)
+    return figure
+
+
+def signals_plot(report: FrontReport) -> go.Figure:
+    """A line for each signal: what the files of the front give for it."""
+    curves = signal_curves(report)
+    few = len(curves) <= _MANY
+    figure = go.Figure()
+    for i, (name, rows) in enumerate(sorted(curves.items())):
+        figure.add_scatter(
+            x=[row["rate"] for row in rows],
+            y=[row["psnr_db"] for row in rows],
+            name=escaped(name),
+            mode="lines+markers",
+            line={"color": style.token(i if few else 0), "width": 1.4 if few else 0.8},
+            marker={"symbol": style.MARKERS[i % len(style.MARKERS)][1] if few else "circle", "size": 6 if few else 3},
+            opacity=1.0 if few else 0.7,
+            text=[
+                f"{escaped(name)}<br>{_figures(row['rate'], report, row['psnr_db'], row.get('ssim'))}<br>"
+                f"{row['bytes']:,} bytes"
+                for row in rows
+            ],
+            hoverinfo="text",
+            showlegend=few,
+        )
+    rates = [row["rate"] for rows in curves.values() for row in rows]
+    _log_axis(figure, f"rate ({report.rate_unit})", style.log_range(rates), style.plain)
+    figure.update_yaxes(title="PSNR (dB)")
+    return figure
+
+
+def escaped(text: object) -> str:
+    """Text from the user's files, safe inside plotly's pseudo-HTML."""
+    return str(text).replace("&", "&amp;").replace("<", "&lt;")
+
+
+def _add_curves(figure: go.Figure, report: FrontReport) -> None:
+    """What was measured on the same files, in greys, and what is published."""
+    looks = itertools.cycle(style.BASELINE_LINES)
+    for i, ((codec, curve), (_, _, dash)) in enumerate(zip(report.baselines.curves().items(), looks, strict=False)):
+        figure.add_scatter(
+            x=[p.rate for p in curve],
+            y=[p.psnr_db for p in curve],
+            name=codec,
+            mode="lines",
+            line={"color": _GREYS[min(i, 1)], "width": 1.3, "dash": dash},
+            text=[f"{codec}<br>quality {p.quality:g}<br>{_figures(p.rate, report, p.psnr_db, p.ssim)}" for p in curve],
+            hoverinfo="text",
+            legendgroup="baselines",
+            legendgrouptitle={"text": "measured on the same files"},
+        )
+    for i, known in enumerate(report.published.curves):
+        figure.add_scatter(
+            x=[p.rate for p in known.points],
+            y=[p.psnr_db for p in known.points],
+            name=known.name,
+            mode="lines+markers",
+            line={"color": _PUBLISHED, "width": 1},
+            marker={"symbol": f"{style.MARKERS[i % len(style.MARKERS)][1]}-open", "size": 5},
+            text=[
+                f"{known.name}, published<br>{_figures(p.rate, report, p.psnr_db, None)}<br>rate: {known.counts}"
+                for p in known.points
+            ],
+            hoverinfo="text",
+            legendgroup="published",
+            legendgrouptitle={"text": "published"},
+        )
+
+
+def _add_confirmed(figure: go.Figure, report: FrontReport) -> None:
+    """Crosses at the means over further seeds."""
+    known = [
+        (point, confirmed, confirmed.rate, confirmed.psnr_db)
+        for point, confirmed in zip(report.front, report.confirmed, strict=True)
+        if confirmed is not None and confirmed.rate is not None and confirmed.psnr_db is not None
+    ]
+    if not known:
+        return
+    arms = {"color": _INK, "thickness": 1, "width": 0}
+    figure.add_scatter(
+        x=[rate.mean for *_, rate, _ in known],
+        y=[psnr_db.mean for *_, psnr_db in known],
+        error_x={"array": [rate.std or 0.0 for *_, rate, _ in known], **arms},
+        error_y={"array": [psnr_db.std or 0.0 for *_, psnr_db in known], **arms},
+        name="mean ± std, further seeds",
+        mode="markers",
+        marker={"symbol": "cross-thin", "size": 8, "line": {"color": _INK, "width": 1}},
+        text=[
+            f"<b>{escaped(describe(point['codec'], point['params']))}</b>, trial {escaped(point['trial'])}<br>"
+            f"{confirmed.text(report.rate_unit)}"
+            for point, confirmed, *_ in known
+        ],
+        hoverinfo="text",
+        **_FOUND,
+    )
+
+
+def _log_axis(figure: go.Figure, title: str, limits: tuple[float, float], label: Callable[[float], str]) -> None:
+    ticks = style.log_ticks(*limits)
+    figure.update_xaxes(
+        title=title,
+        type="log",
+        range=[math.log10(end) for end in limits],
+        tickvals=ticks,
+        ticktext=[label(tick) for tick in ticks],
+    )
+
+
+def _hover(point: Point, report: FrontReport) -> str:
+    params = "<br>".join(f"{key}: {escaped(_shown(value))}" for key, value in point["params"].items())
+    return (
+        f"<b>{escaped(describe(point['codec'], point['params']))}</b><br>"
+        f"{_figures(point['rate'], report, point['psnr_db'], point.get('ssim'))}<br>"
+        f"{mean_bytes(point):,.0f} bytes per file (mean)<br>"
+        f"trial {escaped(point['trial'])}, {point['steps']:,} steps, seed {point['seed']}<br><br>{params}"
+    )
+
+
+def _figures(rate: float, report: FrontReport, psnr_db: float, ssim: float | None) -> str:
+    quality = f"{rate:.4g} {report.rate_unit}, {psnr_db:.2f} dB"
+    return quality if ssim is None else f"{quality}, SSIM {ssim:.4f}"
+
+
+def _shown(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,42 @@
+"""What a sound looks like."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from searchinr.signals.signal import Signal
+
+WINDOW = 512
+"""Samples in a window of the spectrogram; windows overlap by three quarters."""
+
+RANGE_DB = 80.0
+"""What is shown of a spectrogram, from its highest power down."""
+
+_FLOOR_DB = -160.0
+
+
+def waveform(signal: Signal) -> NDArray[np.float64]:
+    """The mean of the channels between -1 and 1, `(n,)`."""
+    full: float = 2.0 ** (signal.layout.bit_depth - 1)
+    mono: NDArray[np.float64] = signal.samples.mean(axis=1) / full
+    return mono
+
+
+def envelope(signal: Signal, columns: int) -> NDArray[np.float64]:
+    """The lowest and the highest sample in each of at most `columns` equal parts, `(columns, 2)`."""
+    parts = np.array_split(waveform(signal), min(columns, signal.layout.points))
+    return np.array([[part.min(), part.max()] for part in parts])
+
+
+def spectrogram(signal: Signal) -> NDArray[np.float64]:
+    """Power of each frequency over time in dB, a full-scale sine at 0.
+
+    Returns:
+        `(frequencies, windows)`: from 0 to half the sampling rate, Hann windows; silence at -160.
+    """
+    wave = waveform(signal)
+    wave = np.pad(wave, (0, max(0, WINDOW - len(wave))))
+    windows = np.lib.stride_tricks.sliding_window_view(wave, WINDOW)[:: WINDOW // 4]  # (windows, WINDOW)
+    hann = np.hanning(WINDOW)
+    amplitude = np.abs(np.fft.rfft(windows * hann, axis=1)) * 2 / hann.sum()  # (windows, frequencies)
+    power_db: NDArray[np.float64] = 20 * np.log10(np.maximum(amplitude, 10 ** (_FLOOR_DB / 20)))
+    return power_db.T

@@ -1,0 +1,262 @@
+"""Where the driver and the workers of a run meet: a folder that all of them see, or an object store by its URL.
+
+A folder is a `pathlib.Path`; a `RemotePath` has those of its verbs that a run needs. What is written is there whole or
+not at all. Credentials never stand in a URL: they come from the environment or from the machine's role.
+"""
+
+import shutil
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from searchinr.errors import UserError
+from searchinr.files import write_atomic
+
+if TYPE_CHECKING:
+    from pyarrow.fs import FileSystem
+
+Result = TypeVar("Result")
+
+_ARROW = ("s3", "gs", "gcs", "abfs", "abfss", "hdfs", "viewfs")
+_WHOLE_OBJECTS = ("s3", "gcs", "abfs")  # file systems on which nobody sees an object before it is complete
+_SECRETS = ("key", "secret", "token", "password", "credential", "sas")
+_PAUSES_S = (0.5, 2.0, 8.0)  # before trying again: networks fail for moments, and credentials grow old
+
+
+@dataclass(frozen=True, order=True)
+class RemotePath:
+    """A path on a file system that is not mounted, by pyarrow or fsspec. It may be sent to another machine.
+
+    Attributes:
+        root: URL without a path, e.g. ``s3://bucket?region=eu-central-1``.
+        key: The path below it, without slashes at its ends.
+    """
+
+    root: str
+    key: str
+
+    def __str__(self) -> str:
+        base, question_mark, query = self.root.partition("?")
+        return f"{base}/{self.key}{question_mark}{query}"
+
+    def __truediv__(self, name: str) -> "RemotePath":
+        return RemotePath(self.root, f"{self.key}/{name}".strip("/"))
+
+    @property
+    def name(self) -> str:
+        """The last part of the path."""
+        return self.key.rpartition("/")[2]
+
+    def with_suffix(self, suffix: str) -> "RemotePath":
+        """The path with another suffix; one is added where there is none."""
+        above, slash, name = self.key.rpartition("/")
+        return RemotePath(self.root, f"{above}{slash}{name.rpartition('.')[0] or name}{suffix}")
+
+    def exists(self) -> bool:
+        """Whether there is a file."""
+        return self._try(lambda system, path: bool(system.get_file_info(path).is_file))
+
+    def read_bytes(self) -> bytes:
+        """The content; `FileNotFoundError` where there is none."""
+
+        def read(system: "FileSystem", path: str) -> bytes:
+            with system.open_input_stream(path) as stream:
+                return bytes(stream.read())
+
+        return self._try(read)
+
+    def write_atomic(self, data: bytes) -> None:
+        """Writes the file completely or not at all."""
+        self._try(lambda system, path: _put(system, path, data))
+
+    def unlink(self, missing_ok: bool = False) -> None:
+        """Removes the file; `FileNotFoundError` where there is none, unless that is fine."""
+        with suppress(*[FileNotFoundError] * missing_ok):
+            self._try(lambda system, path: system.delete_file(path))
+
+    def replace(self, target: "RemotePath") -> None:
+        """Renames the file."""
+        base = _open(self.root)[1]
+        self._try(lambda system, path: system.move(path, f"{base}/{target.key}"))
+
+    def glob(self, pattern: str) -> Iterator["RemotePath"]:
+        """Files right in this folder whose names match; none where there is no folder."""
+        return (path for path in self._files(recursive=False) if fnmatchcase(path.name, pattern))
+
+    def files(self) -> Iterator["RemotePath"]:
+        """All files in this folder and below."""
+        return self._files(recursive=True)
+
+    def remove_tree(self) -> None:
+        """Removes the folder with everything in it, if it is there."""
+        with suppress(FileNotFoundError):
+            self._try(lambda system, path: system.delete_dir(path))
+
+    def probe(self) -> None:
+        """Writes the file, reads it and removes it again, at the first attempt.
+
+        Raises:
+            OSError: It is not possible.
+        """
+        system, base = _open(self.root)
+        path, content = f"{base}/{self.key}", uuid.uuid4().bytes
+        _put(system, path, content)
+        with system.open_input_stream(path) as stream:
+            found = bytes(stream.read())
+        system.delete_file(path)
+        if found != content:
+            raise OSError("what is written there reads back differently")
+
+    def _files(self, *, recursive: bool) -> Iterator["RemotePath"]:
+        from pyarrow.fs import FileSelector
+
+        base = _open(self.root)[1]
+        infos = self._try(
+            lambda system, path: system.get_file_info(FileSelector(path, recursive=recursive, allow_not_found=True))
+        )
+        for info in infos:
+            if info.is_file:
+                yield RemotePath(self.root, info.path.removeprefix(base).strip("/"))
+
+    def _try(self, operation: Callable[["FileSystem", str], Result]) -> Result:
+        """The result of an operation, which is tried again with new credentials where it fails."""
+        for pause in _PAUSES_S:
+            try:
+                return self._once(operation)
+            except FileNotFoundError:
+                raise
+            except OSError:
+                _open.cache_clear()
+                time.sleep(pause)
+        return self._once(operation)
+
+    def _once(self, operation: Callable[["FileSystem", str], Result]) -> Result:
+        system, base = _open(self.root)
+        return operation(system, f"{base}/{self.key}")
+
+
+Place = Path | RemotePath
+"""Where something is that the driver and the workers of a run share."""
+
+
+def parse_place(text: str) -> Place:
+    """The place that a path or a URL names. Connects to nothing.
+
+    Raises:
+        UserError: The URL's scheme is not known, it names no bucket, or it has credentials in it.
+    """
+    if "://" not in text:
+        return Path(text).expanduser().absolute()
+    url = urlsplit(text)
+    if url.scheme == "file":
+        return Path(unquote(url.path))
+    without_query = f"{url.scheme}://{url.netloc.rpartition('@')[2]}{url.path}"
+    names = [name for name, _ in parse_qsl(url.query)]
+    if (
+        url.password
+        or (url.username and url.scheme == "s3")
+        or any(s in name.lower() for name in names for s in _SECRETS)
+    ):
+        raise UserError(
+            f"{without_query}: credentials found in the URL, where logs would show them; give them by the environment "
+            "(AWS_ACCESS_KEY_ID, ...) or by the machine's role"
+        )
+    if url.scheme not in _ARROW and url.scheme not in _fsspec_schemes():
+        raise UserError(
+            f"{without_query}: scheme {url.scheme!r} found; allowed are a folder, s3, gs, abfs, hdfs or file"
+        )
+    if not url.netloc:
+        raise UserError(f"{without_query}: no bucket found; allowed is {url.scheme}://BUCKET/PATH")
+    query = f"?{url.query}" if url.query else ""
+    return RemotePath(f"{url.scheme}://{url.netloc}{query}", url.path.strip("/"))
+
+
+def check_writable(place: Place) -> None:
+    """Makes sure that files can be written, read and removed at a place, which is made if it is a folder.
+
+    Raises:
+        UserError: They cannot.
+    """
+    probe = place / f".searchinr-probe-{uuid.uuid4().hex}"
+    try:
+        if isinstance(probe, RemotePath):
+            probe.probe()
+        else:
+            probe.parent.mkdir(parents=True, exist_ok=True)
+            probe.write_bytes(b"")
+            probe.unlink()
+    except (OSError, ValueError, ImportError) as error:
+        reason = " ".join(str(getattr(error, "strerror", None) or error).split())
+        raise UserError(
+            f"{place}: cannot write there ({reason}); check its name and your rights, or name another"
+        ) from error
+
+
+def write(place: Place, data: bytes) -> None:
+    """Writes a file completely or not at all. A folder on a disk must be there."""
+    if isinstance(place, RemotePath):
+        place.write_atomic(data)
+    else:
+        write_atomic(place, data)
+
+
+def files_below(place: Place) -> Iterator[Place]:
+    """All files in a folder and below, but for those that are half-written; none where there is no folder."""
+    if isinstance(place, RemotePath):
+        yield from place.files()
+        return
+    for path in place.rglob("*"):
+        if path.is_file() and not path.name.startswith("."):
+            yield path
+
+
+def remove_tree(place: Place) -> None:
+    """Removes a folder with everything in it, as far as possible."""
+    if isinstance(place, RemotePath):
+        with suppress(OSError):
+            place.remove_tree()
+    else:
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def _put(system: "FileSystem", path: str, data: bytes) -> None:
+    whole = system.type_name in _WHOLE_OBJECTS
+    target = path if whole else f"{path}.{uuid.uuid4().hex}.tmp"
+    if not whole:
+        system.create_dir(path.rpartition("/")[0], recursive=True)
+    stream = system.open_output_stream(target)
+    stream.write(data)
+    stream.close()  # not after an error: half an object would appear
+    if not whole:
+        system.move(target, path)
+
+
+@lru_cache
+def _open(root: str) -> tuple["FileSystem", str]:
+    """The file system of a root, and the root's path on it."""
+    from pyarrow.fs import FileSystem, FSSpecHandler, PyFileSystem
+
+    if urlsplit(root).scheme in _ARROW:
+        if root.startswith("s3:"):  # a small object is one request, and an interrupted one leaves nothing behind
+            root += f"{'&' if '?' in root else '?'}allow_delayed_open=true"
+        system, base = FileSystem.from_uri(root)
+        return system, base.rstrip("/")
+    from fsspec.core import url_to_fs
+
+    found, base = url_to_fs(root.partition("?")[0])
+    return PyFileSystem(FSSpecHandler(found)), base.rstrip("/")
+
+
+def _fsspec_schemes() -> list[str]:
+    try:
+        from fsspec import available_protocols
+    except ImportError:
+        return []
+    return list(available_protocols())

@@ -1,0 +1,151 @@
+"""MLflow's own pages about a search: what is found there, and that it is what people look for."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import mlflow
+import pytest
+from chromium import Page
+from long_ledger import DATASET, long_ledger, long_space
+
+from searchinr.engine.mlflow_record import MODEL_TRAINING, fronts_at
+from searchinr.engine.report.front import collect_front, summary
+from searchinr.engine.report.page import DatasetReport
+from searchinr.engine.report.write import write_figures, write_page
+from searchinr.engine.run_folder import RunFolder
+from searchinr.engine.search.objectives import Objectives
+from searchinr.engine.tracking import Tracker
+
+pytestmark = pytest.mark.browser
+
+EXPERIMENT = "photos-downscale32x48-first3 (image)"
+
+
+class Server(NamedTuple):
+    address: str
+    store: str
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """An MLflow server on loopback."""
+    folder = tmp_path_factory.mktemp("mlflow")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    store = f"sqlite:///{folder / 'mlflow.db'}"
+    mlflow.MlflowClient(store).search_experiments()  # makes the tables
+    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    command += ["--backend-store-uri", store, "--artifacts-destination", str(folder / "artifacts")]
+    quiet = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    log = (folder / "log.txt").open("wb")
+    process = subprocess.Popen(command, env={**os.environ, **quiet}, stdout=log, stderr=log, process_group=0)
+    try:
+        deadline = time.monotonic() + 120
+        while True:
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            assert process.poll() is None, (folder / "log.txt").read_text()
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        yield Server(f"http://127.0.0.1:{port}", store)
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        log.close()
+
+
+def open_clean(page: Page, address: str) -> None:
+    """Opens an address of MLflow's pages, without the assistant that takes a third of a first visitor's window."""
+    page.look(1440, 1000)
+    page.open("about:blank")
+    page.open(address)
+    page.wait_for("document.querySelector('nav, aside, main')")
+    closed = "mlflow.assistant.fab.autoOpenedOnFirstLoad", "mlflow.assistant.panelOpen"
+    page.run(f"localStorage.setItem('{closed[0]}_v1', 'true'); localStorage.setItem('{closed[1]}_v1', 'false')")
+    page.open("about:blank")
+    page.open(address)
+
+
+def says(page: Page, *texts: str) -> None:
+    """Waits until the page says all this."""
+    for text in texts:
+        page.wait_for(f"document.body.innerText.includes({text!r})")
+
+
+def test_a_search_is_one_run_whose_page_begins_with_the_front(
+    page: Page, keep: Callable[..., None], search: Callable[..., Path], server: Server
+) -> None:
+    search(MLFLOW_TRACKING_URI=server.address)
+    client = mlflow.MlflowClient(server.address)
+    experiment = client.get_experiment_by_name(EXPERIMENT)
+    assert experiment is not None
+    (front,) = fronts_at(server.address, "tiny").values()
+
+    open_clean(page, f"{server.address}/#/experiments/{experiment.experiment_id}?{MODEL_TRAINING}")
+    says(page, EXPERIMENT, "tiny", "whose description leads to its front")
+    keep("mlflow-experiment")
+    assert "siren" not in page.text()  # the trials are below their parent
+    page.wait_for("document.querySelector('[role=row] [role=button] svg, [data-testid=expander] , .ag-row svg')")
+    page.run("document.querySelector('.ag-row button, [data-testid=expander]').click()")
+    says(page, "siren")
+    keep("mlflow-trials")
+
+    open_clean(page, front.replace("/artifacts/front.html", ""))
+    says(page, "The front", "operating points", "hypervolume", "siren | relu", "6 to 24")
+    assert page.text().index("The front") < page.text().index("Metrics (")
+    assert page.run("[...document.querySelectorAll('a')].find(a => a.innerText == 'The front').href") == front
+    page.wait_for("[...document.images].some(i => i.src.includes('preview') && i.naturalWidth == 700)")
+    page.run("[...document.querySelectorAll('button, a')].find(e => e.innerText == 'Show more').click()")
+    keep("mlflow-parent")
+
+    open_clean(page, front)
+    says(page, "front.html")
+    page.wait_for("document.querySelector('#dataset-0-front .main-svg')", in_frame=True)
+    # the figure is what one sees first
+    assert page.run_in_frame("document.querySelector('#dataset-0-front').getBoundingClientRect().top") < 350
+    keep("mlflow-front")
+
+
+def test_500_trials_stay_usable(page: Page, keep: Callable[..., None], server: Server, tmp_path: Path) -> None:
+    space, lines = long_space(500), long_ledger(500)
+    objectives = Objectives.of(space)
+    warnings: list[str] = []
+    folder = RunFolder(tmp_path / "long")
+    tracker = Tracker(
+        folder,
+        name="long",
+        key="long",
+        modalities={DATASET: "image"},
+        objectives=objectives,
+        params={"trials": 500},
+        max_steps=900,
+        tracking_uri=server.store,
+        warn=warnings.append,
+    )
+    tracker.rebuild(lines)
+    front = collect_front(lines, DATASET, objectives)
+    files = write_figures(folder.report, DatasetReport(front))
+    page_file = folder.report / f"front-{DATASET}.html"
+    write_page(page_file, Path("runs/long"), "long", [DatasetReport(front)])
+    tracker.log_report(DATASET, [page_file, *files], summary(front))
+    assert tracker.close(timeout_s=300)
+    assert warnings == []
+
+    address = fronts_at(server.address, "long")[DATASET]
+    open_clean(page, address.replace("/artifacts/front.html", ""))
+    says(page, "The front", summary(front)[:30], "Metrics (")
+    assert page.text().index("The front") < page.text().index("Metrics (")
+    keep("mlflow-500-parent")
+    open_clean(page, f"{address.split('/runs/')[0]}?{MODEL_TRAINING}")
+    says(page, "long", "100 matching runs")
+    keep("mlflow-500-experiment")
+    assert "siren" not in page.text()  # the parent alone, though it is the oldest of 501
