@@ -23,6 +23,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 import optuna
+from fast_nsga2 import FastNsga2
 from fast_tpe import FastTpe
 from plain_optuna import PlainOptuna
 from report import write_report
@@ -62,10 +63,6 @@ class Contender:
     full_length: bool = False
 
 
-def _nsga2(seed: int) -> optuna.samplers.BaseSampler:
-    return optuna.samplers.NSGAIISampler(seed=seed)
-
-
 def _plain(make: Callable[[int], optuna.samplers.BaseSampler], space: Space, configs: ConfigSpace) -> Sampler:
     return PlainOptuna(configs, space.search.seed, make)
 
@@ -81,7 +78,7 @@ def _syne_tune(corrected: bool, space: Space) -> Scheduler:
 CONTENDERS = {
     "random, full length": Contender("random", "fifo", full_length=True),
     "TPE, full length": Contender(partial(_plain, FastTpe), "fifo", full_length=True),
-    "NSGA-II, full length": Contender(partial(_plain, _nsga2), "fifo", full_length=True),
+    "NSGA-II, full length": Contender(partial(_plain, FastNsga2), "fifo", full_length=True),
     "Ray ASHA on PSNR": Contender("random", partial(_ray, (1.0, 0.0))),
     "Ray ASHA on a weighted sum": Contender("random", partial(_ray, (1.0, DB_PER_OCTAVE))),
     "syne-tune MOASHA": Contender("random", partial(_syne_tune, False)),

@@ -21,7 +21,8 @@ class PlainOptuna(Sampler):
 
     Numbers in rising order are offered as ordered, everything else as categories. A config that was asked for before
     costs nothing here: another one is asked for, and with the next results it is told again with its own. After
-    `_REPEATS` of them in a row the study gets a random one: late in a search nearly all that TPE asks for is old.
+    `_REPEATS` of them in a row the study gets random ones until there are results: late in a search nearly all that TPE
+    asks for is old.
     """
 
     def __init__(self, configs: ConfigSpace, seed: int, make_sampler: Callable[[int], BaseSampler]) -> None:
@@ -39,6 +40,7 @@ class PlainOptuna(Sampler):
         self._values: dict[str, list[float]] = {}
         self._repeats: list[tuple[str, FrozenTrial]] = []  # not told again yet, since their results are not there
         self._told = 0
+        self._is_in_a_rut = False
 
     def proposals(self, history: History) -> Iterator[Config]:
         """See `Sampler.proposals`."""
@@ -48,9 +50,11 @@ class PlainOptuna(Sampler):
             self._study.tell(self._asked[key], self._values[key])
         if len(history.observations) > self._told:
             self._tell_repeats()
+            self._is_in_a_rut = False
         self._told = len(history.observations)
-        for _ in range(_REPEATS):
+        for _ in range(0 if self._is_in_a_rut else _REPEATS):
             yield from self._ask()
+        self._is_in_a_rut = True
         for config in Random(self._configs, self._seed).proposals(history):
             self._study.enqueue_trial(dict(point_of(config, self._configs)))
             yield from self._ask()
@@ -61,7 +65,12 @@ class PlainOptuna(Sampler):
             if key not in self._values:
                 self._repeats.append((key, trial))
                 continue
-            again = create_trial(params=trial.params, distributions=trial.distributions, values=self._values[key])
+            again = create_trial(
+                params=trial.params,
+                distributions=trial.distributions,
+                values=self._values[key],
+                system_attrs=trial.system_attrs,  # NSGA-II's generation, which repeats belong to as well
+            )
             self._study.add_trial(again)
 
     def _ask(self) -> Iterator[Config]:
