@@ -104,6 +104,7 @@ def test_a_search_is_one_run_whose_page_begins_with_the_front(
     assert page.text().index("The front") < page.text().index("Metrics (")
     assert page.run("[...document.querySelectorAll('a')].find(a => a.innerText == 'The front').href") == front
     page.wait_for("[...document.images].some(i => i.src.includes('preview') && i.naturalWidth == 700)")
+    says(page, "Show more")
     page.run("[...document.querySelectorAll('button, a')].find(e => e.innerText == 'Show more').click()")
     keep("mlflow-parent")
 
