@@ -2,11 +2,13 @@
 # make test         install what is needed, then run the default tests
 # make check        ruff, mypy --strict and the tests: what must be clean before a commit
 # make slow         the tests that take minutes
+# make browser      looks at MLflow's pages and our report in headless Chromium (installs Debian's, where it may: needs
+#                   root and a network); screenshots in build/screenshots
 
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: quickstart test check slow bench install
+.PHONY: quickstart test check slow browser bench install
 
 quickstart: install
 	$(BIN)/searchinr run spaces/quickstart.yaml
@@ -22,6 +24,10 @@ check: install
 
 slow: install
 	$(BIN)/pytest -m slow
+
+browser: install
+	command -v chromium || { apt-get update && apt-get install --yes --no-install-recommends chromium; } || true
+	$(BIN)/pytest -m browser tests/browser
 
 bench: install
 	$(BIN)/python benchmarks/fit.py

@@ -197,7 +197,7 @@ def report(run: Run, out: OutFolder = None, data: Data = None) -> None:
     entries = {entry.label: entry for entry in opened.space.datasets}
     reports = [dataset_report(opened, load_dataset(entries[label], data), folder) for label in labels]
     page = folder / "report.html"
-    write_page(page, run, opened.space.name, reports)
+    write_page(page, run, opened.space.name, reports, several=len(labels) > 1)
     for result in reports:
         print_table(front_table(result.front))
     say(str(page))

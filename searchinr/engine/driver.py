@@ -289,7 +289,7 @@ class Driver:
             report = dataset_report(run, dataset, folder) if final else DatasetReport(run.front(label))
             page = folder / f"front-{safe_name(label)}.html"
             files = write_figures(folder, report)
-            write_page(page, self._folder.path, self._space.name, [report])
+            write_page(page, self._folder.path, self._space.name, [report], several=len(self._datasets) > 1)
             self._tracker.log_report(label, [page, *files], summary(report.front))
         self._drawn = time.monotonic(), len(self._ledger.lines)
 

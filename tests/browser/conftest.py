@@ -1,13 +1,12 @@
 """A browser, a real search to look at, and a place where the pictures of what was seen are kept."""
 
-import os
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import chromium
 import pytest
+from commands import SEARCHINR, environment
 
 SCREENSHOTS = Path(__file__).parents[2] / "build" / "screenshots"
 
@@ -45,19 +44,12 @@ def keep(page: chromium.Page) -> Callable[..., None]:
 def search(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     """Runs a real search of 24 short trials on three small photographs."""
 
-    def run(**environment: str) -> Path:
+    def run(**variables: str) -> Path:
         folder = tmp_path_factory.mktemp("search")
         (folder / "tiny.yaml").write_text(SPACE)
-        command = [sys.executable, "-m", "searchinr", "run", "tiny.yaml", "--out", "tiny", "--workers", "1"]
-        variables = {**child_environment(), **environment}
-        done = subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True)
+        command = [*SEARCHINR, "run", "tiny.yaml", "--out", "tiny", "--workers", "1"]
+        done = subprocess.run(command, cwd=folder, env=environment() | variables, capture_output=True, text=True)
         assert done.returncode == 0, done.stdout + done.stderr
         return folder / "tiny"
 
     return run
-
-
-def child_environment() -> dict[str, str]:
-    """This process's, so that a command run elsewhere finds the same package."""
-    root = str(Path(__file__).parents[2])
-    return {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": root}

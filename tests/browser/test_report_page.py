@@ -1,14 +1,13 @@
 """The report as people see it: light and dark, on a desk and on a phone, without a network."""
 
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from chromium import Page
-from conftest import child_environment
+from commands import SEARCHINR, environment
 from long_ledger import DATASET, long_ledger, long_space
 
 from searchinr.engine.catalog import canonicalise
@@ -27,8 +26,8 @@ FIGURES = ["front", "hypervolume", "importance", "signals"]
 @pytest.fixture(scope="module")
 def report(search: Callable[..., Path]) -> Path:
     run = search()
-    command = [sys.executable, "-m", "searchinr", "report", run.name]
-    done = subprocess.run(command, cwd=run.parent, env=child_environment(), capture_output=True, text=True)
+    command = [*SEARCHINR, "report", run.name]
+    done = subprocess.run(command, cwd=run.parent, env=environment(), capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return run / "report" / "report.html"
 
@@ -107,9 +106,7 @@ def test_the_command_of_a_point_is_copied(page: Page, report: Path) -> None:
     assert command.startswith("searchinr export tiny --trial ")
     arguments = command.replace("best.yaml", str(report.parent / "best.yaml")).split()[1:]
     folder = report.parents[2]
-    done = subprocess.run(
-        [sys.executable, "-m", "searchinr", *arguments], cwd=folder, env=child_environment(), capture_output=True
-    )
+    done = subprocess.run([*SEARCHINR, *arguments], cwd=folder, env=environment(), capture_output=True)
     assert done.returncode == 0, done.stderr
     # where the page may not use the clipboard, the command is selected
     page.run("navigator.clipboard.writeText = async text => { throw new Error('no') }")

@@ -1,7 +1,7 @@
 """The front as a figure for a paper (PNG)."""
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from matplotlib.artist import Artist
@@ -15,6 +15,7 @@ Handle = Artist | tuple[Artist, ...]
 """What a legend can stand for."""
 
 _CONFIRMED = "#222222"
+_LINE, _LETTER = 0.045, 0.0125  # their height, and the width of a letter, in fractions of the axes
 
 
 def front_png(report: FrontReport) -> bytes:
@@ -127,13 +128,25 @@ def _curves(report: FrontReport) -> Iterator[_Curve]:
         yield _Curve(known.name, known.points, style.PUBLISHED_COLOUR, "-", 0.6)
 
 
+class _Label(NamedTuple):
+    """A curve's name, in fractions of the axes.
+
+    Attributes:
+        place: Where it should be along the direction in which labels give way to each other.
+        across: Where it is across that direction.
+    """
+
+    place: float
+    across: float
+    name: str
+    colour: str
+
+
 def _draw_curves(axes: Axes, report: FrontReport, box: style.Limits) -> None:
     """Thin lines, each named at the edge of the axes where it leaves them, or at its end if that lies inside."""
     to_axes = axes.transScale + axes.transLimits  # data -> fractions of the axes
-    at_right: list[tuple[float, str, str]] = []  # (position along the edge, name, colour)
-    at_top: list[tuple[float, str, str]] = []
-    at_end: list[tuple[float, str, str]] = []
-    end = 0.0
+    beside: list[_Label] = []
+    above: list[_Label] = []
     for curve in _curves(report):
         rates, psnrs = [p.rate for p in curve.points], [p.psnr_db for p in curve.points]
         axes.plot(rates, psnrs, color=curve.colour, linestyle=curve.dashes, linewidth=curve.width, zorder=1)
@@ -141,28 +154,39 @@ def _draw_curves(axes: Axes, report: FrontReport, box: style.Limits) -> None:
         if not inside:
             continue
         x, y = to_axes.transform(inside[-1])
-        if x > 0.99:
-            at_right.append((y, curve.name, curve.colour))
-        elif y > 0.97:
-            at_top.append((x, curve.name, curve.colour))
+        if y > 0.97 and x < 0.99:
+            above.append(_Label(x, 1.008, curve.name, curve.colour))
         else:
-            at_end.append((y, curve.name, curve.colour))
-            end = max(end, x)
-    for edge, labels in ((1.0, at_right), (end, at_end)):
-        for y, name, colour in _apart(labels, gap=0.045):
-            axes.text(edge + 0.008, y, name, color=colour, fontsize=8, va="center", transform=axes.transAxes)
-    for x, name, colour in _apart(at_top, gap=0.11):
-        axes.text(x, 1.008, name, color=colour, fontsize=8, ha="center", va="bottom", transform=axes.transAxes)
+            beside.append(_Label(y, min(x, 1.0) + 0.008, curve.name, curve.colour))
+    for label in _apart(beside, lambda *_: _LINE):
+        axes.text(
+            label.across, label.place, label.name, color=label.colour, va="center", fontsize=8, transform=axes.transAxes
+        )
+    for label in _apart(above, lambda one, other: _LETTER * (len(one.name) + len(other.name)) / 2 + 0.015):
+        axes.text(
+            label.place,
+            label.across,
+            label.name,
+            color=label.colour,
+            ha="center",
+            va="bottom",
+            fontsize=8,
+            transform=axes.transAxes,
+        )
 
 
-def _apart(labels: list[tuple[float, str, str]], *, gap: float) -> list[tuple[float, str, str]]:
-    """Moves labels along their edge, as little as one sweep each way allows, until none overlap."""
-    placed: list[tuple[float, str, str]] = []
-    for position, name, colour in sorted(labels):
-        placed.append((max(position, placed[-1][0] + gap) if placed else position, name, colour))
-    ceiling = 1.0
+def _apart(labels: list[_Label], gap: Callable[[_Label, _Label], float]) -> list[_Label]:
+    """Moves labels, as little as one sweep each way allows, until none overlap.
+
+    Args:
+        labels: In any order.
+        gap: How far two of them must be apart.
+    """
+    placed: list[_Label] = []
+    for label in sorted(labels):
+        least = placed[-1].place + gap(placed[-1], label) if placed else label.place
+        placed.append(label._replace(place=max(label.place, least)))
     for i in reversed(range(len(placed))):
-        position, name, colour = placed[i]
-        placed[i] = (min(position, ceiling), name, colour)
-        ceiling = placed[i][0] - gap
+        most = placed[i + 1].place - gap(placed[i], placed[i + 1]) if i + 1 < len(placed) else 1.0
+        placed[i] = placed[i]._replace(place=min(placed[i].place, most))
     return placed

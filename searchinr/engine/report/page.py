@@ -33,21 +33,21 @@ class DatasetReport:
     decoded: tuple[Decoded, ...] = ()
 
 
-def report_html(run: str, name: str, reports: Sequence[DatasetReport]) -> str:
+def report_html(run: str, name: str, reports: Sequence[DatasetReport], *, several: bool = False) -> str:
     """A page about one or several datasets of a run.
 
     Args:
         run: The run folder, as it stands in commands that the page offers.
         name: The run's name.
-        reports: Its datasets.
+        reports: The datasets.
+        several: Whether the run has others, so that commands must name the one that they mean.
 
     Returns:
         A complete HTML document of about 5 MB and what its pictures and sounds take; it loads nothing from anywhere.
     """
-    several = len(reports) > 1
     links = "".join(f'<a href="#{_id(i)}">{text(r.front.dataset)}</a>' for i, r in enumerate(reports))
     sections = "".join(_section(run, _id(i), r, several=several) for i, r in enumerate(reports))
-    contents = f"<nav>{links}</nav>" if several else ""
+    contents = f"<nav>{links}</nav>" if len(reports) > 1 else ""
     return document(
         f"{name}: Pareto front",
         f"<header><h1>{text(name)}</h1><p>The Pareto front of PSNR against rate. Every point is a set of complete "

@@ -58,7 +58,7 @@ def write_figures(out_dir: Path, report: DatasetReport) -> list[Path]:
     return written
 
 
-def write_page(path: Path, run: Path, name: str, reports: Sequence[DatasetReport]) -> None:
+def write_page(path: Path, run: Path, name: str, reports: Sequence[DatasetReport], *, several: bool = False) -> None:
     """Writes the page about one or several datasets of a run, at once or not at all.
 
     Args:
@@ -66,8 +66,9 @@ def write_page(path: Path, run: Path, name: str, reports: Sequence[DatasetReport
         run: The run folder.
         name: The run's name.
         reports: What to show.
+        several: Whether the run has several datasets.
 
     Raises:
         OSError: The file cannot be written.
     """
-    write_atomic(path, report_html(str(run), name, reports).encode())
+    write_atomic(path, report_html(str(run), name, reports, several=several).encode())

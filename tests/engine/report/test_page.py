@@ -1,3 +1,4 @@
+import html
 import json
 import math
 import re
@@ -8,7 +9,9 @@ import pytest
 from searchinr.engine.report.baselines import BaselinePoint, Baselines
 from searchinr.engine.report.front import FrontReport, collect_front
 from searchinr.engine.report.page import DatasetReport, report_html
+from searchinr.engine.report.published import published
 from searchinr.engine.search.objectives import Objectives
+from searchinr.space import DatasetEntry
 
 Line = dict[str, Any]
 
@@ -78,3 +81,24 @@ def test_constraints_are_in_the_small_print(ledger: list[Line], small_decoders: 
     ledger[3]["decode_macs_per_sample"] = 500.0
     page = report_page(collect_front(ledger, "photos", small_decoders))
     assert "Constraints: decode_macs_per_sample &lt;= 2000." in page
+
+
+def test_a_page_of_several_datasets_leads_to_each(ledger: list[Line], objectives: Objectives) -> None:
+    reports = [DatasetReport(collect_front(ledger, label, objectives)) for label in ("photos", "other")]
+    page = report_html("runs/a b", "toy", reports, several=True)
+    for i, label in enumerate(("photos", "other")):
+        assert f'<a href="#dataset-{i}">{label}</a>' in page
+        assert f'<h2 id="dataset-{i}">{label}</h2>' in page
+    command = "searchinr export 'runs/a b' --trial zzz --steps 100 --dataset other -o best.yaml"
+    assert html.escape(command) in page
+    assert "--dataset" not in report_html("runs/a", "toy", reports[:1])
+
+
+def test_published_curves_say_what_they_are(ledger: list[Line], objectives: Objectives) -> None:
+    known = published(DatasetEntry(name="kodak"))
+    page = report_page(collect_front(ledger, "photos", objectives, published=known))
+    named = {trace["name"]: trace for trace in traces(page) if "name" in trace}
+    assert named["COIN"]["x"] == [point.rate for point in known.curves[0].points]
+    assert "raw fp16 weights" in named["COIN"]["text"][0]
+    assert "as published, on the same 24 pictures" in page
+    assert "github.com/EmilienDupont/coin" in page
