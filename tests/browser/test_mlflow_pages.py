@@ -8,7 +8,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import mlflow
 import pytest
@@ -28,14 +27,9 @@ pytestmark = pytest.mark.browser
 EXPERIMENT = "photos-downscale32x48-first3 (image)"
 
 
-class Server(NamedTuple):
-    address: str
-    store: str
-
-
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """An MLflow server on loopback."""
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of an MLflow server on loopback."""
     folder = tmp_path_factory.mktemp("mlflow")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -56,7 +50,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
             assert process.poll() is None, (folder / "log.txt").read_text()
             assert time.monotonic() < deadline
             time.sleep(0.1)
-        yield Server(f"http://127.0.0.1:{port}", store)
+        yield f"http://127.0.0.1:{port}"
     finally:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
@@ -82,15 +76,15 @@ def says(page: Page, *texts: str) -> None:
 
 
 def test_a_search_is_one_run_whose_page_begins_with_the_front(
-    page: Page, keep: Callable[..., None], search: Callable[..., Path], server: Server
+    page: Page, keep: Callable[..., None], search: Callable[..., Path], server: str
 ) -> None:
-    search(MLFLOW_TRACKING_URI=server.address)
-    client = mlflow.MlflowClient(server.address)
+    search(MLFLOW_TRACKING_URI=server)
+    client = mlflow.MlflowClient(server)
     experiment = client.get_experiment_by_name(EXPERIMENT)
     assert experiment is not None
-    (front,) = fronts_at(server.address, "tiny").values()
+    (front,) = fronts_at(server, "tiny").values()
 
-    open_clean(page, f"{server.address}/#/experiments/{experiment.experiment_id}?{MODEL_TRAINING}")
+    open_clean(page, f"{server}/#/experiments/{experiment.experiment_id}?{MODEL_TRAINING}")
     says(page, EXPERIMENT, "tiny", "whose description leads to its front")
     keep("mlflow-experiment")
     assert "siren" not in page.text()  # the trials are below their parent
@@ -116,7 +110,7 @@ def test_a_search_is_one_run_whose_page_begins_with_the_front(
     keep("mlflow-front")
 
 
-def test_500_trials_stay_usable(page: Page, keep: Callable[..., None], server: Server, tmp_path: Path) -> None:
+def test_500_trials_stay_usable(page: Page, keep: Callable[..., None], server: str, tmp_path: Path) -> None:
     space, lines = long_space(500), long_ledger(500)
     objectives = Objectives.of(space)
     warnings: list[str] = []
@@ -129,7 +123,7 @@ def test_500_trials_stay_usable(page: Page, keep: Callable[..., None], server: S
         objectives=objectives,
         params={"trials": 500},
         max_steps=900,
-        tracking_uri=server.store,
+        tracking_uri=server,
         warn=warnings.append,
     )
     tracker.rebuild(lines)
@@ -141,10 +135,11 @@ def test_500_trials_stay_usable(page: Page, keep: Callable[..., None], server: S
     assert tracker.close(timeout_s=1200)  # a minute on an idle machine; two thousand commits to a disk
     assert warnings == []
 
-    address = fronts_at(server.address, "long")[DATASET]
+    address = fronts_at(server, "long")[DATASET]
     open_clean(page, address.replace("/artifacts/front.html", ""))
     says(page, "The front", summary(front)[:30], "Metrics (")
     assert page.text().index("The front") < page.text().index("Metrics (")
+    page.wait_for("[...document.images].some(i => i.src.includes('preview') && i.naturalWidth == 700)")
     keep("mlflow-500-parent")
     open_clean(page, f"{address.split('/runs/')[0]}?{MODEL_TRAINING}")
     says(page, "long", "100 matching runs")
