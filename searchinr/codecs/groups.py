@@ -65,6 +65,19 @@ def make_group(
     return Group(targets.indices, targets.layout, field, quantizer, targets.gains, trunk)
 
 
+def recipe_of(params: Any, seed: int) -> Recipe:  # noqa: ANN401  a model with the keys of `network_params`
+    """How to train with the parameters that the codecs of coordinate networks share."""
+    return Recipe(
+        lr=params.lr,
+        decay=params.decay,
+        batch_fraction=params.batch_fraction,
+        seed=seed,
+        loss=params.loss,
+        qat_fraction=params.qat_fraction or 0.0,
+        rate_weight=params.rate_weight or 0.0,
+    )
+
+
 def same_for_all(initial: Mapping[str, Tensor], targets: Targets) -> dict[str, Tensor]:
     """One initialisation for all signals: up to rounding, a signal's file does not depend on its companions.
 

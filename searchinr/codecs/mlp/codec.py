@@ -24,6 +24,7 @@ from searchinr.codecs.groups import (
     fit_groups,
     latents_of,
     make_group,
+    recipe_of,
     same_for_all,
 )
 from searchinr.codecs.layouts import Targets, field_shape, targets_by_layout
@@ -76,15 +77,7 @@ class MlpCodec(Codec):
         resume: Mapping[str, Tensor] | None = None,
     ) -> Iterator[GroupsState]:
         """See `Codec.fit`."""
-        recipe = Recipe(
-            lr=params.lr,
-            decay=params.decay,
-            batch_fraction=params.batch_fraction,
-            seed=seed,
-            loss=params.loss,
-            qat_fraction=params.qat_fraction or 0.0,
-            rate_weight=params.rate_weight or 0.0,
-        )
+        recipe = recipe_of(params, seed)
         if params.init == "supernet" and asset is None and resume is None:
             raise ValueError("a fit that starts from a supernet needs the asset of `prepare`")
         groups = [

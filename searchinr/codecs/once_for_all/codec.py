@@ -13,7 +13,16 @@ from searchinr.codecs.bitstream import container
 from searchinr.codecs.contract import Asset, Codec, Level
 from searchinr.codecs.fields.contract import Field
 from searchinr.codecs.fields.registry import FIELDS
-from searchinr.codecs.groups import Group, GroupsState, file_tensors, file_weights, fit_groups, make_group, same_for_all
+from searchinr.codecs.groups import (
+    Group,
+    GroupsState,
+    file_tensors,
+    file_weights,
+    fit_groups,
+    make_group,
+    recipe_of,
+    same_for_all,
+)
 from searchinr.codecs.layouts import field_shape, targets_by_layout
 from searchinr.codecs.levels import level_name, matching
 from searchinr.codecs.network_params import FP16
@@ -24,7 +33,6 @@ from searchinr.codecs.quantize.registry import QUANTIZERS
 from searchinr.codecs.render import render
 from searchinr.codecs.sizes import parse_sizes
 from searchinr.codecs.supernet import Sandwich, Supernet
-from searchinr.codecs.training import Recipe
 from searchinr.signals.signal import Layout, Signal
 
 
@@ -51,15 +59,7 @@ class OnceForAllCodec(Codec):
         resume: Mapping[str, Tensor] | None = None,
     ) -> Iterator[GroupsState]:
         """See `Codec.fit`; the shells are what is trained, so that each is quantised by itself."""
-        recipe = Recipe(
-            lr=params.lr,
-            decay=params.decay,
-            batch_fraction=params.batch_fraction,
-            seed=seed,
-            loss=params.loss,
-            qat_fraction=params.qat_fraction or 0.0,
-            rate_weight=params.rate_weight or 0.0,
-        )
+        recipe = recipe_of(params, seed)
         groups = []
         for targets in targets_by_layout(signals, device):
             architecture = _architecture(targets.layout, params)

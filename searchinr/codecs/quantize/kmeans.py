@@ -58,7 +58,7 @@ class KMeans(Quantizer):
             latents[part.name] = weights[part.name].detach().clone()
             peaks = part.group(latents[part.name]).abs().amax(-1)  # (B, G)
             latents[f"{part.name}:step"] = torch.log((peaks / BOOK.high).clamp_min(2.0**-29))
-            scaled.setdefault(part.bits, {})[part] = _numbers(part, latents)
+            scaled.setdefault(part.bits, {})[part] = _numbers(part, latents, step_of(_steps(part, latents)))
         for bits, flats in scaled.items():
             latents.update(_books(bits, flats))
         return latents
@@ -67,9 +67,9 @@ class KMeans(Quantizer):
         """See `Quantizer.values`: gradients reach both the weights (straight through) and the entries they take."""
         values = self._small.values(latents, progress)
         for part in self._large:
-            book, numbers = _book(part, latents), _numbers(part, latents)  # (B, K), (B, n)
+            book, steps = _book(part, latents), step_of(_steps(part, latents))  # (B, K), (B, G)
+            numbers = _numbers(part, latents, steps)  # (B, n)
             entries = round_through(book.clamp(*BOOK)).gather(1, _nearest_entry(numbers, book))
-            steps = step_of(nearest_code(latents[f"{part.name}:step"]))  # (B, G)
             through = (entries + (numbers - numbers.detach())).view(*steps.shape, -1)  # (B, n) -> (B, G, m)
             values[part.name] = part.ungroup(through * steps.unsqueeze(-1))
         return values
@@ -79,8 +79,8 @@ class KMeans(Quantizer):
         coded = self._small.coded(latents)
         for part in self._large:
             book = _book(part, latents).detach()  # (B, K)
-            steps = nearest_code(latents[f"{part.name}:step"])  # (B, G)
-            indices = _nearest_entry(_numbers(part, latents), book)  # (B, n)
+            steps = _steps(part, latents)  # (B, G)
+            indices = _nearest_entry(_numbers(part, latents, step_of(steps)), book)  # (B, n)
             order = book.argsort(1)  # training may have changed it
             rank = order.argsort(1)
             entries = torch.round(book.gather(1, order).clamp(*BOOK)).long()  # (B, K)
@@ -89,9 +89,13 @@ class KMeans(Quantizer):
         return coded
 
 
-def _numbers(part: Part, latents: Mapping[str, Tensor]) -> Tensor:
-    """The weights of a part in steps, group after group: `(B, n)`."""
-    steps = step_of(nearest_code(latents[f"{part.name}:step"]))  # (B, G)
+def _steps(part: Part, latents: Mapping[str, Tensor]) -> Tensor:
+    """The bytes that name the steps of a part, `(B, G)`."""
+    return nearest_code(latents[f"{part.name}:step"])
+
+
+def _numbers(part: Part, latents: Mapping[str, Tensor], steps: Tensor) -> Tensor:
+    """The weights of a part in steps `(B, G)`, group after group: `(B, n)`."""
     return (part.group(latents[part.name]) / steps.unsqueeze(-1)).flatten(1)  # (B, G, m) -> (B, n)
 
 
