@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from searchinr.allocator import keep_freed_memory
 from searchinr.codecs.bitstream import container
@@ -29,6 +30,17 @@ ENTRIES = {
     "kodak": DatasetEntry(name="kodak"),
 }
 """The data of a reproduction: what two cores can do, and what the papers use."""
+
+_OF_QUANTISATION = (
+    "quantizer",
+    "weight_bits",
+    "edge_bits",
+    "last_bits",
+    "steps_per",
+    "activation_bits",
+    "rate_weight",
+    "step_search",
+)
 
 Json = dict[str, Any]
 
@@ -97,6 +109,7 @@ class Bench:
         self._kept = kept
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self._assets: dict[str, Asset] = {}
+        self._trunks: dict[str, dict[str, Tensor]] = {}
         self._known: dict[str, Any] = {}
         if kept is not None and kept.is_file():
             for text in kept.read_text(encoding="utf-8").splitlines():
@@ -122,6 +135,10 @@ class Bench:
         return [Point(**values) for values in self._keep(key, lambda: self._fit(cell, params, seed))]
 
     def _fit(self, cell: Cell, params: Mapping[str, Value], seed: int) -> list[Json]:
+        # Up to the branch to their first rung, fits that differ in how they are quantised are one fit.
+        unquantised = {name: value for name, value in params.items() if name not in _OF_QUANTISATION}
+        trunk = json_hash([cell.codec, unquantised, cell.rungs[0], seed])
+        known = self._trunks.get(trunk)
         states = run_trial(
             cell.codec,
             params,
@@ -130,8 +147,15 @@ class Bench:
             seed=seed,
             device=self._device,
             asset=self._asset(cell.codec, params, seed),
+            resume=known,
         )
-        return [asdict(_point(state, self.signals, seed)) for state in states if isinstance(state, Measurement)]
+        measured = []
+        for state in states:
+            if isinstance(state, Measurement):
+                measured.append(asdict(_point(state, self.signals, seed)))
+            elif known is None and not measured:
+                self._trunks[trunk] = state.checkpoint()
+        return measured
 
     def _asset(self, codec: str, params: Mapping[str, Value], seed: int) -> Asset | None:
         spec = asset_spec(codec, params)

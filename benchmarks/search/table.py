@@ -134,6 +134,11 @@ class CurveTable:
         trained = sum(_steps(*pair) for pair in pairwise((None, *self.rungs)))
         return float(self._arrays["macs"][..., -1].sum()) / trained * self.rungs[-1]
 
+    @property
+    def seconds(self) -> float:
+        """CPU seconds of training a config through all rungs: the median."""
+        return float(np.median(self._arrays["train_s"][..., -1]))
+
     def outcome(self, job: Job, rungs: Sequence[int]) -> Outcome:
         """What a job would bring.
 
