@@ -17,6 +17,7 @@ from torch import Tensor
 from searchinr.allocator import keep_freed_memory
 from searchinr.codecs.bitstream import container
 from searchinr.codecs.contract import Asset, Level
+from searchinr.codecs.groups import BRANCH
 from searchinr.codecs.registry import codec_of, decode
 from searchinr.engine.catalog import canonicalise
 from searchinr.signals.datasets import load_dataset
@@ -154,7 +155,7 @@ class Bench:
             if isinstance(state, Measurement):
                 measured.append(asdict(_point(state, self.signals, seed)))
             elif known is None and not measured:
-                self._trunks[trunk] = state.checkpoint()
+                self._trunks[trunk] = _without_branch(state.checkpoint())
         return measured
 
     def _asset(self, codec: str, params: Mapping[str, Value], seed: int) -> Asset | None:
@@ -182,6 +183,11 @@ class Bench:
                 with self._kept.open("a", encoding="utf-8") as file:
                     file.write(json.dumps({"key": key, "found": self._known[key]}) + "\n")
         return self._known[key]
+
+
+def _without_branch(checkpoint: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """A trial's checkpoint, at the end of the trunk."""
+    return {name: tensor for name, tensor in checkpoint.items() if not name.startswith(f"fit.{BRANCH}")}
 
 
 def _never() -> Json:

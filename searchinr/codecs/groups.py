@@ -19,6 +19,10 @@ from searchinr.codecs.quantize.levels import LAST_STEP, PER_OCTAVE
 from searchinr.codecs.training import BatchFit, Recipe, fit_to_rung
 from searchinr.signals.signal import Layout
 
+BRANCH = "branch."
+"""What the names in a checkpoint begin with that belong to the branches to a rung, not to the trunks."""
+
+_BRANCH_RUNG = f"{BRANCH}rung"
 _YIELD_EVERY = 20  # steps between states that can be checkpointed
 
 
@@ -99,6 +103,8 @@ class GroupsState(FitState):
         self.groups = groups
         self.steps = steps
         self.rungs_passed = rungs_passed
+        self.branches: list[BatchFit] = []  # of the first groups, those to the rung that comes next
+        self.branch_rung = 0
         self.measured: list[dict[str, Tensor]] = []  # per group, the latents (for fp16 the weights) at this rung
 
     @property
@@ -118,10 +124,12 @@ class GroupsState(FitState):
         return sum(len(group.indices) * group.field.macs_per_point() for group in self.groups) / signals
 
     def checkpoint(self) -> dict[str, Tensor]:
-        """The trunks; a branch is run again."""
-        flat = {"rungs_passed": torch.tensor(self.rungs_passed)}
-        for number, group in enumerate(self.groups):
-            flat.update({f"{number}.{key}": value for key, value in group.trunk.state().items()})
+        """The trunks and the branches under way."""
+        flat = {"rungs_passed": torch.tensor(self.rungs_passed), _BRANCH_RUNG: torch.tensor(self.branch_rung)}
+        fits = {str(number): group.trunk for number, group in enumerate(self.groups)}
+        fits |= {f"{BRANCH}{number}": branch for number, branch in enumerate(self.branches)}
+        for prefix, fit in fits.items():
+            flat.update({f"{prefix}.{key}": value for key, value in fit.state().items()})
         return flat
 
 
@@ -151,19 +159,22 @@ def fit_groups(
             weights); what work it costs is the branch's.
     """
     state = GroupsState(params, groups, 0, 0)
-    if resume is not None:
+    resume = resume or {}
+    if resume:
         state.rungs_passed = int(resume["rungs_passed"])
         for number, group in enumerate(groups):
-            prefix = f"{number}."
-            group.trunk.load({k.removeprefix(prefix): v for k, v in resume.items() if k.startswith(prefix)})
+            group.trunk.load(_part(resume, f"{number}."))
     for rung in rungs:
         if rung <= state.rungs_passed:
             continue
         passed = state.rungs_passed
         branches: list[BatchFit] = []
+        state.branch_rung = rung
         for number, group in enumerate(groups):
             learner = group.quantizer if recipe.qat_fraction else None
-            for fit in fit_to_rung(group.trunk, recipe, rung, learner):
+            branched = _part(resume, f"{BRANCH}{number}.") if rung == int(resume.get(_BRANCH_RUNG, 0)) else {}
+            for fit in fit_to_rung(group.trunk, recipe, rung, learner, branched or None):
+                state.branches = branches if fit is group.trunk else [*branches, fit]
                 if fit.steps % _YIELD_EVERY == 0:
                     fit.check_finite()
                     # The trunk goes on from before the last rung: until it is past it, nothing is gained.
@@ -174,12 +185,18 @@ def fit_groups(
             branches.append(fit)
         measured = [at_rung(group, branch) for group, branch in zip(groups, branches, strict=True)]
         for group, branch in zip(groups, branches, strict=True):
-            # Only now: a fit resumed before this point runs the branches again.
+            # Only now: until here a checkpoint holds what the branches have cost beside the trunks.
             group.trunk.macs = branch.macs
         state.steps = state.rungs_passed = rung
+        state.branches = []
         state.measured = measured
         yield state
         state.measured = []
+
+
+def _part(checkpoint: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """What a checkpoint holds of one fit."""
+    return {name.removeprefix(prefix): value for name, value in checkpoint.items() if name.startswith(prefix)}
 
 
 def file_weights(group: Group, measured: Mapping[str, Tensor]) -> Iterator[dict[str, NDArray[np.float32]]]:

@@ -205,7 +205,13 @@ class BatchFit:
         self._adam.load(state)
 
 
-def fit_to_rung(trunk: BatchFit, recipe: Recipe, rung: int, quantizer: Quantizer | None = None) -> Iterator[BatchFit]:
+def fit_to_rung(
+    trunk: BatchFit,
+    recipe: Recipe,
+    rung: int,
+    quantizer: Quantizer | None = None,
+    branched: Mapping[str, Tensor] | None = None,
+) -> Iterator[BatchFit]:
     """Advances the trunk to where a rung's branch begins, then runs the branch.
 
     Args:
@@ -213,6 +219,8 @@ def fit_to_rung(trunk: BatchFit, recipe: Recipe, rung: int, quantizer: Quantizer
         recipe: How to train.
         rung: Where to end.
         quantizer: One that learns, or None.
+        branched: The `BatchFit.state` of this branch at an earlier moment, from which it goes on; None if the trunk is
+            not that far.
 
     Yields:
         The fit that is being worked on after every step, at last the branch at the rung.
@@ -222,6 +230,12 @@ def fit_to_rung(trunk: BatchFit, recipe: Recipe, rung: int, quantizer: Quantizer
         yield trunk
     branch = trunk.branch()
     start = recipe.qat_start(rung)
+    if branched is not None:
+        if quantizer is not None and int(branched["steps"]) > start:
+            branch.quantise(quantizer)
+        branch.load(branched)
+        if branch.steps == rung:
+            yield branch
     while branch.steps < rung:
         if quantizer is not None and branch.steps == start:
             branch.quantise(quantizer)

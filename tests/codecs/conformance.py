@@ -231,12 +231,13 @@ class CodecConformance:
         first_rung = [is_rung for is_rung, _ in fitted.checkpoints].index(True)
         last = len(fitted.checkpoints) - 1
         assert 0 < first_rung < last - 1, "choose rungs with states between them"
-        # in the middle of the way to the first rung, at that rung, and in the middle of the way to the last
-        for moment in (first_rung // 2, first_rung, (first_rung + last) // 2):
+        # in the middle of the way to the first rung, just before it, at it, and in the middle of the way to the last
+        for moment in (first_rung // 2, first_rung - 1, first_rung, (first_rung + last) // 2):
             resumed = fit(self.codec, case, self.rungs, resume=fitted.checkpoints[moment][1])
             left = self.rungs if moment < first_rung else self.rungs[1:]
             assert resumed.files == {rung: fitted.files[rung] for rung in left}
             assert resumed.macs == {rung: fitted.macs[rung] for rung in left}
+            assert len(resumed.checkpoints) == last - moment, "no step is taken again"
 
     def test_a_signal_does_not_depend_on_its_companions(self, case: Case, fitted: Fitted) -> None:
         # Not bit by bit: matrix products and tiles of another batch size add up in another order.
