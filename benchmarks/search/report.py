@@ -105,8 +105,9 @@ def _head(runs: Runs, recorded: CurveTable) -> str:
         "are one study of Optuna's with its defaults (TPE with constant liar); configs that it asks for again cost "
         "nothing, and after ten of them in a row it is given a random one. Ray's ASHA and syne-tune's MOASHA are "
         "their own classes, of the stopping type, with random sampling. With 512 workers all configs are under way "
-        "before the front is found, whoever searches, and no search can be much shorter than training one config through "
-        f"all rungs, {recorded.seconds:.0f} s (median): only promotions differ there. Left out: what an engine costs (start-up, 0.05 s a job) and the samplers' own time. Other signals have other curves."
+        "before the front is found, whoever searches, and no search can be much shorter than training one config "
+        f"through all rungs, {recorded.seconds:.0f} s (median): only promotions differ there. Left out: what an engine "
+        "costs (start-up, 0.05 s a job) and the samplers' own time. Other signals have other curves."
     )
 
 
