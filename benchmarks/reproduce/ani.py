@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from cells import Bench, Cell, Points, db, difference, mean_db, mean_rate, plus_minus, rate, verdict
 
+from searchinr.codecs.quantize.registry import QUANTIZERS
 from searchinr.space import Value
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -102,9 +103,13 @@ class Paper:
         return self.fit(backbone, steps, {"quantizer": "fp16"})
 
     def after(self, backbone: str, quantizer: str, bits: int) -> Points:
-        """Quantised after training, the edges in 16 bits."""
+        """Quantised after training, the edges in 16 bits; roundings that are learnt then are so in the fewer steps."""
         params: dict[str, Value] = {"quantizer": quantizer, "weight_bits": bits, "edge_bits": EDGES}
-        return self.fit(backbone, self.size.steps, params)
+        steps = self.size.steps
+        if QUANTIZERS[quantizer].keeps_weights:
+            steps += self.size.further[0]
+            params["qat_fraction"] = self.size.further[0] / steps
+        return self.fit(backbone, steps, params)
 
     def during(self, backbone: str, bits: int, further: int, **params: Value) -> Points:
         """`lsq` in the last `further` steps, after as many as the others have; the edges in 16 bits."""
@@ -208,7 +213,8 @@ def bit_widths(paper: Paper, results: dict[str, Any]) -> str:
     rows, kept = [], {}
     for name in ("minmax", "mse", "kmeans", "adaround"):
         kept[name] = {bits: paper.after("siren", name, bits) for bits in (8, 6, 4, 3, 2)}
-        rows.append([f"{name}, {size.steps} steps", *(_loss(cell, start) for cell in kept[name].values())])
+        rounding = f", {size.further[0]} of rounding" if QUANTIZERS[name].keeps_weights else ""
+        rows.append([f"{name}, {size.steps} steps{rounding}", *(_loss(cell, start) for cell in kept[name].values())])
     for further, control in controls.items():
         label = f"lsq, {further} steps more"
         kept[label] = {bits: paper.during("siren", bits, further) for bits in (8, 6, 4, 3, 2)}

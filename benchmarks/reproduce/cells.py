@@ -18,6 +18,7 @@ from searchinr.allocator import keep_freed_memory
 from searchinr.codecs.bitstream import container
 from searchinr.codecs.contract import Asset, Level
 from searchinr.codecs.groups import BRANCH
+from searchinr.codecs.quantize.registry import QUANTIZERS
 from searchinr.codecs.registry import codec_of, decode
 from searchinr.engine.catalog import canonicalise
 from searchinr.signals.datasets import load_dataset
@@ -138,6 +139,8 @@ class Bench:
     def _fit(self, cell: Cell, params: Mapping[str, Value], seed: int) -> list[Json]:
         # Up to the branch to their first rung, fits that differ in how they are quantised are one fit.
         unquantised = {name: value for name, value in params.items() if name not in _OF_QUANTISATION}
+        quantizer = QUANTIZERS.get(str(params.get("quantizer")))
+        unquantised["keeps_weights"] = quantizer is not None and quantizer.keeps_weights
         trunk = json_hash([cell.codec, unquantised, cell.rungs[0], seed])
         known = self._trunks.get(trunk)
         states = run_trial(

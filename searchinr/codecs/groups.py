@@ -13,9 +13,11 @@ from searchinr.codecs import coded_tensors
 from searchinr.codecs.contract import FitState
 from searchinr.codecs.fields.contract import Field
 from searchinr.codecs.layouts import Targets
+from searchinr.codecs.network_params import FP16
 from searchinr.codecs.objective import Objective
 from searchinr.codecs.quantize.contract import Quantizer
 from searchinr.codecs.quantize.levels import LAST_STEP, PER_OCTAVE
+from searchinr.codecs.quantize.registry import QUANTIZERS
 from searchinr.codecs.training import BatchFit, Recipe, fit_to_rung
 from searchinr.signals.signal import Layout
 
@@ -79,6 +81,7 @@ def recipe_of(params: Any, seed: int) -> Recipe:  # noqa: ANN401  a model with t
         loss=params.loss,
         qat_fraction=params.qat_fraction or 0.0,
         rate_weight=params.rate_weight or 0.0,
+        keeps_weights=params.quantizer != FP16 and QUANTIZERS[params.quantizer].keeps_weights,
     )
 
 

@@ -39,6 +39,8 @@ class Recipe:
         loss: Of a signal: its MSE or the logarithm of it.
         qat_fraction: Last fraction of a rung's steps in which a quantiser that learns takes part.
         rate_weight: What one bit per point adds to a signal's loss while such a quantiser takes part (lambda).
+        keeps_weights: Whether such a quantiser leaves the weights as they are: then the learning rate falls to zero
+            before it takes part, and once more while it learns.
     """
 
     lr: float
@@ -48,6 +50,7 @@ class Recipe:
     loss: Loss = "log_mse"
     qat_fraction: float = 0.0
     rate_weight: float = 0.0
+    keeps_weights: bool = False
 
     def trunk_end(self, rung: int) -> int:
         """The step at which a rung's branch begins."""
@@ -55,7 +58,12 @@ class Recipe:
 
     def decay_start(self, rung: int) -> int:
         """The step at which a rung's decay begins."""
-        return rung - math.ceil(self.decay * rung)
+        end = self.weights_end(rung)
+        return end - math.ceil(self.decay * end)
+
+    def weights_end(self, rung: int) -> int:
+        """The step after which a rung's weights do not change any more."""
+        return self.qat_start(rung) if self.keeps_weights else rung
 
     def qat_start(self, rung: int) -> int:
         """The step from which on a rung's branch is quantised."""
@@ -67,8 +75,10 @@ class Recipe:
 
     def branch_lr(self, step: int, rung: int) -> float:
         """Learning rate of a step of the branch to a rung."""
-        start = self.decay_start(rung)
-        passed = max(0, step - start + 1) / (rung - start)
+        start, end = self.decay_start(rung), self.weights_end(rung)
+        if step >= end:
+            start, end = end, rung
+        passed = max(0, step - start + 1) / (end - start)
         return self.trunk_lr(step) * 0.5 * (1 + math.cos(math.pi * passed))
 
 

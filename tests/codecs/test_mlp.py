@@ -45,7 +45,9 @@ class TestConformance(CodecConformance):
         "relu": Case("image", {"backbone": "relu", "relu.octaves": 3, "loss": "mse", **SMALL}),
         "gauss": Case("image", {"backbone": "gauss", "gauss.scale": 4, **SMALL}),
         **{
-            f"siren-{name}": Case("image", {"quantizer": name, "weight_bits": 9, "edge_bits": 9, **SMALL})
+            f"siren-{name}": Case(
+                "image", {"quantizer": name, "weight_bits": 9, "edge_bits": 9, "qat_fraction": 0.2, **SMALL}
+            )
             for name in QUANTIZERS
         },
         "siren-kmeans-channel": Case(

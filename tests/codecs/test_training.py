@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -180,6 +181,19 @@ def test_learning_rates() -> None:
     assert branch == sorted(branch, reverse=True)
     assert branch[12] == pytest.approx(0.4 * 0.5 * (1 + math.cos(math.pi * 13 / 25)))
     assert branch[-1] == pytest.approx(0, abs=1e-12)
+
+
+def test_weights_that_are_only_rounded_are_trained_to_their_end_before() -> None:
+    plain = Recipe(lr=0.4, decay=0.25, batch_fraction=1, seed=0)
+    rounded = replace(plain, qat_fraction=0.5, keeps_weights=True)
+    assert rounded.trunk_end(200) == plain.trunk_end(100) == 75
+    assert [rounded.branch_lr(step, 200) for step in range(75, 100)] == [
+        plain.branch_lr(step, 100) for step in range(75, 100)
+    ]
+    learning = [rounded.branch_lr(step, 200) for step in range(100, 200)]
+    assert learning == sorted(learning, reverse=True)
+    assert learning[0] == pytest.approx(0.4, rel=1e-3)
+    assert learning[-1] == pytest.approx(0, abs=1e-12)
 
 
 @pytest.mark.parametrize("decay", [0.05, 0.1, 0.3, 0.5, 0.9])

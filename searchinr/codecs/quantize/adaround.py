@@ -27,6 +27,7 @@ class AdaRound(Quantizer):
     name: ClassVar[str] = "adaround"
     id: ClassVar[int] = 7
     learns: ClassVar[bool] = True
+    keeps_weights: ClassVar[bool] = True
 
     def start(self, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """See `Quantizer.start`.

@@ -85,6 +85,7 @@ class Quantizer(ABC):
         name: Name in space files.
         id: Number in `.inr` files (1 to 15; 0 is fp16), never reused.
         learns: Whether it takes part in training: then `values` is differentiable in the latents.
+        keeps_weights: Whether what it learns is how to round weights that are trained to their end before.
         learns_rate: Whether it has `bits`, so that training can weigh them against the error.
         has_steps: Whether it has `move_steps`, so that steps can be changed once training is over.
         has_offsets: Whether files hold offsets.
@@ -94,6 +95,7 @@ class Quantizer(ABC):
     name: ClassVar[str]
     id: ClassVar[int]
     learns: ClassVar[bool] = False
+    keeps_weights: ClassVar[bool] = False
     learns_rate: ClassVar[bool] = False
     has_steps: ClassVar[bool] = False
     has_offsets: ClassVar[bool] = False
