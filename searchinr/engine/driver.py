@@ -7,7 +7,7 @@ tells the search, MLflow and the view. Whatever is killed, running the same comm
 import os
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from typing import Any
@@ -29,7 +29,7 @@ from searchinr.engine.run_report import dataset_report
 from searchinr.engine.search.search import Job, Search
 from searchinr.engine.storage import remove_tree
 from searchinr.engine.tracking import Tracker
-from searchinr.engine.view import RunView
+from searchinr.engine.view import RunView, ViewState
 from searchinr.errors import InvalidFileError, NodeLostError
 from searchinr.signals.datasets import Dataset
 from searchinr.space import Choice, Domain, Range, Space
@@ -49,7 +49,19 @@ class Driver:
         datasets: Mapping[str, Dataset],
         ledger: Ledger,
         search: Search,
+        tell: Callable[[ViewState], None],
     ) -> None:
+        """A driver that has done nothing yet.
+
+        Args:
+            folder: The run folder.
+            space: The search space.
+            datasets: Its datasets, by label.
+            ledger: The run's ledger.
+            search: The search before its first line.
+            tell: Called often with how far the run is, for those who look from elsewhere.
+        """
+        self._tell = tell
         self._folder, self._space, self._datasets = folder, space, datasets
         self._ledger, self._search = ledger, search
         keys = {label: dataset.key for label, dataset in datasets.items()}
@@ -296,7 +308,9 @@ class Driver:
     def _show(self) -> None:
         if self._view is not None:
             building = [describe_asset(asdict(job)) for job in self._assets.building]
-            self._view.update(self._progress.state(self._ledger.lines, building, parked=self._assets.parked))
+            state = self._progress.state(self._ledger.lines, building, parked=self._assets.parked)
+            self._view.update(state)
+            self._tell(state)
 
 
 def _where(line: Mapping[str, Any]) -> str:

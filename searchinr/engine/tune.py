@@ -8,7 +8,6 @@ moved to another node, and Tune's own state is never needed again.
 import hashlib
 import logging
 import os
-import secrets
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -20,22 +19,14 @@ from searchinr.codecs.contract import Asset
 from searchinr.engine.assets import AssetJob
 from searchinr.engine.cluster.slots import trials_per_node
 from searchinr.engine.log import adopt, prints_to_log
+from searchinr.engine.ray_environment import ray_environment
 from searchinr.engine.search.search import Job
 from searchinr.engine.storage import Place
 from searchinr.signals.signal import Signal
 from searchinr.space import Resources
 
-os.environ.update(
-    RAY_USAGE_STATS_ENABLED="0",
-    RAY_AIR_NEW_OUTPUT="0",
-    RAY_AUTH_MODE="token",  # some of Ray's ports are open to the network: nobody else may run code here
-    RAY_AUTH_TOKEN=os.environ.get("RAY_AUTH_TOKEN") or secrets.token_hex(32),  # that of a Ray to join is given
-    RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO="0",
-    TUNE_DISABLE_AUTO_CALLBACK_LOGGERS="1",
-    TUNE_DISABLE_SIGINT_HANDLER="1",
-    TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S="0",
-)
-# Ray and Tune read these when they are imported, so the imports stand below.
+os.environ.update(ray_environment())
+# Ray and Tune read it when they are imported, so the imports stand below.
 import ray
 import torch
 from numpy.typing import NDArray

@@ -68,7 +68,8 @@ def run(folder: RunFolder, workers: int = 2, dies: Callable[[Task], bool] = lamb
     started: list[Task] = []
     running: list[Task] = []
     with log_to(folder.log), Ledger(folder.ledger) as ledger:
-        driver = Driver(folder, space, datasets, ledger, Search(space, list(datasets), canonicalise))
+        search = Search(space, list(datasets), canonicalise)
+        driver = Driver(folder, space, datasets, ledger, search, lambda state: None)
         with driver.following():
             while not driver.finished():
                 while len(running) < workers and (job := driver.next_job(workers)) is not None:
