@@ -180,6 +180,7 @@ def test_a_run_is_stopped_and_continued(cloud: Cloud) -> None:
         code, out, err = run.finish()
         assert code == 130 and "stopped; the same command again continues" in err
     before = read_ledger(cloud.run / "ledger.jsonl")
+    (cloud.run / "cluster.json").unlink()  # written anew when the next job is submitted
     with running(*cloud.command("--trials", "4"), environment=cloud.environment) as run:
         detach(cloud, run)
     with running(*searchinr("attach", str(cloud.run)), environment=cloud.environment) as attach:
