@@ -19,3 +19,7 @@ class NodeLostError(Exception):
 
 class TrialError(Exception):
     """A trial failed for a reason of its own (NaN, out of memory, time-out): recorded, never retried blindly."""
+
+
+class OutOfMemoryError(TrialError):
+    """A trial ran out of memory: perhaps of that which others beside it have taken, so it is tried once more, alone."""

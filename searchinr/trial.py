@@ -16,7 +16,7 @@ from torch import Tensor
 
 from searchinr.codecs.contract import Asset, AssetSpec, AssetState, Codec, FitState
 from searchinr.codecs.registry import CODECS, decode
-from searchinr.errors import InvalidFileError, TrialError
+from searchinr.errors import InvalidFileError, OutOfMemoryError, TrialError
 from searchinr.signals.metrics import psnr_of_mean_mse
 from searchinr.signals.registry import MODALITIES
 from searchinr.signals.signal import Signal
@@ -174,10 +174,10 @@ def _out_of_memory_is_a_failure() -> Iterator[None]:
     try:
         yield
     except (MemoryError, torch.OutOfMemoryError) as error:
-        raise TrialError("out of memory") from error
+        raise OutOfMemoryError("out of memory") from error
     except RuntimeError as error:
         if "not enough memory" in str(error) or "can't allocate memory" in str(error):  # torch's CPU allocator
-            raise TrialError("out of memory") from error
+            raise OutOfMemoryError("out of memory") from error
         raise
 
 

@@ -84,7 +84,7 @@ def execute(arguments: Sequence[str]) -> int:
         return _fail(FAILED, "out of memory")
     except OSError as error:  # the machine's fault: a full disk, too many open files
         where = "" if error.filename is None else f"{error.filename}: "
-        return _fail(FAILED, f"{where}{error.strerror or error}")
+        return _fail(FAILED, *f"{where}{error.strerror or error}".splitlines())
     except Exception as error:
         traceback.print_exception(type(error), error, _own_trace(error))
         return _fail(FAILED, "this is an error in searchinr itself; please report it with the lines above")

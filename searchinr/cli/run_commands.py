@@ -3,9 +3,9 @@
 import shlex
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,6 +14,12 @@ from searchinr.cli.options import Data, Json, Out, OutFolder, Run, Storage
 from searchinr.cli.output import print_json, print_table, printable, say
 from searchinr.errors import UserError
 
+if TYPE_CHECKING:
+    from searchinr.engine.cluster.remote_run import RemoteRun
+
+Down = Annotated[
+    bool, typer.Option("--down", help="End the cluster when the run has finished, if nothing else runs on it.")
+]
 Dataset = Annotated[
     str | None, typer.Option("--dataset", metavar="LABEL", help="One dataset of several; `status` lists them.")
 ]
@@ -21,7 +27,7 @@ Dataset = Annotated[
 
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
-    for command in (run, fetch, status, front, verify, report, compare, export, ui):
+    for command in (run, attach, stop, fetch, status, front, verify, report, compare, export, ui):
         app.command()(command)
 
 
@@ -44,19 +50,41 @@ def run(
         typer.Option("--address", metavar="HOST:PORT", help="Use the Ray that runs there; auto: on this machine."),
     ] = None,
     storage: Storage = None,
+    cluster: Annotated[
+        Path | None, typer.Option("--cluster", metavar="FILE", help="Run on this cluster, e.g. clusters/aws.yaml.")
+    ] = None,
+    down: Down = False,
 ) -> int:
     """Run a search, or continue one that was interrupted.
 
     Everything goes into the run folder. The same command again continues the run, whatever stopped it. With nodes that
     do not all see the run folder, name a --storage that they see.
 
+    With --cluster everything is checked, the cluster is created or brought up to date, and the search goes on there by
+    itself: Ctrl-C leaves it alone, and the same command, or `attach`, comes back to it. In the end the run is fetched.
+
     Example: searchinr run spaces/quickstart.yaml --workers 2
     """
+    if cluster is not None:
+        for option, given in (("--address", address), ("--data", data)):
+            if given is not None:
+                raise UserError(f"{option}: found with --cluster, whose head knows its own; leave it out")
+        from searchinr.engine.cluster.remote_run import launch
+
+        return _follow(
+            launch(space, cluster, out=out, workers=workers, trials=trials, seed=seed, storage=storage), down
+        )
+    if down:
+        raise UserError("--down: found without --cluster; name the cluster's file")
     from searchinr.engine.run import run_search
     from searchinr.engine.storage import parse_place
 
     if address is not None and "://" in address:
-        raise UserError(f"--address: {address} found; allowed are HOST:PORT and auto, on a node of that cluster")
+        raise UserError(
+            f"--address: {address} found; allowed are HOST:PORT and auto, on a node of that cluster: through ray:// "
+            "Ray Tune runs the search at the other end, away from its ledger; from here submit it, with --cluster FILE "
+            "or `ray job submit`"
+        )
     outcome = run_search(
         space,
         out=out,
@@ -71,15 +99,72 @@ def run(
     if outcome.interrupted:
         typer.echo(f"searchinr: interrupted; the same command again continues {folder}", err=True)
         return INTERRUPTED
-    if outcome.points == 0:
-        reasons = sorted(set(outcome.failed.values()))
-        typer.echo(f"searchinr: all {len(outcome.failed)} trials failed: {'; '.join(reasons)}", err=True)
+    return _ended(folder, outcome.points, outcome.front, list(outcome.failed.values()))
+
+
+def _ended(folder: Path, points: int, front: int, failures: Sequence[str]) -> int:
+    """Says what there is to do with a run that has ended."""
+    if points == 0:
+        typer.echo(f"searchinr: all {len(failures)} trials failed: {'; '.join(sorted(set(failures)))}", err=True)
         return FAILED
-    if outcome.front == 0:
+    if front == 0:
         say(f"no operating point meets the constraints, so there is no front: searchinr front {folder} says how near")
         return OK
     say(f"next: searchinr report {folder} | verify {folder} | ui {folder} | export {folder} --max-rate R")
     return OK
+
+
+def _follow(run: "RemoteRun", down: bool) -> int:
+    """Shows a run on a cluster until it ends, or until Ctrl-C."""
+    from searchinr.engine.status import recorded
+
+    folder = run.folder.path
+    try:
+        finished = run.follow(down=down)
+    except KeyboardInterrupt:
+        typer.echo(
+            f"searchinr: left alone, it goes on; searchinr attach {folder} | status {folder} | stop {folder}", err=True
+        )
+        return INTERRUPTED
+    if not finished:
+        typer.echo(f"searchinr: stopped; the same command again continues {folder}", err=True)
+        return INTERRUPTED
+    rows = recorded(folder)
+    failures = [reason for row in rows for reason in row["failures"].values()]
+    return _ended(folder, sum(row["points"] for row in rows), sum(row["front"] for row in rows), failures)
+
+
+def attach(run: Run, down: Down = False) -> int:
+    """Come back to a run on a cluster.
+
+    It is shown until it ends, and fetched. Ctrl-C leaves it alone.
+
+    Example: searchinr attach runs/kodak
+    """
+    return _follow(_on_cluster(run), down)
+
+
+def stop(run: Run) -> None:
+    """Stop a run on a cluster.
+
+    Its trials write their checkpoints first, and what is on record is fetched. The same `run` command again continues
+    it. The cluster stays up.
+
+    Example: searchinr stop runs/kodak
+    """
+    found = _on_cluster(run)
+    found.stop()
+    say(f"{run}: stopped; the same command again continues it; `ray down {found.note.cluster}` ends the cluster")
+
+
+def _on_cluster(path: Path) -> "RemoteRun":
+    from searchinr.engine.cluster.remote_run import RemoteRun
+
+    if (found := RemoteRun.of(path)) is None:
+        raise UserError(
+            f"{path}: not a run on a cluster (it has no cluster.json); `searchinr run` with --cluster starts one"
+        )
+    return found
 
 
 def fetch(
@@ -110,6 +195,8 @@ def fetch(
 
 def status(run: Run, as_json: Json = False) -> None:
     """Show how far a run is.
+
+    Of a run on a cluster, what is new is fetched first.
 
     Example: searchinr status runs/kodak
     """

@@ -7,7 +7,7 @@ tells the search, MLflow and the view. Whatever is killed, running the same comm
 import os
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from typing import Any
@@ -29,8 +29,8 @@ from searchinr.engine.run_report import dataset_report
 from searchinr.engine.search.search import Job, Search
 from searchinr.engine.storage import remove_tree
 from searchinr.engine.tracking import Tracker
-from searchinr.engine.view import RunView
-from searchinr.errors import InvalidFileError, NodeLostError
+from searchinr.engine.view import RunView, ViewState
+from searchinr.errors import InvalidFileError, NodeLostError, OutOfMemoryError
 from searchinr.signals.datasets import Dataset
 from searchinr.space import Choice, Domain, Range, Space
 
@@ -49,7 +49,19 @@ class Driver:
         datasets: Mapping[str, Dataset],
         ledger: Ledger,
         search: Search,
+        tell: Callable[[ViewState], None],
     ) -> None:
+        """A driver that has done nothing yet.
+
+        Args:
+            folder: The run folder.
+            space: The search space.
+            datasets: Its datasets, by label.
+            ledger: The run's ledger.
+            search: The search before its first line.
+            tell: Called often with how far the run is, for those who look from elsewhere.
+        """
+        self._tell = tell
         self._folder, self._space, self._datasets = folder, space, datasets
         self._ledger, self._search = ledger, search
         keys = {label: dataset.key for label, dataset in datasets.items()}
@@ -215,6 +227,8 @@ class Driver:
         if not self._ledger.has(line):
             self._append(line)
             self._search.tell(line)
+        if line["kind"] == "out_of_memory":  # it goes on from its checkpoints
+            return
         front = [point for label in self._datasets for point in self._search.front(label)]
         if line["kind"] == "point" and any(
             point["trial"] == line["trial"] and point["rung"] == line["rung"] for point in front
@@ -241,6 +255,15 @@ class Driver:
         """Puts a job back, from its last checkpoint; one that kills its workers again and again has failed."""
         if isinstance(error, OSError):
             raise error
+        if isinstance(job, Job) and isinstance(error, OutOfMemoryError):  # its worker could not say so itself
+            if job.alone:
+                self._fail(job, f"{error}, though it ran alone")
+                return
+            self._fold({**asdict(job), "kind": "out_of_memory", "reason": str(error), "time": time.time()}, {})
+        if isinstance(job, Job) and not job.alone and self._ledger.has({**asdict(job), "kind": "out_of_memory"}):
+            LOG.info("%s is put back, to run alone", _where(asdict(job)))
+            self._search.put_back(job)
+            return
         if self.stopping or isinstance(error, NodeLostError) or (deaths := self._deaths.another(job)) < _MAX_DEATHS:
             why = "no result" if error is None else type(error).__name__
             if isinstance(job, Job):
@@ -296,7 +319,9 @@ class Driver:
     def _show(self) -> None:
         if self._view is not None:
             building = [describe_asset(asdict(job)) for job in self._assets.building]
-            self._view.update(self._progress.state(self._ledger.lines, building, parked=self._assets.parked))
+            state = self._progress.state(self._ledger.lines, building, parked=self._assets.parked)
+            self._view.update(state)
+            self._tell(state)
 
 
 def _where(line: Mapping[str, Any]) -> str:
@@ -314,6 +339,8 @@ def _log_text(line: Line) -> str:
         return f"trial {line['trial']} on {line['dataset']}: {line['codec']} {params}"
     if line["kind"] in ("failed", "asset_failed"):
         return f"{_where(line)} failed: {line['reason']}"
+    if line["kind"] == "out_of_memory":
+        return f"{_where(line)} ran out of memory"
     if line["kind"] == "asset":
         return f"{_where(line)} is built: {line['bytes']} bytes, {line['cost']['train_s']:.1f} s"
     return f"{_where(line)}: {line['rate']:.3f} {line['rate_unit']}, {line['psnr_db']:.2f} dB"

@@ -1,8 +1,9 @@
 """The ledger: the append-only file that holds every operating point of a run, one JSON object a line.
 
 Kinds of lines: `trial` (a trial was started), `point` (an operating point was measured), `confirmation` (a point on the
-front was fitted again with another seed), `failed` (a trial failed, or with `confirms` a confirmation), `asset` (what
-fits share was built), `asset_failed` (it could not be built).
+front was fitted again with another seed), `failed` (a trial failed, or with `confirms` a confirmation),
+`out_of_memory` (a fit ran out of memory beside others and is tried again alone; if it fails then, `failed` follows),
+`asset` (what fits share was built), `asset_failed` (it could not be built).
 Everything else in a run folder can be rebuilt from it.
 """
 
@@ -25,6 +26,7 @@ _KEYS = {
     "point": _POINT,
     "confirmation": (*_POINT, "seed"),
     "failed": ("trial", "dataset", "reason"),
+    "out_of_memory": ("trial", "rung", "dataset", "seed"),
     "asset": (*_ASSET, "sha256", "bytes", "cost"),
     "asset_failed": (*_ASSET, "reason"),
 }
@@ -129,8 +131,9 @@ class Ledger:
     def has(self, line: Mapping[str, Any]) -> bool:
         """Whether there is a line about the same as this one.
 
-        Whether the trial was started; whether the asset with this content was built, or could not be built; for any
-        other kind of line, whether that fit has a result at that rung.
+        Whether the trial was started; whether the fit ran out of memory on its way to that rung; whether the asset
+        with this content was built, or could not be built; for any other kind of line, whether that fit has a result at
+        that rung.
         """
         return _identity(line) in self._recorded
 
@@ -158,4 +161,5 @@ def _identity(line: Mapping[str, Any]) -> tuple[object, ...]:
         return "trial", line["trial"]
     if line["kind"] in ("asset", "asset_failed"):
         return "asset", line["asset"], line.get("sha256")
-    return "result", line["trial"], line.get("rung"), line["seed"] if line.get("confirms") else None
+    kind = "out_of_memory" if line["kind"] == "out_of_memory" else "result"
+    return kind, line["trial"], line.get("rung"), line["seed"] if line.get("confirms") else None

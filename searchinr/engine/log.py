@@ -2,12 +2,14 @@
 
 import io
 import logging
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout, suppress
 from pathlib import Path
 
 LOG = logging.getLogger("searchinr")
+LEVEL_VARIABLE = "SEARCHINR_LOG_LEVEL"
 
 
 class _LogFile(logging.FileHandler):
@@ -19,12 +21,12 @@ class _LogFile(logging.FileHandler):
 
 @contextmanager
 def log_to(path: Path) -> Iterator[None]:
-    """Sends our log to a file."""
+    """Sends our log to a file, down to the level that `metadata.searchinr.log_level` of a cluster file asks for."""
     handler = _LogFile(path, encoding="utf-8")
     formatter = logging.Formatter("%(asctime)s %(name)s %(levelname)s %(message)s", "%Y-%m-%dT%H:%M:%SZ")
     formatter.converter = time.gmtime
     handler.setFormatter(formatter)
-    LOG.setLevel(logging.INFO)
+    LOG.setLevel(os.environ.get(LEVEL_VARIABLE, "info").upper())
     LOG.propagate = False
     LOG.addHandler(handler)
     try:
@@ -36,9 +38,12 @@ def log_to(path: Path) -> Iterator[None]:
 
 
 def adopt(library: str) -> None:
-    """Sends a library's warnings to our log instead of the terminal, to which it has attached itself."""
+    """Sends a library's warnings to our log instead of the terminal, to which it has attached itself.
+
+    At the level of debugging, what else it has to say as well.
+    """
     logger = logging.getLogger(library)
-    logger.setLevel(logging.WARNING)
+    logger.setLevel(logging.INFO if LOG.level == logging.DEBUG else max(LOG.level, logging.WARNING))
     logger.propagate = False
     logger.handlers = LOG.handlers[:]
 

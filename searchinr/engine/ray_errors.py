@@ -1,8 +1,9 @@
 """What Ray's errors mean for a job: the loss of its machine, a disk's fault, or the death of its worker."""
 
 from ray.exceptions import ActorDiedError, ActorUnavailableError, LocalRayletDiedError, NodeDiedError, RayError
+from ray.exceptions import OutOfMemoryError as RaysOutOfMemoryError
 
-from searchinr.errors import NodeLostError
+from searchinr.errors import NodeLostError, OutOfMemoryError
 
 _NODE_DIED = "its node has died"
 """How Ray words the cause of an `ActorDiedError`, which it does not give in any other way."""
@@ -15,13 +16,16 @@ def meaning(error: Exception | None) -> Exception:
         error: As Ray brought it; None where it told none.
 
     Returns:
-        `NodeLostError` if the job's machine is gone, be it for good or for the network; the `OSError` that the worker
-        met, if it met one; otherwise the error itself: the worker was killed, has crashed, or raised it.
+        `NodeLostError` if the job's machine is gone, be it for good or for the network; `OutOfMemoryError` if Ray has
+        killed the worker since its machine had no memory left; the `OSError` that the worker met, if it met one;
+        otherwise the error itself: the worker was killed, has crashed, or raised it.
     """
     if error is None:
         return RuntimeError("unknown")
     if _is_node_loss(error):
         return NodeLostError(str(error))
+    if isinstance(error, RaysOutOfMemoryError):
+        return OutOfMemoryError("out of memory: its machine had none left")
     return _os_error(error) or error
 
 

@@ -4,7 +4,8 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from types import FrameType
 
@@ -19,12 +20,12 @@ from searchinr.engine.log import LOG, log_to
 from searchinr.engine.run_folder import RunFolder
 from searchinr.engine.search.search import Search
 from searchinr.engine.storage import Place, write
-from searchinr.engine.stored_run import StoredRun
-from searchinr.engine.view import RunView
+from searchinr.engine.stored_run import IDENTITY, StoredRun, short_hash
+from searchinr.engine.view import RunView, ViewState
 from searchinr.engine.worker import run_job
 from searchinr.errors import UserError
 from searchinr.signals.datasets import Dataset, load_dataset
-from searchinr.space import Resources, Space, dump_space, space_hash
+from searchinr.space import Resources, Space, dump_space
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ def run_search(
         UserError: The space, a dataset or the run folder is not usable. Nothing was started.
         OSError: The run folder's disk is full or gone, or Ray has died. What is recorded is safe.
     """
-    space = _overridden(read_space(space_file), trials, seed)
+    space = read_space(space_file).overridden(trials, seed)
     datasets = {entry.label: load_dataset(entry, data_dir) for entry in space.datasets}
     search = Search(space, list(datasets), canonicalise)
     path = out or Path("runs") / space.name
@@ -83,15 +84,15 @@ def run_search(
     try:
         with ExitStack() as stack:
             stack.enter_context(folder.locked())
-            store = None if folder.stored is None else stack.enter_context(_on_storage(folder, folder.stored))
+            lease = None if folder.stored is None else stack.enter_context(_on_storage(folder, folder.stored))
             folder.tidy()
             _claim(folder, space, datasets)
             if folder.stored is not None:
                 folder.stored.bring_together(folder.path)
             stack.enter_context(log_to(folder.log))
-            ledger = stack.enter_context(Ledger(folder.ledger, store))
+            ledger = stack.enter_context(Ledger(folder.ledger, _stored_by(folder, lease)))
             LOG.info("searchinr %s: %s, %d ledger lines on record", __version__, space.name, len(ledger.lines))
-            run = Driver(folder, space, datasets, ledger, search)
+            run = Driver(folder, space, datasets, ledger, search, _told_by(lease))
             _work(run, folder, space, datasets, workers, address)
     except (BrokenPipeError, ChildProcessError):  # no fault of the disk's
         raise
@@ -133,11 +134,6 @@ def _work(
             )
 
 
-def _overridden(space: Space, trials: int | None, seed: int | None) -> Space:
-    changes = {key: value for key, value in (("trials", trials), ("seed", seed)) if value is not None}
-    return space.model_copy(update={"search": space.search.model_copy(update=changes)})
-
-
 def _available(resources: Resources, view: RunView) -> Resources:
     """What a trial takes of this machine: without a GPU, the same space runs on the CPU."""
     if resources.gpu > 0 and not torch.cuda.is_available():
@@ -149,7 +145,7 @@ def _available(resources: Resources, view: RunView) -> Resources:
 def _claim(folder: RunFolder, space: Space, datasets: Mapping[str, Dataset]) -> None:
     """Writes the space into a new folder, or makes sure that an old one holds the same search on the same data."""
     keys = {label: dataset.key for label, dataset in datasets.items()}
-    header = f"# searchinr {space.name}: the space as run\n# identity: {_identity(space, keys)}\n"
+    header = f"# searchinr {space.name}: the space as run\n{IDENTITY}{_identity(space, keys)}\n"
     places: list[Place] = [folder.space, *([folder.stored.space] if folder.stored else [])]
     for place in places:
         if place.exists() and header.splitlines()[1] not in place.read_bytes().decode().splitlines()[:2]:
@@ -163,25 +159,38 @@ def _claim(folder: RunFolder, space: Space, datasets: Mapping[str, Dataset]) -> 
 
 def _identity(space: Space, keys: Mapping[str, str]) -> str:
     """What must not change when a run is continued: what `space_hash` covers, and the datasets' content."""
-    return "-".join([space_hash(space)[:16], *(key[:8] for key in keys.values())])
+    return "-".join([short_hash(space), *(key[:8] for key in keys.values())])
 
 
 @contextmanager
-def _on_storage(folder: RunFolder, stored: StoredRun) -> Iterator[Callable[[int, bytes], None]]:
-    """While this is the one driver of a run on a storage: what adds a line to the ledger there."""
+def _on_storage(folder: RunFolder, stored: StoredRun) -> Iterator[Lease]:
+    """While this is the one driver of a run on a storage."""
     lease = Lease(stored.place, folder.path, lambda text: print(f"searchinr: {text}", file=sys.stderr, flush=True))
-
-    def store(number: int, row: bytes) -> None:
-        lease.check()
-        stored.ledger.append(number, row, folder.ledger)
-
     with lease.held():
         try:
-            yield store
+            yield lease
         finally:
             with suppress(OSError):  # the report and the log can be made again
                 lease.check()
                 stored.push(folder.path)
+
+
+def _stored_by(folder: RunFolder, lease: Lease | None) -> Callable[[int, bytes], None] | None:
+    """What adds a line to the ledger on the storage, if there is one."""
+    if folder.stored is None or lease is None:
+        return None
+    ledger = folder.stored.ledger
+
+    def store(number: int, row: bytes) -> None:
+        lease.check()
+        ledger.append(number, row, folder.ledger)
+
+    return store
+
+
+def _told_by(lease: Lease | None) -> Callable[[ViewState], None]:
+    """What tells those who look from elsewhere how far the run is, if there is a storage for them to look at."""
+    return lambda state: None if lease is None else lease.tell(partial(asdict, state))
 
 
 @contextmanager

@@ -12,6 +12,7 @@
     mlflow.db, mlartifacts/
     log.txt
     plan.json       what was estimated before
+    cluster.json    the job that the run is, or was last, on a cluster; cluster.log: what Ray's commands have said
 
 What is damaged is set aside as *.damaged.
 Everything but the ledger, the front and the checkpoints can be rebuilt from the ledger, assets by training them again.
@@ -136,6 +137,8 @@ class RunFolder(SharedFolder):
         self.mlflow_artifacts = path / "mlartifacts"
         self.log = path / "log.txt"
         self.plan = path / "plan.json"  # what `searchinr plan` has said
+        self.cluster = path / "cluster.json"  # see `engine/cluster/remote_run.py`
+        self.cluster_log = path / "cluster.log"
 
     @classmethod
     def existing(cls, path: Path) -> "RunFolder":

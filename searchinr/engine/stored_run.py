@@ -17,8 +17,17 @@ from searchinr.engine.ledger import whole_rows
 from searchinr.engine.storage import Place, files_below, remove_tree, write
 from searchinr.errors import UserError
 from searchinr.files import write_atomic
+from searchinr.space import Space, space_hash
+
+IDENTITY = "# identity: "
+"""Begins the line of a space as run that says which runs may be continued with it; `short_hash` comes next."""
 
 _MIN_SINGLE = 100
+
+
+def short_hash(space: Space) -> str:
+    """The beginning of the space's hash: enough to tell spaces apart."""
+    return space_hash(space)[:16]
 
 
 class StoredLedger:
@@ -96,6 +105,14 @@ class StoredRun:
             raise UserError(f"{self.place}: cannot be read ({' '.join(str(error).split())}); check its name") from error
         if not found:
             raise UserError(f"{self.place}: no run is kept there (it has no space.yaml); check its name")
+
+    def refuse_other(self, space: Space) -> None:
+        """Makes sure that no run of another space is kept there; `UserError` if one is."""
+        if self.space.exists() and f"{IDENTITY}{short_hash(space)}" not in self.space.read_bytes().decode():
+            raise UserError(
+                f"{self.place}: a run of another space is kept there; choose another name with --out, or restore the "
+                "space"
+            )
 
     def bring_together(self, folder: Path) -> None:
         """Gives the run folder and the storage the same ledger and front: called by the driver before it starts.

@@ -7,35 +7,30 @@ moved to another node, and Tune's own state is never needed again.
 
 import hashlib
 import logging
+import math
 import os
-import secrets
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
 from searchinr.codecs.contract import Asset
+from searchinr.engine import last_words
 from searchinr.engine.assets import AssetJob
 from searchinr.engine.cluster.slots import trials_per_node
 from searchinr.engine.log import adopt, prints_to_log
+from searchinr.engine.ray_environment import ray_environment
 from searchinr.engine.search.search import Job
 from searchinr.engine.storage import Place
 from searchinr.signals.signal import Signal
 from searchinr.space import Resources
 
-os.environ.update(
-    RAY_USAGE_STATS_ENABLED="0",
-    RAY_AIR_NEW_OUTPUT="0",
-    RAY_AUTH_MODE="token",  # some of Ray's ports are open to the network: nobody else may run code here
-    RAY_AUTH_TOKEN=os.environ.get("RAY_AUTH_TOKEN") or secrets.token_hex(32),  # that of a Ray to join is given
-    RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO="0",
-    TUNE_DISABLE_AUTO_CALLBACK_LOGGERS="1",
-    TUNE_DISABLE_SIGINT_HANDLER="1",
-    TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S="0",
-)
-# Ray and Tune read these when they are imported, so the imports stand below.
+os.environ.update(ray_environment())
+# Ray and Tune read it when they are imported, so the imports stand below.
 import ray
 import torch
 from numpy.typing import NDArray
@@ -47,6 +42,9 @@ from searchinr.engine.local_ray import death_of_ray, end_ray, not_stuck_without_
 from searchinr.engine.ray_errors import meaning
 
 FINISHED = Searcher.FINISHED
+
+_COUNT_EVERY_S = 10.0  # nodes come and go
+_MANY = 1000
 
 _Shared = ray.ObjectRef[tuple[Asset, dict[str, NDArray[Any]]]]
 """An asset in the object store: without its tensors, and those as arrays."""
@@ -79,20 +77,25 @@ class _JobSearcher(Searcher):
 
     def __init__(self, source: JobSource, workers: int) -> None:
         super().__init__()
-        self._source, self._workers = source, workers
+        self._source, self.workers = source, workers
         self._running: dict[str, Job | AssetJob] = {}
         self._shared: dict[str, _Shared] = {}  # assets in the object store, by hash
+        self._alone: set[str] = set()  # trials that wait for a whole GPU or node
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:  # type: ignore[override]  # FINISHED is text
         if self._source.finished():
             return str(FINISHED)
         # Tune asks one ahead of the free workers; a job chosen now would not know the results to come.
-        if len(self._running) >= self._workers:
+        if len(self._running) >= self.workers:
             return None
-        job = self._source.next_job(self._workers)
+        if self._alone:  # or others would take every place that becomes free
+            return None
+        job = self._source.next_job(self.workers)
         if job is None:
             return str(FINISHED) if self._source.finished() else None
         self._running[trial_id] = job
+        if isinstance(job, Job) and job.alone:
+            self._alone.add(trial_id)
         return {"job": asdict(job), "asset": self._share(self._source.asset(job))}
 
     def _share(self, asset: Asset | None) -> "_Shared | None":
@@ -108,8 +111,13 @@ class _JobSearcher(Searcher):
         if not error:  # of which Tune tells a searcher nothing more: `_Watch.on_trial_error` follows
             self.job_ended(trial_id, None)
 
+    def job_started(self, trial_id: str) -> None:
+        """A job has what it needs."""
+        self._alone.discard(trial_id)
+
     def job_ended(self, trial_id: str, error: Exception | None) -> None:
         """Tells the source of a job's end, once."""
+        self._alone.discard(trial_id)
         job = self._running.pop(trial_id, None)
         if job is not None:
             self._source.job_ended(job, error)
@@ -127,13 +135,26 @@ class _JobSearcher(Searcher):
 class _Watch(tune.Callback):
     """Lets the run look after itself between Tune's steps, looks after Ray, and tells why a job failed."""
 
-    def __init__(self, source: JobSource, searcher: _JobSearcher) -> None:
-        self._source, self._searcher = source, searcher
+    def __init__(self, source: JobSource, searcher: _JobSearcher, count: Callable[[], int] | None) -> None:
+        """A watch over a run.
+
+        Args:
+            source: The run.
+            searcher: Hands out its jobs.
+            count: How many jobs the nodes take at the same time; None where that is settled.
+        """
+        self._source, self._searcher, self._count = source, searcher, count
+        self._counted = time.monotonic()
 
     def on_step_begin(self, iteration: int, trials: list[Trial], **info: Any) -> None:  # noqa: ANN401
         if reason := death_of_ray():
             raise ChildProcessError(reason)
+        if self._count is not None and time.monotonic() > self._counted + _COUNT_EVERY_S:
+            self._searcher.workers, self._counted = self._count(), time.monotonic()
         self._source.tick()
+
+    def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:  # noqa: ANN401
+        self._searcher.job_started(trial.trial_id)
 
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:  # noqa: ANN401
         self._searcher.job_ended(trial.trial_id, meaning(_error_of(trial)))
@@ -160,7 +181,7 @@ def run_jobs(
         shared: Where the run is kept: its folder, or its storage.
         signals: Signals of each dataset, by label; sent to the workers once, through the object store.
         resources: What each job takes.
-        workers: Jobs at the same time; None means as many as the nodes' cores and GPUs allow.
+        workers: Jobs at the same time; None means as many as the cores and GPUs of the nodes that are up allow.
         address: `host:port` of a Ray to join, whose nodes all see `shared`; None starts one on this machine.
 
     Raises:
@@ -176,6 +197,9 @@ def run_jobs(
         "include_dashboard": False,
         "object_store_memory": _object_store_bytes(signals),
     }
+    joined: dict[str, Any] = {
+        "runtime_env": {"worker_process_setup_hook": last_words.listen}
+    }  # ours is deaf to SIGTERM
     # Tune looks for result files of its own, which are switched off.
     logging.getLogger("ray.tune.analysis").setLevel(logging.ERROR)
 
@@ -190,19 +214,19 @@ def run_jobs(
                 address=address or "local",
                 log_to_driver=False,
                 configure_logging=False,  # its warnings go to the run's log
-                **({} if address else own_ray),
+                **(joined if address else own_ray),
             )
         adopt("ray")  # it has attached itself to the terminal again
         if source.finished():  # stopped meanwhile
             return
-        workers = workers or _places(resources)
-        os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(workers)  # or Tune starts them one after another
-        searcher = _JobSearcher(source, workers)
+        os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(workers or _MANY)  # or Tune starts them one after another
+        searcher = _JobSearcher(source, workers or _places(resources))
+        watch = _Watch(source, searcher, None if workers else partial(_places, resources))
         with prints_to_log(), _cache_folder(shared) as cache, not_stuck_without_ray(source.abandon):
             tune.Tuner(
                 tune.with_resources(
                     tune.with_parameters(job_on_worker, signals=dict(signals)),
-                    {"cpu": resources.cpu, "gpu": resources.gpu},
+                    lambda config: _needs(config["job"], resources),
                 ),
                 tune_config=tune.TuneConfig(
                     search_alg=searcher,
@@ -215,12 +239,21 @@ def run_jobs(
                     name="jobs",
                     storage_path=cache,
                     verbose=0,
-                    callbacks=[_Watch(source, searcher)],
+                    callbacks=[watch],
                     failure_config=tune.FailureConfig(max_failures=0),  # the source decides whether to try again
                 ),
             ).fit()
     finally:
         end_ray()
+
+
+def _needs(job: Mapping[str, Any], resources: Resources) -> tune.PlacementGroupFactory:
+    """What a job takes: one that is to run alone takes a whole GPU, or all cores of the largest node."""
+    cpu, gpu = resources.cpu, resources.gpu
+    if job.get("alone"):
+        gpu = math.ceil(gpu)
+        cpu = cpu if gpu else max(cpu, *(node.get("CPU", 0) for node in _nodes()))
+    return tune.PlacementGroupFactory([{"CPU": cpu, "GPU": gpu}])
 
 
 def _received(shared: _Shared | None) -> Asset | None:
@@ -234,9 +267,13 @@ def _received(shared: _Shared | None) -> Asset | None:
 
 def _places(resources: Resources) -> int:
     """How many trials the nodes of the Ray that was joined take at the same time."""
-    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
-    places = [trials_per_node(resources, int(node.get("CPU", 0)), int(node.get("GPU", 0))) for node in nodes]
+    places = [trials_per_node(resources, int(node.get("CPU", 0)), int(node.get("GPU", 0))) for node in _nodes()]
     return max(1, sum(places))
+
+
+def _nodes() -> list[dict[str, float]]:
+    """What each node that is up has."""
+    return [node["Resources"] for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
 
 
 def _error_of(trial: Trial) -> Exception | None:

@@ -3,11 +3,11 @@
 import math
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -87,6 +87,15 @@ class ViewState:
     elapsed_s: float
     remaining_s: float | None
     building: Sequence[str] = ()
+
+    @classmethod
+    def of(cls, said: Mapping[str, Any]) -> Self:
+        """A state from what `dataclasses.asdict` and JSON have made of it."""
+        datasets = [
+            DatasetView(**{**dataset, "front": [FrontRow(**row) for row in dataset["front"]]})
+            for dataset in said["datasets"]
+        ]
+        return cls(**{**said, "datasets": datasets})
 
 
 class RunView:

@@ -12,14 +12,16 @@ from torch import Tensor
 
 from searchinr.allocator import keep_freed_memory
 from searchinr.codecs.contract import Asset, AssetSpec
+from searchinr.engine import last_words
 from searchinr.engine.checkpoints import read_tensors, write_tensors
 from searchinr.engine.run_folder import SharedFolder, fit_name, set_aside
 from searchinr.engine.storage import Place
-from searchinr.errors import InvalidFileError, TrialError
+from searchinr.errors import InvalidFileError, OutOfMemoryError, TrialError
 from searchinr.signals.signal import Signal
 from searchinr.trial import Measurement, build_asset, run_trial
 
 CHECKPOINT_EVERY_S = 60.0
+_LONGEST_END_S = 150.0  # from its announcement to the end of a machine: two minutes on AWS
 _MAX_REASON = 500  # characters of an exception's text that go into the ledger
 
 
@@ -37,6 +39,8 @@ def run_job(job: Mapping[str, Any], shared: Place, signals: Sequence[Signal], as
     keep_freed_memory()
     torch.set_num_threads(max(1, int(job["cpu"])))
     device = torch.device("cuda" if job["gpu"] else "cpu")
+    if device.type == "cuda":  # Ray only counts: nothing else keeps those who share a GPU to their part
+        torch.cuda.set_per_process_memory_fraction(1.0 if job.get("alone") else min(1.0, job["gpu"]))
     if "trial" in job:
         _run_fit(job, folder, signals, asset, device)
     else:
@@ -49,7 +53,7 @@ def _run_fit(
     """One trial from its last checkpoint to its next rung."""
     line = {key: job[key] for key in ("trial", "rung", "steps", "dataset", "codec", "params", "seed")}
     line |= {"confirms": True} if job["confirms"] else {}
-    with _delivering_failures(folder, {"kind": "failed", **line}):
+    with _delivering_failures(folder, {"kind": "failed", **line}, retried_alone=not job["alone"]):
         resume = _last_checkpoint(job, folder)
         measured = _run(job, folder, resume, signals, asset, device)
         if measured is None:
@@ -81,10 +85,21 @@ def _run_building(
 
 
 @contextmanager
-def _delivering_failures(folder: SharedFolder, line: Mapping[str, Any]) -> Iterator[None]:
-    """Delivers why the block has failed, if it does; but a disk's fault is not the trial's: the driver decides."""
+def _delivering_failures(
+    folder: SharedFolder, line: Mapping[str, Any], *, retried_alone: bool = False
+) -> Iterator[None]:
+    """Delivers why the block has failed, if it does; but a disk's fault is not the trial's: the driver decides.
+
+    Args:
+        folder: Where to.
+        line: What is known of the failure.
+        retried_alone: Whether a fit that runs out of memory is tried again, and has not failed for good.
+    """
     try:
         yield
+    except OutOfMemoryError as error:
+        reason = str(error) if retried_alone or "trial" not in line else f"{error}, though it ran alone"
+        line = {**line, "kind": "out_of_memory"} if retried_alone else line
     except TrialError as error:
         reason = str(error)
     except OSError:
@@ -142,10 +157,12 @@ def _run(
     for state in states:
         if isinstance(state, Measurement):
             return state
-        stopping = folder.asked_to_stop()
-        if stopping or time.monotonic() - saved > CHECKPOINT_EVERY_S:
+        stopping, ending = folder.asked_to_stop(), last_words.announced()
+        if stopping or ending or time.monotonic() - saved > CHECKPOINT_EVERY_S:
             write_tensors(checkpoint, state.checkpoint())
             saved = time.monotonic()
+        if ending:
+            last_words.wait_for_it(_LONGEST_END_S)
         if stopping:
             return None
     raise TrialError(f"the checkpoint is already past step {job['steps']}")

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
@@ -293,6 +293,11 @@ class Space(_Section):
             return constraints
         _raise_all(((name,), unknown("figure", name, _CONSTRAINED)) for name in constraints if name not in _CONSTRAINED)
         return constraints or None
+
+    def overridden(self, trials: int | None, seed: int | None) -> Self:
+        """The space with another number of trials and another seed, where they are given."""
+        changes = {key: value for key, value in (("trials", trials), ("seed", seed)) if value is not None}
+        return self.model_copy(update={"search": self.search.model_copy(update=changes)})
 
 
 def space_hash(space: Space) -> str:

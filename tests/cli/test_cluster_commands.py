@@ -176,3 +176,44 @@ def test_a_plan_of_what_does_not_fit_the_nodes(refused: Callable, tmp_path: Path
     (tmp_path / "tiny.yaml").write_text(TINY + "resources: {cpu: 9}\n")
     said = refused("plan", tmp_path / "tiny.yaml", "--cluster", AWS, "--out", tmp_path / "run")
     assert said.startswith(f"{AWS}: no trial fits a 'gpu' node")
+
+
+@pytest.fixture
+def token(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAY_AUTH_TOKEN", "5" * 64)
+
+
+@pytest.mark.usefixtures("token")
+def test_nothing_is_launched_with_a_file_that_is_not_filled_in(searchinr: Callable, tmp_path: Path) -> None:
+    result = searchinr("run", KODAK, "--cluster", AWS, "--out", tmp_path / "run")
+    said = result.err
+    assert result.code == 2
+    assert f"{AWS}:15: metadata.searchinr.storage: found 's3://FILL-IN/searchinr'; still to be filled in" in said
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.usefixtures("token")
+def test_a_cluster_that_is_open_to_the_network_is_refused(searchinr: Callable, tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    text = AWS.read_text().replace("FILL-IN", "mine").replace("dashboard-host=127.0.0.1", "dashboard-host=0.0.0.0")
+    path.write_text(text.replace("RAY_AUTH_MODE=token", "A=b"))
+    said = searchinr("run", KODAK, "--cluster", path, "--out", tmp_path / "run").err
+    assert "opens the dashboard to the network" in said
+    assert "let Ray run without a token" in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (("--address", "ray://127.0.0.1:10001"), "through ray:// Ray Tune runs the search at the other end"),
+        (("--down",), "--down: found without --cluster"),
+        (("--cluster", AWS, "--address", "auto"), "--address: found with --cluster"),
+    ],
+)
+def test_options_that_do_not_go_together(refused: Callable, arguments: tuple[object, ...], reason: str) -> None:
+    assert reason in refused("run", KODAK, *arguments)
+
+
+def test_a_run_that_is_on_no_cluster_cannot_be_come_back_to(refused: Callable, tmp_path: Path) -> None:
+    assert "not a run on a cluster" in refused("attach", tmp_path)
+    assert "not a run on a cluster" in refused("stop", tmp_path)

@@ -8,6 +8,8 @@ from searchinr import __version__
 
 COMMANDS = [
     "run",
+    "attach",
+    "stop",
     "fetch",
     "status",
     "front",

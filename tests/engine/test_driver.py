@@ -19,6 +19,7 @@ from searchinr.engine.ledger import Ledger, read_ledger
 from searchinr.engine.log import log_to
 from searchinr.engine.run_folder import RunFolder
 from searchinr.engine.search.search import Job, Search
+from searchinr.errors import OutOfMemoryError
 from searchinr.signals.datasets import load_dataset
 
 Line = dict[str, Any]
@@ -68,7 +69,8 @@ def run(folder: RunFolder, workers: int = 2, dies: Callable[[Task], bool] = lamb
     started: list[Task] = []
     running: list[Task] = []
     with log_to(folder.log), Ledger(folder.ledger) as ledger:
-        driver = Driver(folder, space, datasets, ledger, Search(space, list(datasets), canonicalise))
+        search = Search(space, list(datasets), canonicalise)
+        driver = Driver(folder, space, datasets, ledger, search, lambda state: None)
         with driver.following():
             while not driver.finished():
                 while len(running) < workers and (job := driver.next_job(workers)) is not None:
@@ -204,3 +206,57 @@ def test_a_lost_file_is_built_again_and_not_recorded_twice(folder: RunFolder, wo
     assert again[0] == recorded[0]
     assert [line["seed"] for line in again] == [3, 4]
     assert {line["init"] for line in lines(folder, "point")} == {"scratch", f"supernet@{again[0]['sha256'][:12]}"}
+
+
+def test_a_trial_that_runs_out_of_memory_is_tried_once_more_alone(
+    folder: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    two_trials = SPACE.partition("confirm:")[0].replace("trials: 4", "trials: 2")
+    folder.space.write_text(two_trials + "codecs: {mlp: {width: {choice: [6, 8]}, depth: 2}}\n")
+    hungry: list[object] = []
+    fit = worker.run_trial
+
+    def starving(codec: str, params: dict[str, object], *arguments: object, **more: object) -> object:
+        if params["width"] == 8 or hungry.pop(0):  # one never fits, the other only alone
+            raise OutOfMemoryError("out of memory")
+        return fit(codec, params, *arguments, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(worker, "run_trial", starving)
+    hungry += [True, False, False]
+    started = [job for job in run(folder, workers=1) if isinstance(job, Job)]
+    assert [(job.params["width"], job.rung, job.alone) for job in started if job.params["width"] == 6] == [
+        (6, 0, False), (6, 0, True), (6, 1, False),
+    ]  # fmt: skip
+    assert [(job.rung, job.alone) for job in started if job.params["width"] == 8] == [(0, False), (0, True)]
+    assert len(lines(folder, "out_of_memory")) == 2
+    (failed,) = lines(folder, "failed")
+    assert (failed["params"]["width"], failed["reason"]) == (8, "out of memory, though it ran alone")
+    assert run(folder) == []
+
+
+def test_a_worker_that_ray_has_killed_for_its_memory_is_tried_alone(folder: RunFolder) -> None:
+    space = read_space(folder.space)
+    datasets = {entry.label: load_dataset(entry) for entry in space.datasets}
+
+    def next_fit(driver: Driver) -> Job:
+        while not isinstance(job := driver.next_job(4), Job):
+            assert job is not None
+        return job
+
+    def opened() -> tuple[Ledger, Driver]:
+        ledger = Ledger(folder.ledger)
+        return ledger, Driver(
+            folder, space, datasets, ledger, Search(space, list(datasets), canonicalise), lambda state: None
+        )
+
+    ledger, driver = opened()
+    with log_to(folder.log), ledger, driver.following():
+        job = next_fit(driver)
+        driver.job_ended(job, OutOfMemoryError("out of memory: its machine had none left"))
+    ledger, driver = opened()  # as after a crash: the ledger alone knows
+    with log_to(folder.log), ledger, driver.following():
+        again = next_fit(driver)
+        assert (again.trial, again.alone) == (job.trial, True)
+        driver.job_ended(again, OutOfMemoryError("out of memory: its machine had none left"))
+    (failed,) = lines(folder, "failed")
+    assert failed["reason"] == "out of memory: its machine had none left, though it ran alone"

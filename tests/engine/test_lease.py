@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from searchinr.engine import lease
-from searchinr.engine.lease import Lease
+from searchinr.engine.lease import Lease, progress_at
 from searchinr.errors import UserError
 
 
@@ -59,3 +59,12 @@ def test_a_driver_that_was_cut_off_finds_the_newcomer_and_writes_nothing_any_mor
                 cut_off.check()
                 time.sleep(0.05)
     assert json.loads((tmp_path / ".driver").read_text())["id"] == "newcomer"
+
+
+def test_a_driver_says_how_far_it_is(tmp_path: Path) -> None:
+    assert progress_at(tmp_path) is None
+    mine = make(tmp_path, "run")
+    mine.tell(lambda: {"done": 3})
+    with mine.held():
+        assert progress_at(tmp_path) == {"done": 3}
+    assert progress_at(tmp_path) is None

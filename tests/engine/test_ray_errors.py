@@ -12,6 +12,7 @@ from ray.exceptions import (
 
 from searchinr.engine.ray_errors import meaning
 from searchinr.errors import NodeLostError
+from searchinr.errors import OutOfMemoryError as OutOfMemory
 
 
 def died(message: str, **more: object) -> ActorDiedError:
@@ -40,10 +41,14 @@ def test_the_loss_of_a_node_is_told_as_such(error: Exception) -> None:
 
 @pytest.mark.parametrize(
     "error",
-    [died(WORKER_DIED), OutOfMemoryError("killed due to the node running low on memory"), GetTimeoutError("too late")],
+    [died(WORKER_DIED), GetTimeoutError("too late")],
 )
 def test_the_death_of_a_worker_is_not_that_of_its_node(error: Exception) -> None:
     assert meaning(error) is error
+
+
+def test_a_worker_that_was_killed_for_its_memory_is_told_as_such() -> None:
+    assert isinstance(meaning(OutOfMemoryError("killed due to the node running low on memory")), OutOfMemory)
 
 
 @pytest.mark.parametrize("wrapped", [False, True])

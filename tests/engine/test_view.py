@@ -1,6 +1,8 @@
 import io
+import json
 import re
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -180,3 +182,10 @@ def test_that_no_point_meets_the_constraints_is_said(state: State) -> None:
     with RunView("demo", Path("runs/demo"), console) as shown:
         shown.update(state(datasets=(DatasetView("photos", "bpp", 9, (), 0.0),)))
     assert out.getvalue().rstrip().endswith("photos  none of 9 operating points meets the constraints")
+
+
+def test_a_state_travels_as_json(state: State) -> None:
+    sent = state(building=("supernet siren",))
+    arrived = ViewState.of(json.loads(json.dumps(asdict(sent))))
+    assert json.dumps(asdict(arrived)) == json.dumps(asdict(sent))
+    assert arrived.datasets[0].front[2].description == "siren 2"

@@ -1,3 +1,5 @@
+import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -5,9 +7,10 @@ import numpy as np
 import pytest
 
 from searchinr.codecs.contract import Asset, AssetSpec
-from searchinr.engine import worker
+from searchinr.engine import last_words, worker
 from searchinr.engine.checkpoints import read_tensors
 from searchinr.engine.run_folder import RunFolder, SharedFolder, open_delivery
+from searchinr.errors import OutOfMemoryError
 from searchinr.signals.signal import Layout, Signal
 
 
@@ -29,7 +32,7 @@ def make_job(**changes: object) -> dict[str, Any]:
     params = {"width": 8, "depth": 2, **changes.pop("params", {})}  # type: ignore[dict-item]
     fields: dict[str, Any] = {
         "trial": "abc", "number": 0, "dataset": "tiny", "codec": "mlp", "params": params, "seed": 0, "rung": 0,
-        "steps": 10, "confirms": False, "cpu": 1.0, "gpu": 0.0, "timeout_s": None,
+        "steps": 10, "confirms": False, "alone": False, "cpu": 1.0, "gpu": 0.0, "timeout_s": None,
     }  # fmt: skip
     return {**fields, **changes}
 
@@ -212,3 +215,40 @@ def test_a_fit_tells_of_the_asset_that_it_began_with(folder: RunFolder, signals:
     folder.delivered()[0].unlink()
     worker.run_job(make_job(), folder.path, signals, None)
     assert delivery(folder)[0]["init"] == "scratch"
+
+
+def test_a_fit_that_runs_out_of_memory_has_failed_for_good_only_alone(
+    folder: RunFolder, signals: list[Signal], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def starve(*_: object, **__: object) -> None:
+        raise OutOfMemoryError("out of memory")
+
+    monkeypatch.setattr(worker, "run_trial", starve)
+    worker.run_job(make_job(), folder.path, signals, None)
+    first, _ = delivery(folder)
+    assert (first["kind"], first["reason"], first["seed"]) == ("out_of_memory", "out of memory", 0)
+    folder.delivered()[0].unlink()
+    worker.run_job(make_job(alone=True), folder.path, signals, None)
+    last, _ = delivery(folder)
+    assert (last["kind"], last["reason"]) == ("failed", "out of memory, though it ran alone")
+
+
+def test_a_worker_whose_machine_announces_its_end_checkpoints_first(
+    folder: RunFolder, signals: list[Signal], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[bool] = []
+
+    def end(longest_s: float) -> None:
+        waits.append(folder.checkpoint_under_way("abc", 0).is_file())
+        last_words._announced.clear()
+
+    monkeypatch.setattr(last_words, "wait_for_it", end)
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        last_words.listen()
+        os.kill(os.getpid(), signal.SIGTERM)
+        worker.run_job(make_job(steps=200), folder.path, signals, None)  # a false alarm: it goes on
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert waits == [True]
+    assert delivery(folder)[0]["kind"] == "point"

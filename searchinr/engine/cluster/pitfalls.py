@@ -27,6 +27,12 @@ def cluster_warnings(cluster: Cluster) -> list[Problem]:
     return sorted(problems.values(), key=lambda problem: problem.line or 0)
 
 
+def launch_problems(cluster: Cluster) -> list[Problem]:
+    """Those of the warnings with which no run is launched, by line: what cannot work, and what would be unsafe."""
+    findings = [*_not_filled_in(cluster.config), *_network(cluster), *_mounts(cluster)]
+    return [cluster.document.problem(*finding) for finding in findings]
+
+
 def resource_warnings(resources: Resources) -> Iterator[Finding]:
     """What will hurt with a space's resources on any machine."""
     if (idle := idle_share(resources)) > 0:

@@ -15,7 +15,7 @@ class ClusterSettings(BaseModel):
     Attributes:
         storage: Where the driver and the workers meet: a URL such as `s3://bucket/path`, or a folder that every node
             mounts. Each run has a folder of its own in it. None means a node's own disk.
-        log_level: What goes into the run's log.
+        log_level: What goes into the run's log; `debug` adds what Ray has to say.
         teardown: What becomes of the cluster when a run has finished: it is kept, or torn down unless something else
             still runs on it.
         prices: Price of a node per hour, by node type; with the provider `local`, of `head` and `worker`.

@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -30,6 +30,7 @@ class Job:
         rung: Index of the rung to train to. The trial was measured at the one below, if there is one.
         steps: Training length at that rung.
         confirms: Whether this is a fit of its own that confirms a point on the front with another seed.
+        alone: Whether it is to have a whole GPU, or a whole node, to itself: it has run out of memory before.
     """
 
     trial: str
@@ -41,6 +42,7 @@ class Job:
     rung: int
     steps: int
     confirms: bool = False
+    alone: bool = False
 
 
 @dataclass(frozen=True)
@@ -152,7 +154,7 @@ class Search:
         Args:
             line: A ledger line: a trial was started (``trial``), measured at a rung (``point``), fitted again with
                 another seed (``confirmation``), or it has failed (``failed``): then it gets no further job, and what it
-                has measured stays.
+                has measured stays. One that ran out of memory (``out_of_memory``) runs alone the next time.
 
         Raises:
             UserError: The line lacks an objective's figure.
@@ -165,7 +167,9 @@ class Search:
             self._datasets[line["dataset"]].start(line["trial"], config, line["number"])
             return
         dataset = self._of(line["trial"])
-        if line["kind"] == "confirmation" or line.get("confirms"):
+        if line["kind"] == "out_of_memory":
+            dataset.tell_out_of_memory(line)
+        elif line["kind"] == "confirmation" or line.get("confirms"):
             dataset.tell_confirmation(line)
         elif line["kind"] == "point":
             dataset.tell_point(line)
@@ -229,6 +233,7 @@ class _DatasetSearch:
         self._at_end: set[str] = set()
         self._observations: list[Observation] = []
         self._confirmed: set[_Confirmation] = set()
+        self._alone: set[tuple[str, int, int | None]] = set()  # trial, rung, and the seed of a confirmation
         self._exhausted = False
         self._numbers: set[int] = set()
         self._next_number = 0
@@ -311,9 +316,13 @@ class _DatasetSearch:
         self._forget((line["trial"], line["seed"]))
         self._confirmed.add((line["trial"], line["rung"], line["seed"]))
 
+    def tell_out_of_memory(self, line: Line) -> None:
+        self._alone.add((line["trial"], line["rung"], line["seed"] if line.get("confirms") else None))
+
     def put_back(self, job: Job) -> None:
         self._running.discard(_key(job))
-        self._returned.append(job)
+        trial, seed = _key(job)
+        self._returned.append(replace(job, alone=(trial, job.rung, seed) in self._alone))
 
     def _ended(self, trial: str) -> None:
         """A trial's job is over, with a result or without."""
@@ -386,6 +395,7 @@ class _DatasetSearch:
             rung=rung,
             steps=self._rungs[rung],
             confirms=confirming_seed is not None,
+            alone=(trial, rung, confirming_seed) in self._alone,
         )
         self._running.add(_key(job))
         return job

@@ -1,0 +1,137 @@
+"""A run as a job for Ray's job server: its id, what travels with it, and the command that runs on the head."""
+
+import hashlib
+import shlex
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import searchinr
+from searchinr.engine.cluster.cluster_file import Cluster
+from searchinr.engine.cluster.slots import trials_per_node
+from searchinr.engine.log import LEVEL_VARIABLE
+from searchinr.engine.run_folder import safe_name
+from searchinr.engine.storage import Place
+from searchinr.errors import UserError
+from searchinr.signals.datasets import files_here
+from searchinr.space import Resources, Space, space_hash
+
+_MAX_BYTES = 400 * 2**20  # Ray takes half a gibibyte, compressed, through the head's memory
+_STOP_S = 40  # for a driver that is asked to stop: running trials write their checkpoints
+
+
+@dataclass(frozen=True)
+class RunJob:
+    """A run as it is submitted.
+
+    Attributes:
+        space: The search space, with what the command line says instead of it.
+        space_file: Its file.
+        storage: Where runs are kept.
+        name: The run's name there.
+        workers: Trials at the same time; None for as many as the nodes that are up take.
+        log_level: Of the run's log.
+    """
+
+    space: Space
+    space_file: Path
+    storage: Place
+    name: str
+    workers: int | None
+    log_level: str
+
+    @property
+    def id(self) -> str:
+        """The same for the same search in the same place, whoever submits it."""
+        key = f"{space_hash(self.space)} {self.storage / self.name}"
+        return f"searchinr-{safe_name(self.space.name)}-{hashlib.sha256(key.encode()).hexdigest()[:10]}"
+
+    @property
+    def command(self) -> str:
+        """What runs on the head, in a folder with what `pack` has put there.
+
+        Ray makes that folder anew under a driver that joins the cluster, so the driver runs in a copy of it. The run
+        folder stays on the head: MLflow's record of an interrupted run goes on as well.
+        """
+        search = self.space.search
+        words = ["python", "-m", "searchinr", "run", "space.yaml", "--storage", str(self.storage)]
+        words += ["--trials", str(search.trials), "--seed", str(search.seed)]
+        words += ["--workers", str(self.workers)] if self.workers else []
+        run, code = (f'"$HOME"/{shlex.quote(f"searchinr-runs/{name}")}' for name in (self.name, f".{self.name}"))
+        copied = f'rm -rf {code} && mkdir -p "$HOME"/searchinr-runs && cp -R . {code} && cd {code}'
+        return f'{copied} && exec {shlex.join(words)} --address "$RAY_ADDRESS" --out {run}'
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Variables for the job; no secret is among them, since Ray shows them to whoever asks."""
+        return {
+            "RAY_JOB_STOP_WAIT_TIME_S": str(_STOP_S),
+            "RAY_USAGE_STATS_ENABLED": "0",
+            LEVEL_VARIABLE: self.log_level,
+        }
+
+    def pack(self, folder: Path) -> None:
+        """Puts into a folder what the job needs: this very searchinr, the space, and the user's own files.
+
+        Raises:
+            UserError: See `own_files`.
+        """
+        package = Path(searchinr.__file__).parent
+        shutil.copytree(package, folder / package.name, ignore=shutil.ignore_patterns("__pycache__"))
+        (folder / "space.yaml").write_bytes(self.space_file.read_bytes())
+        for path in own_files(self.space):
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, folder / path)
+
+
+def own_files(space: Space) -> list[Path]:
+    """The user's own files that a space names, by their paths from here on; datasets with a name are found on the head.
+
+    Raises:
+        UserError: A path leads out of this folder, so that there is no such place beside the space on the head, or
+            the files are too large to travel with the job.
+    """
+    files = list(_own_files(space))
+    size = sum(path.stat().st_size for path in files)
+    if size > _MAX_BYTES:
+        raise UserError(
+            f"{space.name}: {size / 2**20:.0f} MB of own files found; allowed are {_MAX_BYTES // 2**20} MB to travel "
+            "with a job; give datasets a `limit`, or the run a dataset with a name"
+        )
+    return files
+
+
+def _own_files(space: Space) -> Iterator[Path]:
+    for entry in space.datasets:
+        if entry.path is None:
+            continue
+        if Path(entry.path).is_absolute() or entry.path.startswith("~") or ".." in Path(entry.path).parts:
+            raise UserError(
+                f"datasets: path {entry.path} found; allowed with --cluster is a path below the folder in which "
+                "searchinr is started, whose files travel with the job"
+            )
+        yield from files_here(entry).values()
+
+
+def places(cluster: Cluster, resources: Resources) -> int | None:
+    """Trials that a cluster takes at the same time with all of its nodes; None where the file leaves that to Ray.
+
+    Raises:
+        UserError: No trial fits any node.
+    """
+    kinds = [*cluster.workers, cluster.head]
+    if any(kind.cpu is None or kind.gpu is None for kind in kinds):
+        return None
+    left, most = cluster.max_workers, 0
+    per_node = [(trials_per_node(resources, kind.cpu or 0, kind.gpu or 0), kind.max_nodes) for kind in cluster.workers]
+    for trials, nodes in sorted(per_node, reverse=True):
+        most += trials * min(nodes, left)
+        left -= min(nodes, left)
+    most += trials_per_node(resources, cluster.head.cpu or 0, cluster.head.gpu or 0)
+    if most == 0:
+        raise UserError(
+            f"{cluster.document.file}: no node takes a trial of {resources.cpu:g} CPU and {resources.gpu:g} GPU; lower "
+            "the space's resources, or name larger nodes"
+        )
+    return most

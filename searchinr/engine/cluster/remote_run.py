@@ -1,0 +1,227 @@
+"""A run on a cluster, from here: launched, followed, come back to, stopped, and its results fetched.
+
+The driver runs on the cluster's head as a job. We look at it through two windows: the storage, where the driver says
+how far it is and keeps all results, and the head's job server, which knows whether the job still runs. Neither needs
+us: we may go at any time.
+"""
+
+import json
+import tempfile
+import time
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from searchinr.engine.catalog import read_space
+from searchinr.engine.cluster.cluster_file import Cluster, load_cluster
+from searchinr.engine.cluster.head import Head, JobStatus, reached
+from searchinr.engine.cluster.job import RunJob, own_files, places
+from searchinr.engine.cluster.launcher import Launcher
+from searchinr.engine.cluster.pitfalls import launch_problems
+from searchinr.engine.lease import progress_at
+from searchinr.engine.ray_environment import has_token
+from searchinr.engine.run_folder import RunFolder
+from searchinr.engine.storage import RemotePath, check_writable, parse_place
+from searchinr.engine.stored_run import StoredRun
+from searchinr.engine.view import RunView, ViewState
+from searchinr.errors import UserError
+from searchinr.files import write_atomic
+from searchinr.signals.datasets import load_dataset
+from searchinr.space import SpaceError
+
+_LOOK_EVERY_S = 2.0
+_LAST_LINES = 5
+
+
+@dataclass(frozen=True)
+class ClusterNote:
+    """What a run folder knows of the cluster that its run is on.
+
+    Attributes:
+        cluster: The cluster file.
+        place: Where the run is kept.
+        job: Id of the job that the run is, or was last.
+    """
+
+    cluster: str
+    place: str
+    job: str
+
+
+class RemoteRun:
+    """A run on a cluster."""
+
+    def __init__(self, folder: RunFolder, note: ClusterNote) -> None:
+        """The run that a note tells of.
+
+        Args:
+            folder: Its run folder here.
+            note: The note.
+        """
+        self.folder, self.note = folder, note
+        self._cluster = load_cluster(Path(note.cluster))
+        self._launcher = Launcher(self._cluster, folder.cluster_log)
+        self._stored = StoredRun(parse_place(note.place))
+
+    @classmethod
+    def of(cls, path: Path) -> "RemoteRun | None":
+        """The run on a cluster that a run folder tells of; None if it tells of none."""
+        folder = RunFolder(path)
+        if not folder.cluster.is_file():
+            return None
+        try:
+            note = ClusterNote(**json.loads(folder.cluster.read_bytes()))
+        except (ValueError, TypeError) as error:
+            raise UserError(f"{folder.cluster}: damaged ({error}); `searchinr run` with --cluster writes it") from error
+        return cls(folder, note)
+
+    def status(self) -> str:
+        """What the job is doing, after what is on record was fetched."""
+        self.fetch()
+        if not self._launcher.is_up():
+            return "not running: the cluster is not up; the same command again continues it"
+        with reached(self._launcher) as head:
+            match head.status(self.note.job):
+                case JobStatus.SUCCEEDED:
+                    return "finished"
+                case JobStatus.FAILED | JobStatus.STOPPED:
+                    return "interrupted: the same command again continues it"
+                case _:
+                    return f"running as job {self.note.job}"
+
+    def stop(self) -> None:
+        """Stops the job once its trials have written their checkpoints, and fetches what is on record."""
+        with reached(self._launcher) as head:
+            head.stop(self.note.job)
+            while not head.status(self.note.job).is_terminal():
+                time.sleep(_LOOK_EVERY_S / 2)
+        self.fetch()
+
+    def follow(self, *, down: bool) -> bool:
+        """Shows the run until its job ends, and fetches it; False if it was stopped before it had finished.
+
+        Args:
+            down: Whether to end the cluster when the run has finished, as long as nothing else runs on it.
+
+        Raises:
+            UserError: The driver has refused its input.
+            ChildProcessError: The job has failed.
+            ConnectionError: The head is gone.
+        """
+        with reached(self._launcher) as head, RunView(self._name(), self.folder.path) as view:
+            while not (status := head.status(self.note.job)).is_terminal():
+                self._show(view)
+                time.sleep(_LOOK_EVERY_S)
+            if status is JobStatus.FAILED:
+                self._fail(head)
+            self.fetch()
+            finished = status is JobStatus.SUCCEEDED
+            if finished and (down or self._cluster.settings.teardown == "when-finished"):
+                self._end_cluster(head, view)
+        return finished
+
+    def fetch(self) -> None:
+        """Brings what is on record into the run folder."""
+        if self._stored.space.exists():
+            self._stored.fetch(self.folder.path)
+
+    def _name(self) -> str:
+        return parse_place(self.note.place).name
+
+    def _show(self, view: RunView) -> None:
+        with suppress(OSError):  # of a network that fails for a moment
+            if said := progress_at(self._stored.place):
+                view.update(ViewState.of(said))
+
+    def _fail(self, head: Head) -> None:
+        """Says why a job has failed, by its last words."""
+        details = head.job(self.note.job)
+        lines = [line for line in head.logs(self.note.job).splitlines() if line.strip()]
+        if details.driver_exit_code == 2:
+            said = [line.removeprefix("searchinr: ") for line in lines if line.startswith("searchinr: ")]
+            raise UserError("\n".join(f"on the cluster's head: {line}" for line in said))
+        words = lines[-_LAST_LINES:] or [str(details.message)]
+        last = "".join(f"\n  {line}" for line in words)
+        raise ChildProcessError(
+            f"the job has failed on the cluster; what is recorded is safe, and the same command again continues:{last}"
+        )
+
+    def _end_cluster(self, head: Head, view: RunView) -> None:
+        others = [found for found in head.jobs() if not found.status.is_terminal()]
+        if others:
+            names = ", ".join(str(found.submission_id or found.job_id) for found in others)
+            view.note(f"the cluster stays up, since something else runs on it: {names}")
+            return
+        view.note("the run has finished: ending the cluster")
+        self._launcher.down()
+
+
+def launch(
+    space_file: Path,
+    cluster_file: Path,
+    *,
+    out: Path | None,
+    workers: int | None,
+    trials: int | None,
+    seed: int | None,
+    storage: str | None,
+) -> RemoteRun:
+    """Starts a search on a cluster, which is created or brought up to date; comes back to it where it runs already.
+
+    Nothing is launched if anything is wrong.
+
+    Args:
+        space_file: The search space.
+        cluster_file: The cluster.
+        out: The run folder here; None means `runs/<name of the space>`.
+        workers: Trials at the same time; None means as many as the cluster takes with all of its nodes.
+        trials: Instead of the space's number of trials.
+        seed: Instead of the space's seed.
+        storage: Instead of the cluster file's.
+
+    Raises:
+        UserError: Something is wrong with a file, a dataset, the storage or the run folder.
+        ChildProcessError: The cluster cannot be set up.
+    """
+    if not has_token():
+        raise UserError("no token found, without which anybody could use the cluster; ray get-auth-token --generate")
+    space = read_space(space_file).overridden(trials, seed)
+    cluster = load_cluster(cluster_file)
+    if problems := launch_problems(cluster):
+        raise SpaceError(problems)
+    place = parse_place(_storage(cluster, storage))
+    if not isinstance(place, RemotePath) and not place.parent.is_dir():
+        raise UserError(f"{place}: not found on this machine; mount it here as well, or keep runs on s3://BUCKET/PATH")
+    for entry in space.datasets:
+        if entry.path is not None:
+            load_dataset(entry)
+    own_files(space)
+    path = out or Path("runs") / space.name
+    job = RunJob(
+        space=space,
+        space_file=space_file,
+        storage=place,
+        name=path.resolve().name,
+        workers=workers or places(cluster, space.resources),
+        log_level=cluster.settings.log_level,
+    )
+    folder = RunFolder(path)
+    folder.create()
+    check_writable(place)
+    StoredRun(place / job.name).refuse_other(space)
+    launcher = Launcher(cluster, folder.cluster_log)
+    launcher.up()
+    with reached(launcher) as head, tempfile.TemporaryDirectory(prefix="searchinr-") as packed:
+        job.pack(Path(packed))
+        note = ClusterNote(str(cluster_file.resolve()), str(place / job.name), head.submit(job, packed))
+    write_atomic(folder.cluster, json.dumps(asdict(note), indent=1).encode())
+    return RemoteRun(folder, note)
+
+
+def _storage(cluster: Cluster, given: str | None) -> str:
+    if storage := given or cluster.settings.storage:
+        return storage
+    raise UserError(
+        f"{cluster.document.file}: metadata.searchinr.storage: missing, and results would go with the head; give "
+        "s3://BUCKET/PATH, or a folder that all nodes and this machine mount"
+    )
