@@ -12,7 +12,7 @@ Notation used for tensor shapes: B signals, n points, c channels.
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self
 
 import numpy as np
@@ -39,6 +39,9 @@ class Recipe:
         loss: Of a signal: its MSE or the logarithm of it.
         qat_fraction: Last fraction of a rung's steps in which a quantiser that learns takes part.
         rate_weight: What one bit per point adds to a signal's loss while such a quantiser takes part (lambda).
+        lr_factors: By what the learning rate of some weights is multiplied.
+        keep_best_of: A branch ends as the best of the states that a decoder would have every so many of its last steps;
+            0 takes the last one. Each signal has a best of its own. Needs an objective that has `losses`.
     """
 
     lr: float
@@ -48,6 +51,8 @@ class Recipe:
     loss: Loss = "log_mse"
     qat_fraction: float = 0.0
     rate_weight: float = 0.0
+    lr_factors: Mapping[str, float] = field(default_factory=dict)
+    keep_best_of: int = 0
 
     def trunk_end(self, rung: int) -> int:
         """The step at which a rung's branch begins."""
@@ -105,7 +110,7 @@ class BatchFit:
         self.macs = 0.0
         self._error = torch.zeros(len(targets))
         self._quantizer: Quantizer | None = None
-        self._adam = Adam(weights, coords.device)
+        self._adam = Adam(weights, coords.device, recipe.lr_factors)
 
     @property
     def weights(self) -> dict[str, Tensor]:
@@ -120,15 +125,16 @@ class BatchFit:
     def quantise(self, quantizer: Quantizer) -> None:
         """From here on the quantiser's latents are trained in place of the weights."""
         before, self._quantizer = self._adam, quantizer
-        self._adam = Adam(quantizer.start(self.weights), self._coords.device)
+        self._adam = Adam(quantizer.start(self.weights), self._coords.device, self._recipe.lr_factors)
         self._adam.take_moments(before)
 
-    def step(self, lr: float, progress: float = 0.0) -> None:
+    def step(self, lr: float, progress: float = 0.0, annealed: float = 0.0) -> None:
         """One step of Adam on the sum of the signals' losses.
 
         Args:
             lr: Learning rate.
             progress: How much of the quantisation-aware training is done, 0 to 1.
+            annealed: How much of a rung's branch is done, 0 to 1.
         """
         # The step's number seeds the draw: a resumed fit draws what an uninterrupted one would have drawn.
         rng = np.random.default_rng((self._recipe.seed, self.steps))
@@ -139,7 +145,9 @@ class BatchFit:
             values = self._quantizer.values(self.weights, progress)
         # Leaves, so that what lies between latents and weights is run once, whatever the objective does.
         network = values if self._quantizer is None else {n: v.detach().requires_grad_() for n, v in values.items()}
-        evaluated = self._objective.backward(network, coords, targets, loss=self._recipe.loss, rng=rng)
+        evaluated = self._objective.backward(
+            network, coords, targets, loss=self._recipe.loss, rng=rng, annealed=annealed
+        )
         if self._quantizer is not None:
             self._backward_to_latents(self._quantizer, values, network, progress)
         self._adam.step(lr)
@@ -181,6 +189,18 @@ class BatchFit:
         self.macs += evaluated.macs
         return evaluated.error
 
+    @torch.no_grad()
+    def own_losses(self) -> Tensor:
+        """What each signal loses on all points with the weights that a decoder would have now, `(B,)`."""
+        weights = self.weights if self._quantizer is None else self._quantizer.values(self.weights)
+        return self.losses(weights, torch.arange(len(self._targets), device=self._coords.device))
+
+    @torch.no_grad()
+    def put(self, weights: Mapping[str, Tensor]) -> None:
+        """Takes other values of `weights`."""
+        for name, weight in self.weights.items():
+            weight.copy_(weights[name])
+
     def check_finite(self) -> None:
         """Raises `TrialError` if the loss or a weight is NaN or infinite."""
         if not (self._error.isfinite().all() and self._adam.is_finite()):
@@ -221,9 +241,44 @@ def fit_to_rung(trunk: BatchFit, recipe: Recipe, rung: int, quantizer: Quantizer
         trunk.step(recipe.trunk_lr(trunk.steps))
         yield trunk
     branch = trunk.branch()
-    start = recipe.qat_start(rung)
+    first, start = branch.steps, recipe.qat_start(rung)
+    best = _Best()
     while branch.steps < rung:
         if quantizer is not None and branch.steps == start:
             branch.quantise(quantizer)
-        branch.step(recipe.branch_lr(branch.steps, rung), max(0, branch.steps - start) / max(1, rung - start))
+        branch.step(
+            recipe.branch_lr(branch.steps, rung),
+            max(0, branch.steps - start) / max(1, rung - start),
+            annealed=(branch.steps - first) / (rung - first),
+        )
+        is_final = quantizer is None or branch.is_quantised
+        if recipe.keep_best_of and is_final and (rung - branch.steps) % recipe.keep_best_of == 0:
+            best.look_at(branch)
+            if branch.steps == rung:
+                branch.put(best.weights)
         yield branch
+
+
+class _Best:
+    """The best state that each signal has had.
+
+    Attributes:
+        weights: `{name: (B, ...)}`.
+    """
+
+    def __init__(self) -> None:
+        self.weights: dict[str, Tensor] = {}
+        self._losses: Tensor | None = None
+
+    @torch.no_grad()
+    def look_at(self, fit: BatchFit) -> None:
+        """Keeps the weights of the signals that lose less than ever before."""
+        losses = fit.own_losses()
+        if self._losses is None:
+            self._losses = losses
+            self.weights = {name: weight.detach().clone() for name, weight in fit.weights.items()}
+            return
+        better = losses < self._losses
+        self._losses = torch.where(better, losses, self._losses)
+        for name, weight in fit.weights.items():
+            self.weights[name][better] = weight[better]
