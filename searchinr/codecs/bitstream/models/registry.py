@@ -4,10 +4,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from searchinr.codecs.bitstream.bits import Reader
-from searchinr.codecs.bitstream.models import adaptive, histogram
+from searchinr.codecs.bitstream.models import adaptive, histogram, mixture
 from searchinr.codecs.bitstream.models.adaptive import STRENGTHS, Adaptive
 from searchinr.codecs.bitstream.models.contract import MAX_LEARNT_COUNT, Model
 from searchinr.codecs.bitstream.models.histogram import RESOLUTIONS, Histogram
+from searchinr.codecs.bitstream.models.mixture import Mixture
 from searchinr.codecs.bitstream.models.shape import FLAT, Shape, best_shape
 from searchinr.errors import InvalidFileError
 
@@ -26,6 +27,8 @@ def read_model(reader: Reader, low: int, high: int) -> Model:
     code = reader.byte()
     if code <= FLAT:
         return Shape(low, high, code)
+    if code == mixture.CODE:
+        return Mixture.read(reader, low, high)
     if high - low + 1 <= MAX_LEARNT_COUNT:
         if code == histogram.CODE:
             return Histogram.read(reader, low, high)
