@@ -63,27 +63,25 @@ class FixedPoints:
         self._matrices = [_matrix_and_transpose(level, coords) for level in grid.levels]
 
     def __call__(self, table: Tensor) -> Tensor:
-        """Features at the points, `(B, E, F)` -> `(B, n, L * F)`, level after level."""
+        """Features at the points, `(B, E, F)` -> `(L, n, B, F)`: each level's product as it comes, without a copy."""
         product: Tensor = _Product.apply(table, self)  # type: ignore[no-untyped-call]
         return product
 
     def forward(self, table: Tensor) -> Tensor:
-        """The product, `(B, E, F)` -> `(B, n, L * F)`, without a graph."""
+        """The product, `(B, E, F)` -> `(L, n, B, F)`, without a graph."""
         signals, _, features = table.shape
-        out = table.new_empty(signals, self.points, len(self._matrices), features)  # (B, n, L, F)
+        out = table.new_empty(len(self._matrices), self.points, signals * features)
         for number, ((matrix, _), start, stop) in enumerate(self._levels()):
             columns = table[:, start:stop].transpose(0, 1).reshape(stop - start, -1)  # (B, e, F) -> (e, B * F)
-            product = (matrix @ columns).view(self.points, signals, features)  # (n, B, F)
-            out[:, :, number] = product.transpose(0, 1)
-        return out.flatten(2)
+            torch.mm(matrix, columns, out=out[number])
+        return out.view(-1, self.points, signals, features)
 
     def backward(self, gradient: Tensor) -> Tensor:
-        """The product with the transposes, `(B, n, L * F)` -> `(B, E, F)`."""
-        by_level = gradient.view(*gradient.shape[:2], len(self._matrices), -1)  # (B, n, L, F)
-        signals, _, _, features = by_level.shape
+        """The product with the transposes, `(L, n, B, F)` -> `(B, E, F)`."""
+        _, _, signals, features = gradient.shape
         out = gradient.new_empty(signals, self.grid.entries, features)
         for number, ((_, transpose), start, stop) in enumerate(self._levels()):
-            columns = by_level[:, :, number].transpose(0, 1).reshape(self.points, -1)  # (B, n, F) -> (n, B * F)
+            columns = gradient[number].reshape(self.points, -1)  # (n, B, F) -> (n, B * F)
             product = (transpose @ columns).view(stop - start, signals, features)  # (e, B, F)
             out[:, start:stop] = product.transpose(0, 1)
         return out

@@ -79,27 +79,28 @@ class LatentGrid(Objective):
         table = latents @ weights[DECODER]  # (B, E, F)
         if rng.random() < self._level_dropout:
             table = self._without_fine_levels(table, int(rng.integers(1, len(self._field.grid.levels) + 1)))
-        features = self._interpolated(table, coords)  # (B, m, L * F)
+        features = self._interpolated(table, coords)  # (L, m, B, F)
         squared_error, gradient = self._backward_of_network(weights, features.detach(), targets)
         divisor = gradient_divisor(squared_error, targets, loss)
         for weight in weights.values():
             if weight.grad is not None:
                 weight.grad /= divisor.view(-1, *[1] * (weight.dim() - 1))
         rate = self._weight_of_bit * self._rate.bits(weights, latents).sum()
-        torch.autograd.backward([features, rate], [gradient / divisor.view(-1, 1, 1), None])
+        torch.autograd.backward([features, rate], [gradient / divisor.view(-1, 1), None])
         return Evaluated(squared_error, 3 * self._macs(weights, len(coords)))
 
     def _backward_of_network(
         self, weights: Mapping[str, Tensor], features: Tensor, targets: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Squared errors `(B,)`, and their gradients by the features `(B, m, L * F)`; others are left in `grad`."""
+        """Squared errors `(B,)`, and their gradients by the features `(L, m, B, F)`; others are left in `grad`."""
         squared_error = torch.zeros(len(targets), device=targets.device)
         gradient = torch.empty_like(features)
         tile = points_per_tile(targets, max(self._field.inputs, self._field.shape.width))
         for start in range(0, features.shape[1], tile):
             few = slice(start, start + tile)
             seen = features[:, few].requires_grad_()
-            error = (self._field.network(dict(weights), seen) - targets[:, few]).square().sum(dim=(1, 2))  # (B,)
+            values = self._field.network(dict(weights), _side_by_side(seen))
+            error = (values - targets[:, few]).square().sum(dim=(1, 2))  # (B,)
             torch.autograd.backward(error.sum())
             assert seen.grad is not None
             gradient[:, few] = seen.grad
@@ -117,9 +118,9 @@ class LatentGrid(Objective):
         step = len(coords) if self._fixed is not None else _SAMPLED_POINTS
         tile = points_per_tile(targets, max(self._field.inputs, self._field.shape.width))
         for first in range(0, len(coords), step):
-            features = self._interpolated(table, coords[first : first + step])  # (k, m, L * F)
+            features = self._interpolated(table, coords[first : first + step])  # (L, m, k, F)
             for start in range(0, features.shape[1], tile):
-                values = self._field.network(dict(weights), features[:, start : start + tile])
+                values = self._field.network(dict(weights), _side_by_side(features[:, start : start + tile]))
                 error = values - targets[signals, first + start : first + start + values.shape[1]]  # (k, m, c)
                 squared_error += error.square().sum(dim=(1, 2))
         losses = loss_of(squared_error / targets[0].numel(), loss)
@@ -127,7 +128,11 @@ class LatentGrid(Objective):
         return Evaluated(losses + self._weight_of_bit * bits, self._macs(weights, len(coords)))
 
     def _interpolated(self, table: Tensor, coords: Tensor) -> Tensor:
-        return gather(self._field.grid, table, coords) if self._fixed is None else self._fixed(table)
+        """`(B, E, F)` -> `(L, m, B, F)`."""
+        if self._fixed is not None:
+            return self._fixed(table)
+        features = gather(self._field.grid, table, coords)  # (B, m, L * F)
+        return features.view(*features.shape[:2], len(self._field.grid.levels), -1).permute(2, 1, 0, 3)
 
     def _without_fine_levels(self, table: Tensor, kept: int) -> Tensor:
         """What is left of the tables where only so many levels are: the decoder makes zeros of missing latents."""
@@ -138,3 +143,8 @@ class LatentGrid(Objective):
         """Of one forward pass; the decoder's work is there once for each entry."""
         decoder = weights[DECODER]  # (B, D, F)
         return len(decoder) * points * self._field.macs_per_point() + self._field.grid.entries * decoder.numel()
+
+
+def _side_by_side(features: Tensor) -> Tensor:
+    """What the network sees, `(L, m, B, F)` -> `(B, m, L * F)`."""
+    return features.permute(2, 1, 0, 3).flatten(2)

@@ -28,6 +28,12 @@ def random_table(grid: GridLevels, signals: int = 3, features: int = 2) -> Tenso
     return torch.randn(signals, grid.entries, features, generator=torch.Generator().manual_seed(2))
 
 
+def side_by_side(features: Tensor) -> Tensor:
+    """`(L, n, B, F)` -> `(B, n, L * F)`, as gathering gives them."""
+    assert features.shape[0] == 4
+    return torch.cat([level.transpose(0, 1) for level in features], dim=2)
+
+
 @pytest.mark.parametrize("axes", AXES)
 def test_levels_are_dense_as_far_as_the_table_goes(axes: int) -> None:
     grid = make_grid(axes)
@@ -79,10 +85,9 @@ def test_matrices_and_gathering_are_equal(axes: int) -> None:
     grid, coords = make_grid(axes), random_coords(axes)
     table = random_table(grid)
     fixed = FixedPoints(grid, coords)
-    found = fixed(table)
-    assert found.shape == (3, len(coords), 8)
+    found = side_by_side(fixed(table))
     torch.testing.assert_close(found, gather(grid, table, coords), atol=1e-6, rtol=0)
-    alone = fixed(table[1:2])
+    alone = side_by_side(fixed(table[1:2]))
     torch.testing.assert_close(alone, found[1:2], atol=1e-6, rtol=0)
     level_after_level = gather(GridLevels(grid.levels[:1]), table[:, : grid.starts[1]], coords)
     torch.testing.assert_close(found[:, :, :2], level_after_level, atol=1e-6, rtol=0)
@@ -97,7 +102,8 @@ def test_gradients_are_those_of_a_plain_sum(axes: int) -> None:
         for point, (entries, weights) in enumerate(zip(*level.corners(coords), strict=True)):
             for entry, weight in zip(entries.tolist(), weights.tolist(), strict=True):
                 expected[:, start + entry] += weight * slopes[:, point, 2 * number : 2 * number + 2]
-    for interpolate in (FixedPoints(grid, coords), lambda table: gather(grid, table, coords)):
+    fixed = FixedPoints(grid, coords)
+    for interpolate in (lambda table: side_by_side(fixed(table)), lambda table: gather(grid, table, coords)):
         table = random_table(grid).requires_grad_()
         (interpolate(table) * slopes).sum().backward()
         torch.testing.assert_close(table.grad, expected.float(), atol=1e-5, rtol=1e-5)

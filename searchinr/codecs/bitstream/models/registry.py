@@ -27,13 +27,13 @@ def read_model(reader: Reader, low: int, high: int) -> Model:
     code = reader.byte()
     if code <= FLAT:
         return Shape(low, high, code)
-    if code == mixture.CODE:
-        return Mixture.read(reader, low, high)
     if high - low + 1 <= MAX_LEARNT_COUNT:
         if code == histogram.CODE:
             return Histogram.read(reader, low, high)
         if code in adaptive.CODES:
             return Adaptive.read(code, reader, low, high)
+        if code == mixture.CODE:
+            return Mixture.read(reader, low, high)
     raise InvalidFileError(
         f"unknown probability model {code} for the symbols {low} to {high}: update searchinr, or the file is corrupt"
     )
@@ -49,7 +49,7 @@ def best_model(symbols: NDArray[np.int32], low: int, high: int) -> Model:
 
     Returns:
         The best of all shapes, of the histograms of all resolutions, and of the adaptive models whose prior is the
-        best shape or flat.
+        best shape or flat. Mixtures are for latents, which are many: `best_mixture` finds them.
     """
     shape = best_shape(symbols, low, high)
     if symbols.size == 0 or shape.count > MAX_LEARNT_COUNT:
