@@ -52,7 +52,7 @@ class FixedPoints:
     """Interpolation on points that stay the same."""
 
     def __init__(self, grid: GridLevels, coords: Tensor) -> None:
-        """Builds the matrices: for 55,296 points and 16 levels about half a second.
+        """Builds the matrices: for 55,296 points and 16 levels in 0.3 s.
 
         Args:
             grid: The levels.
