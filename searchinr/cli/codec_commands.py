@@ -13,6 +13,9 @@ Depth = Annotated[
     int | None, typer.Option("--depth", metavar="D", help="Of a once_for_all file: the network of this depth.")
 ]
 Width = Annotated[int | None, typer.Option("--width", metavar="W", help="And of this width (default: the largest).")]
+LevelOption = Annotated[
+    int | None, typer.Option("--level", metavar="L", help="Of a shacira file: this level of its grid and all coarser.")
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -55,6 +58,7 @@ def decode(
     scale: Annotated[float, typer.Option("--scale", metavar="S", help="Render at S times the resolution.")] = 1.0,
     depth: Depth = None,
     width: Width = None,
+    level: LevelOption = None,
     as_json: Json = False,
 ) -> None:
     """Turn an .inr file back into a signal.
@@ -66,7 +70,7 @@ def decode(
     """
     from searchinr.engine.coding import decode_file
 
-    result = decode_file(file, out, scale, _level(depth, width) or None)
+    result = decode_file(file, out, scale, _level(depth, width, level) or None)
     if as_json:
         print_json(result)
         return
@@ -80,21 +84,23 @@ def trim(
     out: Annotated[Path, typer.Option("-o", "--out", metavar="OUT", help="Where to write.")],
     depth: Depth = None,
     width: Width = None,
+    level: LevelOption = None,
     max_bytes: Annotated[
-        int | None, typer.Option("--max-bytes", metavar="N", help="The largest network whose file has at most N bytes.")
+        int | None,
+        typer.Option("--max-bytes", metavar="N", help="The largest part of the file that has at most N bytes."),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Cut an .inr file down to one of its smaller networks.
+    """Cut an .inr file down to one of its smaller networks, or to its coarser levels.
 
-    For files of codec once_for_all; `inspect` lists their networks. Nothing is decoded or trained: sections of the
-    file are copied.
+    For files of the codecs once_for_all and shacira; `inspect` lists what they can be cut to. Nothing is decoded or
+    trained: sections of the file are copied.
 
     Example: searchinr trim photo.inr --depth 3 --width 24 -o small.inr
     """
     from searchinr.engine.coding import trim_file
 
-    result = trim_file(file, out, _level(depth, width), max_bytes)
+    result = trim_file(file, out, _level(depth, width, level), max_bytes)
     if as_json:
         print_json(result)
         return
@@ -102,8 +108,8 @@ def trim(
     say(f"{result['out']}: {name}, {result['bytes']} bytes, {result['rate']:.3f} {result['rate_unit']}")
 
 
-def _level(depth: int | None, width: int | None) -> dict[str, int]:
-    given = {"depth": depth, "width": width}
+def _level(depth: int | None, width: int | None, level: int | None) -> dict[str, int]:
+    given = {"depth": depth, "width": width, "level": level}
     return {key: value for key, value in given.items() if value is not None}
 
 

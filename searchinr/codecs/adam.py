@@ -1,6 +1,6 @@
 """Adam (Kingma and Ba, ICLR 2015) over named weights, with a state that goes into a checkpoint."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -17,8 +17,18 @@ class Adam:
         weights: Leaves of the graph, `{name: tensor}`.
     """
 
-    def __init__(self, weights: Mapping[str, Tensor], device: torch.device) -> None:
-        """Copies of these weights, on the device, with nothing learnt yet."""
+    def __init__(
+        self, weights: Mapping[str, Tensor], device: torch.device, lr_factors: Mapping[str, float] | None = None
+    ) -> None:
+        """Copies of these weights, on the device, with nothing learnt yet.
+
+        Args:
+            weights: Initial ones.
+            device: Where to train.
+            lr_factors: By what the learning rate of some of them is multiplied.
+        """
+        factors = lr_factors or {}
+        self._factors = {name: factors.get(name, 1.0) for name in weights}
         self.weights = {
             name: w.detach().to(device).clone().contiguous().requires_grad_() for name, w in weights.items()
         }
@@ -37,7 +47,12 @@ class Adam:
     @torch.no_grad()
     def step(self, lr: float) -> None:
         """A step of the weights that have a gradient."""
-        gradients = {name: w.grad for name, w in self.weights.items() if w.grad is not None}
+        for factor in dict.fromkeys(self._factors.values()):
+            self._step(lr * factor, [name for name, each in self._factors.items() if each == factor])
+
+    def _step(self, lr: float, names: Sequence[str]) -> None:
+        weights = {name: self.weights[name] for name in names}
+        gradients = {name: w.grad for name, w in weights.items() if w.grad is not None}
         step, exp_avg, exp_avg_sq = ([self._moments[moment][name] for name in gradients] for moment in _MOMENTS)
         adam(
             [self.weights[name] for name in gradients],

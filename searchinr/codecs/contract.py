@@ -124,7 +124,9 @@ class FitState(ABC):
 
 def no_levels() -> UserError:
     """The error for a level of a file that has none."""
-    return UserError("the file holds one rate only; files that hold several come from codec once_for_all")
+    return UserError(
+        "the file holds one rate only; files that hold several come from the codecs once_for_all and shacira"
+    )
 
 
 class Codec(ABC):

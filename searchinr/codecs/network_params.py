@@ -13,7 +13,7 @@ MAX_DEPTH, MAX_WIDTH = 16, 1024
 FP16 = "fp16"
 """In the place of a quantiser: weights as they are, two bytes each."""
 
-_QAT_FRACTION = 0.4
+QAT_FRACTION = 0.4
 
 Backbone = Annotated[Literal[tuple(FIELDS)], Key(description="network family")]  # type: ignore[valid-type]
 WeightBits = Annotated[
@@ -48,7 +48,7 @@ QatFraction = Annotated[
     Key(
         gt=0,
         le=1,
-        description=f"last fraction of the steps in which a quantiser learns, if it does; left out, {_QAT_FRACTION}",
+        description=f"last fraction of the steps in which a quantiser learns, if it does; left out, {QAT_FRACTION}",
     ),
 ]
 RateWeight = Annotated[
@@ -104,7 +104,7 @@ def fill_in_quantisation(
     learns, learns_rate = (False, False) if quantizer is None else (quantizer.learns, quantizer.learns_rate)
     as_edge = edge_bits if edge_bits in range(MIN_BITS, MAX_BITS + 1) else None
     fill_in(data, "last_bits", as_edge, quantizer is not None)
-    fill_in(data, "qat_fraction", _QAT_FRACTION, learns)
+    fill_in(data, "qat_fraction", QAT_FRACTION, learns)
     fill_in(data, "rate_weight", 0.0, learns_rate or searches_steps)
 
 

@@ -47,6 +47,7 @@ class Objective(ABC):
         *,
         loss: Loss,
         rng: np.random.Generator,
+        annealed: float = 0.0,
     ) -> Evaluated:
         """Leaves the gradient of the sum of the signals' losses in `grad` of the weights that it depends on.
 
@@ -56,6 +57,7 @@ class Objective(ABC):
             targets: `(B, m, c)`.
             loss: Of a signal.
             rng: For what is drawn anew in each step.
+            annealed: How much of a rung's branch is done, 0 to 1; on the trunk 0.
         """
 
     def losses(
@@ -95,20 +97,18 @@ class SingleNetwork(Objective):
         *,
         loss: Loss,
         rng: np.random.Generator,
+        annealed: float = 0.0,
     ) -> Evaluated:
-        """See `Objective.backward`; nothing is drawn."""
+        """See `Objective.backward`; nothing is drawn or annealed."""
         signals, points, _ = targets.shape
-        tile = self._points_per_tile(targets)
+        tile = points_per_tile(targets, self._elements_per_point)
         network = dict(weights)
         squared_error = torch.zeros(signals, device=targets.device)
         for x, y in zip(torch.split(coords, tile), torch.split(targets, tile, dim=1), strict=True):
             error = (self._forward(network, x) - y).square().sum(dim=(1, 2))  # (B,)
             torch.autograd.backward(error.sum())
             squared_error += error.detach()
-        # d log(E) = dE / E, for each signal by itself
-        divisor = squared_error.clamp_min(MSE_FLOOR * targets[0].numel())
-        if loss == "mse":
-            divisor = torch.full_like(divisor, targets[0].numel())
+        divisor = gradient_divisor(squared_error, targets, loss)
         for weight in network.values():
             if weight.grad is not None:
                 weight.grad /= divisor.view(-1, *[1] * (weight.dim() - 1))
@@ -121,15 +121,32 @@ class SingleNetwork(Objective):
         """See `Objective.losses`."""
         network = dict(weights)
         squared_error = torch.zeros(len(signals), device=targets.device)
-        tile = self._points_per_tile(targets)
+        tile = points_per_tile(targets, self._elements_per_point)
         for start in range(0, len(coords), tile):
             few = slice(start, start + tile)
             error = self._forward(network, coords[few]) - targets[signals, few]  # (k, m, c)
             squared_error += error.square().sum(dim=(1, 2))
-        mse = squared_error / targets[0].numel()
-        losses = mse if loss == "mse" else mse.clamp_min(MSE_FLOOR).log()
+        losses = loss_of(squared_error / targets[0].numel(), loss)
         return Evaluated(losses, self._macs_per_point * len(signals) * len(coords))
 
-    def _points_per_tile(self, targets: Tensor) -> int:
-        elements = _TILE_ELEMENTS[targets.device.type]
-        return max(_MIN_TILE, elements // (len(targets) * self._elements_per_point))
+
+def points_per_tile(targets: Tensor, elements_per_point: int) -> int:
+    """Points whose activations fit the cache.
+
+    Args:
+        targets: `(B, m, c)`.
+        elements_per_point: Width of the largest activation.
+    """
+    return max(_MIN_TILE, _TILE_ELEMENTS[targets.device.type] // (len(targets) * elements_per_point))
+
+
+def gradient_divisor(squared_error: Tensor, targets: Tensor, loss: Loss) -> Tensor:
+    """What divides the gradient of a signal's squared error into that of its loss, `(B,)`: d log(E) = dE / E."""
+    if loss == "mse":
+        return torch.full_like(squared_error, targets[0].numel())
+    return squared_error.clamp_min(MSE_FLOOR * targets[0].numel())
+
+
+def loss_of(mse: Tensor, loss: Loss) -> Tensor:
+    """The losses of signals with these MSEs."""
+    return mse if loss == "mse" else mse.clamp_min(MSE_FLOOR).log()

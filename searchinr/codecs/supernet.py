@@ -178,8 +178,9 @@ class Sandwich(Objective):
         *,
         loss: Loss,
         rng: np.random.Generator,
+        annealed: float = 0.0,
     ) -> Evaluated:
-        """See `Objective.backward`; the third width is drawn."""
+        """See `Objective.backward`; the third width is drawn, and nothing is annealed."""
         signals, points, _ = targets.shape
         widths = sandwich(self._supernet.widths, rng)
         elements = points * self._supernet.depths[-1] * self._supernet.widths[-1]

@@ -12,7 +12,7 @@ Notation used for tensor shapes: B signals, n points, c channels.
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self
 
 import numpy as np
@@ -25,6 +25,8 @@ from searchinr.codecs.quantize.contract import Quantizer
 from searchinr.errors import TrialError
 
 WARMUP_STEPS = 20
+
+_BEST, _LOSSES = "best.", ":losses"
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,9 @@ class Recipe:
         rate_weight: What one bit per point adds to a signal's loss while such a quantiser takes part (lambda).
         keeps_weights: Whether such a quantiser leaves the weights as they are: then the learning rate falls to zero
             before it takes part, and once more while it learns.
+        lr_factors: By what the learning rate of some weights is multiplied.
+        keep_best_of: A branch ends as the best of the states that a decoder would have every so many of its last steps;
+            0 takes the last one. Each signal has a best of its own. Needs an objective that has `losses`.
     """
 
     lr: float
@@ -51,6 +56,8 @@ class Recipe:
     qat_fraction: float = 0.0
     rate_weight: float = 0.0
     keeps_weights: bool = False
+    lr_factors: Mapping[str, float] = field(default_factory=dict)
+    keep_best_of: int = 0
 
     def trunk_end(self, rung: int) -> int:
         """The step at which a rung's branch begins."""
@@ -115,7 +122,8 @@ class BatchFit:
         self.macs = 0.0
         self._error = torch.zeros(len(targets))
         self._quantizer: Quantizer | None = None
-        self._adam = Adam(weights, coords.device)
+        self._adam = Adam(weights, coords.device, recipe.lr_factors)
+        self._best: dict[str, Tensor] = {}  # the weights of each signal's best state, and what it lost then
 
     @property
     def weights(self) -> dict[str, Tensor]:
@@ -130,15 +138,16 @@ class BatchFit:
     def quantise(self, quantizer: Quantizer) -> None:
         """From here on the quantiser's latents are trained in place of the weights."""
         before, self._quantizer = self._adam, quantizer
-        self._adam = Adam(quantizer.start(self.weights), self._coords.device)
+        self._adam = Adam(quantizer.start(self.weights), self._coords.device, self._recipe.lr_factors)
         self._adam.take_moments(before)
 
-    def step(self, lr: float, progress: float = 0.0) -> None:
+    def step(self, lr: float, progress: float = 0.0, annealed: float = 0.0) -> None:
         """One step of Adam on the sum of the signals' losses.
 
         Args:
             lr: Learning rate.
             progress: How much of the quantisation-aware training is done, 0 to 1.
+            annealed: How much of a rung's branch is done, 0 to 1.
         """
         # The step's number seeds the draw: a resumed fit draws what an uninterrupted one would have drawn.
         rng = np.random.default_rng((self._recipe.seed, self.steps))
@@ -149,7 +158,9 @@ class BatchFit:
             values = self._quantizer.values(self.weights, progress)
         # Leaves, so that what lies between latents and weights is run once, whatever the objective does.
         network = values if self._quantizer is None else {n: v.detach().requires_grad_() for n, v in values.items()}
-        evaluated = self._objective.backward(network, coords, targets, loss=self._recipe.loss, rng=rng)
+        evaluated = self._objective.backward(
+            network, coords, targets, loss=self._recipe.loss, rng=rng, annealed=annealed
+        )
         if self._quantizer is not None:
             self._backward_to_latents(self._quantizer, values, network, progress)
         self._adam.step(lr)
@@ -191,6 +202,29 @@ class BatchFit:
         self.macs += evaluated.macs
         return evaluated.error
 
+    @torch.no_grad()
+    def own_losses(self) -> Tensor:
+        """What each signal loses on all points with the weights that a decoder would have now, `(B,)`."""
+        weights = self.weights if self._quantizer is None else self._quantizer.values(self.weights)
+        return self.losses(weights, torch.arange(len(self._targets), device=self._coords.device))
+
+    @torch.no_grad()
+    def note_best(self) -> None:
+        """Keeps the weights of the signals that lose less than whenever this was called before."""
+        losses, weights = self.own_losses(), {name: weight.detach() for name, weight in self.weights.items()}
+        if not self._best:
+            self._best = {_LOSSES: losses, **{name: weight.clone() for name, weight in weights.items()}}
+            return
+        better = losses < self._best[_LOSSES]  # (B,)
+        for name, value in {_LOSSES: losses, **weights}.items():
+            self._best[name][better] = value[better]
+
+    @torch.no_grad()
+    def take_best(self) -> None:
+        """Goes back to the weights that `note_best` has kept."""
+        for name, weight in self.weights.items():
+            weight.copy_(self._best[name])
+
     def check_finite(self) -> None:
         """Raises `TrialError` if the loss or a weight is NaN or infinite."""
         if not (self._error.isfinite().all() and self._adam.is_finite()):
@@ -204,15 +238,18 @@ class BatchFit:
         return other
 
     def state(self) -> dict[str, Tensor]:
-        """Weights, moments and step number, as flat tensors on the CPU."""
+        """Weights, moments, step number and the best state, as flat tensors on the CPU."""
         progress = {"steps": torch.tensor(self.steps), "macs": torch.tensor(self.macs, dtype=torch.float64)}
-        return {**progress, **self._adam.state()}
+        best = {f"{_BEST}{name}": value.cpu().clone() for name, value in self._best.items()}
+        return {**progress, **self._adam.state(), **best}
 
     def load(self, state: Mapping[str, Tensor]) -> None:
         """Continues from what `state` returned."""
         self.steps = int(state["steps"])
         self.macs = float(state["macs"])
         self._adam.load(state)
+        device = self._coords.device
+        self._best = {n.removeprefix(_BEST): v.to(device) for n, v in state.items() if n.startswith(_BEST)}
 
 
 def fit_to_rung(
@@ -239,7 +276,7 @@ def fit_to_rung(
         trunk.step(recipe.trunk_lr(trunk.steps))
         yield trunk
     branch = trunk.branch()
-    start = recipe.qat_start(rung)
+    first, start = branch.steps, recipe.qat_start(rung)
     if branched is not None:
         if quantizer is not None and int(branched["steps"]) > start:
             branch.quantise(quantizer)
@@ -249,5 +286,14 @@ def fit_to_rung(
     while branch.steps < rung:
         if quantizer is not None and branch.steps == start:
             branch.quantise(quantizer)
-        branch.step(recipe.branch_lr(branch.steps, rung), max(0, branch.steps - start) / max(1, rung - start))
+        branch.step(
+            recipe.branch_lr(branch.steps, rung),
+            max(0, branch.steps - start) / max(1, rung - start),
+            annealed=(branch.steps - first) / (rung - first),
+        )
+        is_final = quantizer is None or branch.is_quantised
+        if recipe.keep_best_of and is_final and (rung - branch.steps) % recipe.keep_best_of == 0:
+            branch.note_best()
+            if branch.steps == rung:
+                branch.take_best()
         yield branch

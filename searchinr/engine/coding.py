@@ -213,7 +213,7 @@ def trim_file(source: Path, out: Path, level: Level, max_bytes: int | None) -> d
         UserError: There is no such level, or something is wrong with a file; nothing was written.
     """
     if not level and max_bytes is None:
-        raise UserError("trim: give --depth, --width, --max-bytes, or several of them")
+        raise UserError("trim: give --depth, --width, --level, --max-bytes, or several of them")
     file = read_inr(source)
     check_writable(out)
     if out.suffix != INR_SUFFIX:

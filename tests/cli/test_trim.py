@@ -109,7 +109,7 @@ def test_a_cut_file_is_still_a_file(searchinr: Callable, refused: Callable, inr:
 
 def test_what_makes_no_sense_is_refused(searchinr: Callable, refused: Callable, inr: Path) -> None:
     small = inr.with_name("small.inr")
-    assert "give --depth, --width, --max-bytes" in refused("trim", inr, "-o", small)
+    assert "give --depth, --width, --level, --max-bytes" in refused("trim", inr, "-o", small)
     assert "--out" in refused("trim", inr, "--depth", 2)
     line = refused("trim", inr, "--depth", 4, "-o", small)
     assert line == f"{inr}: depth 4 found; this file has depth 1, 2, 3 and width 4, 8"
@@ -126,6 +126,21 @@ def test_files_of_one_rate(searchinr: Callable, refused: Callable, photo: Path, 
     for command in ("trim", "decode"):
         line = refused(command, plain, "--depth", 2, "-o", photo.with_name("o.inr" if command == "trim" else "o.png"))
         assert line.startswith(f"{plain}: the file holds one rate only")
+
+
+def test_levels_of_a_grid(searchinr: Callable, refused: Callable, photo: Path) -> None:
+    config, grid, small = (photo.with_name(name) for name in ("grid.yaml", "grid.inr", "small.inr"))
+    config.write_text("codec: shacira\nparams: {levels: 3, table_size_log2: 6, min_resolution: 4}\nsteps: 5\n")
+    assert searchinr("encode", photo, "--config", config, "-o", grid).code == 0
+    found = json.loads(searchinr("inspect", grid, "--json").out)
+    assert [row["level"] for row in found["levels"]] == [1, 2, 3]
+    assert found["levels"][-1]["bytes"] == grid.stat().st_size
+    for row in found["levels"]:
+        assert searchinr("trim", grid, "--level", row["level"], "-o", small).code == 0
+        assert small.stat().st_size == row["bytes"]
+        assert np.array_equal(pixels(searchinr, small), pixels(searchinr, grid, "--level", row["level"]))
+    line = refused("trim", grid, "--level", 4, "-o", small)
+    assert line == f"{grid}: level 4 found; this file has level 1, 2, 3"
 
 
 @pytest.mark.parametrize("command", ["decode", "inspect"])

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 from searchinr.codecs.bitstream.models.adaptive import STRENGTHS, Adaptive
 from searchinr.codecs.bitstream.models.contract import MAX_LEARNT_COUNT, Model, code_lengths
 from searchinr.codecs.bitstream.models.histogram import RESOLUTIONS, Histogram
-from searchinr.codecs.bitstream.models.shape import FLAT, Shape
+from searchinr.codecs.bitstream.models.mixture import Mixture
+from searchinr.codecs.bitstream.models.shape import FLAT, SCALES, Shape
 
 RANGES = [(-1, 1), (0, 1), (-1, 0), (0, 15), (-8, 7), (-15, 0), (-3, 200), (-511, 511), (-2047, 2047), (-32768, 32767)]
 
@@ -41,7 +42,8 @@ def models(draw: st.DrawFn, low: int, high: int) -> Model:
     adaptive = Adaptive(low, high, shape.code, draw(st.sampled_from(STRENGTHS)))
     others = draw(symbol_arrays(low, high, min_size=1))
     histogram = Histogram.of(others, low, high, draw(st.sampled_from(RESOLUTIONS)))
-    return draw(st.sampled_from([shape, adaptive, histogram]))
+    mixture = Mixture(low, high, draw(st.integers(1, 63)), *draw(st.tuples(*[st.integers(0, SCALES - 1)] * 2)))
+    return draw(st.sampled_from([shape, adaptive, histogram, mixture]))
 
 
 def rare_symbols(symbols: np.ndarray, model: Model) -> int:

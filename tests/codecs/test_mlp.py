@@ -124,7 +124,7 @@ def test_header_of_an_image_is_at_most_16_bytes(backbone: str, quantizer: str) -
         out.data += bytes([100, 0] * len(field.tensors())) + bytes(1000)
     data = container.pack(CODEC.id, layout, bytes(out.data))
     assert CODEC.inspect(container.unpack(data))["width"] == 200
-    assert header_bytes(data) <= 16
+    assert header_bytes(data) <= (19 if backbone == "hashgrid" else 16)  # its geometry, beside a table of thousands
 
 
 @pytest.mark.parametrize("backbone", FIELDS)
@@ -286,7 +286,7 @@ def test_the_last_layer_has_bits_of_its_own(backbone: str) -> None:
     }
     bits = {part.name: part.bits for part in Body.parse(file).parts}
     assert {bits.pop("out.weight"), bits.pop("out.bias")} == {7}
-    assert max(bits.values()) == (5 if backbone == "fourier" else 9) and 7 not in bits.values()
+    assert max(bits.values()) == (5 if backbone in ("fourier", "hashgrid") else 9) and 7 not in bits.values()
 
 
 def test_bit_widths_beyond_two_share_one_byte() -> None:

@@ -227,3 +227,24 @@ def test_loading_continues_exactly(moment: int) -> None:
         other.step(0.01)
     assert_same(other.state(), fit.state(), 0)
     assert other.macs == fit.macs
+
+
+def test_a_branch_ends_as_the_best_of_its_states() -> None:
+    recipes = [Recipe(lr=0.5, decay=0.5, batch_fraction=1, seed=0, keep_best_of=every) for every in (0, 4)]
+    plain, kept = ([(f.steps, f.own_losses()) for f in fit_to_rung(make_fit(r), r, 40)] for r in recipes)
+    looked_at = torch.stack([losses for steps, losses in plain if steps > 20 and steps % 4 == 0])  # (5, B)
+    assert torch.equal(kept[-1][1], looked_at.amin(0))
+    assert (plain[-1][1] > kept[-1][1]).any()
+    for (_, one), (_, other) in zip(plain[:-1], kept[:-1], strict=True):
+        assert torch.equal(one, other)  # to look does no harm
+
+
+def test_weights_may_have_learning_rates_of_their_own() -> None:
+    recipe = Recipe(lr=0.01, decay=0.5, batch_fraction=1, seed=0, lr_factors={"last": 0.1})
+    slow, fast = make_fit(recipe), make_fit(FULL)
+    start = {name: weight.detach().clone() for name, weight in fast.weights.items()}
+    for fit in (slow, fast):
+        fit.step(0.01)
+    for name, factor in {"first": 1.0, "last": 0.1, "shift": 1.0}.items():
+        moved = fast.weights[name].detach() - start[name]
+        torch.testing.assert_close(slow.weights[name].detach() - start[name], factor * moved, atol=1e-6, rtol=1e-3)

@@ -8,13 +8,10 @@
     last_bits - 1 (1 byte), if they are not edge_bits
     the narrowest width, and what each adds to the one before (varints)
     the backbone's own parameters
-    bytes of each section without its check sum (varints)
-    check sum of the file so far (2 bytes)
-    for each section: the shells of a size (see `shells`, `coded_tensors`) | check sum of size and shells (2 bytes)
+    the shells of each size (see `shells`, `coded_tensors`), as `sections`
 
 Sections come by the number of weights of the subnet that they complete, smallest first: every section comes after all
-that its subnet needs, and what a cut leaves is complete up to the largest of the subnets whose sections are. The
-lengths stand in the header, where damage to one of them is noticed instead of looking like a cut.
+that its subnet needs, and what a cut leaves is complete up to the largest of the subnets whose sections are.
 """
 
 from collections.abc import Mapping
@@ -27,6 +24,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from searchinr.codecs import sections
 from searchinr.codecs.bit_widths import BitWidths
 from searchinr.codecs.bitstream import container
 from searchinr.codecs.bitstream.bits import Reader, Writer
@@ -163,42 +161,24 @@ class Nested:
         if kept_depths >= len(supernet.depths) or kept_widths >= len(supernet.widths):
             raise InvalidFileError("the file claims more depths or widths than it names: it is corrupt")
         kept = Size(supernet.depths[kept_depths], supernet.widths[kept_widths])
-        lengths = {size: reader.varint() for size in architecture.sizes if kept.holds(size)}
-        header = file.body[: reader.position]
-        container.verify(file.head + header, reader.take(container.CHECK_BYTES), "the header")
-        rest = reader.rest()
-        sections: dict[Size, bytes] = {}
-        start = 0
-        for size, length in lengths.items():
-            stop = start + length
-            if stop + container.CHECK_BYTES > len(rest):
-                break
-            sections[size] = rest[start:stop]
-            check = rest[stop : stop + container.CHECK_BYTES]
-            container.verify(_checked(size, sections[size]), check, f"the section of depth {size[0]}, width {size[1]}")
-            start = stop + container.CHECK_BYTES
-        if not sections:
-            smallest = file.size - len(rest) + next(iter(lengths.values())) + container.CHECK_BYTES
-            raise InvalidFileError(f"the file is truncated: of its first {smallest} bytes, {file.size} were found")
-        if len(sections) == len(lengths) and start < len(rest):
-            raise InvalidFileError(f"{len(rest) - start} bytes found after the end of the file: it is corrupt")
-        return cls(file.head, architecture, kept, sections, len(rest) - start)
+        names = [size for size in architecture.sizes if kept.holds(size)]
+        whole, incomplete = sections.read(file, reader, names, _NAMING)
+        return cls(file.head, architecture, kept, whole, incomplete)
 
     def pack(self) -> bytes:
         """The whole file."""
-        checked = [section + container.check_sum(_checked(size, section)) for size, section in self.sections.items()]
-        return self.header() + b"".join(checked)
+        return sections.pack(self.head, self._header(), self.sections, _NAMING)
 
     def header(self) -> bytes:
         """The file up to its first section."""
+        return sections.pack_header(self.head, self._header(), self.sections)
+
+    def _header(self) -> Writer:
         supernet = self.architecture.supernet
         out = Writer()
         out.byte(supernet.depths.index(self.kept.depth) << 4 | supernet.widths.index(self.kept.width))
         self.architecture.write(out)
-        for section in self.sections.values():
-            out.varint(len(section))
-        header = self.head + bytes(out.data)
-        return header + container.check_sum(header)
+        return out
 
     @property
     def largest(self) -> Size:
@@ -211,8 +191,8 @@ class Nested:
 
     def trimmed(self, size: Size) -> Self:
         """A file with this size as its largest; it has to be one of `sections`."""
-        sections = {smaller: section for smaller, section in self.sections.items() if size.holds(smaller)}
-        return replace(self, kept=size, sections=sections, incomplete=0)
+        smaller = {each: section for each, section in self.sections.items() if size.holds(each)}
+        return replace(self, kept=size, sections=smaller, incomplete=0)
 
     def weights(self, size: Size) -> dict[str, Tensor]:
         """The weights of a subnet, one of `sections`: `{name: (1, *shape)}`.
@@ -234,6 +214,7 @@ class Nested:
         return Packed(quantizer, parts, self.sections[size]).weights()
 
 
-def _checked(size: Size, section: bytes) -> bytes:
-    """What the check sum of a section is of: with the size, so that one in the place of another is noticed."""
-    return size.depth.to_bytes(1, "big") + size.width.to_bytes(2, "big") + section
+_NAMING = sections.Naming[Size](
+    code=lambda size: size.depth.to_bytes(1, "big") + size.width.to_bytes(2, "big"),
+    text=lambda size: f"depth {size.depth}, width {size.width}",
+)

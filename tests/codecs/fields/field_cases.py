@@ -1,9 +1,11 @@
 """The backbones under test, and a plain one-signal version of each, written without their code."""
 
+import itertools
 import math
 from collections.abc import Callable
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -100,6 +102,39 @@ def plain_gauss(field: Field, weights: Weights, x: Tensor) -> Tensor:
     return _layer(weights, "out", x)
 
 
+def plain_hashgrid(field: Field, weights: Weights, x: Tensor) -> Tensor:
+    """Point by point, from the definition: resolutions, vertices, hash, products of distances."""
+    p, shape = field.params, field.shape
+    features, start = [], 0
+    for level in range(p.levels):
+        growth = (p.max_resolution / p.min_resolution) ** (level / max(1, p.levels - 1))
+        resolution = math.floor(p.min_resolution * growth + 1e-9) if p.levels > 1 else p.max_resolution
+        vertices = [max(2, round(resolution * half / max(shape.extent))) for half in shape.extent]
+        entries = min(math.prod(vertices), 2**p.table_size_log2)
+        rows = []
+        for point in x.tolist():
+            at = [(c / half + 1) / 2 * (v - 1) for c, half, v in zip(point, shape.extent, vertices, strict=True)]
+            row = torch.zeros(p.features, dtype=x.dtype)
+            for vertex in itertools.product(*(range(v) for v in vertices)):
+                share = math.prod(max(0.0, 1 - abs(a - v)) for a, v in zip(at, vertex, strict=True))
+                if math.prod(vertices) > entries:
+                    entry = 0
+                    for place, prime in zip(vertex, (1, 2654435761, 805459861), strict=False):
+                        entry ^= place * prime
+                    entry %= entries
+                else:
+                    entry = int(np.ravel_multi_index(vertex, vertices))
+                if share:
+                    row = row + share * weights["table"][start + entry]
+            rows.append(row)
+        features.append(torch.stack(rows))
+        start += entries
+    x = torch.cat(features, dim=1)
+    for i in range(shape.depth):
+        x = torch.relu(_layer(weights, f"layer{i}", x))
+    return _layer(weights, "out", x)
+
+
 class Case(NamedTuple):
     name: str
     params: dict[str, object]
@@ -121,5 +156,7 @@ CASES = {
     "diner-shared": Case("diner", {"table_size_log2": 4, "omega": 15}, plain_diner),
     "diner-own": Case("diner", {"table_size_log2": 12}, plain_diner),
     "relu": Case("relu", {"octaves": 3}, plain_relu),
+    "hashgrid": Case("hashgrid", {"table_size_log2": 4, "levels": 3, "min_resolution": 3}, plain_hashgrid),
+    "hashgrid-one": Case("hashgrid", {"levels": 1, "features": 3, "max_resolution": 5}, plain_hashgrid),
     "gauss": Case("gauss", {"scale": 6}, plain_gauss),
 }

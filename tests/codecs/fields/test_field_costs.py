@@ -30,6 +30,7 @@ def test_files_know_these_numbers() -> None:
         "diner": 4,
         "relu": 5,
         "gauss": 6,
+        "hashgrid": 7,
     }
 
 
@@ -45,6 +46,7 @@ def test_files_know_these_numbers() -> None:
         (image_field("gauss", 128, 5), 66_819),
         (image_field("diner", 64, 3, table_size_log2=10), 8_707 + 2 * 1024),
         (image_field("diner", 64, 3, table_size_log2=24), 8_707 + 2 * 512 * 768),
+        (image_field("hashgrid", 16, 2, levels=24, features=1, table_size_log2=4, max_resolution=512), 723 + 24 * 16),
     ],
 )
 def test_weight_counts_of_published_networks(field: Field, weights: int) -> None:
@@ -62,6 +64,8 @@ def test_macs_follow_from_the_shapes(case: str, depth: int) -> None:
             # two stored reals of a complex weight take part in four products, unless only the real part is wanted
             if case.startswith("wire") and spec.role == "hidden":
                 macs += math.prod(spec.shape)
+    if case.startswith("hashgrid"):
+        macs += 4 * field.params.levels * field.params.features
     if case == "fourier":
         macs += field.frequencies.numel()
     assert field.macs_per_point() == macs
@@ -73,7 +77,7 @@ def test_pack_is_short_and_unpacks_to_the_same_function(case: str) -> None:
     field = CASES[case].field(shape)
     out = Writer()
     field.pack(out)
-    assert len(out.data) <= 2
+    assert len(out.data) <= (4 if case.startswith("hashgrid") else 2)
 
     reader = Reader(bytes(out.data))
     unpacked = type(field).unpack(shape, reader)
@@ -86,10 +90,14 @@ def test_pack_is_short_and_unpacks_to_the_same_function(case: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "data"),
-    [("mfn", b"\x02"), ("diner", b"\x03\x7e"), ("diner", b"\x19\x7e"), ("diner", b"\xff\x7e"), ("relu", b"\x15")],
+    [("mfn", b"\x02"), ("diner", b"\x03\x7e"), ("diner", b"\x19\x7e"), ("diner", b"\xff\x7e"), ("relu", b"\x15")]
+    + [
+        ("hashgrid", data)
+        for data in (b"\x07\xf1\x10\x20", b"\x33\xf1\x10\x20", b"\x16\xf1\x20\x10", b"\x16\xf1\x01\x10")
+    ],
 )
 def test_values_out_of_range_are_refused(name: str, data: bytes) -> None:
-    with pytest.raises(InvalidFileError, match=r"filter|table|octaves"):
+    with pytest.raises(InvalidFileError, match=r"filter|table|octaves|vertices"):
         FIELDS[name].unpack(make_shape(), Reader(data))
 
 

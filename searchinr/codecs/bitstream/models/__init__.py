@@ -5,6 +5,7 @@
     code 240        flat                           `shape.py`
     code 241        a table of counts follows      `histogram.py`
     code 242-246    learnt while decoding          `adaptive.py`
+    code 247        two Laplaces, for latents      `mixture.py`
 
 All tables are integers, or ratios of integers to their exact sum, so that another machine decodes the same symbols.
 """

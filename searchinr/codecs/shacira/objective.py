@@ -1,0 +1,150 @@
+"""What a fit of latent grids minimises: each signal's error, and its bits.
+
+    latents -> rounded -> linear decoder -> table -> interpolated at the points -> network -> values
+
+Only the network works in tiles of points: the other parts are run once a step, forward and backward.
+
+Notation used for tensor shapes: B signals, m points of a step, c channels, E entries, D latent dimensions, F features,
+L levels.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from searchinr.codecs.fields.hashgrid import Hashgrid
+from searchinr.codecs.fields.interpolation import FixedPoints, gather
+from searchinr.codecs.objective import Evaluated, Loss, Objective, gradient_divisor, loss_of, points_per_tile
+from searchinr.codecs.shacira.rate import RateModel
+from searchinr.codecs.shacira.rounding import Rounding, rounded
+
+LATENTS, DECODER = "latents", "decoder.weight"
+"""Names of two of the weights: `(B, E, D)`, and the linear decoder that all levels share, `(B, D, F)`.
+
+The decoder has no offset: interpolation would carry it to the first layer of the network, which has one.
+"""
+
+_SAMPLED_POINTS = 2**15  # at a time, where all points are looked at and there are no matrices
+
+
+class LatentGrid(Objective):
+    """The error of a hash grid whose table is decoded from latents, and the latents' rate."""
+
+    def __init__(
+        self,
+        field: Hashgrid,
+        rate: RateModel,
+        *,
+        points: int,
+        fixed: FixedPoints | None,
+        rounding: Rounding,
+        bit_weight: float,
+        ste_fraction: float,
+        level_dropout: float,
+    ) -> None:
+        """Takes what does not change.
+
+        Args:
+            field: The hash grid.
+            rate: Of the latents.
+            points: Of the signals: a bit adds `bit_weight / points` to a loss.
+            fixed: Interpolation at the points of every step, in order; None where points are drawn.
+            rounding: How latents become integers in training.
+            bit_weight: Lambda.
+            ste_fraction: Last part of a branch in which every rounding is straight through.
+            level_dropout: Probability that a step sees the coarse levels only, down to one that is drawn.
+        """
+        self._field, self._rate, self._fixed = field, rate, fixed
+        self._rounding, self._ste_fraction, self._level_dropout = rounding, ste_fraction, level_dropout
+        self._weight_of_bit = bit_weight / points
+
+    def backward(
+        self,
+        weights: Mapping[str, Tensor],
+        coords: Tensor,
+        targets: Tensor,
+        *,
+        loss: Loss,
+        rng: np.random.Generator,
+        annealed: float = 0.0,
+    ) -> Evaluated:
+        """See `Objective.backward`; roundings and the levels left out are drawn."""
+        annealing = 1 - self._ste_fraction
+        drawn = torch.Generator(coords.device).manual_seed(int(rng.integers(2**62)))
+        latents = rounded(
+            weights[LATENTS], self._rounding, annealed / annealing if annealed < annealing else 1.0, drawn
+        )
+        table = latents @ weights[DECODER]  # (B, E, F)
+        if rng.random() < self._level_dropout:
+            table = self._without_fine_levels(table, int(rng.integers(1, len(self._field.grid.levels) + 1)))
+        features = self._interpolated(table, coords)  # (L, m, B, F)
+        squared_error, gradient = self._backward_of_network(weights, features.detach(), targets)
+        divisor = gradient_divisor(squared_error, targets, loss)
+        for weight in weights.values():
+            if weight.grad is not None:
+                weight.grad /= divisor.view(-1, *[1] * (weight.dim() - 1))
+        rate = self._weight_of_bit * self._rate.bits(weights, latents).sum()
+        torch.autograd.backward([features, rate], [gradient / divisor.view(-1, 1), None])
+        return Evaluated(squared_error, 3 * self._macs(weights, len(coords)))
+
+    def _backward_of_network(
+        self, weights: Mapping[str, Tensor], features: Tensor, targets: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Squared errors `(B,)`, and their gradients by the features `(L, m, B, F)`; others are left in `grad`."""
+        squared_error = torch.zeros(len(targets), device=targets.device)
+        gradient = torch.empty_like(features)
+        tile = points_per_tile(targets, max(self._field.inputs, self._field.shape.width))
+        for start in range(0, features.shape[1], tile):
+            few = slice(start, start + tile)
+            seen = features[:, few].requires_grad_()
+            values = self._field.network(dict(weights), _side_by_side(seen))
+            error = (values - targets[:, few]).square().sum(dim=(1, 2))  # (B,)
+            torch.autograd.backward(error.sum())
+            assert seen.grad is not None
+            gradient[:, few] = seen.grad
+            squared_error += error.detach()
+        return squared_error, gradient
+
+    @torch.no_grad()
+    def losses(
+        self, weights: Mapping[str, Tensor], coords: Tensor, targets: Tensor, signals: Tensor, *, loss: Loss
+    ) -> Evaluated:
+        """See `Objective.losses`: of the hard-rounded latents, with what their bits add."""
+        latents = weights[LATENTS].round()
+        table = latents @ weights[DECODER]  # (k, E, F)
+        squared_error = torch.zeros(len(signals), device=targets.device)
+        step = len(coords) if self._fixed is not None else _SAMPLED_POINTS
+        tile = points_per_tile(targets, max(self._field.inputs, self._field.shape.width))
+        for first in range(0, len(coords), step):
+            features = self._interpolated(table, coords[first : first + step])  # (L, m, k, F)
+            for start in range(0, features.shape[1], tile):
+                values = self._field.network(dict(weights), _side_by_side(features[:, start : start + tile]))
+                error = values - targets[signals, first + start : first + start + values.shape[1]]  # (k, m, c)
+                squared_error += error.square().sum(dim=(1, 2))
+        losses = loss_of(squared_error / targets[0].numel(), loss)
+        bits = self._rate.bits(weights, latents)
+        return Evaluated(losses + self._weight_of_bit * bits, self._macs(weights, len(coords)))
+
+    def _interpolated(self, table: Tensor, coords: Tensor) -> Tensor:
+        """`(B, E, F)` -> `(L, m, B, F)`."""
+        if self._fixed is not None:
+            return self._fixed(table)
+        features = gather(self._field.grid, table, coords)  # (B, m, L * F)
+        return features.view(*features.shape[:2], len(self._field.grid.levels), -1).permute(2, 1, 0, 3)
+
+    def _without_fine_levels(self, table: Tensor, kept: int) -> Tensor:
+        """What is left of the tables where only so many levels are: the decoder makes zeros of missing latents."""
+        is_kept = torch.arange(table.shape[1], device=table.device) < self._field.grid.starts[kept]  # (E,)
+        return table * is_kept.view(1, -1, 1)
+
+    def _macs(self, weights: Mapping[str, Tensor], points: int) -> float:
+        """Of one forward pass; the decoder's work is there once for each entry."""
+        decoder = weights[DECODER]  # (B, D, F)
+        return len(decoder) * points * self._field.macs_per_point() + self._field.grid.entries * decoder.numel()
+
+
+def _side_by_side(features: Tensor) -> Tensor:
+    """What the network sees, `(L, m, B, F)` -> `(B, m, L * F)`."""
+    return features.permute(2, 1, 0, 3).flatten(2)

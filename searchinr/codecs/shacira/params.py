@@ -1,0 +1,133 @@
+"""The parameters of codec `shacira`."""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field as Key
+from pydantic import create_model, model_validator
+
+from searchinr.codecs.contract import CodecParams
+from searchinr.codecs.fields.hashgrid import (
+    MAX_FEATURES,
+    MAX_LEVELS,
+    MAX_RESOLUTION,
+    MAX_TABLE_LOG2,
+    MIN_RESOLUTION,
+    MIN_TABLE_LOG2,
+)
+from searchinr.codecs.network_params import (
+    FP16,
+    MAX_DEPTH,
+    QAT_FRACTION,
+    BatchFraction,
+    Decay,
+    Loss,
+    QatFraction,
+    fill_in,
+)
+from searchinr.codecs.quantize.levels import MAX_BITS, MIN_BITS
+from searchinr.codecs.quantize.registry import QUANTIZERS
+from searchinr.codecs.shacira.rounding import Rounding
+
+MAX_LATENT_DIM, MAX_MLP_WIDTH = 16, 256
+
+LearningRate = Annotated[float, Key(gt=0, le=1)]
+
+
+class _ShaciraParams(CodecParams):
+    table_size_log2: int = Key(
+        11,
+        ge=MIN_TABLE_LOG2,
+        le=MAX_TABLE_LOG2,
+        description="most entries of a level, as a power of two; a grid with fewer vertices has one for each",
+        json_schema_extra={"unit": "log2 entries"},
+    )
+    levels: int = Key(16, ge=1, le=MAX_LEVELS, description="resolutions", json_schema_extra={"unit": "levels"})
+    features: int = Key(
+        1,
+        ge=1,
+        le=MAX_FEATURES,
+        description="numbers that an entry gives the network, in each level",
+        json_schema_extra={"unit": "features"},
+    )
+    latent_dim: int = Key(
+        1,
+        ge=1,
+        le=MAX_LATENT_DIM,
+        description="integers per entry, from which a linear decoder makes its features",
+        json_schema_extra={"unit": "integers"},
+    )
+    min_resolution: int = Key(
+        16,
+        ge=MIN_RESOLUTION,
+        le=MAX_RESOLUTION,
+        description="vertices of the coarsest level along the signal's longest axis",
+        json_schema_extra={"unit": "vertices"},
+    )
+    max_resolution: int | None = Key(
+        None,
+        ge=MIN_RESOLUTION,
+        le=MAX_RESOLUTION,
+        description="vertices of the finest level; left out, as many as the longest axis has samples",
+        json_schema_extra={"unit": "vertices"},
+    )
+    mlp_width: int = Key(16, ge=4, le=MAX_MLP_WIDTH, description="channels of every hidden layer of the network")
+    mlp_depth: int = Key(2, ge=1, le=MAX_DEPTH, description="hidden layers of the network")
+    quantizer: Literal[(*QUANTIZERS, FP16)] = Key(  # type: ignore[valid-type]
+        "lsq", description="how the weights of the network and of the latents' decoder become symbols, see codec mlp"
+    )
+    weight_bits: int | None = Key(
+        None,
+        ge=MIN_BITS,
+        le=MAX_BITS,
+        description="of these weights; left out, 8",
+        json_schema_extra={"unit": "bits"},
+    )
+    qat_fraction: QatFraction = None
+    rounding: Rounding = Key(
+        "soft_round",
+        description="how latents become integers in training: sga (stochastic Gumbel annealing), sga_tanh (as in the"
+        " authors' code), soft_round, noise, ste",
+    )
+    ste_fraction: float = Key(
+        0.2, ge=0, lt=1, description="last fraction of the decay in which latents are integers, whatever the rounding"
+    )
+    rate_model: Literal["dimension", "level"] = Key(
+        "level", description="what has a distribution of its own in training: each latent dimension, or also each level"
+    )
+    level_dropout: float = Key(
+        0.0, ge=0, le=1, description="probability that a step sees the coarse levels only, which makes them better"
+    )
+    loss: Loss = "mse"
+    lr: LearningRate = Key(1e-2, description="Adam's learning rate, of the network")
+    latent_lr: LearningRate = Key(5e-2, description="of the latents")
+    decoder_lr: LearningRate = Key(1e-2, description="of the latents' decoder")
+    entropy_lr: LearningRate = Key(1e-2, description="of the latents' distributions")
+    decay: Decay = 0.5
+    batch_fraction: BatchFraction = 1.0
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_in(cls, data: Any) -> Any:  # noqa: ANN401  whatever the caller gave: checked after this
+        """Defaults that follow from other parameters; see `fill_in`."""
+        if not isinstance(data, dict):
+            return data
+        data = dict(data)
+        quantizer = QUANTIZERS.get(data.get("quantizer", cls.model_fields["quantizer"].default))
+        fill_in(data, "weight_bits", 8, quantizer is not None)
+        fill_in(data, "qat_fraction", QAT_FRACTION, quantizer is not None and quantizer.learns)
+        return data
+
+    @model_validator(mode="after")
+    def _grids_become_finer(self) -> Self:
+        if self.max_resolution is not None and self.max_resolution < self.min_resolution:
+            raise ValueError(
+                f"max_resolution: found {self.max_resolution}; allowed is min_resolution ({self.min_resolution}) up"
+            )
+        return self
+
+
+_LAMBDA: dict[str, Any] = {
+    "lambda": (float, Key(2e-3, ge=0, le=100, description="what one bit per sample adds to the loss of a signal"))
+}
+ShaciraParams = create_model("ShaciraParams", __base__=_ShaciraParams, **_LAMBDA)
+"""The codec's parameters. `lambda`, which cannot be a name in Python, is read by `getattr`."""
