@@ -7,6 +7,8 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+# Two tests at a time, each on one core; those of a file share what they have made.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile
 
 .PHONY: quickstart test check slow browser bench install
 
@@ -14,16 +16,16 @@ quickstart: install
 	$(BIN)/searchinr run spaces/quickstart.yaml
 
 test: install
-	$(BIN)/pytest
+	$(PYTEST)
 
 check: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest
+	$(PYTEST)
 
 slow: install
-	$(BIN)/pytest -m slow
+	$(PYTEST) -m slow
 
 browser: install
 	command -v chromium || { apt-get update && apt-get install --yes --no-install-recommends chromium; } || true

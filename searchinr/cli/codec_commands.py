@@ -91,7 +91,7 @@ def trim(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Cut an .inr file down to one of its smaller networks, or to its coarser levels.
+    """Cut an .inr file down to a smaller network or coarser levels.
 
     For files of the codecs once_for_all and shacira; `inspect` lists what they can be cut to. Nothing is decoded or
     trained: sections of the file are copied.
