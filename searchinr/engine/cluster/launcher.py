@@ -103,7 +103,8 @@ class Launcher:
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            env={**os.environ, "RAY_USAGE_STATS_ENABLED": "0"},
+            # What Ray says stays in order with what its commands say.
+            env={**os.environ, "RAY_USAGE_STATS_ENABLED": "0", "PYTHONUNBUFFERED": "1"},
             start_new_session=True,  # Ctrl-C reaches it through us, in order
         )
 
