@@ -59,6 +59,10 @@ def open_page(profile: Path) -> Iterator["Page"]:
         browser.wait()
 
 
+class RefusedCommandError(Exception):
+    """The browser has refused a command."""
+
+
 class Page:
     """One page.
 
@@ -107,12 +111,17 @@ class Page:
         return self._evaluate(expression)
 
     def run_in_frame(self, expression: str) -> Any:  # noqa: ANN401
-        """The same inside the page's one frame; None while it has none."""
+        """The same inside the page's one frame; None while it has none, or where it is loaded anew just then."""
         frames = self._call("Page.getFrameTree")["frameTree"].get("childFrames", [])
         if not frames:
             return None
-        world = self._call("Page.createIsolatedWorld", frameId=frames[0]["frame"]["id"])
-        return self._evaluate(expression, contextId=world["executionContextId"])
+        try:
+            world = self._call("Page.createIsolatedWorld", frameId=frames[0]["frame"]["id"])
+            return self._evaluate(expression, contextId=world["executionContextId"])
+        except RefusedCommandError as error:
+            if "Cannot find context" in str(error) or "No frame" in str(error):
+                return None
+            raise
 
     def _evaluate(self, expression: str, **where: Any) -> Any:  # noqa: ANN401
         found = self._call("Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True, **where)
@@ -152,7 +161,8 @@ class Page:
         while True:
             answer = self._read()
             if answer.get("id") == number:
-                assert "error" not in answer, f"{method}: {answer}"
+                if "error" in answer:
+                    raise RefusedCommandError(f"{method}: {answer}")
                 return dict(answer["result"])
 
     def _read(self) -> dict[str, Any]:
