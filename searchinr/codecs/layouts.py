@@ -13,8 +13,8 @@ from searchinr.codecs.quantize.levels import PER_OCTAVE
 from searchinr.signals.registry import MODALITIES
 from searchinr.signals.signal import Layout, Signal
 
-_MOST_HELD = 2**26
-"""Values that are held as floats: a quarter of a gigabyte, an RGB picture of 22 megapixels."""
+_MOST_HELD = 2**25
+"""Values that are held as floats: 128 MiB, an RGB picture of 11 megapixels."""
 
 
 def field_shape(layout: Layout, depth: int, width: int) -> FieldShape:

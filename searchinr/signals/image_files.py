@@ -89,16 +89,11 @@ def read_image(path: Path) -> Signal:
         UserError: Missing or unreadable; or something that Pillow would change silently (16-bit colour), or that has
             no place here (CMYK, floats, several frames).
     """
-    data = read_file(path)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # also of bombs: Pillow refuses twice as many pixels as it warns of
-            opened = Image.open(BytesIO(data), formats=("PNG", "JPEG", "WEBP", "TIFF"))
-            found = _not_exact(opened, data)
-            if found is not None:
-                raise UserError(f"{path}: {found} found; {_ALLOWED}, one frame; convert it first")
-            ImageOps.exif_transpose(opened, in_place=True)
-            samples = from_pillow(opened, _PLAIN_AND_TRANSPARENT[opened.mode][opened.has_transparency_data])
+            image = _loaded(path)
+            samples = from_pillow(image, _PLAIN_AND_TRANSPARENT[image.mode][image.has_transparency_data])
     except UserError:
         raise
     except UnidentifiedImageError:
@@ -112,6 +107,17 @@ def read_image(path: Path) -> Signal:
     height, width, channels = samples.shape
     layout = Layout("image", (height, width), channels, 8 * samples.itemsize)
     return Signal(path.stem, samples, layout)
+
+
+def _loaded(path: Path) -> Image.Image:
+    """The file's image, upright, when nothing holds the file's bytes any more."""
+    data = read_file(path)
+    opened = Image.open(BytesIO(data), formats=("PNG", "JPEG", "WEBP", "TIFF"))
+    found = _not_exact(opened, data)
+    if found is not None:
+        raise UserError(f"{path}: {found} found; {_ALLOWED}, one frame; convert it first")
+    ImageOps.exif_transpose(opened, in_place=True)
+    return opened
 
 
 def write_image(signal: Signal, path: Path) -> None:
