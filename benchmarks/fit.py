@@ -1,4 +1,5 @@
-"""Training speed: batched against a loop over signals, with and without the allocator setting, against the machine.
+"""Training speed: batched against a loop over signals, with and without the allocator setting, against the machine;
+hash grids by sparse matrices and by indices.
 
     python benchmarks/fit.py --json reports/fit.json --markdown reports/fit.md
 
@@ -25,6 +26,8 @@ from tables import save, spread, table
 
 WIDTHS = (16, 32, 64, 128)
 SHAPES = ((24, 1024), (8, 4096))  # signals, points of each
+GRID_SIGNALS, GRID_POINTS = 8, 192 * 288
+FEATURES = (1, 2, 4)
 TILE_ELEMENTS = [2**power for power in range(14, 21)]
 ENVIRONMENT = {"MALLOC_TRIM_THRESHOLD_": str(2**31 - 1), "MALLOC_MMAP_THRESHOLD_": str(2**31 - 1)}
 SETTINGS = ("none", "mallopt", "environment")
@@ -105,6 +108,7 @@ def measure(threads: int, quick: bool) -> dict[str, Any]:
                 for elements in TILE_ELEMENTS
             ]
             tiles.append({**shape, "results": bench.in_turns(variants)})
+        grids = _grids(bench, GRID_POINTS // 4 if quick else GRID_POINTS)
     return {
         "machine": machine | {"load_after": round(os.getloadavg()[0], 1)},
         "threads": threads,
@@ -114,7 +118,28 @@ def measure(threads: int, quick: bool) -> dict[str, Any]:
         "matmul_gflops": [timing.gflops for timing in matmuls],
         "fits": fits,
         "tiles": tiles,
+        "grids": grids,
     }
+
+
+def _grids(bench: _Bench, points: int) -> dict[str, Any]:
+    """Interpolation of one signal, and steps of codec `shacira` for several."""
+    interpolation = {
+        features: bench.in_turns(
+            [(kind, {"kind": kind, "width": features, "signals": 1, "points": points}) for kind in ("sparse", "gather")]
+        )
+        for features in FEATURES
+    }
+    fits = {
+        features: bench.in_turns(
+            [
+                (kind, {"kind": f"grids {kind}", "width": features, "signals": GRID_SIGNALS, "points": points})
+                for kind in ("batched", "loop")
+            ]
+        )
+        for features in FEATURES[:2]
+    }
+    return {"points": points, "signals": GRID_SIGNALS, "interpolation": interpolation, "fits": fits}
 
 
 def report(found: Mapping[str, Any]) -> str:
@@ -190,6 +215,32 @@ def report(found: Mapping[str, Any]) -> str:
             table(
                 ["width, signals x points", *(f"2^{elements.bit_length() - 1}" for elements in TILE_ELEMENTS)],
                 [[_shape(fit), *(_ms(timings) for timings in fit["results"].values())] for fit in found["tiles"]],
+            ),
+            "",
+            "## Hash grids",
+            "",
+            f"16 levels of 2^11 entries, {found['grids']['points']} points of a grid. Interpolation: values and gradient "
+            "of one signal, by sparse matrices, or gathered by indices and weights that are there already. Fits: steps "
+            f"of codec `shacira` for {found['grids']['signals']} images as one batch, or for one after the other.",
+            "",
+            table(
+                ["features", "sparse: ms", "gather: ms", "gather/sparse"],
+                [
+                    [
+                        str(features),
+                        *(_ms(of[kind]) for kind in ("sparse", "gather")),
+                        _ratio(of["gather"], of["sparse"]),
+                    ]
+                    for features, of in found["grids"]["interpolation"].items()
+                ],
+            ),
+            "",
+            table(
+                ["features", "batched: ms a step", "loop: ms a step", "loop/batched"],
+                [
+                    [str(features), *(_ms(of[kind]) for kind in ("batched", "loop")), _ratio(of["loop"], of["batched"])]
+                    for features, of in found["grids"]["fits"].items()
+                ],
             ),
         ]
     )
