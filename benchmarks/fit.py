@@ -1,9 +1,9 @@
-"""Training speed: batched against a loop over signals, with and without the allocator setting, against the machine;
-hash grids by sparse matrices and by indices.
+"""Training speed: batched against a loop over signals, with and without the allocator setting, against the machine.
 
     python benchmarks/fit.py --json reports/fit.json --markdown reports/fit.md
 
-About four minutes; `--quick` about one. What is compared is timed in turns (A B C A B C ...), each in a process of its
+Hash grids beside it: by sparse matrices and by indices, 8 images as a batch and one at a time. About seven minutes;
+`--quick` about two. What is compared is timed in turns (A B C A B C ...), each in a process of its
 own, and ratios are those of one turn.
 """
 
@@ -216,34 +216,37 @@ def report(found: Mapping[str, Any]) -> str:
                 ["width, signals x points", *(f"2^{elements.bit_length() - 1}" for elements in TILE_ELEMENTS)],
                 [[_shape(fit), *(_ms(timings) for timings in fit["results"].values())] for fit in found["tiles"]],
             ),
-            "",
-            "## Hash grids",
-            "",
-            f"16 levels of 2^11 entries, {found['grids']['points']} points of a grid. Interpolation: values and gradient "
-            "of one signal, by sparse matrices, or gathered by indices and weights that are there already. Fits: steps "
-            f"of codec `shacira` for {found['grids']['signals']} images as one batch, or for one after the other.",
-            "",
-            table(
-                ["features", "sparse: ms", "gather: ms", "gather/sparse"],
-                [
-                    [
-                        str(features),
-                        *(_ms(of[kind]) for kind in ("sparse", "gather")),
-                        _ratio(of["gather"], of["sparse"]),
-                    ]
-                    for features, of in found["grids"]["interpolation"].items()
-                ],
-            ),
-            "",
-            table(
-                ["features", "batched: ms a step", "loop: ms a step", "loop/batched"],
-                [
-                    [str(features), *(_ms(of[kind]) for kind in ("batched", "loop")), _ratio(of["loop"], of["batched"])]
-                    for features, of in found["grids"]["fits"].items()
-                ],
-            ),
+            *_grid_lines(found["grids"]),
         ]
     )
+
+
+def _grid_lines(grids: Mapping[str, Any]) -> list[str]:
+    interpolation, fits = grids["interpolation"], grids["fits"]
+    return [
+        "",
+        "## Hash grids",
+        "",
+        f"16 levels of at most 2^11 entries, {grids['points']} points. Interpolation: values and gradient of one signal, "
+        "by sparse matrices, or gathered by indices and weights that are there already. Fits: steps of codec `shacira` "
+        f"for {grids['signals']} images, as one batch or one after the other.",
+        "",
+        table(
+            ["features", "sparse: ms", "gather: ms", "gather/sparse"],
+            [
+                [str(features), _ms(of["sparse"]), _ms(of["gather"]), _ratio(of["gather"], of["sparse"])]
+                for features, of in interpolation.items()
+            ],
+        ),
+        "",
+        table(
+            ["features", "batched: ms a step", "loop: ms a step", "loop/batched"],
+            [
+                [str(features), _ms(of["batched"]), _ms(of["loop"]), _ratio(of["loop"], of["batched"])]
+                for features, of in fits.items()
+            ],
+        ),
+    ]
 
 
 def _batched_row(fit: Mapping[str, Any], peak: float) -> list[str]:

@@ -201,10 +201,8 @@ def annealing(paper: Paper, results: dict[str, Any]) -> tuple[str, list[Curve]]:
     """Figure 10."""
     kinds = {name: paper.curve({"rounding": name}) for name in ROUNDINGS}
     lengths = {
-        f"sga, annealed for {part:.0%} of the decay": paper.curve(
-            {"rounding": "sga", "ste_fraction": round(1 - part, 2)}
-        )
-        for part in ANNEALED
+        f"sga, annealed for {1 - rest:.0%} of the decay": paper.curve({"rounding": "sga", "ste_fraction": rest})
+        for rest in STRAIGHT_THROUGH
     }
     text, lines, found = _curves(paper, {**kinds, **lengths}, "ste", "rounding")
     results["annealing"] = {"curves": {**kinds, **lengths}, "bd_rates": found}

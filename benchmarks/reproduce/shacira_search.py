@@ -73,8 +73,8 @@ def main() -> None:
         f"# A search over hash grids against hand-set families, {options.seeds} seeds\n\n{machine_line(machine)}.\n\n"
         f"`spaces/shacira.yaml` with {options.trials} trials; families of {options.weights} lambdas, "
         f"{space.fidelity.max_steps} steps each. Hypervolume in dB octaves from the space's reference point, mean ± "
-        "standard deviation over seeds. Equal work: the training multiply-accumulates of the cheapest run of a seed. In "
-        "brackets: Wilcoxon's signed-rank test over seeds, one-sided.\n\n" + report(curves)
+        "standard deviation over seeds. Equal work: the training multiply-accumulates of the cheapest run of a seed. "
+        "In brackets: Wilcoxon's signed-rank test over seeds, one-sided.\n\n" + report(curves)
     )
     save(text, {"machine": machine, "curves": curves}, options.markdown, options.json)
 
