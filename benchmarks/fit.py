@@ -227,7 +227,7 @@ def _grid_lines(grids: Mapping[str, Any]) -> list[str]:
         "",
         "## Hash grids",
         "",
-        f"16 levels of at most 2^11 entries, {grids['points']} points. Interpolation: values and gradient of one signal, "
+        f"16 levels of at most 2^11 entries, {grids['points']} points. Interpolation: values and gradient of one signal "
         "by sparse matrices, or gathered by indices and weights that are there already. Fits: steps of codec `shacira` "
         f"for {grids['signals']} images, as one batch or one after the other.",
         "",
