@@ -227,9 +227,9 @@ def _grid_lines(grids: Mapping[str, Any]) -> list[str]:
         "",
         "## Hash grids",
         "",
-        f"16 levels of at most 2^11 entries, {grids['points']} points. Interpolation: values and gradient of one signal "
-        "by sparse matrices, or gathered by indices and weights that are there already. Fits: steps of codec `shacira` "
-        f"for {grids['signals']} images, as one batch or one after the other.",
+        f"16 levels of at most 2^11 entries, {grids['points']} points. Interpolation: values and gradient of one "
+        "signal, by sparse matrices, or gathered by indices and weights that are there already. Fits: steps of codec "
+        f"`shacira` for {grids['signals']} images, as one batch or one after the other.",
         "",
         table(
             ["features", "sparse: ms", "gather: ms", "gather/sparse"],

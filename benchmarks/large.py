@@ -1,10 +1,10 @@
-"""A large picture: what encoding and decoding it take in memory and time.
+"""Large pictures: what encoding and decoding them take in memory and time.
 
-    python benchmarks/large.py --json reports/large.json --markdown reports/large.md
+    python benchmarks/large.py --json reports/large.json --markdown reports/large.md [--pictures FILE ...]
 
 Makes a picture of 100 megapixels of photographs side by side, some of them mirrored or upside down, encodes it by
-`searchinr encode` with codec `shacira` and decodes it by `searchinr decode`, each in a process of its own. Memory is
-the peak of what was resident. Linux only.
+`searchinr encode` with codec `shacira` and decodes it by `searchinr decode`, each in a process of its own; then the
+pictures that are given. Memory is the peak of what was resident. Linux only.
 """
 
 import argparse
@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
@@ -84,40 +85,66 @@ def make_picture(megapixels: float) -> NDArray[np.uint8]:
     return np.concatenate(rows)[:height]
 
 
-def measure(folder: Path, megapixels: float, config: dict[str, Any]) -> dict[str, Any]:
-    """Encodes and decodes."""
-    source, settings, coded = folder / "large.png", folder / "config.yaml", folder / "large.inr"
-    picture = make_picture(megapixels)
-    Image.fromarray(picture).save(source, compress_level=1)
+@dataclass(frozen=True)
+class Coded:
+    """A picture that was encoded and decoded.
+
+    Attributes:
+        name: What it is.
+        pixels: How many it has.
+        encode: `searchinr encode`, which decodes the file as well and measures it.
+        decode: `searchinr decode`.
+    """
+
+    name: str
+    pixels: int
+    encode: Ran
+    decode: Ran
+
+
+def measure(name: str, source: Path, config: dict[str, Any], folder: Path) -> Coded:
+    """Encodes and decodes one picture; files go into the folder."""
+    settings, coded = folder / "config.yaml", folder / "coded.inr"
     settings.write_text(yaml.safe_dump(config), encoding="utf-8")
     encoded = run("encode", source, "--config", settings, "-o", coded)
     decoded = run("decode", coded, "-o", folder / "decoded.png")
-    return {"pixels": picture.shape[0] * picture.shape[1], "config": config, "encode": encoded, "decode": decoded}
+    height, width = decoded.said["grid"]
+    return Coded(name, height * width, encoded, decoded)
 
 
-def report(found: dict[str, Any]) -> str:
+def report(machine: dict[str, Any], config: dict[str, Any], found: Sequence[Coded]) -> str:
     """The figures as Markdown."""
-    encoded, decoded = found["encode"], found["decode"]
+    header = ["", "megapixels", "bpp", "PSNR, dB", "SSIM", "encode: s", "peak, GiB", "decode: s", "peak, GiB"]
     rows = [
-        [name, f"{ran.seconds:.0f}", f"{ran.peak_bytes / 2**30:.2f}", f"{ran.peak_bytes / found['pixels']:.1f}"]
-        for name, ran in (("encode", encoded), ("decode", decoded))
+        [
+            picture.name,
+            f"{picture.pixels / 1e6:.1f}",
+            f"{picture.encode.said['rate']:.3f}",
+            f"{picture.encode.said['psnr_db']:.2f}",
+            f"{picture.encode.said['ssim']:.3f}",
+            *(
+                figure
+                for ran in (picture.encode, picture.decode)
+                for figure in (f"{ran.seconds:.0f}", f"{ran.peak_bytes / 2**30:.2f}")
+            ),
+        ]
+        for picture in found
     ]
-    said = encoded.said
+    params = ", ".join(f"{key} {value}" for key, value in config["params"].items())
     return "\n\n".join(
         [
-            "# A large picture",
-            machine_line(found["machine"]) + ".",
-            f"{found['pixels'] / 1e6:.1f} megapixels of photographs side by side, codec {said['codec']}, "
-            f"{said['steps']} steps: {said['rate']:.4f} bpp ({said['bytes']} bytes), {said['psnr_db']:.2f} dB, SSIM "
-            f"{said['ssim']:.3f}. `encode` includes decoding the file and measuring it.",
-            table(["", "seconds", "peak, GiB", "bytes a pixel"], rows),
+            "# Large pictures",
+            machine_line(machine) + ".",
+            f"Codec shacira, {config['steps']} steps, {params}. `encode` includes decoding the file and measuring it.",
+            table(header, rows),
         ]
     )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--megapixels", type=float, default=100, help="[100]")
+    parser.add_argument("--megapixels", type=float, default=100, help="of the picture that is made [100]")
+    parser.add_argument("--pictures", type=Path, nargs="*", default=[], metavar="FILE", help="others to encode")
     parser.add_argument("--steps", type=int, default=300, help="[300]")
     parser.add_argument("--params", type=json.loads, default=PARAMS, metavar="JSON", help="of codec shacira")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure there")
@@ -125,9 +152,14 @@ def main() -> None:
     options = parser.parse_args()
     config = {"codec": "shacira", "params": options.params, "steps": options.steps}
     machine = describe_machine("torch", "numpy", "pillow")
-    with tempfile.TemporaryDirectory() as folder:
-        found = {"machine": machine, **measure(Path(folder), options.megapixels, config)}
-    save(report(found), found, options.markdown, options.json)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        made = folder / "made.png"
+        Image.fromarray(make_picture(options.megapixels)).save(made, compress_level=1)
+        sources = {"photographs side by side": made, **{path.name: path for path in options.pictures}}
+        found = [measure(name, source, config, folder) for name, source in sources.items()]
+    results = {"machine": machine, "config": config, "pictures": found}
+    save(report(machine, config, found), results, options.markdown, options.json)
 
 
 if __name__ == "__main__":

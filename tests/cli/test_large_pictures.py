@@ -16,7 +16,8 @@ def measured(folder: Path, megapixels: int) -> dict[str, Any]:
     out = folder / f"{megapixels}.json"
     arguments = ["--megapixels", str(megapixels), "--steps", "2", "--params", json.dumps(TINY), "--json", str(out)]
     subprocess.run([sys.executable, str(SCRIPT), *arguments], check=True, stdout=subprocess.DEVNULL)
-    return json.loads(out.read_text())
+    [picture] = json.loads(out.read_text())["pictures"]
+    return picture
 
 
 @pytest.mark.slow
