@@ -1,6 +1,5 @@
 """Fitting signals of several layouts: one batch for each layout, all of them to the same rungs."""
 
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -26,7 +25,9 @@ BRANCH = "branch."
 """What the names in a checkpoint begin with that belong to the branches to a rung, not to the trunks."""
 
 _BRANCH_RUNG = f"{BRANCH}rung"
-_YIELD_EVERY, _YIELD_EVERY_S = 20, 2.0  # between states: so many steps, or seconds where steps are slow
+_MOST_STEPS = 20
+_MOST_POINTS = 2**20
+"""Between states that can be checkpointed: so many steps, or fewer where each of them uses many points."""
 
 
 @dataclass
@@ -174,19 +175,18 @@ def fit_groups(
         passed = state.rungs_passed
         branches: list[BatchFit] = []
         state.branch_rung = rung
-        yielded = time.monotonic()
         for number, group in enumerate(groups):
+            every = min(max(1, _MOST_POINTS // group.trunk.points_per_step), _MOST_STEPS)
             learner = group.quantizer if recipe.qat_fraction else None
             branched = _part(resume, f"{BRANCH}{number}.") if rung == int(resume.get(_BRANCH_RUNG, 0)) else {}
             for fit in fit_to_rung(group.trunk, recipe, rung, learner, branched or None):
                 state.branches = branches if fit is group.trunk else [*branches, fit]
-                if fit.steps % _YIELD_EVERY == 0 or time.monotonic() - yielded > _YIELD_EVERY_S:
+                if fit.steps % every == 0:
                     fit.check_finite()
                     # The trunk goes on from before the last rung: until it is past it, nothing is gained.
                     done = number * rung + max(fit.steps, passed) + (len(groups) - number - 1) * passed
                     state.steps = done // len(groups)
                     yield state
-                    yielded = time.monotonic()
             fit.check_finite()
             branches.append(fit)
         measured = [at_rung(group, branch) for group, branch in zip(groups, branches, strict=True)]

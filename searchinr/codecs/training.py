@@ -144,6 +144,11 @@ class BatchFit:
         return self._adam.weights
 
     @property
+    def points_per_step(self) -> int:
+        """Of all signals together."""
+        return self._points.signals * self._batch
+
+    @property
     def is_quantised(self) -> bool:
         """Whether `weights` are latents."""
         return self._quantizer is not None

@@ -99,9 +99,9 @@ def read_image(path: Path) -> Signal:
     except UnidentifiedImageError:
         raise UserError(f"{path}: not a PNG, JPEG, WebP or TIFF image, or a damaged one") from None
     except Image.DecompressionBombError:
-        raise UserError(
-            f"{path}: more than {2 * Image.MAX_IMAGE_PIXELS} pixels found; crop or scale it first"
-        ) from None
+        limit = Image.MAX_IMAGE_PIXELS
+        assert limit is not None, "without a limit nothing is a bomb"
+        raise UserError(f"{path}: more than {2 * limit} pixels found; crop or scale it first") from None
     except Exception as error:  # Pillow raises OSError, SyntaxError, ValueError, struct.error, ... on damaged files
         raise UserError(f"{path}: truncated or damaged image ({_first_line(error)})") from None
     height, width, channels = samples.shape
