@@ -160,16 +160,18 @@ def _time_interpolation(cell: Cell) -> Timing:
 
 def _indexed(grid: GridLevels, coords: Tensor) -> Callable[[Tensor], Tensor]:
     """Interpolation by indices and weights of the vertices, computed once: `(B, E, F)` -> `(L, B, n, F)`."""
+    sizes = [level.entries for level in grid.levels]
     levels = [
         [
-            (entry + start, weight.float().unsqueeze(-1))
+            (entry.contiguous(), weight.float().unsqueeze(-1))
             for entry, weight in zip(*(of.unbind(1) for of in level.corners(coords)), strict=True)
         ]
-        for level, start in zip(grid.levels, grid.starts, strict=False)
+        for level in grid.levels
     ]
 
     def interpolate(table: Tensor) -> Tensor:
-        return torch.stack([sum(table.index_select(1, e) * w for e, w in corners) for corners in levels])
+        parts = zip(table.split(sizes, dim=1), levels, strict=True)
+        return torch.stack([sum(part.index_select(1, e) * w for e, w in corners) for part, corners in parts])
 
     return interpolate
 

@@ -23,9 +23,9 @@ def measured(folder: Path, megapixels: int) -> dict[str, Any]:
 @pytest.mark.slow
 def test_a_pixel_of_a_large_picture_is_held_as_bytes_and_never_as_floats(tmp_path: Path) -> None:
     small, large = (measured(tmp_path, megapixels) for megapixels in (12, 20))
-    for command, most in {"encode": 9, "decode": 10}.items():
-        # of a float32 copy, coordinates would take 8 bytes beside the 3 of the samples, values 12
+    for command in ("encode", "decode"):
+        # Samples take 3 bytes, and those of the decoded file, or Pillow's copy, as many or one more. Of float32 copies
+        # coordinates would take 8 beside the 3, values 12.
         growth = large[command]["peak_bytes"] - small[command]["peak_bytes"]
-        assert growth / (large["pixels"] - small["pixels"]) < most, command
-    assert large["encode"]["said"]["psnr_db"] > 12
+        assert growth / (large["pixels"] - small["pixels"]) < 9, command
     assert large["decode"]["said"]["grid"] == [round((20e6 * 2 / 3) ** 0.5), round((20e6 * 3 / 2) ** 0.5)]

@@ -33,11 +33,12 @@ def gather(grid: GridLevels, table: Tensor, coords: Tensor) -> Tensor:
         `(B, n, L * F)`, level after level.
     """
     features = []
-    for level, start in zip(grid.levels, grid.starts, strict=False):
+    # Parts of the table, since every gradient of a selection is as large as what was selected from.
+    tables = table.split([level.entries for level in grid.levels], dim=1)
+    for level, part in zip(grid.levels, tables, strict=True):
         entries, weights = level.corners(coords)  # (n, k)
-        weights = weights.to(table.dtype)
-        corners = zip((entries + start).unbind(1), weights.unbind(1), strict=True)
-        features.append(sum(table.index_select(1, entry) * weight.unsqueeze(-1) for entry, weight in corners))
+        corners = zip(entries.unbind(1), weights.to(table.dtype).unbind(1), strict=True)
+        features.append(sum(part.index_select(1, entry) * weight.unsqueeze(-1) for entry, weight in corners))
     return torch.cat(cast("list[Tensor]", features), dim=2)  # L of (B, n, F)
 
 
