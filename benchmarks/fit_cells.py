@@ -159,7 +159,7 @@ def _time_interpolation(cell: Cell) -> Timing:
 
 
 def _indexed(grid: GridLevels, coords: Tensor) -> Callable[[Tensor], Tensor]:
-    """Interpolation by indices and weights of the vertices, computed once: `(B, E, F)` -> `(L, B, n, F)`."""
+    """Interpolation by indices and weights of the vertices, computed once: `(B, E, F)` -> `(L, n, B * F)`."""
     sizes = [level.entries for level in grid.levels]
     levels = [
         [
@@ -170,8 +170,8 @@ def _indexed(grid: GridLevels, coords: Tensor) -> Callable[[Tensor], Tensor]:
     ]
 
     def interpolate(table: Tensor) -> Tensor:
-        parts = zip(table.split(sizes, dim=1), levels, strict=True)
-        return torch.stack([sum(part.index_select(1, e) * w for e, w in corners) for part, corners in parts])
+        parts = zip(table.transpose(0, 1).flatten(1).split(sizes), levels, strict=True)
+        return torch.stack([sum(part.index_select(0, e) * w for e, w in corners) for part, corners in parts])
 
     return interpolate
 
