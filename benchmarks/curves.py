@@ -1,4 +1,4 @@
-"""Plots of a benchmark: panels of PSNR over something on a logarithmic axis."""
+"""Plots of a benchmark: panels of PSNR, or something else, over something on a logarithmic axis."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ class Curve:
 
     Attributes:
         name: What the legend says.
-        points: Pairs of the horizontal figure and the PSNR in dB.
+        points: Pairs of the horizontal and the vertical figure.
         dashed: Drawn with dashes.
     """
 
@@ -33,10 +33,12 @@ class Panel:
     Attributes:
         label: Of the horizontal axis, which is logarithmic.
         curves: At most as many as there are colours and markers together.
+        vertical: Label of the vertical axis.
     """
 
     label: str
     curves: Sequence[Curve]
+    vertical: str = "PSNR, dB"
 
 
 def draw(panels: Sequence[Panel], path: Path) -> None:
@@ -61,7 +63,7 @@ def draw(panels: Sequence[Panel], path: Path) -> None:
         if len(ticks) <= 8:
             axes.set_xticks(ticks)
         axes.set_xlabel(panel.label)
-        axes.set_ylabel("PSNR, dB")
+        axes.set_ylabel(panel.vertical)
         axes.grid(color="#e8e8e8", linewidth=0.6)
         axes.spines[["top", "right"]].set_visible(False)
         axes.legend(frameon=False, fontsize=8)

@@ -2,7 +2,8 @@
 
     python benchmarks/fit.py --json reports/fit.json --markdown reports/fit.md
 
-About four minutes; `--quick` about one. What is compared is timed in turns (A B C A B C ...), each in a process of its
+Hash grids beside it: by sparse matrices and by indices, 8 images as a batch and one at a time. About seven minutes;
+`--quick` about two. What is compared is timed in turns (A B C A B C ...), each in a process of its
 own, and ratios are those of one turn.
 """
 
@@ -25,6 +26,8 @@ from tables import save, spread, table
 
 WIDTHS = (16, 32, 64, 128)
 SHAPES = ((24, 1024), (8, 4096))  # signals, points of each
+GRID_SIGNALS, GRID_POINTS = 8, 192 * 288
+FEATURES = (1, 2, 4)
 TILE_ELEMENTS = [2**power for power in range(14, 21)]
 ENVIRONMENT = {"MALLOC_TRIM_THRESHOLD_": str(2**31 - 1), "MALLOC_MMAP_THRESHOLD_": str(2**31 - 1)}
 SETTINGS = ("none", "mallopt", "environment")
@@ -105,6 +108,7 @@ def measure(threads: int, quick: bool) -> dict[str, Any]:
                 for elements in TILE_ELEMENTS
             ]
             tiles.append({**shape, "results": bench.in_turns(variants)})
+        grids = _grids(bench, GRID_POINTS // 4 if quick else GRID_POINTS)
     return {
         "machine": machine | {"load_after": round(os.getloadavg()[0], 1)},
         "threads": threads,
@@ -114,7 +118,28 @@ def measure(threads: int, quick: bool) -> dict[str, Any]:
         "matmul_gflops": [timing.gflops for timing in matmuls],
         "fits": fits,
         "tiles": tiles,
+        "grids": grids,
     }
+
+
+def _grids(bench: _Bench, points: int) -> dict[str, Any]:
+    """Interpolation of one signal, and steps of codec `shacira` for several."""
+    interpolation = {
+        features: bench.in_turns(
+            [(kind, {"kind": kind, "width": features, "signals": 1, "points": points}) for kind in ("sparse", "gather")]
+        )
+        for features in FEATURES
+    }
+    fits = {
+        features: bench.in_turns(
+            [
+                (kind, {"kind": f"grids {kind}", "width": features, "signals": GRID_SIGNALS, "points": points})
+                for kind in ("batched", "loop")
+            ]
+        )
+        for features in FEATURES[:2]
+    }
+    return {"points": points, "signals": GRID_SIGNALS, "interpolation": interpolation, "fits": fits}
 
 
 def report(found: Mapping[str, Any]) -> str:
@@ -191,8 +216,37 @@ def report(found: Mapping[str, Any]) -> str:
                 ["width, signals x points", *(f"2^{elements.bit_length() - 1}" for elements in TILE_ELEMENTS)],
                 [[_shape(fit), *(_ms(timings) for timings in fit["results"].values())] for fit in found["tiles"]],
             ),
+            *_grid_lines(found["grids"]),
         ]
     )
+
+
+def _grid_lines(grids: Mapping[str, Any]) -> list[str]:
+    interpolation, fits = grids["interpolation"], grids["fits"]
+    return [
+        "",
+        "## Hash grids",
+        "",
+        f"16 levels of at most 2^11 entries, {grids['points']} points. Interpolation: values and gradient of one "
+        "signal, by sparse matrices, or gathered by indices and weights that are there already. Fits: steps of codec "
+        f"`shacira` for {grids['signals']} images, as one batch or one after the other.",
+        "",
+        table(
+            ["features", "sparse: ms", "gather: ms", "gather/sparse"],
+            [
+                [str(features), _ms(of["sparse"]), _ms(of["gather"]), _ratio(of["gather"], of["sparse"])]
+                for features, of in interpolation.items()
+            ],
+        ),
+        "",
+        table(
+            ["features", "batched: ms a step", "loop: ms a step", "loop/batched"],
+            [
+                [str(features), _ms(of["batched"]), _ms(of["loop"]), _ratio(of["loop"], of["batched"])]
+                for features, of in fits.items()
+            ],
+        ),
+    ]
 
 
 def _batched_row(fit: Mapping[str, Any], peak: float) -> list[str]:

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from searchinr.codecs.contract import Asset, AssetSpec, AssetState, Codec, FitState
+from searchinr.codecs.contract import Asset, AssetSpec, AssetState, Codec, FitState, Watch
 from searchinr.codecs.registry import CODECS, decode
 from searchinr.errors import InvalidFileError, OutOfMemoryError, TrialError
 from searchinr.signals.metrics import psnr_of_mean_mse
@@ -119,6 +119,7 @@ def run_trial(
     asset: Asset | None = None,
     resume: Mapping[str, Tensor] | None = None,
     timeout_s: float | None = None,
+    watch: Watch | None = None,
 ) -> Iterator[Progress]:
     """Fits one config to all signals of a dataset and measures it at each rung.
 
@@ -132,6 +133,7 @@ def run_trial(
         asset: What `build_asset` has built for the `asset_spec` of these parameters; None if that is None.
         resume: An earlier `Progress.checkpoint()`.
         timeout_s: Training time after which the trial has failed.
+        watch: Who wants to know how far the decoding of a file is that is measured.
 
     Yields:
         `Progress` every few steps, and a `Measurement` at each rung.
@@ -162,7 +164,7 @@ def run_trial(
                 raise TrialError(f"over the time limit: {trained_s:.1f} s of training, {timeout_s:g} s allowed")
             checkpoint = _checkpoint(state, trained_s, init)
             if state.is_rung:
-                figures, files = _measure(engine, state, signals, asset, trained_s, device)
+                figures, files = _measure(engine, state, signals, asset, trained_s, device, watch)
                 progress: Progress = Measurement(state.steps, trained_s, checkpoint, {"init": init, **figures}, files)
             else:
                 progress = Progress(state.steps, trained_s, checkpoint)
@@ -204,6 +206,7 @@ def _measure(
     asset: Asset | None,
     train_s: float,
     device: torch.device,
+    watch: Watch | None,
 ) -> tuple[dict[str, Any], dict[str, bytes]]:
     """The figures of an operating point, and its files by signal."""
     started = time.perf_counter()
@@ -211,7 +214,7 @@ def _measure(
     # The signals were fitted as one batch, so the time of one of them is its share of the batch's.
     encode_s = (train_s + time.perf_counter() - started) / len(signals)
     needed = asset if asset is not None and asset.spec.needed_to_decode else None
-    rows = [_measure_file(signal, file, needed, encode_s) for signal, file in zip(signals, files, strict=True)]
+    rows = [_measure_file(signal, file, needed, encode_s, watch) for signal, file in zip(signals, files, strict=True)]
     modality = MODALITIES[signals[0].layout.modality]
     figures = {
         "modality": modality.name,
@@ -227,10 +230,12 @@ def _measure(
     return figures, {signal.name: file for signal, file in zip(signals, files, strict=True)}
 
 
-def _measure_file(signal: Signal, file: bytes, asset: Asset | None, encode_s: float) -> dict[str, Any]:
+def _measure_file(
+    signal: Signal, file: bytes, asset: Asset | None, encode_s: float, watch: Watch | None
+) -> dict[str, Any]:
     started = time.perf_counter()
     try:
-        decoded = decode(file, asset=asset)
+        decoded = decode(file, asset=asset, watch=watch)
     except InvalidFileError as error:  # e.g. a network that gives NaN once its weights are quantised
         raise TrialError(f"the file of {signal.name} cannot be decoded: {error}") from error
     decode_s = time.perf_counter() - started

@@ -7,7 +7,7 @@ import json
 import statistics
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,8 @@ from searchinr.trial import Measurement, asset_spec, build_asset, file_figures, 
 
 ENTRIES = {
     "photos": DatasetEntry(name="photos", downscale=(96, 144), limit=4),
+    "photos-192": DatasetEntry(name="photos", downscale=(192, 288), limit=4),
+    "photos-192-all": DatasetEntry(name="photos", downscale=(192, 288)),
     "kodak": DatasetEntry(name="kodak"),
 }
 """The data of a reproduction: what two cores can do, and what the papers use."""
@@ -55,11 +57,13 @@ class Cell:
         params: Parameters of the codec, flat; the others have their defaults.
         rungs: Training lengths at which it is measured, in one fit.
         codec: Name of the codec.
+        levels: Whether files of several rates are measured at each of them.
     """
 
     params: Mapping[str, Value]
     rungs: tuple[int, ...]
     codec: str = "mlp"
+    levels: bool = True
 
 
 @dataclass(frozen=True)
@@ -75,8 +79,10 @@ class Point:
         bytes: Of all files together.
         books: The fraction of them that holds code books.
         macs: Training multiply-accumulates, over all signals.
-        levels: For files that hold several networks: of each, by its name, the mean PSNR and the bytes of all trimmed
-            files.
+        levels: For files of several rates: of each level that all files have, by its name, the mean PSNR and the bytes
+            of all trimmed files.
+        train_s: Seconds of training, for all signals together.
+        signals: Of each signal, by its name, the rate and the PSNR.
     """
 
     steps: int
@@ -88,6 +94,8 @@ class Point:
     books: float
     macs: float
     levels: Mapping[str, tuple[float, int]]
+    train_s: float = 0.0
+    signals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
 
 Points = list[Point]
@@ -133,7 +141,8 @@ class Bench:
 
     def _one(self, cell: Cell, seed: int) -> Points:
         params = canonicalise(cell.codec, cell.params)
-        key = json_hash([self.data, cell.codec, params, list(cell.rungs), seed])[:16]
+        what = [self.data, cell.codec, params, list(cell.rungs), seed]
+        key = json_hash(what if cell.levels else [*what, "no levels"])[:16]
         return [Point(**values) for values in self._keep(key, lambda: self._fit(cell, params, seed))]
 
     def _fit(self, cell: Cell, params: Mapping[str, Value], seed: int) -> list[Json]:
@@ -156,7 +165,7 @@ class Bench:
         measured = []
         for state in states:
             if isinstance(state, Measurement):
-                measured.append(asdict(_point(state, self.signals, seed)))
+                measured.append(asdict(_point(state, self.signals, seed, levels=cell.levels)))
             elif known is None and not measured:
                 self._trunks[trunk] = _without_branch(state.checkpoint())
         return measured
@@ -197,16 +206,15 @@ def _never() -> Json:
     raise LookupError("the cell has not been measured, or starts from no asset")
 
 
-def _point(state: Measurement, signals: Sequence[Signal], seed: int) -> Point:
+def _point(state: Measurement, signals: Sequence[Signal], seed: int, *, levels: bool) -> Point:
     figures = state.figures
     size = sum(map(len, state.files.values()))
     parsed = [container.unpack(file) for file in state.files.values()]
     codec = codec_of(parsed[0])
     books = sum(codec.inspect(file)["bits"].get("code books", 0) for file in parsed) / (8 * size)
-    levels = {
-        " x ".join(map(str, level.values())): _level(level, parsed, signals)
-        for level, _ in (codec.levels(parsed[0]) if codec.scalable else [])
-    }
+    of_files = [[level for level, _ in codec.levels(file)] for file in parsed if levels]
+    in_all = [level for level in of_files[0] if all(level in others for others in of_files)] if of_files else []
+    by_level = {" x ".join(map(str, level.values())): _level(level, parsed, signals) for level in in_all}
     return Point(
         steps=state.steps,
         seed=seed,
@@ -216,7 +224,9 @@ def _point(state: Measurement, signals: Sequence[Signal], seed: int) -> Point:
         bytes=size,
         books=books,
         macs=figures["cost"]["macs"],
-        levels=levels,
+        levels=by_level,
+        train_s=figures["cost"]["train_s"],
+        signals={row["name"]: (row["rate"], row["psnr_db"]) for row in figures["signals"]},
     )
 
 

@@ -70,7 +70,7 @@ def decode(
     """
     from searchinr.engine.coding import decode_file
 
-    result = decode_file(file, out, scale, _level(depth, width, level) or None)
+    result = decode_file(file, out, scale, _level(depth, width, level) or None, quiet=as_json)
     if as_json:
         print_json(result)
         return

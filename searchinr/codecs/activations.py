@@ -16,6 +16,7 @@ from torch import Tensor
 
 from searchinr.codecs.fields.contract import Field
 from searchinr.codecs.objective import Forward
+from searchinr.codecs.points import Points
 from searchinr.codecs.quantize.contract import Coded, Quantizer
 from searchinr.codecs.quantize.levels import Levels, levels, log_step, nearest_code
 from searchinr.codecs.quantize.uniform import best_steps, learnt_step, round_through, step_of
@@ -53,15 +54,20 @@ def _rounded(hidden: Tensor, steps: Tensor, symbols: Levels) -> Tensor:
     return round_through((hidden / step).clamp(*symbols)) * step
 
 
+def calibration_coords(points: Points) -> Tensor:
+    """Where to look at activations to choose their steps: some places of the signals, `(m, d)`."""
+    chosen = np.random.default_rng(0).permutation(points.count)[:_CALIBRATION_POINTS]
+    return points.at(torch.from_numpy(chosen).to(points.device)).coords
+
+
 class WithActivations(Quantizer):
     """A quantiser of weights and, beside it, the steps of a network's activations, which learn if it does."""
 
     def __init__(self, weights: Quantizer, field: Field, bits: int, coords: Tensor) -> None:
-        """For a backbone whose signals have these coordinates, `(n, d_in)`."""
+        """For a backbone that is looked at in these places, `(m, d_in)`."""
         super().__init__(weights.parts)
         self._weights, self._field, self._symbols = weights, field, _symbols(field, bits)
-        chosen = np.random.default_rng(0).permutation(len(coords))[:_CALIBRATION_POINTS]
-        self._coords = coords[torch.from_numpy(chosen).to(coords.device)]
+        self._coords = coords
 
     def start(self, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """See `Quantizer.start`: those of the weights, and the logarithms of the activations' steps, `(B, depth)`."""

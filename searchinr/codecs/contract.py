@@ -7,7 +7,7 @@ conformance suite (`tests/codecs/conformance.py`) know codecs by this contract o
 import hashlib
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -22,6 +22,9 @@ from searchinr.space import Domain, Finding, Value
 
 Level = Mapping[str, int]
 """Names one of the signals that a file of several rates holds: `{"depth": 3, "width": 24}`."""
+
+Watch = Callable[[int, int], None]
+"""Is told while a signal is rendered: `(points done, points in all)`."""
 
 
 class CodecParams(BaseModel):
@@ -218,7 +221,13 @@ class Codec(ABC):
 
     @abstractmethod
     def decode(
-        self, file: Container, *, asset: Asset | None = None, scale: float = 1.0, level: Level | None = None
+        self,
+        file: Container,
+        *,
+        asset: Asset | None = None,
+        scale: float = 1.0,
+        level: Level | None = None,
+        watch: Watch | None = None,
     ) -> Signal:
         """The signal in a file, from nothing but the file (and the asset that it names).
 
@@ -227,6 +236,7 @@ class Codec(ABC):
             asset: The asset that the file names, if it names one.
             scale: Render at `scale` times the resolution along each axis.
             level: Which of `levels`, or a part of its name; None for the largest.
+            watch: Who wants to know how far it is.
 
         Raises:
             InvalidFileError: The content contradicts itself.

@@ -25,7 +25,9 @@ BRANCH = "branch."
 """What the names in a checkpoint begin with that belong to the branches to a rung, not to the trunks."""
 
 _BRANCH_RUNG = f"{BRANCH}rung"
-_YIELD_EVERY = 20  # steps between states that can be checkpointed
+_MOST_STEPS = 20
+_MOST_POINTS = 2**20
+"""Between states that can be checkpointed: so many steps, or fewer where each of them uses many points."""
 
 
 @dataclass
@@ -67,7 +69,7 @@ def make_group(
         quantizer: See `Group`.
         recipe: How to train.
     """
-    trunk = BatchFit(objective, initial, targets.coords, targets.values, recipe)
+    trunk = BatchFit(objective, initial, targets.points, recipe)
     return Group(targets.indices, targets.layout, field, quantizer, targets.gains, trunk)
 
 
@@ -174,11 +176,12 @@ def fit_groups(
         branches: list[BatchFit] = []
         state.branch_rung = rung
         for number, group in enumerate(groups):
+            every = min(max(1, _MOST_POINTS // group.trunk.points_per_step), _MOST_STEPS)
             learner = group.quantizer if recipe.qat_fraction else None
             branched = _part(resume, f"{BRANCH}{number}.") if rung == int(resume.get(_BRANCH_RUNG, 0)) else {}
             for fit in fit_to_rung(group.trunk, recipe, rung, learner, branched or None):
                 state.branches = branches if fit is group.trunk else [*branches, fit]
-                if fit.steps % _YIELD_EVERY == 0:
+                if fit.steps % every == 0:
                     fit.check_finite()
                     # The trunk goes on from before the last rung: until it is past it, nothing is gained.
                     done = number * rung + max(fit.steps, passed) + (len(groups) - number - 1) * passed

@@ -8,9 +8,13 @@ import torch
 from torch import Tensor
 
 from searchinr.codecs.fields.contract import FieldShape
+from searchinr.codecs.points import GridPoints, Points, scaled
 from searchinr.codecs.quantize.levels import PER_OCTAVE
 from searchinr.signals.registry import MODALITIES
 from searchinr.signals.signal import Layout, Signal
+
+_MOST_HELD = 2**25
+"""Values that are held as floats: 128 MiB, an RGB picture of 11 megapixels."""
 
 
 def field_shape(layout: Layout, depth: int, width: int) -> FieldShape:
@@ -32,15 +36,13 @@ class Targets:
     Attributes:
         indices: Their places among all signals.
         layout: Their layout.
-        coords: `(n, d)`.
-        values: `(B, n, c)`, each signal divided by its gain, so that its peak is about 1.
+        points: Of these signals, each divided by its gain, so that its peak is about 1.
         gains: `(B,)`, int64: a gain is 2**(gains / 6), a whole number of quantiser steps.
     """
 
     indices: list[int]
     layout: Layout
-    coords: Tensor
-    values: Tensor
+    points: Points
     gains: Tensor
 
 
@@ -53,22 +55,15 @@ def targets_by_layout(signals: Sequence[Signal], device: torch.device) -> list[T
 
 
 def _targets(signals: Sequence[Signal], indices: list[int], device: torch.device) -> Targets:
-    layout = signals[indices[0]].layout
-    values = torch.stack([_scaled(signals[i]) for i in indices]).to(device)  # (B, n, c)
-    peaks = values.abs().amax(dim=(1, 2)).clamp_min(2.0**-20)  # (B,)
+    layout, few = signals[indices[0]].layout, [signals[i] for i in indices]
+    peaks = torch.tensor([_peak(signal) for signal in few]).clamp_min(2.0**-20)  # (B,)
     gains = torch.ceil(PER_OCTAVE * torch.log2(peaks)).long()  # (B,)
-    return Targets(
-        indices,
-        layout,
-        torch.from_numpy(MODALITIES[layout.modality].coordinates(layout)).to(device),
-        values / torch.exp2(gains / PER_OCTAVE).view(-1, 1, 1),
-        gains.cpu(),
-    )
+    points = GridPoints(few, gains, device)
+    is_small = points.signals * points.values_each <= _MOST_HELD
+    return Targets(indices, layout, points.held() if is_small else points, gains)
 
 
-def _scaled(signal: Signal) -> Tensor:
-    """Samples scaled from the value range to [-1, 1], `(n, c)`."""
-    low, high = MODALITIES[signal.layout.modality].value_range(signal.layout)
-    scaled = (signal.samples.astype(np.float64) - low) / (high - low) * 2 - 1
-    # (*grid, c) -> (n, c)
-    return torch.from_numpy(scaled.reshape(-1, signal.layout.channels).astype(np.float32))
+def _peak(signal: Signal) -> float:
+    """The largest magnitude of the scaled samples: that of one of their extremes."""
+    extremes = np.array([signal.samples.min(), signal.samples.max()])
+    return float(np.abs(scaled(extremes, signal.layout)).max())

@@ -1,6 +1,6 @@
 """What a fit minimises: the sum of the signals' losses, of which an objective computes the gradient.
 
-Notation used for tensor shapes: B signals, m points of a step, c channels.
+Notation used for tensor shapes: B signals, k of them, m points of a tile, c channels.
 """
 
 from abc import ABC, abstractmethod
@@ -10,6 +10,8 @@ from typing import Literal, NamedTuple
 import numpy as np
 import torch
 from torch import Tensor
+
+from searchinr.codecs.points import Points
 
 Loss = Literal["log_mse", "mse"]
 """Of a signal: the logarithm of its MSE, or its MSE."""
@@ -42,8 +44,7 @@ class Objective(ABC):
     def backward(
         self,
         weights: Mapping[str, Tensor],
-        coords: Tensor,
-        targets: Tensor,
+        points: Points,
         *,
         loss: Loss,
         rng: np.random.Generator,
@@ -53,22 +54,18 @@ class Objective(ABC):
 
         Args:
             weights: Leaves of the graph without a `grad`, `{name: (B, ...)}`.
-            coords: `(m, d)`.
-            targets: `(B, m, c)`.
+            points: Those of the step.
             loss: Of a signal.
             rng: For what is drawn anew in each step.
             annealed: How much of a rung's branch is done, 0 to 1; on the trunk 0.
         """
 
-    def losses(
-        self, weights: Mapping[str, Tensor], coords: Tensor, targets: Tensor, signals: Tensor, *, loss: Loss
-    ) -> Evaluated:
+    def losses(self, weights: Mapping[str, Tensor], points: Points, signals: Tensor, *, loss: Loss) -> Evaluated:
         """Losses of some signals, `(k,)`, as the `error` of what is returned. Only where one network is evaluated.
 
         Args:
             weights: Of these signals, `{name: (k, ...)}`.
-            coords: `(m, d)`.
-            targets: Of all signals, `(B, m, c)`.
+            points: Of all signals.
             signals: Which these are, `(k,)`, int64.
             loss: Of a signal.
         """
@@ -92,59 +89,53 @@ class SingleNetwork(Objective):
     def backward(
         self,
         weights: Mapping[str, Tensor],
-        coords: Tensor,
-        targets: Tensor,
+        points: Points,
         *,
         loss: Loss,
         rng: np.random.Generator,
         annealed: float = 0.0,
     ) -> Evaluated:
         """See `Objective.backward`; nothing is drawn or annealed."""
-        signals, points, _ = targets.shape
-        tile = points_per_tile(targets, self._elements_per_point)
         network = dict(weights)
-        squared_error = torch.zeros(signals, device=targets.device)
-        for x, y in zip(torch.split(coords, tile), torch.split(targets, tile, dim=1), strict=True):
-            error = (self._forward(network, x) - y).square().sum(dim=(1, 2))  # (B,)
+        squared_error = torch.zeros(points.signals, device=points.device)
+        for coords, values in points.tiles(points_per_tile(points, self._elements_per_point)):
+            error = (self._forward(network, coords) - values).square().sum(dim=(1, 2))  # (B,)
             torch.autograd.backward(error.sum())
             squared_error += error.detach()
-        divisor = gradient_divisor(squared_error, targets, loss)
+        divisor = gradient_divisor(squared_error, points, loss)
         for weight in network.values():
             if weight.grad is not None:
                 weight.grad /= divisor.view(-1, *[1] * (weight.dim() - 1))
-        return Evaluated(squared_error, 3 * self._macs_per_point * signals * points)  # forward, and backward for two
+        macs = self._macs_per_point * points.signals * points.count
+        return Evaluated(squared_error, 3 * macs)  # forward, and backward for two
 
     @torch.no_grad()
-    def losses(
-        self, weights: Mapping[str, Tensor], coords: Tensor, targets: Tensor, signals: Tensor, *, loss: Loss
-    ) -> Evaluated:
+    def losses(self, weights: Mapping[str, Tensor], points: Points, signals: Tensor, *, loss: Loss) -> Evaluated:
         """See `Objective.losses`."""
         network = dict(weights)
-        squared_error = torch.zeros(len(signals), device=targets.device)
-        tile = points_per_tile(targets, self._elements_per_point)
-        for start in range(0, len(coords), tile):
-            few = slice(start, start + tile)
-            error = self._forward(network, coords[few]) - targets[signals, few]  # (k, m, c)
+        squared_error = torch.zeros(len(signals), device=points.device)
+        for coords, values in points.tiles(points_per_tile(points, self._elements_per_point)):
+            error = self._forward(network, coords) - values[signals]  # (k, m, c)
             squared_error += error.square().sum(dim=(1, 2))
-        losses = loss_of(squared_error / targets[0].numel(), loss)
-        return Evaluated(losses, self._macs_per_point * len(signals) * len(coords))
+        losses = loss_of(squared_error / points.values_each, loss)
+        return Evaluated(losses, self._macs_per_point * len(signals) * points.count)
 
 
-def points_per_tile(targets: Tensor, elements_per_point: int) -> int:
-    """Points whose activations fit the cache.
+def points_per_tile(points: Points, elements_per_point: int) -> int:
+    """How many points' activations fit the cache.
 
     Args:
-        targets: `(B, m, c)`.
+        points: Of all signals.
         elements_per_point: Width of the largest activation.
     """
-    return max(_MIN_TILE, _TILE_ELEMENTS[targets.device.type] // (len(targets) * elements_per_point))
+    return max(_MIN_TILE, _TILE_ELEMENTS[points.device.type] // (points.signals * elements_per_point))
 
 
-def gradient_divisor(squared_error: Tensor, targets: Tensor, loss: Loss) -> Tensor:
+def gradient_divisor(squared_error: Tensor, points: Points, loss: Loss) -> Tensor:
     """What divides the gradient of a signal's squared error into that of its loss, `(B,)`: d log(E) = dE / E."""
     if loss == "mse":
-        return torch.full_like(squared_error, targets[0].numel())
-    return squared_error.clamp_min(MSE_FLOOR * targets[0].numel())
+        return torch.full_like(squared_error, points.values_each)
+    return squared_error.clamp_min(MSE_FLOOR * points.values_each)
 
 
 def loss_of(mse: Tensor, loss: Loss) -> Tensor:

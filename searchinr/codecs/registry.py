@@ -2,7 +2,7 @@
 
 import searchinr.codecs
 from searchinr.codecs.bitstream import container
-from searchinr.codecs.contract import Asset, Codec, Level
+from searchinr.codecs.contract import Asset, Codec, Level, Watch
 from searchinr.discover import discover
 from searchinr.errors import InvalidFileError
 from searchinr.signals.signal import Signal
@@ -24,7 +24,14 @@ def codec_of(file: container.Container) -> Codec:
     raise InvalidFileError(f"written by codec number {file.codec_id}, which this searchinr does not have: update it")
 
 
-def decode(data: bytes, *, asset: Asset | None = None, scale: float = 1.0, level: Level | None = None) -> Signal:
+def decode(
+    data: bytes,
+    *,
+    asset: Asset | None = None,
+    scale: float = 1.0,
+    level: Level | None = None,
+    watch: Watch | None = None,
+) -> Signal:
     """The signal in the bytes of an `.inr` file, rendered at `scale` times its resolution.
 
     Args:
@@ -32,10 +39,11 @@ def decode(data: bytes, *, asset: Asset | None = None, scale: float = 1.0, level
         asset: The asset that the file names, if it names one.
         scale: Multiple of the resolution.
         level: Which of several rates, see `Codec.levels`; None for the largest.
+        watch: Who wants to know how far it is.
 
     Raises:
         InvalidFileError: Not an `.inr` file, or truncated, or corrupt.
         UserError: The file has no such level.
     """
     file = container.unpack(data)
-    return codec_of(file).decode(file, asset=asset, scale=scale, level=level)
+    return codec_of(file).decode(file, asset=asset, scale=scale, level=level, watch=watch)

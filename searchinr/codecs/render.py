@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from searchinr.codecs.contract import Watch
 from searchinr.errors import InvalidFileError
 from searchinr.signals.metrics import to_samples
 from searchinr.signals.registry import MODALITIES
@@ -15,12 +16,13 @@ from searchinr.signals.signal import Layout, Signal
 _TILE = 8192  # points; fixed, since another tiling may round differently
 
 
-def render(network: Callable[[Tensor], Tensor], layout: Layout) -> Signal:
+def render(network: Callable[[Tensor], Tensor], layout: Layout, watch: Watch | None = None) -> Signal:
     """The signal that a network holds.
 
     Args:
         network: From coordinates `(m, d)` to values `(m, c)`, nominally in [-1, 1].
         layout: Layout of the signal.
+        watch: Who wants to know how far it is.
 
     Raises:
         InvalidFileError: The network gives NaN.
@@ -39,6 +41,8 @@ def render(network: Callable[[Tensor], Tensor], layout: Layout) -> Signal:
                     raise InvalidFileError("the file holds weights that give NaN: it is corrupt")
                 scaled = low + (values.double().numpy() + 1) / 2 * (high - low)
                 samples[start:stop] = to_samples(scaled, (low, high))
+                if watch is not None:
+                    watch(stop, layout.points)
     finally:
         torch.set_num_threads(threads)
     return Signal("decoded", samples.reshape(*layout.grid, layout.channels), layout)

@@ -24,6 +24,7 @@ from torch import Tensor
 
 from searchinr.codecs.fields.contract import Field, TensorSpec
 from searchinr.codecs.objective import MSE_FLOOR, Evaluated, Loss, Objective
+from searchinr.codecs.points import Points
 from searchinr.codecs.training import BatchFit, Recipe, fit_to_rung
 
 _CHUNK_ELEMENTS = 2**25  # activations of a pass over a chunk of signals; autograd keeps a few times as many
@@ -173,24 +174,23 @@ class Sandwich(Objective):
     def backward(
         self,
         weights: Mapping[str, Tensor],
-        coords: Tensor,
-        targets: Tensor,
+        points: Points,
         *,
         loss: Loss,
         rng: np.random.Generator,
         annealed: float = 0.0,
     ) -> Evaluated:
         """See `Objective.backward`; the third width is drawn, and nothing is annealed."""
-        signals, points, _ = targets.shape
+        coords, targets = points.all()
         widths = sandwich(self._supernet.widths, rng)
-        elements = points * self._supernet.depths[-1] * self._supernet.widths[-1]
+        elements = points.count * self._supernet.depths[-1] * self._supernet.widths[-1]
         chunk = max(1, _CHUNK_ELEMENTS // elements)
         losses = []
-        for start in range(0, signals, chunk):
+        for start in range(0, points.signals, chunk):
             few = slice(start, start + chunk)
             each = [self._backward(weights, few, width, coords, targets[few], loss) for width in widths]
             losses.append(torch.stack(each).sum(0))
-        macs = 3 * sum(self._supernet.macs_per_point(width) for width in widths) * signals * points
+        macs = 3 * sum(self._supernet.macs_per_point(width) for width in widths) * points.signals * points.count
         return Evaluated(torch.cat(losses), macs)
 
     def _backward(
@@ -226,8 +226,7 @@ class Trained:
 def train(
     supernet: Supernet,
     initial: Mapping[str, Tensor],
-    coords: Tensor,
-    targets: Tensor,
+    points: Points,
     *,
     steps: int,
     lr: float,
@@ -239,8 +238,7 @@ def train(
     Args:
         supernet: Which subnets to train.
         initial: Stored tensors, `{name: (B, ...)}`.
-        coords: `(n, d)`.
-        targets: `(B, n, c)`.
+        points: Of the B signals.
         steps: How many.
         lr: Learning rate at the start.
         batch_fraction: Points of each step, as a fraction of all.
@@ -253,6 +251,6 @@ def train(
         TrialError: The training diverged.
     """
     recipe = Recipe(lr=lr, decay=1.0, batch_fraction=batch_fraction, seed=seed)
-    for fit in fit_to_rung(BatchFit(Sandwich(supernet), initial, coords, targets, recipe), recipe, steps):
+    for fit in fit_to_rung(BatchFit(Sandwich(supernet), initial, points, recipe), recipe, steps):
         fit.check_finite()
         yield Trained({name: weight.detach() for name, weight in fit.weights.items()}, fit.steps, fit.macs)

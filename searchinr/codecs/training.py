@@ -7,12 +7,13 @@ that of a fit that was meant to end there, and measuring it does not spoil the l
 with a decay over the last half of the steps and rungs growing by 3, a fit to the last rung takes 25 % more steps than
 without earlier rungs.
 
-Notation used for tensor shapes: B signals, n points, c channels.
+Notation used for tensor shapes: B signals, k of them.
 """
 
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -21,10 +22,17 @@ from torch import Tensor
 
 from searchinr.codecs.adam import Adam
 from searchinr.codecs.objective import Loss, Objective
+from searchinr.codecs.points import Points
 from searchinr.codecs.quantize.contract import Quantizer
 from searchinr.errors import TrialError
 
 WARMUP_STEPS = 20
+LARGE = 2**20
+"""Points of a signal of which a step uses but some, unless the recipe says otherwise."""
+POINTS_OF_LARGE = 2**18
+"""How many (SHACIRA, section 4.1)."""
+_MOST_COMPARED = 2**22
+"""Points by which states of a fit are compared: each as much work as some ten steps."""
 
 _BEST, _LOSSES = "best.", ":losses"
 
@@ -36,7 +44,8 @@ class Recipe:
     Attributes:
         lr: Learning rate of the constant part.
         decay: Last fraction of a rung's steps in which the learning rate falls to zero, along a cosine.
-        batch_fraction: Fraction of the points used in each step, drawn anew; 1 for the full grid.
+        batch_fraction: Fraction of the points used in each step, drawn anew; 1 for the full grid. None: the full grid
+            or, of more than `LARGE` points, `POINTS_OF_LARGE`.
         seed: Fixes which points are drawn.
         loss: Of a signal: its MSE or the logarithm of it.
         qat_fraction: Last fraction of a rung's steps in which a quantiser that learns takes part.
@@ -50,7 +59,7 @@ class Recipe:
 
     lr: float
     decay: float
-    batch_fraction: float
+    batch_fraction: float | None
     seed: int
     loss: Loss = "log_mse"
     qat_fraction: float = 0.0
@@ -58,6 +67,12 @@ class Recipe:
     keeps_weights: bool = False
     lr_factors: Mapping[str, float] = field(default_factory=dict)
     keep_best_of: int = 0
+
+    def batch(self, points: int) -> int:
+        """How many of so many points each step uses."""
+        if self.batch_fraction is None:
+            return points if points <= LARGE else POINTS_OF_LARGE
+        return max(1, round(self.batch_fraction * points))
 
     def trunk_end(self, rung: int) -> int:
         """The step at which a rung's branch begins."""
@@ -101,8 +116,7 @@ class BatchFit:
         self,
         objective: Objective,
         weights: Mapping[str, Tensor],
-        coords: Tensor,
-        targets: Tensor,
+        points: Points,
         recipe: Recipe,
     ) -> None:
         """Starts a fit.
@@ -110,25 +124,29 @@ class BatchFit:
         Args:
             objective: What is minimised.
             weights: Initial weights, `{name: (B, ...)}`.
-            coords: `(n, d)`.
-            targets: `(B, n, c)`.
+            points: What the signals are fitted to.
             recipe: How to train.
         """
         self._objective = objective
-        self._coords, self._targets = coords, targets
+        self._points = points
         self._recipe = recipe
-        self._batch = max(1, round(recipe.batch_fraction * len(coords)))
+        self._batch = recipe.batch(points.count)
         self.steps = 0
         self.macs = 0.0
-        self._error = torch.zeros(len(targets))
+        self._error = torch.zeros(points.signals)
         self._quantizer: Quantizer | None = None
-        self._adam = Adam(weights, coords.device, recipe.lr_factors)
+        self._adam = Adam(weights, points.device, recipe.lr_factors)
         self._best: dict[str, Tensor] = {}  # the weights of each signal's best state, and what it lost then
 
     @property
     def weights(self) -> dict[str, Tensor]:
         """`{name: (B, ...)}`: of the network, or the latents of the quantiser that takes part."""
         return self._adam.weights
+
+    @property
+    def points_per_step(self) -> int:
+        """Of all signals together."""
+        return self._points.signals * self._batch
 
     @property
     def is_quantised(self) -> bool:
@@ -138,7 +156,7 @@ class BatchFit:
     def quantise(self, quantizer: Quantizer) -> None:
         """From here on the quantiser's latents are trained in place of the weights."""
         before, self._quantizer = self._adam, quantizer
-        self._adam = Adam(quantizer.start(self.weights), self._coords.device, self._recipe.lr_factors)
+        self._adam = Adam(quantizer.start(self.weights), self._device, self._recipe.lr_factors)
         self._adam.take_moments(before)
 
     def step(self, lr: float, progress: float = 0.0, annealed: float = 0.0) -> None:
@@ -151,16 +169,14 @@ class BatchFit:
         """
         # The step's number seeds the draw: a resumed fit draws what an uninterrupted one would have drawn.
         rng = np.random.default_rng((self._recipe.seed, self.steps))
-        coords, targets = self._sample(rng)
+        points = self._sample(rng)
         self._adam.forget_gradients()
         values = self.weights
         if self._quantizer is not None:
             values = self._quantizer.values(self.weights, progress)
         # Leaves, so that what lies between latents and weights is run once, whatever the objective does.
         network = values if self._quantizer is None else {n: v.detach().requires_grad_() for n, v in values.items()}
-        evaluated = self._objective.backward(
-            network, coords, targets, loss=self._recipe.loss, rng=rng, annealed=annealed
-        )
+        evaluated = self._objective.backward(network, points, loss=self._recipe.loss, rng=rng, annealed=annealed)
         if self._quantizer is not None:
             self._backward_to_latents(self._quantizer, values, network, progress)
         self._adam.step(lr)
@@ -174,22 +190,33 @@ class BatchFit:
         reached = {name: value for name, value in values.items() if network[name].grad is not None}
         heads, gradients = list(reached.values()), [network[name].grad for name in reached]
         if self._recipe.rate_weight:
-            heads.append(self._recipe.rate_weight / self._coords.shape[0] * quantizer.bits(self.weights).sum())
+            heads.append(self._recipe.rate_weight / self._points.count * quantizer.bits(self.weights).sum())
             gradients.append(None)
         if (penalty := quantizer.penalty(self.weights, progress)) is not None:
             heads.append(penalty.sum())
             gradients.append(None)
         torch.autograd.backward(heads, gradients)
 
-    def _sample(self, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-        points = len(self._coords)
-        if self._batch == points:
-            return self._coords, self._targets
-        index = torch.from_numpy(rng.integers(points, size=self._batch)).to(self._coords.device)
-        return self._coords.index_select(0, index), self._targets.index_select(1, index)
+    def _sample(self, rng: np.random.Generator) -> Points:
+        if self._batch == self._points.count:
+            return self._points
+        return self._points.drawn(torch.from_numpy(rng.integers(self._points.count, size=self._batch)).to(self._device))
+
+    @cached_property
+    def _compared(self) -> Points:
+        """The points by which states are compared: all, or of very many the same ones every time."""
+        if self._batch == self._points.count or self._points.count <= _MOST_COMPARED:
+            return self._points
+        index = np.random.default_rng(self._recipe.seed).integers(self._points.count, size=_MOST_COMPARED)
+        index.sort()  # neighbours lie side by side in memory
+        return self._points.drawn(torch.from_numpy(index).to(self._device))
+
+    @property
+    def _device(self) -> torch.device:
+        return self._points.device
 
     def losses(self, weights: Mapping[str, Tensor], signals: Tensor) -> Tensor:
-        """What other weights would lose on all points; the work counts in `macs`.
+        """What other weights would lose on all points, or on millions of them; the work counts in `macs`.
 
         Args:
             weights: As the objective takes them, `{name: (k, ...)}`.
@@ -198,15 +225,15 @@ class BatchFit:
         Returns:
             `(k,)`.
         """
-        evaluated = self._objective.losses(weights, self._coords, self._targets, signals, loss=self._recipe.loss)
+        evaluated = self._objective.losses(weights, self._compared, signals, loss=self._recipe.loss)
         self.macs += evaluated.macs
         return evaluated.error
 
     @torch.no_grad()
     def own_losses(self) -> Tensor:
-        """What each signal loses on all points with the weights that a decoder would have now, `(B,)`."""
+        """What each signal loses with the weights that a decoder would have now, `(B,)`; see `losses`."""
         weights = self.weights if self._quantizer is None else self._quantizer.values(self.weights)
-        return self.losses(weights, torch.arange(len(self._targets), device=self._coords.device))
+        return self.losses(weights, torch.arange(self._points.signals, device=self._device))
 
     @torch.no_grad()
     def note_best(self) -> None:
@@ -232,7 +259,7 @@ class BatchFit:
 
     def branch(self) -> Self:
         """A copy with its own weights and optimiser state, on the same data."""
-        other = type(self)(self._objective, self.weights, self._coords, self._targets, self._recipe)
+        other = type(self)(self._objective, self.weights, self._points, self._recipe)
         other.load(self.state())
         other.macs = self.macs
         return other
@@ -248,8 +275,7 @@ class BatchFit:
         self.steps = int(state["steps"])
         self.macs = float(state["macs"])
         self._adam.load(state)
-        device = self._coords.device
-        self._best = {n.removeprefix(_BEST): v.to(device) for n, v in state.items() if n.startswith(_BEST)}
+        self._best = {n.removeprefix(_BEST): v.to(self._device) for n, v in state.items() if n.startswith(_BEST)}
 
 
 def fit_to_rung(

@@ -9,11 +9,19 @@ from typing import Any
 
 import torch
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    TaskID,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 from searchinr.allocator import keep_freed_memory
 from searchinr.codecs.bitstream import container
-from searchinr.codecs.contract import Asset, Level
+from searchinr.codecs.contract import Asset, Level, Watch
 from searchinr.codecs.levels import level_name, matching
 from searchinr.codecs.registry import codec_of
 from searchinr.engine.catalog import canonicalise
@@ -55,6 +63,10 @@ def encode_file(source: Path, config_file: Path | None, out: Path | None, *, qui
     check_writable(target)
     config = given or default_config(signal.layout)
     started = time.perf_counter()
+    if signal.samples.size > container.MAX_VALUES:
+        raise UserError(
+            f"{source}: {signal.samples.size} values found; allowed are {container.MAX_VALUES}; crop it first"
+        )
     try:
         measured = _fit(signal, config, quiet)
     except TrialError as error:
@@ -75,9 +87,30 @@ def encode_file(source: Path, config_file: Path | None, out: Path | None, *, qui
 
 def _fit(signal: Signal, config: Config, quiet: bool) -> Measurement:
     keep_freed_memory()
-    console = Console(stderr=True)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    progress = Progress(
+    with _progress(quiet) as progress:
+        asset = _build(signal, config, device, progress)
+        task = progress.add_task("fitting", total=config.steps)
+        for state in run_trial(
+            config.codec,
+            config.params,
+            [signal],
+            [config.steps],
+            seed=config.seed,
+            device=device,
+            asset=asset,
+            watch=_watch(progress, "measuring"),
+        ):
+            progress.update(task, completed=state.steps)
+            if isinstance(state, Measurement):
+                return state
+    raise AssertionError("a fit ends with a measurement")
+
+
+def _progress(quiet: bool) -> Progress:
+    """Bars with the time that is left, on a terminal."""
+    console = Console(stderr=True)
+    return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         TaskProgressColumn(),
@@ -87,16 +120,18 @@ def _fit(signal: Signal, config: Config, quiet: bool) -> Measurement:
         transient=True,
         disable=quiet or not console.is_terminal,
     )
-    with progress:
-        asset = _build(signal, config, device, progress)
-        task = progress.add_task("fitting", total=config.steps)
-        for state in run_trial(
-            config.codec, config.params, [signal], [config.steps], seed=config.seed, device=device, asset=asset
-        ):
-            progress.update(task, completed=state.steps)
-            if isinstance(state, Measurement):
-                return state
-    raise AssertionError("a fit ends with a measurement")
+
+
+def _watch(progress: Progress, description: str) -> Watch:
+    """Shows how far a decoding is by a bar that comes with its first tile."""
+    tasks: list[TaskID] = []
+
+    def watch(done: int, total: int) -> None:
+        if not tasks:
+            tasks.append(progress.add_task(description, total=total))
+        progress.update(tasks[0], completed=done)
+
+    return watch
 
 
 def _build(signal: Signal, config: Config, device: torch.device, progress: Progress) -> Asset | None:
@@ -112,7 +147,9 @@ def _build(signal: Signal, config: Config, device: torch.device, progress: Progr
     raise AssertionError("a building ends with an asset")
 
 
-def decode_file(source: Path, out: Path | None, scale: float, level: Level | None = None) -> dict[str, Any]:
+def decode_file(
+    source: Path, out: Path | None, scale: float, level: Level | None = None, *, quiet: bool
+) -> dict[str, Any]:
     """Decodes an `.inr` file and writes the signal.
 
     Args:
@@ -120,6 +157,7 @@ def decode_file(source: Path, out: Path | None, scale: float, level: Level | Non
         out: Where to, in the format of its suffix; None means beside the source, in the modality's first format.
         scale: Render at this multiple of the resolution.
         level: Which of several rates, see `Codec.decode`; None for the largest.
+        quiet: Whether to show no progress.
 
     Returns:
         `out`, `modality`, `grid`, `channels`, `decode_s`.
@@ -133,8 +171,8 @@ def decode_file(source: Path, out: Path | None, scale: float, level: Level | Non
     _check_target(source, target, modality)
     _check_scale(file.layout, modality, scale)
     started = time.perf_counter()
-    with _errors_name(source):
-        signal = codec_of(file).decode(file, scale=scale, level=level)
+    with _errors_name(source), _progress(quiet) as progress:
+        signal = codec_of(file).decode(file, scale=scale, level=level, watch=_watch(progress, "decoding"))
     decode_s = time.perf_counter() - started
     modality.write(signal, target)
     return {

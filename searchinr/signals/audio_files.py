@@ -17,7 +17,7 @@ _SUBTYPES = {
     ".flac": {8: "PCM_S8", 16: "PCM_16", 24: "PCM_24"},
 }
 _MAX_CHANNELS = 4
-_MAX_VALUES = 2**28  # as many as an .inr file may hold; a damaged FLAC header can claim far more
+_MAX_VALUES = 2**28  # a damaged FLAC header can claim far more
 _UNKNOWN_SIZE = 0xFFFFFFFF  # what programs that write to a pipe put in a WAV header
 
 AUDIO_SUFFIXES = tuple(_SUBTYPES)

@@ -100,9 +100,12 @@ class Modality(ABC):
         The cell of sample `i` of `N` spans `[2i/N - 1, 2(i+1)/N - 1] * extent`; its centre is used, so that the same
         domain rendered at another resolution (`resized`) covers the same area.
         """
-        indices = np.unravel_index(np.arange(start, layout.points if stop is None else stop), layout.grid)
+        return self.coordinates_at(layout, np.arange(start, layout.points if stop is None else stop))
+
+    def coordinates_at(self, layout: Layout, index: NDArray[np.integer]) -> NDArray[np.float32]:
+        """Coordinates of the samples with these numbers `(m,)` in row-major order, `(m, axes)`; see `coordinates`."""
         axes = [
             ((2 * i + 1 - n) / n * half).astype(np.float32)
-            for i, n, half in zip(indices, layout.grid, self.extent(layout), strict=True)
+            for i, n, half in zip(np.unravel_index(index, layout.grid), layout.grid, self.extent(layout), strict=True)
         ]
         return np.stack(axes, axis=-1)

@@ -68,13 +68,15 @@ def to_pillow(signal: Signal) -> Image.Image:
         raise UserError(f"{signal.name}: {_described(signal.layout)} found; {_ALLOWED}")
     dtype = np.uint16 if signal.layout.bit_depth == 16 else np.uint8
     # (height, width, channels), or (height, width) for one channel
-    return Image.fromarray((signal.samples[..., 0] if signal.layout.channels == 1 else signal.samples).astype(dtype))
+    samples = signal.samples[..., 0] if signal.layout.channels == 1 else signal.samples
+    return Image.fromarray(samples.astype(dtype, copy=False))
 
 
 def from_pillow(image: Image.Image, mode: str) -> NDArray[np.integer]:
     """The image's samples in a mode that holds them exactly, `(height, width, channels)`."""
-    samples = np.array(image.convert(mode))
-    return samples.astype(samples.dtype.newbyteorder("=")).reshape(image.height, image.width, -1)
+    samples = np.array(image if image.mode == mode else image.convert(mode))
+    native = samples.astype(samples.dtype.newbyteorder("="), copy=False)
+    return native.reshape(image.height, image.width, -1)
 
 
 def read_image(path: Path) -> Signal:
@@ -87,28 +89,35 @@ def read_image(path: Path) -> Signal:
         UserError: Missing or unreadable; or something that Pillow would change silently (16-bit colour), or that has
             no place here (CMYK, floats, several frames).
     """
-    data = read_file(path)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            opened = Image.open(BytesIO(data), formats=("PNG", "JPEG", "WEBP", "TIFF"))
-            found = _not_exact(opened, data)
-            if found is not None:
-                raise UserError(f"{path}: {found} found; {_ALLOWED}, one frame; convert it first")
-            image = ImageOps.exif_transpose(opened)
+            warnings.simplefilter("ignore")  # also of bombs: Pillow refuses twice as many pixels as it warns of
+            image = _loaded(path)
             samples = from_pillow(image, _PLAIN_AND_TRANSPARENT[image.mode][image.has_transparency_data])
     except UserError:
         raise
     except UnidentifiedImageError:
         raise UserError(f"{path}: not a PNG, JPEG, WebP or TIFF image, or a damaged one") from None
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise UserError(f"{path}: more than {Image.MAX_IMAGE_PIXELS} pixels found; crop or scale it first") from None
+    except Image.DecompressionBombError:
+        limit = Image.MAX_IMAGE_PIXELS
+        assert limit is not None, "without a limit nothing is a bomb"
+        raise UserError(f"{path}: more than {2 * limit} pixels found; crop or scale it first") from None
     except Exception as error:  # Pillow raises OSError, SyntaxError, ValueError, struct.error, ... on damaged files
         raise UserError(f"{path}: truncated or damaged image ({_first_line(error)})") from None
     height, width, channels = samples.shape
     layout = Layout("image", (height, width), channels, 8 * samples.itemsize)
     return Signal(path.stem, samples, layout)
+
+
+def _loaded(path: Path) -> Image.Image:
+    """The file's image, upright, when nothing holds the file's bytes any more."""
+    data = read_file(path)
+    opened = Image.open(BytesIO(data), formats=("PNG", "JPEG", "WEBP", "TIFF"))
+    found = _not_exact(opened, data)
+    if found is not None:
+        raise UserError(f"{path}: {found} found; {_ALLOWED}, one frame; convert it first")
+    ImageOps.exif_transpose(opened, in_place=True)
+    return opened
 
 
 def write_image(signal: Signal, path: Path) -> None:

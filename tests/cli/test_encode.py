@@ -11,6 +11,7 @@ import soundfile
 from cli_files import write_image
 from PIL import Image
 
+from searchinr.codecs.bitstream import container
 from searchinr.codecs.registry import decode
 from searchinr.codecs.training import BatchFit
 from searchinr.errors import TrialError
@@ -42,6 +43,24 @@ def test_the_last_line_says_rate_psnr_bytes_and_seconds(searchinr: Callable, pho
         rf"{re.escape(str(out))}: {8 * size / 600:.3f} bpp, \d+\.\d\d dB, {size} bytes, \d+\.\d s\n", result.out
     )
     assert result.err == ""  # progress is for terminals
+
+
+def test_a_terminal_sees_how_far_it_is(
+    searchinr: Callable, photo: Path, config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")  # rich takes any stream for a terminal then
+    shown = searchinr("encode", photo, "--config", config).err
+    assert "fitting" in shown and "measuring" in shown and "0:00:0" in shown
+    shown = searchinr("decode", photo.with_suffix(".inr"), "-o", photo.with_name("decoded.png")).err
+    assert "decoding" in shown and "100%" in shown
+
+
+def test_more_values_than_a_file_may_hold(
+    refused: Callable, photo: Path, config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(container, "MAX_VALUES", 1000)
+    line = refused("encode", photo, "--config", config)
+    assert line == f"{photo}: 1800 values found; allowed are 1000; crop it first"
 
 
 def test_audio_in_kbit_per_second(searchinr: Callable, clip: Path, config: Path) -> None:

@@ -375,6 +375,11 @@ class CodecConformance:
             difference = np.abs(middle.astype(np.int64) - once.samples.astype(np.int64)).max()
             assert difference <= 1 + 1e-4 * (high - low)
 
+    def test_rendering_says_how_far_it_is(self, fitted: Fitted) -> None:
+        told: list[tuple[int, int]] = []
+        decoded = decode(fitted.files[self.rungs[-1]][0], watch=lambda done, total: told.append((done, total)))
+        assert told == sorted(told) and told[-1] == (decoded.layout.points, decoded.layout.points)
+
     def test_renders_at_half_the_resolution(self, fitted: Fitted) -> None:
         for data in fitted.files[self.rungs[-1]]:
             half = decode(data, scale=0.5)

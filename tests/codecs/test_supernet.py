@@ -7,6 +7,7 @@ from searchinr.codecs import supernet as module
 from searchinr.codecs.fields.contract import Field, FieldShape
 from searchinr.codecs.fields.registry import FIELDS
 from searchinr.codecs.objective import Loss
+from searchinr.codecs.points import HeldPoints
 from searchinr.codecs.supernet import Sandwich, Supernet, Trained, sandwich, train
 
 GRID = (6, 9)
@@ -86,7 +87,7 @@ def test_gradient_is_that_of_all_three_widths(monkeypatch: pytest.MonkeyPatch, l
     net, targets = supernet("siren"), torch.rand(2, 54, 3, generator=torch.Generator().manual_seed(0))
     leaves = {name: weight.requires_grad_() for name, weight in initial(net).items()}
     plain = {name: weight.detach().clone().requires_grad_() for name, weight in leaves.items()}
-    evaluated = Sandwich(net).backward(leaves, coords(), targets, loss=loss, rng=np.random.default_rng(0))
+    evaluated = Sandwich(net).backward(leaves, HeldPoints(coords(), targets), loss=loss, rng=np.random.default_rng(0))
     errors = torch.stack(
         [
             (net.make_field(depth, width).forward(net.subnet(plain, depth, width), coords()) - targets).square()
@@ -106,6 +107,7 @@ def test_training_makes_every_subnet_better_and_counts_its_work() -> None:
     net = supernet("siren")
     rng = torch.Generator().manual_seed(0)
     targets = torch.stack([torch.sin(3 * coords() @ torch.rand(2, 3, generator=rng)) for _ in range(2)])  # (B, n, c)
+    points = HeldPoints(coords(), targets)
 
     def errors(stored: dict[str, Tensor]) -> dict[tuple[int, int], Tensor]:
         return {
@@ -115,7 +117,7 @@ def test_training_makes_every_subnet_better_and_counts_its_work() -> None:
         }
 
     def run(seed: int) -> Trained:
-        *_, last = train(net, initial(net), coords(), targets, steps=150, lr=5e-3, batch_fraction=0.5, seed=seed)
+        *_, last = train(net, initial(net), points, steps=150, lr=5e-3, batch_fraction=0.5, seed=seed)
         return last
 
     trained, before = run(0), errors(initial(net))

@@ -5,9 +5,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from searchinr.codecs import objective
+from searchinr.codecs import objective, training
 from searchinr.codecs.objective import Forward, SingleNetwork
-from searchinr.codecs.training import BatchFit, Recipe, fit_to_rung
+from searchinr.codecs.points import HeldPoints
+from searchinr.codecs.training import LARGE, POINTS_OF_LARGE, BatchFit, Recipe, fit_to_rung
 from searchinr.errors import TrialError
 
 SIGNALS, POINTS, WIDTH = 3, 40, 6
@@ -35,7 +36,7 @@ def make_fit(recipe: Recipe, *, only: int | None = None, forward: Forward = netw
     weights, coords, targets = make_problem(**sizes)
     keep = slice(None) if only is None else slice(only, only + 1)
     single = SingleNetwork(forward, macs_per_point=3 * WIDTH, elements_per_point=WIDTH)
-    return BatchFit(single, {name: w[keep] for name, w in weights.items()}, coords, targets[keep], recipe)
+    return BatchFit(single, {name: w[keep] for name, w in weights.items()}, HeldPoints(coords, targets[keep]), recipe)
 
 
 FULL = Recipe(lr=0.01, decay=0.5, batch_fraction=1, seed=0)
@@ -118,7 +119,7 @@ def test_scale_of_a_signal_does_not_change_its_share() -> None:
     for gain in (1.0, 1000.0):
         louder = {"first": weights["first"], "last": gain * weights["last"], "shift": gain * weights["shift"]}
         single = SingleNetwork(network, macs_per_point=1, elements_per_point=WIDTH)
-        fit = BatchFit(single, louder, coords, gain * targets, FULL)
+        fit = BatchFit(single, louder, HeldPoints(coords, gain * targets), FULL)
         fit.step(0.01)
         steps.append(fit.weights["first"].detach() - weights["first"])
     torch.testing.assert_close(steps[0], steps[1], atol=1e-6, rtol=1e-3)
@@ -144,6 +145,26 @@ def test_points_are_drawn_anew_at_every_step_and_for_every_seed() -> None:
     assert not torch.equal(first, drawn(2**31 - 1, 1)[0])
 
 
+def test_of_large_signals_a_part_is_drawn_unless_the_recipe_says_otherwise() -> None:
+    by_default, whole = replace(FULL, batch_fraction=None), replace(FULL, batch_fraction=1.0)
+    assert [by_default.batch(points) for points in (40, LARGE, LARGE + 1)] == [40, LARGE, POINTS_OF_LARGE]
+    assert whole.batch(LARGE + 1) == LARGE + 1
+    assert SAMPLED.batch(1) == 1
+
+
+def test_states_are_compared_by_the_same_points_every_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    sampled, whole = make_fit(SAMPLED), make_fit(FULL)
+    exact = whole.own_losses()
+    assert torch.equal(sampled.own_losses(), exact)
+    monkeypatch.setattr(training, "_MOST_COMPARED", 25)
+    drawn = make_fit(SAMPLED)
+    first = drawn.own_losses()
+    assert not torch.equal(first, exact) and torch.allclose(first, exact, atol=1.5)
+    drawn.step(0.0)
+    assert torch.equal(drawn.own_losses(), first) and torch.equal(drawn.branch().own_losses(), first)
+    assert torch.equal(make_fit(FULL).own_losses(), exact), "what is seen in every step is compared whole"
+
+
 def test_macs_count_forward_and_backward_of_every_point_used() -> None:
     for recipe, points in ((FULL, POINTS), (SAMPLED, 12)):
         fit = make_fit(recipe)
@@ -155,7 +176,7 @@ def test_macs_count_forward_and_backward_of_every_point_used() -> None:
 def test_a_perfect_fit_stays_perfect() -> None:
     weights, coords, _ = make_problem()
     single = SingleNetwork(network, macs_per_point=1, elements_per_point=WIDTH)
-    fit = BatchFit(single, weights, coords, network(weights, coords), FULL)
+    fit = BatchFit(single, weights, HeldPoints(coords, network(weights, coords)), FULL)
     fit.step(0.01)
     fit.check_finite()
     assert_same(fit.weights, weights, 1e-9)

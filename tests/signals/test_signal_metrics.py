@@ -4,6 +4,7 @@ import math
 import numpy as np
 import pytest
 
+from searchinr.signals import metrics
 from searchinr.signals.metrics import psnr, psnr_of_mean_mse, ssim, to_samples
 
 
@@ -37,6 +38,18 @@ def test_identical_signals_have_the_best_psnr_of_their_size_and_it_fits_json() -
     best = psnr(original, original, (0, 255))
     assert best == pytest.approx(psnr(original, nearly, (0, 255)) + 20 * math.log10(2))
     assert json.loads(json.dumps(best, allow_nan=False)) == best
+
+
+def test_large_signals_are_measured_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(4)
+    original = np.clip(np.cumsum(rng.normal(0, 12, (60, 31, 3)), axis=1) + 128, 0, 255).astype(np.uint8)
+    decoded = np.clip(original + rng.normal(0, 9, original.shape), 0, 255).astype(np.uint8)
+    narrow = (original[:, :7], decoded[:, :7], (0, 255))  # no strip has what the filter needs beyond so small a window
+    whole = [measure(original, decoded, (0, 255)) for measure in (psnr, ssim)], ssim(*narrow)
+    monkeypatch.setattr(metrics, "_BLOCK", 7 * 31 * 3)
+    assert psnr(original, decoded, (0, 255)) == whole[0][0]
+    assert ssim(original, decoded, (0, 255)) == pytest.approx(whole[0][1], abs=1e-7)
+    assert ssim(*narrow) == whole[1]
 
 
 def test_psnr_refuses_other_shapes() -> None:

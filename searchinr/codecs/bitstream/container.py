@@ -27,7 +27,7 @@ VERSION = 1
 BIT_DEPTHS = (8, 16, 24, 32)
 MAX_CHANNELS = 4
 CHECK_BYTES = 2
-MAX_VALUES = 2**28
+MAX_VALUES = 2**29
 """Points times channels that a file may claim: bounds what decoding a hostile file can allocate."""
 
 

@@ -3,7 +3,7 @@
 On points that stay the same, interpolation is a product with a sparse matrix that is built once; its gradient is the
 product with the transposed one. There is one matrix for each level: one for all of them takes as long with a feature or
 two, and twice as long with more (55,296 points, 16 levels, one thread). On points drawn anew, vertices are gathered,
-which takes about ten times as long. Both compute the same sums.
+which takes two to five times as long. Both compute the same sums.
 
 Notation used for tensor shapes: B signals, n points, E entries, L levels, F features, k corners.
 """
@@ -32,13 +32,17 @@ def gather(grid: GridLevels, table: Tensor, coords: Tensor) -> Tensor:
     Returns:
         `(B, n, L * F)`, level after level.
     """
+    signals, _, width = table.shape
+    # Rows of all signals, whose gradients add up six times as fast as columns; and level by level, since every gradient
+    # of a selection is as large as what was selected from.
+    rows = table.transpose(0, 1).flatten(1).split([level.entries for level in grid.levels])  # L of (e, B * F)
     features = []
-    for level, start in zip(grid.levels, grid.starts, strict=False):
+    for level, part in zip(grid.levels, rows, strict=True):
         entries, weights = level.corners(coords)  # (n, k)
-        weights = weights.to(table.dtype)
-        corners = zip((entries + start).unbind(1), weights.unbind(1), strict=True)
-        features.append(sum(table.index_select(1, entry) * weight.unsqueeze(-1) for entry, weight in corners))
-    return torch.cat(cast("list[Tensor]", features), dim=2)  # L of (B, n, F)
+        corners = zip(entries.unbind(1), weights.to(table.dtype).unbind(1), strict=True)
+        features.append(sum(part.index_select(0, entry) * weight.unsqueeze(-1) for entry, weight in corners))
+    stacked = torch.stack(cast("list[Tensor]", features), dim=1).view(len(coords), -1, signals, width)
+    return stacked.permute(2, 0, 1, 3).flatten(2)  # (n, L, B, F) -> (B, n, L * F)
 
 
 def matrices_pay(grid: GridLevels, points: int, device: torch.device) -> bool:

@@ -11,10 +11,10 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from searchinr.codecs.activations import WithActivations, activation_steps, forward_of
+from searchinr.codecs.activations import WithActivations, activation_steps, calibration_coords, forward_of
 from searchinr.codecs.bit_widths import bit_widths
 from searchinr.codecs.bitstream import container
-from searchinr.codecs.contract import Asset, AssetSpec, AssetState, Codec, Level, no_levels
+from searchinr.codecs.contract import Asset, AssetSpec, AssetState, Codec, Level, Watch, no_levels
 from searchinr.codecs.fields.registry import FIELDS
 from searchinr.codecs.groups import (
     Group,
@@ -106,7 +106,8 @@ class MlpCodec(Codec):
             parts = parts_of(field, bit_widths(params), params.steps_per == "channel")
             quantizer = QUANTIZERS[params.quantizer](parts)
             if params.activation_bits is not None:
-                quantizer = WithActivations(quantizer, field, params.activation_bits, targets.coords)
+                coords = calibration_coords(targets.points)
+                quantizer = WithActivations(quantizer, field, params.activation_bits, coords)
         if asset is None:
             initial = same_for_all(field.init(torch.Generator().manual_seed(recipe.seed)), targets)
         else:
@@ -122,7 +123,13 @@ class MlpCodec(Codec):
         return [files[i] for i in range(len(files))]
 
     def decode(
-        self, file: container.Container, *, asset: Asset | None = None, scale: float = 1.0, level: Level | None = None
+        self,
+        file: container.Container,
+        *,
+        asset: Asset | None = None,
+        scale: float = 1.0,
+        level: Level | None = None,
+        watch: Watch | None = None,
     ) -> Signal:
         """See `Codec.decode`."""
         if level is not None:
@@ -130,7 +137,7 @@ class MlpCodec(Codec):
         layout = file.layout_at(scale)
         parsed = Body.parse(file)
         weights = {name: torch.from_numpy(w).unsqueeze(0) for name, w in parsed.weights().items()}  # (1, *shape)
-        return render(lambda coords: parsed.forward(weights, coords)[0], layout)
+        return render(lambda coords: parsed.forward(weights, coords)[0], layout, watch)
 
     def inspect(self, file: container.Container) -> dict[str, Any]:
         """See `Codec.inspect`."""

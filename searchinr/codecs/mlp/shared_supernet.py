@@ -56,8 +56,7 @@ def build_supernets(
         for trained in train(
             supernet,
             same_for_all(initial, group),
-            group.coords,
-            group.values,
+            group.points,
             steps=params.supernet.steps,
             lr=FIELDS[params.backbone].default_lr(round(math.sqrt(supernet.widths[0] * supernet.widths[-1]))),
             batch_fraction=params.batch_fraction,

@@ -10,7 +10,7 @@ from torch import Tensor
 from searchinr.codecs import coded_tensors
 from searchinr.codecs.bit_widths import UNQUANTISED, bit_widths
 from searchinr.codecs.bitstream import container
-from searchinr.codecs.contract import Asset, Codec, Level
+from searchinr.codecs.contract import Asset, Codec, Level, Watch
 from searchinr.codecs.fields.contract import Field
 from searchinr.codecs.fields.registry import FIELDS
 from searchinr.codecs.groups import (
@@ -88,14 +88,20 @@ class OnceForAllCodec(Codec):
         return [files[i] for i in range(len(files))]
 
     def decode(
-        self, file: container.Container, *, asset: Asset | None = None, scale: float = 1.0, level: Level | None = None
+        self,
+        file: container.Container,
+        *,
+        asset: Asset | None = None,
+        scale: float = 1.0,
+        level: Level | None = None,
+        watch: Watch | None = None,
     ) -> Signal:
         """See `Codec.decode`."""
         layout = file.layout_at(scale)
         nested = Nested.parse(file)
         size = nested.largest if level is None else _size(nested, level)
         field, subnet = nested.architecture.supernet.make_field(*size), nested.weights(size)
-        return render(lambda coords: field.forward(subnet, coords)[0], layout)
+        return render(lambda coords: field.forward(subnet, coords)[0], layout, watch)
 
     def levels(self, file: container.Container) -> list[tuple[Level, int]]:
         """See `Codec.levels`."""

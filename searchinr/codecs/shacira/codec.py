@@ -11,7 +11,7 @@ from torch import Tensor
 
 from searchinr.codecs import coded_tensors
 from searchinr.codecs.bitstream import container
-from searchinr.codecs.contract import Asset, Codec, Level
+from searchinr.codecs.contract import Asset, Codec, Level, Watch
 from searchinr.codecs.fields.grid_levels import GridLevels
 from searchinr.codecs.fields.hashgrid import Hashgrid, HashgridParams
 from searchinr.codecs.fields.interpolation import FixedPoints, matrices_pay
@@ -81,14 +81,20 @@ class ShaciraCodec(Codec):
         return [files[i] for i in range(len(files))]
 
     def decode(
-        self, file: container.Container, *, asset: Asset | None = None, scale: float = 1.0, level: Level | None = None
+        self,
+        file: container.Container,
+        *,
+        asset: Asset | None = None,
+        scale: float = 1.0,
+        level: Level | None = None,
+        watch: Watch | None = None,
     ) -> Signal:
         """See `Codec.decode`."""
         layout = file.layout_at(scale)
         parsed = LatentFile.parse(file)
         weights = parsed.weights(parsed.levels[-1] if level is None else _level(parsed, level))
         field = parsed.architecture.field
-        return render(lambda coords: field.forward(weights, coords)[0], layout)
+        return render(lambda coords: field.forward(weights, coords)[0], layout, watch)
 
     def levels(self, file: container.Container) -> list[tuple[Level, int]]:
         """See `Codec.levels`; an empty level adds nothing to the one before, and is not among them."""
@@ -139,11 +145,11 @@ def _recipe(params: Any, seed: int) -> Recipe:  # noqa: ANN401  ShaciraParams
 
 
 def _group(targets: Targets, params: Any, recipe: Recipe) -> Group:  # noqa: ANN401  ShaciraParams
-    field, device = _field(targets.layout, params), targets.values.device
+    field, device = _field(targets.layout, params), targets.points.device
     level_entries = [level.entries for level in field.grid.levels]
     rate = RateModel(level_entries, params.latent_dim, per_level=params.rate_model == "level", device=device)
     points = targets.layout.points
-    is_fixed = params.batch_fraction == 1 and matrices_pay(field.grid, points, device)
+    is_fixed = recipe.batch(points) == points and matrices_pay(field.grid, points, device)
     objective = LatentGrid(
         field,
         rate,

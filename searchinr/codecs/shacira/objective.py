@@ -4,8 +4,8 @@
 
 Only the network works in tiles of points: the other parts are run once a step, forward and backward.
 
-Notation used for tensor shapes: B signals, m points of a step, c channels, E entries, D latent dimensions, F features,
-L levels.
+Notation used for tensor shapes: B signals, k of them, m points of a step or a tile, c channels, E entries, D latent
+dimensions, F features, L levels.
 """
 
 from collections.abc import Mapping
@@ -17,6 +17,7 @@ from torch import Tensor
 from searchinr.codecs.fields.hashgrid import Hashgrid
 from searchinr.codecs.fields.interpolation import FixedPoints, gather
 from searchinr.codecs.objective import Evaluated, Loss, Objective, gradient_divisor, loss_of, points_per_tile
+from searchinr.codecs.points import Points
 from searchinr.codecs.shacira.rate import RateModel
 from searchinr.codecs.shacira.rounding import Rounding, rounded
 
@@ -63,8 +64,7 @@ class LatentGrid(Objective):
     def backward(
         self,
         weights: Mapping[str, Tensor],
-        coords: Tensor,
-        targets: Tensor,
+        points: Points,
         *,
         loss: Loss,
         rng: np.random.Generator,
@@ -72,30 +72,31 @@ class LatentGrid(Objective):
     ) -> Evaluated:
         """See `Objective.backward`; roundings and the levels left out are drawn."""
         annealing = 1 - self._ste_fraction
-        drawn = torch.Generator(coords.device).manual_seed(int(rng.integers(2**62)))
+        drawn = torch.Generator(points.device).manual_seed(int(rng.integers(2**62)))
         latents = rounded(
             weights[LATENTS], self._rounding, annealed / annealing if annealed < annealing else 1.0, drawn
         )
         table = latents @ weights[DECODER]  # (B, E, F)
         if rng.random() < self._level_dropout:
             table = self._without_fine_levels(table, int(rng.integers(1, len(self._field.grid.levels) + 1)))
+        coords, values = points.all()
         features = self._interpolated(table, coords)  # (L, m, B, F)
-        squared_error, gradient = self._backward_of_network(weights, features.detach(), targets)
-        divisor = gradient_divisor(squared_error, targets, loss)
+        tile = self._points_per_tile(points)
+        squared_error, gradient = self._backward_of_network(weights, features.detach(), values, tile)
+        divisor = gradient_divisor(squared_error, points, loss)
         for weight in weights.values():
             if weight.grad is not None:
                 weight.grad /= divisor.view(-1, *[1] * (weight.dim() - 1))
         rate = self._weight_of_bit * self._rate.bits(weights, latents).sum()
         torch.autograd.backward([features, rate], [gradient / divisor.view(-1, 1), None])
-        return Evaluated(squared_error, 3 * self._macs(weights, len(coords)))
+        return Evaluated(squared_error, 3 * self._macs(weights, points.count))
 
     def _backward_of_network(
-        self, weights: Mapping[str, Tensor], features: Tensor, targets: Tensor
+        self, weights: Mapping[str, Tensor], features: Tensor, targets: Tensor, tile: int
     ) -> tuple[Tensor, Tensor]:
         """Squared errors `(B,)`, and their gradients by the features `(L, m, B, F)`; others are left in `grad`."""
         squared_error = torch.zeros(len(targets), device=targets.device)
         gradient = torch.empty_like(features)
-        tile = points_per_tile(targets, max(self._field.inputs, self._field.shape.width))
         for start in range(0, features.shape[1], tile):
             few = slice(start, start + tile)
             seen = features[:, few].requires_grad_()
@@ -108,24 +109,25 @@ class LatentGrid(Objective):
         return squared_error, gradient
 
     @torch.no_grad()
-    def losses(
-        self, weights: Mapping[str, Tensor], coords: Tensor, targets: Tensor, signals: Tensor, *, loss: Loss
-    ) -> Evaluated:
+    def losses(self, weights: Mapping[str, Tensor], points: Points, signals: Tensor, *, loss: Loss) -> Evaluated:
         """See `Objective.losses`: of the hard-rounded latents, with what their bits add."""
         latents = weights[LATENTS].round()
         table = latents @ weights[DECODER]  # (k, E, F)
-        squared_error = torch.zeros(len(signals), device=targets.device)
-        step = len(coords) if self._fixed is not None else _SAMPLED_POINTS
-        tile = points_per_tile(targets, max(self._field.inputs, self._field.shape.width))
-        for first in range(0, len(coords), step):
-            features = self._interpolated(table, coords[first : first + step])  # (L, m, k, F)
+        squared_error = torch.zeros(len(signals), device=points.device)
+        tile = self._points_per_tile(points)
+        for coords, targets in points.tiles(points.count if self._fixed is not None else _SAMPLED_POINTS):
+            features = self._interpolated(table, coords)  # (L, m, k, F)
             for start in range(0, features.shape[1], tile):
-                values = self._field.network(dict(weights), _side_by_side(features[:, start : start + tile]))
-                error = values - targets[signals, first + start : first + start + values.shape[1]]  # (k, m, c)
+                few = slice(start, start + tile)
+                values = self._field.network(dict(weights), _side_by_side(features[:, few]))
+                error = values - targets[signals, few]  # (k, m, c)
                 squared_error += error.square().sum(dim=(1, 2))
-        losses = loss_of(squared_error / targets[0].numel(), loss)
+        losses = loss_of(squared_error / points.values_each, loss)
         bits = self._rate.bits(weights, latents)
-        return Evaluated(losses + self._weight_of_bit * bits, self._macs(weights, len(coords)))
+        return Evaluated(losses + self._weight_of_bit * bits, self._macs(weights, points.count))
+
+    def _points_per_tile(self, points: Points) -> int:
+        return points_per_tile(points, max(self._field.inputs, self._field.shape.width))
 
     def _interpolated(self, table: Tensor, coords: Tensor) -> Tensor:
         """`(B, E, F)` -> `(L, m, B, F)`."""

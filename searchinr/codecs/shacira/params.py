@@ -18,7 +18,6 @@ from searchinr.codecs.network_params import (
     FP16,
     MAX_DEPTH,
     QAT_FRACTION,
-    BatchFraction,
     Decay,
     Loss,
     QatFraction,
@@ -103,7 +102,13 @@ class _ShaciraParams(CodecParams):
     decoder_lr: LearningRate = Key(1e-2, description="of the latents' decoder")
     entropy_lr: LearningRate = Key(1e-2, description="of the latents' distributions")
     decay: Decay = 0.5
-    batch_fraction: BatchFraction = 1.0
+    batch_fraction: float | None = Key(
+        None,
+        gt=0,
+        le=1,
+        description="points used in each step, as a fraction of the grid; left out, all or, of more than 2^20 points,"
+        " 2^18",
+    )
 
     @model_validator(mode="before")
     @classmethod

@@ -1,0 +1,83 @@
+"""What a search over hash grids finds that one hand-set family does not: `spaces/shacira.yaml` against its defaults.
+
+    python benchmarks/reproduce/shacira_search.py --runs DIR --json reports/shacira-search.json \
+        --markdown reports/shacira-search.md
+
+A family is one table size with the codec's defaults, and lambda swept over the range of the space, every fit to the
+last rung. Hypervolumes are compared at equal training work: that of the cheapest run of a seed. The rungs below the
+last count for families as well. Runs in DIR that are complete are not repeated. Some hours on two cores.
+"""
+
+import argparse
+import statistics
+import sys
+from pathlib import Path
+
+from searches import Curve, at_equal_work, row, search
+
+from searchinr.engine.catalog import read_space
+from searchinr.space import Choice, Range, Space
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from machine import describe_machine, machine_line
+from tables import save, table
+
+SPACE = Path(__file__).parents[2] / "spaces" / "shacira.yaml"
+TABLES = (10, 11, 12, 13)
+SEARCH = "search"
+
+
+def family(space: Space, log2: int, points: int) -> Space:
+    """One table size, and lambda at so many places of the space's range, evenly spread on its logarithmic axis."""
+    bounds = space.codecs["shacira"]["lambda"]
+    assert isinstance(bounds, Range)
+    low, high = bounds.low, bounds.high
+    weights = tuple(float(f"{low * (high / low) ** (i / (points - 1)):.3g}") for i in range(points))
+    return space.model_copy(
+        update={
+            "codecs": {"shacira": {"table_size_log2": log2, "lambda": Choice(weights)}},
+            "search": space.search.model_copy(update={"sampler": "grid", "scheduler": "fifo"}),
+        }
+    )
+
+
+def report(curves: dict[str, list[Curve]]) -> str:
+    """The table, the search first."""
+    volumes = at_equal_work(curves)
+    best = max((name for name in curves if name != SEARCH), key=lambda name: statistics.mean(volumes[name]))
+    rows = [row(name, volumes[name], curves[name], None if name == SEARCH else volumes[SEARCH]) for name in curves]
+    header = ["", "hypervolume at equal work", "the search is better by", "seeds", "at the end", "work, TMAC"]
+    return f"{table(header, rows)}\n\nBest family: {best}."
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runs", type=Path, required=True, metavar="DIR", help="where the searches are kept")
+    parser.add_argument("--seeds", type=int, default=3, help="[3]")
+    parser.add_argument("--trials", type=int, default=64, help="of each search [64]")
+    parser.add_argument("--weights", type=int, default=16, help="lambdas of each family [16]")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure there")
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the table there as well")
+    options = parser.parse_args()
+    machine = describe_machine("torch", "optuna", "ray")
+    space = read_space(SPACE)
+    runs = {SEARCH: (space, options.trials)}
+    runs |= {f"T = 2^{log2}": (family(space, log2, options.weights), options.weights) for log2 in TABLES}
+    curves: dict[str, list[Curve]] = {name: [] for name in runs}
+    for seed in range(options.seeds):
+        for number, (name, (each, trials)) in enumerate(runs.items()):
+            folder = options.runs / f"shacira-{number}-seed{seed}"
+            curves[name].append(search(each, folder, seed=seed, trials=trials))
+            print(f"seed {seed}, {name}: {curves[name][-1][-1]}", file=sys.stderr, flush=True)
+    text = (
+        f"# A search over hash grids against hand-set families, {options.seeds} seeds\n\n{machine_line(machine)}.\n\n"
+        f"`spaces/shacira.yaml` with {options.trials} trials; families of {options.weights} lambdas, "
+        f"{space.fidelity.max_steps} steps each. Hypervolume in dB octaves from the space's reference point, mean ± "
+        "standard deviation over seeds. Equal work: the training multiply-accumulates of the cheapest run of a seed. "
+        "In brackets: Wilcoxon's signed-rank test over seeds, one-sided.\n\n" + report(curves)
+    )
+    save(text, {"machine": machine, "curves": curves}, options.markdown, options.json)
+
+
+if __name__ == "__main__":
+    main()

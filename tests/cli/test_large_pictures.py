@@ -1,0 +1,31 @@
+"""What large pictures take in memory, measured on commands in processes of their own."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+SCRIPT = Path(__file__).parents[2] / "benchmarks" / "large.py"
+TINY = {"table_size_log2": 8, "levels": 2, "mlp_width": 4, "mlp_depth": 1}
+
+
+def measured(folder: Path, megapixels: int) -> dict[str, Any]:
+    out = folder / f"{megapixels}.json"
+    arguments = ["--megapixels", str(megapixels), "--steps", "2", "--params", json.dumps(TINY), "--json", str(out)]
+    subprocess.run([sys.executable, str(SCRIPT), *arguments], check=True, stdout=subprocess.DEVNULL)
+    [picture] = json.loads(out.read_text())["pictures"]
+    return picture
+
+
+@pytest.mark.slow
+def test_a_pixel_of_a_large_picture_is_held_as_bytes_and_never_as_floats(tmp_path: Path) -> None:
+    small, large = (measured(tmp_path, megapixels) for megapixels in (12, 20))
+    for command in ("encode", "decode"):
+        # Samples take 3 bytes, and those of the decoded file, or Pillow's copy, as many or one more. Of float32 copies
+        # coordinates would take 8 beside the 3, values 12.
+        growth = large[command]["peak_bytes"] - small[command]["peak_bytes"]
+        assert growth / (large["pixels"] - small["pixels"]) < 9, command
+    assert large["decode"]["said"]["grid"] == [round((20e6 * 2 / 3) ** 0.5), round((20e6 * 3 / 2) ** 0.5)]
