@@ -137,12 +137,14 @@ class Codec(ABC):
         id: Number in `.inr` files (0 to 31), never reused.
         Params: The parameter model.
         scalable: Whether its files are: see `bitstream.container`.
+        needs_training: Whether its assets are needed to decode, and so are built from signals that are not measured.
     """
 
     name: ClassVar[str]
     id: ClassVar[int]
     Params: ClassVar[type[CodecParams]]
     scalable: ClassVar[bool] = False
+    needs_training: ClassVar[bool] = False
 
     def completed(self, domains: Mapping[str, Domain]) -> tuple[dict[str, Domain], list[Finding]]:
         """The domains of a search space, with those added that follow from others, and what is wrong with them.

@@ -40,6 +40,7 @@ class CombinerCodec(Codec):
     name: ClassVar[str] = "combiner"
     id: ClassVar[int] = 3
     Params = CombinerParams
+    needs_training: ClassVar[bool] = True
 
     def completed(self, domains: Mapping[str, Domain]) -> tuple[dict[str, Domain], list[Finding]]:
         """See `Codec.completed`: what the prior depends on must have few values, since each needs one of its own."""
