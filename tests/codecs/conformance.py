@@ -117,6 +117,16 @@ def prepare(codec: str, case: Case, *, seed: int = 0, only: int | None = None) -
     return list(engine.prepare(signals if only is None else [signals[only]], spec, seed=seed, device=CPU))
 
 
+@cache
+def _prepared(codec: str, modality: str, params: str, seed: int, only: int | None) -> Asset | None:
+    """The asset of a case, None if it shares nothing; built once, since its building is tested by itself."""
+    prepared = prepare(codec, Case(modality, json.loads(params)), seed=seed, only=only)
+    if not prepared:
+        return None
+    assert prepared[-1].asset is not None
+    return prepared[-1].asset
+
+
 def fit(
     codec: str,
     case: Case,
@@ -128,12 +138,9 @@ def fit(
 ) -> Fitted:
     engine = CODECS[codec]
     signals = make_signals(case.modality)
-    asset: Asset | None = None
-    if prepared := prepare(codec, case, seed=seed, only=only):
-        asset = prepared[-1].asset
-        assert asset is not None
-        if resume is not None and not asset.spec.needed_to_decode:
-            asset = None
+    asset = _prepared(codec, case.modality, json.dumps(case.params), seed, only)
+    if resume is not None and not engine.needs_training:
+        asset = None
     states = engine.fit(
         signals if only is None else [signals[only]],
         build_params(engine.Params, case.params),

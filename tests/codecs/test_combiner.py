@@ -18,7 +18,7 @@ from searchinr.space import Choice, Range, Value, build_params
 
 CODEC = CombinerCodec()
 TINY: dict[str, Value] = {
-    "beta": 2e-3,
+    "beta": 1e-2,
     "depth": 1,
     "width": 6,
     "features": 2,
@@ -35,9 +35,11 @@ class TestConformance(CodecConformance):
     codec = "combiner"
     cases = {  # noqa: RUF012
         "learned": Case("image", TINY),
-        "A* alone, sampled": Case("image", {**TINY, "candidates": 1, "refinement_steps": 0, "batch_fraction": 0.5}),
-        "layerwise": Case("image", {**TINY, "prior": "layerwise", "depth": 2}),
-        "audio": Case("audio", {**TINY, "features": 4, "max_frequency": 8.0, "beta": 5e-4}),
+        "layerwise, A* alone, sampled": Case(
+            "image",
+            {**TINY, "prior": "layerwise", "candidates": 1, "refinement_steps": 0, "batch_fraction": 0.5},
+        ),
+        "audio": Case("audio", {**TINY, "features": 4, "max_frequency": 8.0}),
     }
 
 
@@ -120,17 +122,15 @@ def test_refinement_and_the_choice_by_error_each_help() -> None:
     assert mean_quality(asset, candidates=32, refinement_steps=0) > plain + 0.3
 
 
-def test_a_learned_prior_beats_a_layerwise_one() -> None:
-    # compared by error at about equal bits: the layer-wise prior gets the beta that gives it no fewer blocks
-    learned = prior_of(TRAINING)
-    blocks = len(Prior.of(learned).by_channels[3].lengths)
-    betas = [b for b in (8e-3, 4e-3, 2e-3, 1e-3) if _layerwise_blocks(b) >= blocks]
-    layerwise = prior_of(TRAINING, prior="layerwise", beta=betas[0])
-    assert mean_quality(learned) > mean_quality(layerwise, prior="layerwise", beta=betas[0])
-
-
-def _layerwise_blocks(beta: float) -> int:
-    return len(Prior.of(prior_of(TRAINING, prior="layerwise", beta=beta)).by_channels[3].lengths)
+def test_a_layerwise_prior_has_one_deviation_for_each_layer() -> None:
+    prior = Prior.of(prior_of(TRAINING, prior="layerwise"))
+    weights = prior.by_channels[3]
+    assert (weights.mean == 0).all()
+    layers = weights.deviation.split(prior.network(LAYOUT).layer_sizes)
+    assert len(layers) == 2
+    assert all(len(layer.unique()) == 1 for layer in layers)
+    learned = Prior.of(prior_of(TRAINING))
+    assert len(learned.by_channels[3].lengths) < len(weights.lengths), "it knows better what weights to expect"
 
 
 def test_priors_differ_by_the_number_of_channels_and_are_shared_by_layouts() -> None:
