@@ -31,6 +31,7 @@ class Distortion:
 
     Attributes:
         network: Theirs.
+        all: All points.
     """
 
     def __init__(self, network: SineNetwork, targets: Targets, batch_fraction: float) -> None:
@@ -42,7 +43,7 @@ class Distortion:
             batch_fraction: Points used in each step, as a fraction of all.
         """
         self.network = network
-        self._all = Batch(network.features(targets.coords), targets.values)
+        self.all = Batch(network.features(targets.coords), targets.values)
         self._points = max(1, round(batch_fraction * len(targets.coords)))
         self._objective = SingleNetwork(
             lambda weights, features: network.forward(weights, features),
@@ -53,18 +54,18 @@ class Distortion:
     @property
     def device(self) -> torch.device:
         """Where it is computed."""
-        return self._all.values.device
+        return self.all.values.device
 
     def batch(self, rng: torch.Generator | np.random.Generator) -> Batch:
         """The points of a step: all, or some drawn anew."""
-        count = len(self._all.features)
+        count = len(self.all.features)
         if self._points == count:
-            return self._all
+            return self.all
         if isinstance(rng, torch.Generator):
             index = torch.randint(count, (self._points,), generator=rng, device=self.device)
         else:
             index = torch.from_numpy(rng.integers(count, size=self._points)).to(self.device)
-        return Batch(self._all.features.index_select(0, index), self._all.values.index_select(1, index))
+        return Batch(self.all.features.index_select(0, index), self.all.values.index_select(1, index))
 
     def gradient(self, weights: Tensor, batch: Batch) -> Tensor:
         """The gradient of the sum of the signals' mean squared errors in their weights, `(B, n)`."""

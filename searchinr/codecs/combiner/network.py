@@ -76,7 +76,7 @@ class SineNetwork:
     def split(self, vectors: Tensor) -> dict[str, Tensor]:
         """`(B, n)` -> `{name: (B, *shape)}`."""
         sizes = [math.prod(spec.shape) for spec in self._specs]
-        parts = zip(self._specs, vectors.split(sizes, dim=1), strict=True)
+        parts = zip(self._specs, torch.split(vectors, sizes, dim=1), strict=True)
         return {spec.name: part.reshape(-1, *spec.shape) for spec, part in parts}
 
     def join(self, weights: Mapping[str, Tensor]) -> Tensor:

@@ -138,22 +138,22 @@ class PosteriorFit:
         samples = block_samples(self._prior.seed, block, here.stop - here.start, self._device)  # (N, D)
         posterior = self._posteriors.mean[:, here], self._posteriors.log_deviation[:, here]
         self.macs += 2.0 * CANDIDATES * posterior[0].numel()
-        rng = self._rng()
         if self._recipe.candidates == 1:
-            chosen = astar_index(samples, *posterior, rng)
+            chosen = astar_index(samples, *posterior, self._rng())
         else:
-            chosen = self._least_error(here, samples, likely_indices(samples, *posterior, self._recipe.candidates), rng)
+            chosen = self._least_error(here, samples, likely_indices(samples, *posterior, self._recipe.candidates))
         self.indices[:, block] = chosen
         self._settled[:, here] = samples[chosen]
         self._free[here] = 0
         self.coded += 1
 
-    def _least_error(self, here: slice, samples: Tensor, likely: Tensor, rng: np.random.Generator) -> Tensor:
+    def _least_error(self, here: slice, samples: Tensor, likely: Tensor) -> Tensor:
         """Of some candidates of each signal, `(B, C)`, that with which the signal has the least error, `(B,)`.
 
-        Numbers that are not coded yet are at the means of their posteriors.
+        Numbers that are not coded yet are at the means of their posteriors. All points count: those of a step alone
+        would be fitted, at the cost of the others.
         """
-        batch = self._distortion.batch(rng)
+        batch = self._distortion.all
         numbers = self._with_settled(self._posteriors.mean)
         errors = []
         for candidate in likely.T:  # (B,)

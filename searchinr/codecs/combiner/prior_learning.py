@@ -105,7 +105,7 @@ class _Learner:
         variance = torch.cat([(2 * posteriors.log_deviation).exp() for _, posteriors, _ in self._layouts])
         if self._params.prior == "layerwise":
             self._mean = torch.zeros_like(self._mean)
-            layers = (variance + mean.square()).mean(0).split(self._network.layer_sizes)
+            layers = torch.split((variance + mean.square()).mean(0), self._network.layer_sizes)
             second_moment = torch.cat([layer.mean().expand_as(layer) for layer in layers])
         else:
             self._mean = mean.mean(0)

@@ -44,7 +44,7 @@ def block_samples(seed: int, block: int, dimensions: int, device: torch.device) 
     table, dimension = _table().to(device), torch.arange(dimensions, device=device)
     samples = torch.empty(CANDIDATES, dimensions, device=device)
     rows = CANDIDATES if device.type == "cuda" else _TILE // dimensions
-    for candidate in torch.arange(CANDIDATES, device=device).unsqueeze(1).split(rows):  # (rows, 1)
+    for candidate in torch.split(torch.arange(CANDIDATES, device=device).unsqueeze(1), rows):  # (rows, 1)
         words = _words(seed, torch.tensor(block, device=device), candidate, dimension)
         samples[int(candidate[0]) : int(candidate[0]) + len(candidate)] = table[words]
     return samples.mul_(NORMAL_GRID)
