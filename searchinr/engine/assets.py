@@ -5,6 +5,7 @@ A job that needs an asset which is not there yet is parked, and the asset's buil
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from searchinr.codecs.contract import Asset, AssetSpec
 from searchinr.engine.checkpoints import read_tensors
@@ -12,7 +13,8 @@ from searchinr.engine.ledger import Line
 from searchinr.engine.run_folder import RunFolder, set_aside
 from searchinr.engine.search.search import Job
 from searchinr.errors import InvalidFileError
-from searchinr.space import Value, json_hash
+from searchinr.signals.datasets import Dataset, load_training
+from searchinr.space import Space, Value, json_hash
 from searchinr.trial import asset_spec
 
 
@@ -51,6 +53,20 @@ class AssetJob:
 def training_name(dataset: str) -> str:
     """What the training signals of a dataset are called beside the datasets: no dataset has such a label."""
     return f"{dataset}:train"
+
+
+def training_signals(space: Space, datasets: Mapping[str, Dataset], data_dir: Path | None) -> dict[str, Dataset]:
+    """The training signals of the datasets that have some, by their `training_name`; see `load_training`.
+
+    Args:
+        space: The search space.
+        datasets: Its datasets, by label.
+        data_dir: Where datasets are looked for first.
+    """
+    loaded = {
+        training_name(entry.label): load_training(entry, datasets[entry.label], data_dir) for entry in space.datasets
+    }
+    return {name: training for name, training in loaded.items() if training is not None}
 
 
 class Assets:

@@ -12,7 +12,7 @@ from types import FrameType
 import torch
 
 from searchinr import __version__
-from searchinr.engine.assets import training_name
+from searchinr.engine.assets import training_signals
 from searchinr.engine.catalog import canonicalise, read_space
 from searchinr.engine.driver import Driver
 from searchinr.engine.lease import Lease
@@ -25,7 +25,7 @@ from searchinr.engine.stored_run import IDENTITY, StoredRun, short_hash
 from searchinr.engine.view import RunView, ViewState
 from searchinr.engine.worker import run_job
 from searchinr.errors import UserError
-from searchinr.signals.datasets import Dataset, load_dataset, load_training
+from searchinr.signals.datasets import Dataset, load_dataset
 from searchinr.space import Resources, Space, dump_space
 
 
@@ -107,20 +107,6 @@ def run_search(
     failures = {trial: reason for label in datasets for trial, reason in search.failures(label).items()}
     front = sum(len(search.front(label)) for label in datasets)
     return Outcome(folder, len(ledger.points()), front, failures, run.stopping and not search.finished)
-
-
-def training_signals(space: Space, datasets: Mapping[str, Dataset], data_dir: Path | None) -> dict[str, Dataset]:
-    """The training signals of the datasets that have some, by their `training_name`; see `load_training`.
-
-    Args:
-        space: The search space.
-        datasets: Its datasets, by label.
-        data_dir: Where datasets are looked for first.
-    """
-    loaded = {
-        training_name(entry.label): load_training(entry, datasets[entry.label], data_dir) for entry in space.datasets
-    }
-    return {name: training for name, training in loaded.items() if training is not None}
 
 
 def _work(

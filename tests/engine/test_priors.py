@@ -14,7 +14,7 @@ from PIL import Image
 from searchinr.cli.app import execute
 from searchinr.engine import worker
 from searchinr.engine.asset_files import asset_name, find_asset, read_asset
-from searchinr.engine.assets import AssetJob, training_name
+from searchinr.engine.assets import AssetJob, training_name, training_signals
 from searchinr.engine.catalog import canonicalise, read_space
 from searchinr.engine.coding import decode_file, encode_file, inspect_file, read_inr
 from searchinr.engine.driver import Driver
@@ -22,7 +22,6 @@ from searchinr.engine.ledger import Ledger, read_ledger
 from searchinr.engine.log import log_to
 from searchinr.engine.opened import OpenedRun, open_run
 from searchinr.engine.report.front import front_json, summary
-from searchinr.engine.run import training_signals
 from searchinr.engine.run_folder import RunFolder
 from searchinr.engine.search.search import Search
 from searchinr.engine.stored_run import StoredRun

@@ -1,7 +1,6 @@
 """Mean-field Gaussian posteriors of B vectors of n numbers, trained together by drawing one sample in each step.
 
-One sample of the weights costs a third of local reparametrisation, which needs a second product in every layer, and
-leads as far in the same time.
+One sample of the weights is cheaper than local reparametrisation, which needs a second product in every layer.
 """
 
 import math
