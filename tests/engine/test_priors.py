@@ -21,6 +21,7 @@ from searchinr.engine.driver import Driver
 from searchinr.engine.ledger import Ledger, read_ledger
 from searchinr.engine.log import log_to
 from searchinr.engine.opened import OpenedRun, open_run
+from searchinr.engine.planning import plan_search
 from searchinr.engine.report.front import front_json, summary
 from searchinr.engine.run_folder import RunFolder
 from searchinr.engine.search.search import Search
@@ -242,3 +243,10 @@ def test_a_dataset_without_training_signals_is_refused(tmp_path: Path) -> None:
     path.write_text(SPACE.replace(", train: {name: photos, downscale: [12, 18], skip: 2}", ""))
     with pytest.raises(UserError, match=r"space\.yaml:3: datasets\[0\]: train: missing.*combiner learns its prior"):
         read_space(path)
+
+
+def test_a_plan_learns_the_priors_of_its_probes(tmp_path: Path) -> None:
+    path = tmp_path / "space.yaml"
+    path.write_text(SPACE)
+    plan, _ = plan_search(path, None, out=tmp_path / "run", probes=1, data_dir=None)
+    assert plan.rows
