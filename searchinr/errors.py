@@ -13,6 +13,10 @@ class InvalidFileError(UserError):
     """A `.inr` file (or asset) is not what it claims to be: truncated, corrupt, or of another version."""
 
 
+class MissingAssetError(UserError):
+    """A file cannot be decoded without an asset that is not there, or not the one that it names."""
+
+
 class NodeLostError(Exception):
     """The machine that ran a job is gone: no fault of the job's, which is run again from its last checkpoint."""
 

@@ -46,7 +46,7 @@ class Measurement(Progress):
 
     Attributes:
         figures: The keys of a ledger line that are measured: `psnr_db`, `rate`, `signals`, `cost`, ..., and `init`:
-            ``"scratch"``, or the asset that the fit has used.
+            ``"scratch"``, or the asset that the fit has used; `decodes_with`: the asset that the files name, if any.
         files: The complete `.inr` file of each signal, by the signal's name.
     """
 
@@ -224,6 +224,7 @@ def _measure(
         "rate": _mean(rows, "rate"),
         "rate_unit": modality.rate_unit,
         "decode_macs_per_sample": state.decode_macs_per_sample,
+        **({} if needed is None else {"decodes_with": needed.label}),
         "signals": rows,
         "cost": {"macs": state.macs, "train_s": train_s, "device": _device_name(device)},
     }

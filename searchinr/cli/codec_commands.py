@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from searchinr.cli.options import Json, Out
+from searchinr.cli.options import AssetFile, Json, Out
 from searchinr.cli.output import print_json, say
 
 Inr = Annotated[Path, typer.Argument(metavar="FILE", help="An .inr file.")]
@@ -31,18 +31,20 @@ def encode(
         typer.Option("--config", metavar="CONFIG", help="What `searchinr export` wrote, or a file of your own."),
     ] = None,
     out: Out = None,
+    asset: AssetFile = None,
     as_json: Json = False,
 ) -> None:
     """Compress a signal to a self-contained .inr file.
 
     Without --config it takes settings that suit the kind and the size of the signal and need about a minute on two
     cores; a config that was searched for such signals does better. Without -o the file is written beside the signal.
+    Codec combiner takes its prior from beside the config, or from --asset, and leaves it beside the file.
 
     Example: searchinr encode photo.png --config best.yaml -o photo.inr
     """
     from searchinr.engine.coding import encode_file
 
-    result = encode_file(file, config, out, quiet=as_json)
+    result = encode_file(file, config, out, asset, quiet=as_json)
     if as_json:
         print_json(result)
         return
@@ -50,6 +52,8 @@ def encode(
         f"{result['out']}: {result['rate']:.3f} {result['rate_unit']}, {result['psnr_db']:.2f} dB, "
         f"{result['bytes']} bytes, {result['encode_s']:.1f} s"
     )
+    if "asset" in result:
+        say(f"{result['asset']}: needed to decode it")
 
 
 def decode(
@@ -59,6 +63,7 @@ def decode(
     depth: Depth = None,
     width: Width = None,
     level: LevelOption = None,
+    asset: AssetFile = None,
     as_json: Json = False,
 ) -> None:
     """Turn an .inr file back into a signal.
@@ -70,7 +75,7 @@ def decode(
     """
     from searchinr.engine.coding import decode_file
 
-    result = decode_file(file, out, scale, _level(depth, width, level) or None, quiet=as_json)
+    result = decode_file(file, out, scale, _level(depth, width, level) or None, asset, quiet=as_json)
     if as_json:
         print_json(result)
         return
@@ -115,6 +120,7 @@ def _level(depth: int | None, width: int | None, level: int | None) -> dict[str,
 
 def inspect(
     file: Inr,
+    asset: AssetFile = None,
     as_json: Json = False,
 ) -> None:
     """Show what an .inr file holds and where its bits go.
@@ -125,7 +131,7 @@ def inspect(
     """
     from searchinr.engine.coding import inspect_file
 
-    result = inspect_file(file)
+    result = inspect_file(file, asset)
     if as_json:
         print_json(result)
         return

@@ -65,7 +65,7 @@ def list_data(data: Data = None, as_json: Json = False) -> None:
         missing = "not here; " + (
             f"`searchinr data get {row.name}` fetches it"
             if REGISTRY[row.name].remote
-            else f"put its files into DIR/{row.modality}/{row.name} and name DIR with --data"
+            else f"put its files into DIR/{row.modality}/{REGISTRY[row.name].folder} and name DIR with --data"
         )
         where = missing if row.folder is None else printable(str(row.folder))
         count = "?" if row.signals is None else str(row.signals)

@@ -24,6 +24,12 @@ Storage = Annotated[
         help="Keep the run there too, in a folder of its name, for workers anywhere, e.g. s3://BUCKET/PATH.",
     ),
 ]
+AssetFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--asset", metavar="FILE", help="What decoding needs besides the file; by default looked for beside it."
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 Out = Annotated[Path | None, typer.Option("-o", "--out", metavar="FILE", help="Where to write.")]
 OutFolder = Annotated[Path | None, typer.Option("-o", "--out", metavar="DIR", help="Where to write (default: in RUN).")]

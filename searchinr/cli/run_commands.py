@@ -361,6 +361,7 @@ def export(
 
     Example: searchinr export runs/kodak --max-rate 0.5 -o best.yaml
     """
+    from searchinr.engine.asset_files import copy_asset
     from searchinr.engine.config_file import dump_config
     from searchinr.engine.export import Criterion, best_config, best_config_per_signal
     from searchinr.engine.opened import open_run
@@ -379,6 +380,8 @@ def export(
             return
         write_file(out, text.encode())
         say(f"{out}: {_of_config(config.provenance)}")
+        if config.asset is not None:
+            say(f"{copy_asset(opened.folder.kept_assets / config.asset, out.parent)}: its prior")
         say(shlex.join(["searchinr", "encode", "SIGNAL", "--config", str(out)]))
         return
     if out is None:
@@ -391,6 +394,8 @@ def export(
         path = out / f"{safe_name(name)}.yaml"
         write_file(path, dump_config(config).encode())
         say(f"{path}: {_of_config(config.provenance)}")
+        if config.asset is not None:
+            say(f"{copy_asset(opened.folder.kept_assets / config.asset, out)}: its prior")
     for name in configs:
         path = out / f"{safe_name(name)}.yaml"
         command = ["searchinr", "encode", str(files.get(name, name)), "--config", str(path)]

@@ -140,12 +140,14 @@ class Codec(ABC):
         id: Number in `.inr` files (0 to 31), never reused.
         Params: The parameter model.
         scalable: Whether its files are: see `bitstream.container`.
+        needs_training: Whether its assets are needed to decode, and so are built from signals that are not measured.
     """
 
     name: ClassVar[str]
     id: ClassVar[int]
     Params: ClassVar[type[CodecParams]]
     scalable: ClassVar[bool] = False
+    needs_training: ClassVar[bool] = False
 
     def completed(self, domains: Mapping[str, Domain]) -> tuple[dict[str, Domain], list[Finding]]:
         """The domains of a search space, with those added that follow from others, and what is wrong with them.
@@ -171,7 +173,8 @@ class Codec(ABC):
         """Builds an asset; for codecs whose `asset_spec` asks for one.
 
         Args:
-            signals: Those of the fits that share it, in the same order.
+            signals: Those of the fits that share it, in the same order; of an asset that decoding needs, training
+                signals, none of which is among them.
             spec: What `asset_spec` returned.
             seed: Fixes the content, on the same machine.
             device: Where to train.
@@ -240,8 +243,19 @@ class Codec(ABC):
 
         Raises:
             InvalidFileError: The content contradicts itself.
+            MissingAssetError: The file needs an asset, and this is not it.
             UserError: The file has no such level.
         """
+
+    def needed_asset(self, file: Container) -> str | None:
+        """The beginning of the SHA-256, in hex, of the asset without which a file cannot be decoded.
+
+        None if it needs none: for all codecs but those whose assets are `needed_to_decode`.
+
+        Raises:
+            InvalidFileError: The file is corrupt.
+        """
+        return None
 
     def levels(self, file: Container) -> list[tuple[Level, int]]:
         """What a file can be trimmed to, the smallest network first: names and the bytes of the complete files.
@@ -267,8 +281,8 @@ class Codec(ABC):
         raise no_levels()
 
     @abstractmethod
-    def inspect(self, file: Container) -> dict[str, Any]:
-        """What the file says.
+    def inspect(self, file: Container, *, asset: Asset | None = None) -> dict[str, Any]:
+        """What the file says, with the asset that it names or, as far as that goes, without.
 
         Architecture and parameters, `macs_per_point` (multiply-accumulates to decode one sample), and the `bits` of
         each part, which add up to the whole file.

@@ -7,7 +7,7 @@ Notation used for tensor shapes: B signals, n points, m of them, d coordinates, 
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -66,6 +66,13 @@ class Points(ABC):
         """Those with these numbers, some perhaps more than once: `(m,)`, int64, on the device of the points."""
         return _DrawnPoints(self, index)
 
+    def seen(self, encoding: Callable[[Tensor], Tensor]) -> "Points":
+        """The same points as a network sees them behind an encoding: `coords` `(m, d)` become `(m, E)`.
+
+        Where the points are held, so is what is seen.
+        """
+        return _SeenPoints(self, encoding)
+
     @property
     def values_each(self) -> int:
         """Values of one signal."""
@@ -87,6 +94,10 @@ class HeldPoints(Points):
     def at(self, index: Tensor) -> Part:
         """See `Points.at`."""
         return Part(self._coords.index_select(0, index), self._values.index_select(1, index))
+
+    def seen(self, encoding: Callable[[Tensor], Tensor]) -> "HeldPoints":
+        """See `Points.seen`."""
+        return HeldPoints(encoding(self._coords), self._values)
 
 
 class GridPoints(Points):
@@ -135,6 +146,20 @@ class _DrawnPoints(Points):
 
     def at(self, index: Tensor) -> Part:
         return self._points.at(self._index[index])
+
+
+class _SeenPoints(Points):
+    def __init__(self, points: Points, encoding: Callable[[Tensor], Tensor]) -> None:
+        super().__init__(points.signals, points.count, points.channels, points.device)
+        self._points, self._encoding = points, encoding
+
+    def part(self, start: int, stop: int) -> Part:
+        coords, values = self._points.part(start, stop)
+        return Part(self._encoding(coords), values)
+
+    def at(self, index: Tensor) -> Part:
+        coords, values = self._points.at(index)
+        return Part(self._encoding(coords), values)
 
 
 def scaled(samples: NDArray[np.integer], layout: Layout) -> NDArray[np.float32]:

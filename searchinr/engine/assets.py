@@ -5,6 +5,7 @@ A job that needs an asset which is not there yet is parked, and the asset's buil
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from searchinr.codecs.contract import Asset, AssetSpec
 from searchinr.engine.checkpoints import read_tensors
@@ -12,7 +13,8 @@ from searchinr.engine.ledger import Line
 from searchinr.engine.run_folder import RunFolder, set_aside
 from searchinr.engine.search.search import Job
 from searchinr.errors import InvalidFileError
-from searchinr.space import Value, json_hash
+from searchinr.signals.datasets import Dataset, load_training
+from searchinr.space import Space, Value, json_hash
 from searchinr.trial import asset_spec
 
 
@@ -24,6 +26,7 @@ class AssetJob:
         asset: Its name in the run: what it is, and a hash of all that it depends on.
         name: What it is, in a word.
         dataset: Label of the dataset.
+        built_from: What the signals are called that it is built from: as the dataset, or `training_name` of others.
         codec: Name of the codec.
         params: The codec's parameters that it depends on, flat.
         needed_to_decode: See `AssetSpec`.
@@ -34,6 +37,7 @@ class AssetJob:
     asset: str
     name: str
     dataset: str
+    built_from: str
     codec: str
     params: dict[str, Value]
     needed_to_decode: bool
@@ -44,6 +48,25 @@ class AssetJob:
     def spec(self) -> AssetSpec:
         """What to build."""
         return AssetSpec(self.name, self.params, self.needed_to_decode)
+
+
+def training_name(dataset: str) -> str:
+    """What the training signals of a dataset are called beside the datasets: no dataset has such a label."""
+    return f"{dataset}:train"
+
+
+def training_signals(space: Space, datasets: Mapping[str, Dataset], data_dir: Path | None) -> dict[str, Dataset]:
+    """The training signals of the datasets that have some, by their `training_name`; see `load_training`.
+
+    Args:
+        space: The search space.
+        datasets: Its datasets, by label.
+        data_dir: Where datasets are looked for first.
+    """
+    loaded = {
+        training_name(entry.label): load_training(entry, datasets[entry.label], data_dir) for entry in space.datasets
+    }
+    return {name: training for name, training in loaded.items() if training is not None}
 
 
 class Assets:
@@ -58,7 +81,7 @@ class Assets:
 
         Args:
             folder: The run folder.
-            dataset_keys: Dataset label -> hash of its content.
+            dataset_keys: Dataset label, or `training_name` of one, -> hash of the content.
             warn: Called with one line where a file is damaged.
         """
         self._folder, self._dataset_keys, self._warn = folder, dataset_keys, warn
@@ -143,11 +166,14 @@ class Assets:
         spec = asset_spec(job.codec, job.params)
         if spec is None:
             return None
-        key = [job.codec, spec.name, spec.params, self._dataset_keys[job.dataset], job.seed]
+        # What decoding needs must not know what is measured.
+        built_from = training_name(job.dataset) if spec.needed_to_decode else job.dataset
+        key = [job.codec, spec.name, spec.params, self._dataset_keys[built_from], job.seed]
         return AssetJob(
             asset=f"{spec.name}-{json_hash(key)[:12]}",
             name=spec.name,
             dataset=job.dataset,
+            built_from=built_from,
             codec=job.codec,
             params=spec.params,
             needed_to_decode=spec.needed_to_decode,

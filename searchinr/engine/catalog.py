@@ -8,7 +8,7 @@ from searchinr.engine.search.search import Search
 from searchinr.errors import UserError
 from searchinr.signals.datasets import REGISTRY
 from searchinr.signals.registry import MODALITIES
-from searchinr.space import Catalog, Space, Value, canonical_params, load_space
+from searchinr.space import Catalog, Space, SpaceError, Value, canonical_params, load_space, read_yaml
 
 
 def catalog() -> Catalog:
@@ -29,8 +29,19 @@ def canonicalise(codec: str, params: Mapping[str, Value]) -> dict[str, Value]:
 def read_space(path: Path) -> Space:
     """A space file, checked whole; the `UserError` lists everything that is wrong with it."""
     space = load_space(path, catalog())
+    _check_training(path, space)
     try:
         Search(space, [entry.label for entry in space.datasets], canonicalise)
     except UserError as error:  # the sampler does not suit the space
         raise UserError(f"{path}: {error}") from error
     return space
+
+
+def _check_training(path: Path, space: Space) -> None:
+    """Makes sure that datasets have the training signals that codecs need; `SpaceError` if not."""
+    needing = [name for name in space.codecs if CODECS[name].needs_training]
+    lacking = [index for index, entry in enumerate(space.datasets) if entry.train is None]
+    if needing and lacking:
+        document = read_yaml(path)
+        text = f"train: missing; allowed are signals that are not measured, from which {needing[0]} learns its prior"
+        raise SpaceError([document.problem(("datasets", index), text) for index in lacking])

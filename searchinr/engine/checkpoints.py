@@ -13,14 +13,21 @@ from searchinr.errors import InvalidFileError
 _CHECKSUM = "crc32"
 
 
-def write_tensors(path: Place, tensors: Mapping[str, Tensor]) -> int:
+def write_tensors(path: Place, tensors: Mapping[str, Tensor], about: Mapping[str, str] | None = None) -> int:
     """Writes tensors as safetensors, whole or not at all; what is there afterwards survives a crash.
+
+    Args:
+        path: The file.
+        tensors: What to write.
+        about: Metadata, which no check sum covers.
 
     Returns:
         Bytes of the file.
     """
     data = {name: tensor.contiguous() for name, tensor in tensors.items()}
-    content = safetensors.torch.save({**data, _CHECKSUM: torch.tensor(checksum(data))})
+    content = safetensors.torch.save(
+        {**data, _CHECKSUM: torch.tensor(checksum(data))}, None if about is None else dict(about)
+    )
     write(path, content)
     return len(content)
 

@@ -23,7 +23,8 @@ from searchinr.allocator import keep_freed_memory
 from searchinr.codecs.bitstream import container
 from searchinr.codecs.contract import Asset, Level, Watch
 from searchinr.codecs.levels import level_name, matching
-from searchinr.codecs.registry import codec_of
+from searchinr.codecs.registry import CODECS, codec_of
+from searchinr.engine.asset_files import asset_name, find_asset, read_asset, write_asset
 from searchinr.engine.catalog import canonicalise
 from searchinr.engine.config_file import Config, default_config, read_config
 from searchinr.errors import TrialError, UserError
@@ -37,18 +38,21 @@ INR_SUFFIX = ".inr"
 MAX_SCALE = 1000.0
 
 
-def encode_file(source: Path, config_file: Path | None, out: Path | None, *, quiet: bool) -> dict[str, Any]:
-    """Compresses one file and writes the `.inr` file.
+def encode_file(
+    source: Path, config_file: Path | None, out: Path | None, asset_file: Path | None = None, *, quiet: bool
+) -> dict[str, Any]:
+    """Compresses one file and writes the `.inr` file and, beside it, the asset that decoding needs, if it needs one.
 
     Args:
         source: The signal.
         config_file: A config; None means `default_config`.
         out: The `.inr` file; None means beside the source, with its name.
+        asset_file: The asset that the codec needs; None means that which the config names, beside the config.
         quiet: Whether to show no progress.
 
     Returns:
-        `out`, `rate`, `rate_unit`, `psnr_db`, `bytes`, `encode_s`, ... as measured on the complete file, and the
-        config: `codec`, `params`, `steps`, `seed`.
+        `out`, `asset` (what decoding needs beside it), `rate`, `rate_unit`, `psnr_db`, `bytes`, `encode_s`, ... as
+        measured on the complete file, and the config: `codec`, `params`, `steps`, `seed`.
 
     Raises:
         UserError: Something is wrong with a file or the config; nothing was written.
@@ -62,19 +66,26 @@ def encode_file(source: Path, config_file: Path | None, out: Path | None, *, qui
     signal = modality.read(source)
     check_writable(target)
     config = given or default_config(signal.layout)
+    stored = _needed_asset(config, config_file, asset_file)
+    if stored is not None:  # which was made for these parameters, whatever the config says
+        config = config.model_copy(update={"params": {**config.params, **stored.spec.params}})
     started = time.perf_counter()
     if signal.samples.size > container.MAX_VALUES:
         raise UserError(
             f"{source}: {signal.samples.size} values found; allowed are {container.MAX_VALUES}; crop it first"
         )
     try:
-        measured = _fit(signal, config, quiet)
+        measured = _fit(signal, config, stored, quiet)
     except TrialError as error:
         raise UserError(f"{source}: {error}; try a lower `lr`, a smaller `width`, or another backbone") from error
     write_file(target, measured.files[signal.name])
+    beside = None if stored is None else target.with_name(asset_name(stored.label))
+    if stored is not None and beside is not None and not beside.exists():
+        write_asset(beside, config.codec, stored)
     row = measured.figures["signals"][0]
     return {
         "out": str(target),
+        **({} if beside is None else {"asset": str(beside)}),
         "rate_unit": measured.figures["rate_unit"],
         **{key: value for key, value in row.items() if key != "name"},
         "encode_s": time.perf_counter() - started,
@@ -85,11 +96,31 @@ def encode_file(source: Path, config_file: Path | None, out: Path | None, *, qui
     }
 
 
-def _fit(signal: Signal, config: Config, quiet: bool) -> Measurement:
+def _needed_asset(config: Config, config_file: Path | None, given: Path | None) -> Asset | None:
+    """The asset that files of a config need to be decoded; None if they need none."""
+    if not CODECS[config.codec].needs_training:
+        if given is not None:
+            raise UserError(f"--asset: {given} found; codec {config.codec} needs none")
+        return None
+    path = given
+    if path is None and config_file is not None and config.asset is not None:
+        path = config_file.with_name(config.asset)
+    if path is None or not path.exists():
+        raise UserError(
+            f"{path or config_file}: codec {config.codec} needs a prior, which is not there; `searchinr export` writes "
+            "it beside a config, `searchinr asset export` alone: name it with --asset FILE"
+        )
+    found = read_asset(path)
+    if found.codec != config.codec:
+        raise UserError(f"{path}: an asset of codec {found.codec} found; allowed is one of {config.codec}")
+    return found.asset
+
+
+def _fit(signal: Signal, config: Config, stored: Asset | None, quiet: bool) -> Measurement:
     keep_freed_memory()
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     with _progress(quiet) as progress:
-        asset = _build(signal, config, device, progress)
+        asset = stored or _build(signal, config, device, progress)
         task = progress.add_task("fitting", total=config.steps)
         for state in run_trial(
             config.codec,
@@ -148,7 +179,13 @@ def _build(signal: Signal, config: Config, device: torch.device, progress: Progr
 
 
 def decode_file(
-    source: Path, out: Path | None, scale: float, level: Level | None = None, *, quiet: bool
+    source: Path,
+    out: Path | None,
+    scale: float,
+    level: Level | None = None,
+    asset_file: Path | None = None,
+    *,
+    quiet: bool,
 ) -> dict[str, Any]:
     """Decodes an `.inr` file and writes the signal.
 
@@ -157,6 +194,7 @@ def decode_file(
         out: Where to, in the format of its suffix; None means beside the source, in the modality's first format.
         scale: Render at this multiple of the resolution.
         level: Which of several rates, see `Codec.decode`; None for the largest.
+        asset_file: The asset that the file names, or a folder that holds it; None means where `find_asset` looks.
         quiet: Whether to show no progress.
 
     Returns:
@@ -172,7 +210,8 @@ def decode_file(
     _check_scale(file.layout, modality, scale)
     started = time.perf_counter()
     with _errors_name(source), _progress(quiet) as progress:
-        signal = codec_of(file).decode(file, scale=scale, level=level, watch=_watch(progress, "decoding"))
+        asset = find_asset(file, source, asset_file)
+        signal = codec_of(file).decode(file, asset=asset, scale=scale, level=level, watch=_watch(progress, "decoding"))
     decode_s = time.perf_counter() - started
     modality.write(signal, target)
     return {
@@ -203,8 +242,10 @@ def _check_scale(layout: Layout, modality: Modality, scale: float) -> None:
         raise UserError(f"--scale: {scale:g} found, which gives {size} values; allowed are {container.MAX_VALUES}")
 
 
-def inspect_file(source: Path) -> dict[str, Any]:
+def inspect_file(source: Path, asset_file: Path | None = None) -> dict[str, Any]:
     """What a file says about itself, and the `bits` of each part, which add up to 8 times its `bytes`.
+
+    Of a file that needs an asset, more where that is found, or given; see `find_asset`.
 
     A file of several rates has `levels`: of each its name's parts, and `bytes` and `rate` of the file trimmed to it.
 
@@ -215,7 +256,7 @@ def inspect_file(source: Path) -> dict[str, Any]:
     modality = MODALITIES[file.layout.modality]
     with _errors_name(source):
         codec = codec_of(file)
-        content = codec.inspect(file)
+        content = codec.inspect(file, asset=find_asset(file, source, asset_file))
         levels = codec.levels(file)
     layout = file.layout
     rows = [{**level, "bytes": size, "rate": modality.rate(layout, size)} for level, size in levels]

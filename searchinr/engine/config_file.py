@@ -20,6 +20,7 @@ class Config(BaseModel):
         params: Its parameters, flat; what is left out has its default.
         steps: Training steps.
         seed: Seed of the fit.
+        asset: What decoding will need beside the files, as its file beside the config is called; or None.
         provenance: Where it comes from (run, trial, figures); nothing depends on it.
     """
 
@@ -29,6 +30,7 @@ class Config(BaseModel):
     params: dict[str, Value] = Field(default_factory=dict)
     steps: int = Field(2000, ge=1, le=10_000_000)
     seed: int = Field(0, ge=0, lt=2**31)
+    asset: str | None = None
     provenance: dict[str, Any] = Field(default_factory=dict)
 
 
@@ -89,4 +91,4 @@ def read_config(path: Path) -> Config:
 
 def dump_config(config: Config) -> str:
     """The config as YAML, headed by the command that uses it."""
-    return "# searchinr encode SIGNAL --config THIS_FILE -o OUT.inr\n" + dump_yaml(config.model_dump())
+    return "# searchinr encode SIGNAL --config THIS_FILE -o OUT.inr\n" + dump_yaml(config.model_dump(exclude_none=True))

@@ -13,6 +13,7 @@ from dataclasses import asdict
 from typing import Any
 
 from searchinr.codecs.contract import Asset
+from searchinr.engine.asset_files import asset_name
 from searchinr.engine.assets import AssetJob, Assets
 from searchinr.engine.deaths import Deaths
 from searchinr.engine.estimate import compared_with_plan
@@ -47,6 +48,7 @@ class Driver:
         folder: RunFolder,
         space: Space,
         datasets: Mapping[str, Dataset],
+        training: Mapping[str, Dataset],
         ledger: Ledger,
         search: Search,
         tell: Callable[[ViewState], None],
@@ -57,6 +59,7 @@ class Driver:
             folder: The run folder.
             space: The search space.
             datasets: Its datasets, by label.
+            training: Their training signals, by `training_name`.
             ledger: The run's ledger.
             search: The search before its first line.
             tell: Called often with how far the run is, for those who look from elsewhere.
@@ -64,7 +67,7 @@ class Driver:
         self._tell = tell
         self._folder, self._space, self._datasets = folder, space, datasets
         self._ledger, self._search = ledger, search
-        keys = {label: dataset.key for label, dataset in datasets.items()}
+        keys = {label: dataset.key for label, dataset in {**datasets, **training}.items()}
         self._assets = Assets(folder, keys, warn=self._warn)
         self._progress = Progress(space, search, {label: data.modality for label, data in datasets.items()})
         self._drawn = time.monotonic(), 0  # when, and at how many ledger lines, the fronts were drawn last
@@ -241,6 +244,10 @@ class Driver:
 
     def _fold_asset(self, line: Line) -> None:
         """Folds what came of the building of an asset; that it was built again to the same content is no news."""
+        if line.get("needed_to_decode") and line["kind"] == "asset":  # before it is on record: files will need it
+            name = asset_name(f"{line['name']}@{line['sha256'][:12]}")
+            with suppress(FileNotFoundError):  # it is built again
+                self._folder.keep_asset(name, self._folder.asset(line["asset"]).read_bytes())
         if not self._ledger.has(line):
             self._append(line)
         self._assets.tell(line)

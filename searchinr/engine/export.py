@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from searchinr.engine.asset_files import asset_name
 from searchinr.engine.config_file import Config
 from searchinr.engine.opened import OpenedRun
 from searchinr.engine.report.front import Point
@@ -144,6 +145,7 @@ def _config(run: OpenedRun, point: Point, figures: Point, of: Mapping[str, Any])
         params=point["params"],
         steps=point["steps"],
         seed=point["seed"],
+        asset=None if "decodes_with" not in point else asset_name(point["decodes_with"]),
         provenance={
             "run": str(run.folder.path),
             "dataset": point["dataset"],

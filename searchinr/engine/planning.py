@@ -6,6 +6,7 @@ from pathlib import Path
 
 import torch
 
+from searchinr.engine.assets import training_name, training_signals
 from searchinr.engine.catalog import read_space
 from searchinr.engine.cluster.cluster_file import Cluster, load_cluster
 from searchinr.engine.cluster.slots import trials_per_node
@@ -42,7 +43,11 @@ def plan_search(
     make_folder(folder.path)
     datasets = {entry.label: load_dataset(entry, data_dir) for entry in space.datasets}
     places, notes = _places(space.resources, cluster)
-    found = {label: list(probe(space, dataset.signals, probes)) for label, dataset in datasets.items()}
+    training = training_signals(space, datasets, data_dir)
+    found = {
+        label: list(probe(space, dataset.signals, probes, training.get(training_name(label))))
+        for label, dataset in datasets.items()
+    }
     for label, of_dataset in found.items():
         if not of_dataset:
             raise UserError(f"{space_file}: none of {probes} configs could be fitted to {label}; check its parameters")

@@ -1,21 +1,23 @@
 """Probes: a few configs of a space, fitted for a moment, to know what a step and a measurement cost here."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
 import torch
 
 from searchinr.allocator import keep_freed_memory
+from searchinr.codecs.contract import Asset
 from searchinr.engine.catalog import canonicalise
 from searchinr.engine.search.configs import ConfigSpace
 from searchinr.engine.search.random_sampler import Random
 from searchinr.engine.search.samplers import History
 from searchinr.errors import TrialError
+from searchinr.signals.datasets import Dataset
 from searchinr.signals.signal import Signal
-from searchinr.space import Resources, Space
-from searchinr.trial import Measurement, run_trial
+from searchinr.space import Resources, Space, Value
+from searchinr.trial import Measurement, asset_spec, build_asset, run_trial
 
 _RUNGS = (10, 40)
 _LIMIT_S = 60.0  # of training, after which a probe is told by what it has done
@@ -36,13 +38,14 @@ class Probe:
     branch: float
 
 
-def probe(space: Space, signals: Sequence[Signal], count: int) -> Iterator[Probe]:
+def probe(space: Space, signals: Sequence[Signal], count: int, training: Dataset | None = None) -> Iterator[Probe]:
     """Fits configs drawn at random from a space; what fails is left out.
 
     Args:
         space: The search space.
         signals: One of its datasets.
         count: How many configs.
+        training: Its training signals; None if it has none, and then no codec needs any.
     """
     keep_freed_memory()
     resources = space.resources
@@ -51,7 +54,9 @@ def probe(space: Space, signals: Sequence[Signal], count: int) -> Iterator[Probe
     for number in range(count):
         config = next(configs.proposals(History((), (), (), number)))
         try:
-            found = _probe(config.codec, config.params, signals, space.search.seed, device_here(resources))
+            device = device_here(resources)
+            asset = _built(config.codec, config.params, signals, training, space.search.seed, device)
+            found = _probe(config.codec, config.params, signals, space.search.seed, device, asset)
         except TrialError:
             continue
         if found is not None:
@@ -63,13 +68,35 @@ def device_here(resources: Resources) -> torch.device:
     return torch.device("cuda" if resources.gpu > 0 and torch.cuda.is_available() else "cpu")
 
 
+def _built(
+    codec: str,
+    params: Mapping[str, Value],
+    signals: Sequence[Signal],
+    training: Dataset | None,
+    seed: int,
+    device: torch.device,
+) -> Asset | None:
+    """What the fit needs, built to the end: its time is none of the fit's."""
+    spec = asset_spec(codec, params)
+    if spec is None:
+        return None
+    built_from = training.signals if training is not None and spec.needed_to_decode else signals
+    *_, last = build_asset(codec, spec, built_from, seed=seed, device=device)
+    return last.asset
+
+
 def _probe(
-    codec: str, params: dict[str, str | int | float | bool], signals: Sequence[Signal], seed: int, device: torch.device
+    codec: str,
+    params: Mapping[str, Value],
+    signals: Sequence[Signal],
+    seed: int,
+    device: torch.device,
+    asset: Asset | None,
 ) -> Probe | None:
     started = time.perf_counter()
     measured: list[Measurement] = []
     rung_s = 0.0
-    with closing(run_trial(codec, params, signals, _RUNGS, seed=seed, device=device)) as states:  # type: ignore[type-var]
+    with closing(run_trial(codec, params, signals, _RUNGS, seed=seed, device=device, asset=asset)) as states:  # type: ignore[type-var]
         for state in states:
             if isinstance(state, Measurement):
                 measured.append(state)

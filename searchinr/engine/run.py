@@ -2,7 +2,7 @@
 
 import signal
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -12,6 +12,7 @@ from types import FrameType
 import torch
 
 from searchinr import __version__
+from searchinr.engine.assets import training_signals
 from searchinr.engine.catalog import canonicalise, read_space
 from searchinr.engine.driver import Driver
 from searchinr.engine.lease import Lease
@@ -77,6 +78,7 @@ def run_search(
     """
     space = read_space(space_file).overridden(trials, seed)
     datasets = {entry.label: load_dataset(entry, data_dir) for entry in space.datasets}
+    training = training_signals(space, datasets, data_dir)
     search = Search(space, list(datasets), canonicalise)
     path = out or Path("runs") / space.name
     folder = RunFolder(path, None if storage is None else storage / path.resolve().name)
@@ -86,14 +88,14 @@ def run_search(
             stack.enter_context(folder.locked())
             lease = None if folder.stored is None else stack.enter_context(_on_storage(folder, folder.stored))
             folder.tidy()
-            _claim(folder, space, datasets)
+            _claim(folder, space, [*datasets.values(), *training.values()])
             if folder.stored is not None:
                 folder.stored.bring_together(folder.path)
             stack.enter_context(log_to(folder.log))
             ledger = stack.enter_context(Ledger(folder.ledger, _stored_by(folder, lease)))
             LOG.info("searchinr %s: %s, %d ledger lines on record", __version__, space.name, len(ledger.lines))
-            run = Driver(folder, space, datasets, ledger, search, _told_by(lease))
-            _work(run, folder, space, datasets, workers, address)
+            run = Driver(folder, space, datasets, training, ledger, search, _told_by(lease))
+            _work(run, folder, space, datasets | training, workers, address)
     except (BrokenPipeError, ChildProcessError):  # no fault of the disk's
         raise
     except OSError as error:
@@ -111,11 +113,11 @@ def _work(
     run: Driver,
     folder: RunFolder,
     space: Space,
-    datasets: Mapping[str, Dataset],
+    datasets: dict[str, Dataset],
     workers: int | None,
     address: str | None,
 ) -> None:
-    """Runs what is left of a search."""
+    """Runs what is left of a search; `datasets` has training signals as well."""
     with run.following() as view:
         if run.finished():
             return
@@ -142,10 +144,9 @@ def _available(resources: Resources, view: RunView) -> Resources:
     return resources
 
 
-def _claim(folder: RunFolder, space: Space, datasets: Mapping[str, Dataset]) -> None:
+def _claim(folder: RunFolder, space: Space, datasets: Sequence[Dataset]) -> None:
     """Writes the space into a new folder, or makes sure that an old one holds the same search on the same data."""
-    keys = {label: dataset.key for label, dataset in datasets.items()}
-    header = f"# searchinr {space.name}: the space as run\n{IDENTITY}{_identity(space, keys)}\n"
+    header = f"# searchinr {space.name}: the space as run\n{IDENTITY}{_identity(space, datasets)}\n"
     places: list[Place] = [folder.space, *([folder.stored.space] if folder.stored else [])]
     for place in places:
         if place.exists() and header.splitlines()[1] not in place.read_bytes().decode().splitlines()[:2]:
@@ -157,9 +158,9 @@ def _claim(folder: RunFolder, space: Space, datasets: Mapping[str, Dataset]) -> 
         write(place, (header + dump_space(space)).encode())
 
 
-def _identity(space: Space, keys: Mapping[str, str]) -> str:
+def _identity(space: Space, datasets: Sequence[Dataset]) -> str:
     """What must not change when a run is continued: what `space_hash` covers, and the datasets' content."""
-    return "-".join([short_hash(space), *(key[:8] for key in keys.values())])
+    return "-".join([short_hash(space), *(dataset.key[:8] for dataset in datasets)])
 
 
 @contextmanager

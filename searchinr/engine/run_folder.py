@@ -2,7 +2,8 @@
 
     space.yaml      the space as run
     ledger.jsonl    the truth
-    front/          <dataset>/<trial>-<steps>/<signal>.inr of the points now on the front
+    front/          <dataset>/<trial>-<steps>/<signal>.inr of the points now on the front;
+                    assets/ holds what decoding needs beside them, see `engine/asset_files.py`
     inbox/          <fit>-<rung>.zip, <asset>.zip: a worker's results that the driver has not folded into the ledger yet
     trials/         checkpoints of unfinished fits (see `fit_name`), each named by its rung, so that two workers on one
                     fit, of which one was given up for dead, never spoil each other's:
@@ -34,6 +35,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from searchinr.engine.asset_files import KEPT
 from searchinr.engine.ledger import Line, checked_line, read_ledger
 from searchinr.engine.storage import Place, RemotePath, check_writable, write
 from searchinr.engine.stored_run import StoredRun
@@ -132,6 +134,7 @@ class RunFolder(SharedFolder):
         self.space = path / "space.yaml"
         self.ledger = path / "ledger.jsonl"
         self.front = path / "front"
+        self.kept_assets = self.front / KEPT
         self.report = path / "report"
         self.mlflow_db = path / "mlflow.db"
         self.mlflow_artifacts = path / "mlartifacts"
@@ -209,11 +212,23 @@ class RunFolder(SharedFolder):
         temporary.rename(target)
         sync_folder(target.parent)
 
+    def keep_asset(self, name: str, data: bytes) -> None:
+        """Puts the file of an asset that decoding needs where the front's files find it, for good.
+
+        Args:
+            name: Its name, see `asset_files.asset_name`.
+            data: Its content.
+        """
+        if self.stored is not None:
+            self.stored.keep_files(self.kept_assets.relative_to(self.path).as_posix(), {name: data})
+        self.kept_assets.mkdir(exist_ok=True)
+        write_atomic(self.kept_assets / name, data)
+
     def drop_others(self, front: Iterable[Mapping[str, Any]]) -> None:
         """Removes the files of points that are not on the front any more."""
         keep = {self.point_folder(point) for point in front}
         for folder in self.front.glob("*/*"):
-            if folder not in keep:
+            if folder.is_dir() and folder not in keep:
                 if self.stored is not None:
                     self.stored.drop_files(folder.relative_to(self.path).as_posix())
                 shutil.rmtree(folder, ignore_errors=True)

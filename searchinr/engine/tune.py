@@ -179,7 +179,8 @@ def run_jobs(
         source: Where jobs come from and results go to.
         run_job: Runs on the worker: `(job, shared, signals, asset)`.
         shared: Where the run is kept: its folder, or its storage.
-        signals: Signals of each dataset, by label; sent to the workers once, through the object store.
+        signals: Signals of each dataset, by label, and training signals by `training_name`; sent to the workers once,
+            through the object store.
         resources: What each job takes.
         workers: Jobs at the same time; None means as many as the cores and GPUs of the nodes that are up allow.
         address: `host:port` of a Ray to join, whose nodes all see `shared`; None starts one on this machine.
@@ -205,7 +206,7 @@ def run_jobs(
 
     def job_on_worker(config: dict[str, Any], signals: Mapping[str, Sequence[Signal]]) -> None:
         job = {**config["job"], **resources.model_dump()}
-        run_job(job, shared, signals[job["dataset"]], _received(config["asset"]))
+        run_job(job, shared, signals[job.get("built_from", job["dataset"])], _received(config["asset"]))
         tune.report({"dataset": job["dataset"]})
 
     try:

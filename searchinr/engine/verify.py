@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from searchinr.codecs.registry import decode
+from searchinr.engine.asset_files import decode_data
 from searchinr.engine.opened import OpenedRun
 from searchinr.engine.report.front import Point
 from searchinr.engine.run_folder import safe_name
-from searchinr.errors import InvalidFileError
+from searchinr.errors import UserError
 from searchinr.signals.datasets import load_dataset
 from searchinr.signals.signal import Signal
 from searchinr.trial import file_figures
@@ -52,10 +52,10 @@ def _differences(path: Path, row: Point, signal: Signal | None) -> list[str]:
         return [f"{row['name']}: the dataset has no such signal any more"]
     try:
         data = path.read_bytes()
-        decoded = decode(data)
+        decoded = decode_data(data, path)
     except OSError as error:
         return [f"{path}: {error.strerror}"]
-    except InvalidFileError as error:
+    except UserError as error:
         return [f"{path}: {error}"]
     if decoded.layout != signal.layout:
         return [f"{path}: holds a signal of another size or kind"]

@@ -13,6 +13,7 @@ from torch import Tensor
 from searchinr.allocator import keep_freed_memory
 from searchinr.codecs.contract import Asset, AssetSpec
 from searchinr.engine import last_words
+from searchinr.engine.asset_files import write_asset
 from searchinr.engine.checkpoints import read_tensors, write_tensors
 from searchinr.engine.run_folder import SharedFolder, fit_name, set_aside
 from searchinr.engine.storage import Place
@@ -32,7 +33,7 @@ def run_job(job: Mapping[str, Any], shared: Place, signals: Sequence[Signal], as
         job: The fields of `engine.search.search.Job` or `engine.assets.AssetJob`, and `cpu`, `gpu`, `timeout_s` of the
             space's resources.
         shared: Where the run is kept: its folder, or its storage.
-        signals: The job's dataset.
+        signals: The job's dataset, or what its asset is built from.
         asset: The asset that the job needs, or None.
     """
     folder = SharedFolder(shared)
@@ -70,14 +71,14 @@ def _run_building(
     job: Mapping[str, Any], folder: SharedFolder, signals: Sequence[Signal], device: torch.device
 ) -> None:
     """One asset from its start to its end."""
-    keys = ("asset", "name", "dataset", "codec", "params", "needed_to_decode", "seed")
+    keys = ("asset", "name", "dataset", "built_from", "codec", "params", "needed_to_decode", "seed")
     line = {key: job[key] for key in keys} | ({"confirms": True} if job["confirms"] else {})
     spec = AssetSpec(job["name"], dict(job["params"]), job["needed_to_decode"])
     with _delivering_failures(folder, {"kind": "asset_failed", **line}):
         for state in build_asset(job["codec"], spec, signals, seed=job["seed"], device=device):
             if state.asset is not None:
                 # Before the delivery: what is recorded can always be used.
-                size = write_tensors(folder.asset(job["asset"]), state.asset.tensors)
+                size = write_asset(folder.asset(job["asset"]), job["codec"], state.asset)
                 line |= {"sha256": state.asset.sha256, "bytes": size, "cost": state.cost}
                 folder.deliver({"kind": "asset", **line, "time": time.time()}, {})
             elif folder.asked_to_stop():

@@ -27,7 +27,7 @@ def registered(name: str) -> RegisteredDataset:
 def locate(dataset: RegisteredDataset, data_dir: Path | None) -> Path | None:
     """The folder that holds the data set now, or None.
 
-    Looked for inside scikit-image (`photos`), then as `<data folder>/<modality>/<name>`, then among the downloads.
+    Looked for inside scikit-image (`photos`), then as `<data folder>/<modality>/<folder>`, then among the downloads.
 
     Args:
         dataset: Which one.
@@ -39,8 +39,8 @@ def locate(dataset: RegisteredDataset, data_dir: Path | None) -> Path | None:
         return Path(package.origin).parent / "data"
     if data_dir is None and os.environ.get("SEARCHINR_DATA"):
         data_dir = Path(os.environ["SEARCHINR_DATA"])
-    if data_dir is not None and (data_dir / dataset.modality / dataset.name).is_dir():
-        return data_dir / dataset.modality / dataset.name
+    if data_dir is not None and (data_dir / dataset.modality / dataset.folder).is_dir():
+        return data_dir / dataset.modality / dataset.folder
     downloads = download_folder(dataset)
     complete = dataset.remote and all((downloads / name).is_file() for name in dataset.remote)
     return downloads if complete else None
@@ -50,7 +50,7 @@ def download_folder(dataset: RegisteredDataset) -> Path:
     """Where downloads are kept: the user's cache folder (`XDG_CACHE_HOME` on Linux)."""
     import pooch  # imports requests, which takes a while
 
-    return Path(pooch.os_cache("searchinr")) / dataset.modality / dataset.name
+    return Path(pooch.os_cache("searchinr")) / dataset.modality / dataset.folder
 
 
 def download(dataset: RegisteredDataset, folder: Path) -> None:
@@ -61,7 +61,7 @@ def download(dataset: RegisteredDataset, folder: Path) -> None:
     """
     import pooch
 
-    remedy = f"put its files into <data folder>/{dataset.modality}/{dataset.name} and name that folder by --data"
+    remedy = f"put its files into <data folder>/{dataset.modality}/{dataset.folder} and name that folder by --data"
     if not dataset.remote:
         raise UserError(f"dataset {dataset.name!r}: not found, and it cannot be downloaded; {remedy}")
     pooch.get_logger().setLevel("WARNING")

@@ -33,6 +33,7 @@ class RegisteredDataset:
         remote: File name -> where to download it, in the order of the data set. Empty if it cannot be downloaded.
         bundled: File names inside the installed scikit-image, in the order of the data set. Where neither these nor
             `remote` say which files there are, the data set is whatever its folder holds.
+        part: Folder inside that of the data set of which this one is a part, e.g. ``cifar10/test``; empty for others.
     """
 
     name: str
@@ -40,6 +41,12 @@ class RegisteredDataset:
     description: str
     remote: Mapping[str, RemoteFile]
     bundled: tuple[str, ...] = ()
+    part: str = ""
+
+    @property
+    def folder(self) -> str:
+        """Its place below `<data folder>/<modality>`."""
+        return self.part or self.name
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -112,6 +119,10 @@ _DATASETS = (
         },
     ),
     RegisteredDataset("cifar10", "image", "CIFAR-10 images of 32x32 as PNG files, as many as the folder holds", {}),
+    RegisteredDataset("cifar10-test", "image", "those in its folder `test`", {}, part="cifar10/test"),
+    RegisteredDataset(
+        "cifar10-train", "image", "those in its folder `train`, from which priors are learned", {}, part="cifar10/train"
+    ),
     RegisteredDataset(
         "librispeech",
         "audio",

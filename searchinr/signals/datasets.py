@@ -20,7 +20,16 @@ from searchinr.signals.registry import MODALITIES
 from searchinr.signals.signal import Signal
 from searchinr.space import DatasetEntry
 
-__all__ = ["REGISTRY", "Dataset", "ListedDataset", "files_here", "get_dataset", "list_datasets", "load_dataset"]
+__all__ = [
+    "REGISTRY",
+    "Dataset",
+    "ListedDataset",
+    "files_here",
+    "get_dataset",
+    "list_datasets",
+    "load_dataset",
+    "load_training",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +69,7 @@ class ListedDataset:
 
 
 def load_dataset(entry: DatasetEntry, data_dir: Path | None = None) -> Dataset:
-    """Reads a data set as an entry of a space file describes it: limit, then crop, then downscale.
+    """Reads a data set as an entry of a space file describes it: skip, limit, crop, downscale.
 
     Args:
         entry: A registered name (downloaded if need be) or a path, and what to do with the signals.
@@ -82,6 +91,35 @@ def load_dataset(entry: DatasetEntry, data_dir: Path | None = None) -> Dataset:
     return Dataset(entry.label, modality_name, tuple(signals), _content_key(signals))
 
 
+def load_training(entry: DatasetEntry, measured: Dataset, data_dir: Path | None = None) -> Dataset | None:
+    """Reads the signals from which priors for a data set are learned; None if its entry names none.
+
+    Args:
+        entry: That of the data set.
+        measured: The data set.
+        data_dir: See `load_dataset`.
+
+    Raises:
+        UserError: See `load_dataset`; or they are of another modality, or one of them is measured as well.
+    """
+    if entry.train is None:
+        return None
+    training = load_dataset(entry.train, data_dir)
+    if training.modality != measured.modality:
+        raise UserError(f"dataset {entry.label}: train: {training.modality} found; allowed is {measured.modality}")
+    known = {_content(signal): signal.name for signal in measured.signals}
+    both = [(signal.name, known[_content(signal)]) for signal in training.signals if _content(signal) in known]
+    if both:
+        found = f"{both[0][0]!r} is {both[0][1]!r} of the measured signals" + f" (and {len(both) - 1} more)" * (
+            len(both) > 1
+        )
+        raise UserError(
+            f"dataset {entry.label}: train: {found}; allowed are signals that are not measured: part them with `skip` "
+            "and `limit`, or name others"
+        )
+    return training
+
+
 def files_here(entry: DatasetEntry, data_dir: Path | None = None) -> dict[str, Path]:
     """The file of each signal of a data set, by the signal's name; empty if they are not on this machine."""
     if entry.name is not None and locate(registered(entry.name), data_dir) is None:
@@ -100,7 +138,10 @@ def _signal_files(entry: DatasetEntry, data_dir: Path | None) -> tuple[str, dict
     else:
         assert entry.path is not None, "an entry has a name or a path"
         modality, paths = user_files(entry.path, entry.modality)
-    paths = paths[: entry.limit]
+    kept = paths[entry.skip :][: entry.limit]
+    if not kept:
+        raise UserError(f"dataset {entry.label}: skip: found {entry.skip}; the signals are {len(paths)}")
+    paths = kept
     return modality, dict(zip(_unique_stems(paths), paths, strict=True))
 
 
@@ -146,5 +187,14 @@ def _content_key(signals: Iterable[Signal]) -> str:
     digest = hashlib.sha256()
     for signal in signals:
         digest.update(json.dumps([signal.name, asdict(signal.layout)], sort_keys=True).encode())
-        digest.update(signal.samples.astype(signal.samples.dtype.newbyteorder("<")).tobytes())
+        digest.update(_bytes(signal))
     return digest.hexdigest()
+
+
+def _content(signal: Signal) -> str:
+    """A hash of a signal whatever it is called."""
+    return hashlib.sha256(json.dumps(asdict(signal.layout), sort_keys=True).encode() + _bytes(signal)).hexdigest()
+
+
+def _bytes(signal: Signal) -> bytes:
+    return signal.samples.astype(signal.samples.dtype.newbyteorder("<")).tobytes()

@@ -64,7 +64,9 @@ class DatasetEntry(_Section):
         modality: Modality of the files at `path`, where their suffixes leave it open.
         crop: Samples kept along each axis, e.g. `[height, width]`.
         downscale: Samples along each axis after resampling.
-        limit: Signals kept, from the first.
+        skip: Signals left out, from the first.
+        limit: Signals kept, from the first after those.
+        train: Signals from which priors for this dataset are learned; none of them may be measured.
     """
 
     name: str | None = None
@@ -72,7 +74,9 @@ class DatasetEntry(_Section):
     modality: str | None = None
     crop: _Size | None = None
     downscale: _Size | None = None
+    skip: int | None = Field(None, ge=1)
     limit: int | None = Field(None, ge=1)
+    train: "DatasetEntry | None" = None
 
     @property
     def label(self) -> str:
@@ -83,6 +87,7 @@ class DatasetEntry(_Section):
             for verb, size in (("crop", self.crop), ("downscale", self.downscale))
             if size is not None
         ]
+        parts += [f"skip{self.skip}"] if self.skip is not None else []
         parts += [f"first{self.limit}"] if self.limit is not None else []
         return "-".join(parts)
 
@@ -107,6 +112,13 @@ class DatasetEntry(_Section):
             found = "neither a name nor a path" if path is None else f"both the name {info.data['name']!r} and a path"
             raise _error(f"found {found}; allowed exactly one of them")
         return path
+
+    @field_validator("train")
+    @classmethod
+    def _is_only_trained_on(cls, train: Self | None) -> Self | None:
+        if train is not None and train.train is not None:
+            raise _error("found training signals with training signals of their own; allowed is one level")
+        return train
 
     @field_validator("modality")
     @classmethod
@@ -250,6 +262,12 @@ class Space(_Section):
             ((index,), f"found {label!r}, like datasets[{labels.index(label)}]; allowed once")
             for index, label in enumerate(labels)
             if labels.index(label) < index
+        )
+        trained = {entry.train.label: entry.train for entry in datasets if entry.train is not None}
+        _raise_all(
+            ((index, "train"), f"found {entry.train.label!r}, which others of these signals are called as well")
+            for index, entry in enumerate(datasets)
+            if entry.train is not None and entry.train != trained[entry.train.label]
         )
         return datasets
 

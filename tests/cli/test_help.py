@@ -26,7 +26,7 @@ COMMANDS = [
     "inspect",
     "check",
 ]
-COMMANDS += ["data", "data list", "data get"]
+COMMANDS += ["asset", "asset list", "asset show", "asset export", "data", "data list", "data get"]
 
 
 @pytest.mark.parametrize("command", ["", *COMMANDS])

@@ -21,9 +21,10 @@ import torch
 from safetensors.torch import load, save
 
 from searchinr.codecs.bitstream import container
-from searchinr.codecs.contract import Asset, AssetState, content_hash
+from searchinr.codecs.contract import Asset, AssetState, Level, content_hash
 from searchinr.codecs.registry import CODECS, decode
-from searchinr.errors import InvalidFileError, UserError
+from searchinr.engine.asset_files import asset_name, decode_data, write_asset
+from searchinr.errors import InvalidFileError, MissingAssetError, UserError
 from searchinr.signals.metrics import psnr
 from searchinr.signals.registry import MODALITIES
 from searchinr.signals.signal import Layout, Signal
@@ -31,6 +32,8 @@ from searchinr.space import Value, build_params, canonical_params
 
 CPU = torch.device("cpu")
 MUTANTS = 400
+TRAINING_SIGNALS = 8
+"""Of each layout, where an asset is built from others than what is measured."""
 
 
 @dataclass(frozen=True)
@@ -81,12 +84,24 @@ class Fitted:
         macs: At each rung.
         decode_macs_per_sample: At the last rung.
         checkpoints: After every state, `safetensors` bytes; with whether it was a rung.
+        asset: What decoding needs beside the files.
     """
 
     files: dict[int, list[bytes]]
     macs: dict[int, float]
     decode_macs_per_sample: float
     checkpoints: list[tuple[bool, bytes]]
+    asset: Asset | None
+
+    def decode(self, data: bytes, *, scale: float = 1.0, level: Level | None = None) -> Signal:
+        """The signal in one of the files, or in what was made of it."""
+        return decode(data, asset=self.asset, scale=scale, level=level)
+
+
+def training_signals(modality: str) -> list[Signal]:
+    """Signals of the same layouts as those of `make_signals`, and others than these."""
+    layouts = dict.fromkeys(signal.layout for signal in make_signals(modality))
+    return [make_signal(f"training {number}", layout) for layout in layouts for number in range(TRAINING_SIGNALS)]
 
 
 def prepare(codec: str, case: Case, *, seed: int = 0, only: int | None = None) -> list[AssetState]:
@@ -96,7 +111,20 @@ def prepare(codec: str, case: Case, *, seed: int = 0, only: int | None = None) -
     spec = engine.asset_spec(build_params(engine.Params, case.params))
     if spec is None:
         return []
+    assert spec.needed_to_decode == engine.needs_training
+    if spec.needed_to_decode:
+        return list(engine.prepare(training_signals(case.modality), spec, seed=seed, device=CPU))
     return list(engine.prepare(signals if only is None else [signals[only]], spec, seed=seed, device=CPU))
+
+
+@cache
+def _prepared(codec: str, modality: str, params: str, seed: int, only: int | None) -> Asset | None:
+    """The asset of a case, None if it shares nothing; built once, since its building is tested by itself."""
+    prepared = prepare(codec, Case(modality, json.loads(params)), seed=seed, only=only)
+    if not prepared:
+        return None
+    assert prepared[-1].asset is not None
+    return prepared[-1].asset
 
 
 def fit(
@@ -110,12 +138,9 @@ def fit(
 ) -> Fitted:
     engine = CODECS[codec]
     signals = make_signals(case.modality)
-    asset: Asset | None = None
-    if prepared := prepare(codec, case, seed=seed, only=only):
-        asset = prepared[-1].asset
-        assert asset is not None
-        if resume is not None and not asset.spec.needed_to_decode:
-            asset = None
+    asset = _prepared(codec, case.modality, json.dumps(case.params), seed, only)
+    if resume is not None and not engine.needs_training:
+        asset = None
     states = engine.fit(
         signals if only is None else [signals[only]],
         build_params(engine.Params, case.params),
@@ -132,7 +157,7 @@ def fit(
             files[state.steps] = engine.encode(state)
             macs[state.steps] = state.macs
             decode_macs_per_sample = state.decode_macs_per_sample
-    return Fitted(files, macs, decode_macs_per_sample, checkpoints)
+    return Fitted(files, macs, decode_macs_per_sample, checkpoints, asset if engine.needs_training else None)
 
 
 def has_right_check_sum(data: bytes) -> bool:
@@ -158,10 +183,10 @@ DECODE_ALL = """
 import hashlib, json, sys
 from pathlib import Path
 import numpy as np
-from searchinr.codecs.registry import decode
+from searchinr.engine.asset_files import decode_data
 found = {}
 for path in Path(sys.argv[1]).glob("*.inr"):
-    samples = decode(path.read_bytes()).samples
+    samples = decode_data(path.read_bytes(), path).samples
     found[path.name] = [list(samples.shape), hashlib.sha256(samples.astype(np.int64).tobytes()).hexdigest()]
 print(json.dumps(found))
 """
@@ -194,9 +219,11 @@ class CodecConformance:
 
     @pytest.fixture
     def folder(self, tmp_path: Path) -> Path:
-        """One folder with the files of all cases, and what some of them are when trimmed."""
+        """One folder with the files of all cases, what some of them are when trimmed, and what decoding them needs."""
         engine = CODECS[self.codec]
         for label in self.cases:
+            if (asset := self.fit_case(label).asset) is not None:
+                write_asset(tmp_path / asset_name(asset.label), self.codec, asset)
             for number, data in enumerate(self.fit_case(label).files[self.rungs[-1]]):
                 (tmp_path / f"{label}-{number}.inr").write_bytes(data)
                 file = container.unpack(data)
@@ -245,8 +272,8 @@ class CodecConformance:
         value_range = MODALITIES[case.modality].value_range(signal.layout)
         [alone] = fit(self.codec, case, self.rungs[-1:], only=0).files[self.rungs[-1]]
         among_others = fitted.files[self.rungs[-1]][0]
-        assert psnr(signal.samples, decode(alone).samples, value_range) == pytest.approx(
-            psnr(signal.samples, decode(among_others).samples, value_range), abs=0.1
+        assert psnr(signal.samples, fitted.decode(alone).samples, value_range) == pytest.approx(
+            psnr(signal.samples, fitted.decode(among_others).samples, value_range), abs=0.1
         )
 
     def test_an_asset_is_built_in_steps_that_count_their_work(self, case: Case) -> None:
@@ -271,9 +298,23 @@ class CodecConformance:
         assert asset.spec == engine.asset_spec(build_params(engine.Params, case.params))
         assert set(asset.spec.params) <= set(canonical_params(engine.Params, case.params))
 
+    def test_what_decoding_needs_is_named_in_the_file(self, case: Case, fitted: Fitted) -> None:
+        engine = CODECS[self.codec]
+        other = prepare(self.codec, case, seed=1)[-1].asset if engine.needs_training else None
+        for data in fitted.files[self.rungs[-1]]:
+            needed = engine.needed_asset(container.unpack(data))
+            assert (needed is not None) == engine.needs_training
+            if needed is None:
+                continue
+            assert fitted.asset is not None and fitted.asset.sha256.startswith(needed)
+            for wrong in (None, other):
+                with pytest.raises(MissingAssetError, match=f"{needed}.*--asset"):
+                    decode(data, asset=wrong)
+            assert sum(engine.inspect(container.unpack(data))["bits"].values()) == 8 * len(data)
+
     def test_fitting_brings_the_signal_back(self, case: Case, fitted: Fitted) -> None:
         for signal, file in zip(make_signals(case.modality), fitted.files[self.rungs[-1]], strict=True):
-            decoded = decode(file)
+            decoded = fitted.decode(file)
             assert decoded.layout == signal.layout
             value_range = MODALITIES[case.modality].value_range(signal.layout)
             constant = np.full_like(signal.samples, round(float(signal.samples.mean())))
@@ -283,7 +324,7 @@ class CodecConformance:
     def test_fresh_process_decodes_the_same(self, folder: Path) -> None:
         expected = {}
         for path in folder.glob("*.inr"):
-            decoded = decode(path.read_bytes())
+            decoded = decode_data(path.read_bytes(), path)
             expected[path.name] = [list(decoded.samples.shape), digest(decoded)]
         assert run_python(DECODE_ALL, folder) == expected
 
@@ -291,12 +332,12 @@ class CodecConformance:
         for data in fitted.files[self.rungs[-1]]:
             file = container.unpack(data)
             assert file.size == len(data)
-            bits = CODECS[self.codec].inspect(file)["bits"]
+            bits = CODECS[self.codec].inspect(file, asset=fitted.asset)["bits"]
             assert sum(bits.values()) == pytest.approx(8 * len(data), abs=1e-6)
 
     def test_the_work_of_decoding_a_sample_is_what_the_files_say(self, fitted: Fitted) -> None:
         files = map(container.unpack, fitted.files[self.rungs[-1]])
-        inspected = [CODECS[self.codec].inspect(file)["macs_per_point"] for file in files]
+        inspected = [CODECS[self.codec].inspect(file, asset=fitted.asset)["macs_per_point"] for file in files]
         assert fitted.decode_macs_per_sample == pytest.approx(np.mean(inspected))
         assert fitted.decode_macs_per_sample > 0
 
@@ -307,7 +348,7 @@ class CodecConformance:
             for length in range(len(data)):
                 if not has_right_check_sum(data[:length]):
                     with pytest.raises(InvalidFileError):
-                        decode(data[:length])
+                        fitted.decode(data[:length])
 
     def test_every_truncation_of_a_scalable_file_is_refused_or_a_level(self, fitted: Fitted) -> None:
         engine = CODECS[self.codec]
@@ -315,11 +356,11 @@ class CodecConformance:
             pytest.skip("no truncation is allowed")
         data = fitted.files[self.rungs[-1]][0]
         levels = [level for level, _ in engine.levels(container.unpack(data))]
-        expected = [digest(decode(data, level=level)) for level in levels]
+        expected = [digest(fitted.decode(data, level=level)) for level in levels]
         reached: list[int] = []
         for length in range(len(data)):
             try:
-                found = digest(decode(data[:length]))
+                found = digest(fitted.decode(data[:length]))
             except InvalidFileError:
                 assert not reached, "more bytes are never worse"
             else:
@@ -340,20 +381,24 @@ class CodecConformance:
                 with pytest.raises(UserError, match="one rate"):
                     engine.trim(file, {})
                 with pytest.raises(UserError, match="one rate"):
-                    decode(data, level={"depth": 2})
+                    fitted.decode(data, level={"depth": 2})
                 continue
             assert levels[-1][1] == len(data) and engine.trim(file, levels[-1][0]) == data
-            assert digest(decode(data)) == digest(decode(data, level=levels[-1][0])) == digest(decode(data, level={}))
+            assert (
+                digest(fitted.decode(data))
+                == digest(fitted.decode(data, level=levels[-1][0]))
+                == digest(fitted.decode(data, level={}))
+            )
             for level, size in levels:
                 trimmed = engine.trim(file, level)
                 assert len(trimmed) == size
-                assert digest(decode(trimmed)) == digest(decode(data, level=level))
+                assert digest(fitted.decode(trimmed)) == digest(fitted.decode(data, level=level))
                 left = engine.levels(container.unpack(trimmed))
                 assert left[-1] == (level, size) and all(each in levels for each in left)
                 for smaller, _ in left:
                     assert engine.trim(container.unpack(trimmed), smaller) == engine.trim(file, smaller)
             with pytest.raises(UserError, match="this file has"):
-                decode(data, level=dict.fromkeys(levels[0][0], 0))
+                fitted.decode(data, level=dict.fromkeys(levels[0][0], 0))
 
     def test_every_flipped_bit_is_noticed(self, fitted: Fitted) -> None:
         for data in fitted.files[self.rungs[-1]][:2]:
@@ -361,11 +406,11 @@ class CodecConformance:
                 flipped = bytearray(data)
                 flipped[bit // 8] ^= 1 << bit % 8
                 with pytest.raises(InvalidFileError):
-                    decode(bytes(flipped))
+                    fitted.decode(bytes(flipped))
 
     def test_renders_at_another_resolution(self, fitted: Fitted) -> None:
         for data in fitted.files[self.rungs[-1]]:
-            once, thrice = decode(data), decode(data, scale=3)
+            once, thrice = fitted.decode(data), fitted.decode(data, scale=3)
             modality = MODALITIES[once.layout.modality]
             assert thrice.layout == modality.resized(once.layout, 3)
             assert modality.extent(thrice.layout) == pytest.approx(modality.extent(once.layout))
@@ -382,7 +427,7 @@ class CodecConformance:
 
     def test_renders_at_half_the_resolution(self, fitted: Fitted) -> None:
         for data in fitted.files[self.rungs[-1]]:
-            half = decode(data, scale=0.5)
+            half = fitted.decode(data, scale=0.5)
             file = container.unpack(data)
             assert half.layout == MODALITIES[file.layout.modality].resized(file.layout, 0.5)
             assert half.layout.points < file.layout.points
@@ -390,7 +435,7 @@ class CodecConformance:
     @pytest.mark.parametrize("scale", [0.0, -1.0, float("nan"), float("inf"), 1e7, 1e300])
     def test_impossible_scales_are_refused(self, fitted: Fitted, scale: float) -> None:
         with pytest.raises(UserError, match="scale"):
-            decode(fitted.files[self.rungs[0]][0], scale=scale)
+            fitted.decode(fitted.files[self.rungs[0]][0], scale=scale)
 
     def test_mutants_are_refused_or_decoded(self, folder: Path) -> None:
         self.open_mutants(folder, MUTANTS)

@@ -2,9 +2,9 @@
 
     python mutants.py FOLDER COUNT SEED
 
-First opens every file of the folder as it is, then mutants of them: one half as they are, one half without looking at
-check sums, so that the parsers behind them are reached. Prints how many files were decoded and how many refused;
-anything but `InvalidFileError` ends it with a traceback.
+First opens every file of the folder as it is, with the asset beside it that it names, then mutants of them: one half as
+they are, one half without looking at check sums, so that the parsers behind them are reached. Prints how many files
+were decoded and how many refused; anything but `InvalidFileError` and `MissingAssetError` ends it with a traceback.
 """
 
 import json
@@ -17,7 +17,8 @@ import numpy as np
 
 from searchinr.codecs.bitstream import container
 from searchinr.codecs.registry import codec_of
-from searchinr.errors import InvalidFileError
+from searchinr.engine.asset_files import find_asset
+from searchinr.errors import InvalidFileError, MissingAssetError
 
 SPARE_BYTES = 2**30
 MAX_POINTS = 2**20  # a true file may be as large as it claims: rendering it is slow, but no fault
@@ -58,17 +59,18 @@ def mutate(data: bytes, other: bytes, rng: np.random.Generator) -> bytes:
     return bytes(mutant)
 
 
-def opens(data: bytes) -> bool:
-    """Whether a file is decoded rather than refused."""
+def opens(data: bytes, path: Path) -> bool:
+    """Whether a file is decoded rather than refused; what it needs lies beside its path."""
     try:
         file = container.unpack(data)
         codec = codec_of(file)
-        found = codec.inspect(file)
+        asset = find_asset(file, path, None)
+        found = codec.inspect(file, asset=asset)
         if file.layout.points <= MAX_POINTS and file.layout.points * found.get("macs_per_point", 0) <= MAX_MACS:
-            codec.decode(file)
+            codec.decode(file, asset=asset)
         for level, size in codec.levels(file):
             assert len(codec.trim(file, level)) == size
-    except InvalidFileError:
+    except (InvalidFileError, MissingAssetError):
         return False
     return True
 
@@ -86,7 +88,7 @@ def main(folder: Path, count: int, seed: int) -> None:
             data = mutate(data, originals[rng.integers(len(originals))], rng)
             container.verify = verify if rng.random() < 0.5 else lambda *_: None
         (folder / "last").write_bytes(data)  # what a crash leaves behind
-        results["decoded" if opens(data) else "refused"] += 1
+        results["decoded" if opens(data, folder / "last") else "refused"] += 1
     print(json.dumps(results))
 
 

@@ -70,7 +70,7 @@ def run(folder: RunFolder, workers: int = 2, dies: Callable[[Task], bool] = lamb
     running: list[Task] = []
     with log_to(folder.log), Ledger(folder.ledger) as ledger:
         search = Search(space, list(datasets), canonicalise)
-        driver = Driver(folder, space, datasets, ledger, search, lambda state: None)
+        driver = Driver(folder, space, datasets, {}, ledger, search, lambda state: None)
         with driver.following():
             while not driver.finished():
                 while len(running) < workers and (job := driver.next_job(workers)) is not None:
@@ -246,7 +246,7 @@ def test_a_worker_that_ray_has_killed_for_its_memory_is_tried_alone(folder: RunF
     def opened() -> tuple[Ledger, Driver]:
         ledger = Ledger(folder.ledger)
         return ledger, Driver(
-            folder, space, datasets, ledger, Search(space, list(datasets), canonicalise), lambda state: None
+            folder, space, datasets, {}, ledger, Search(space, list(datasets), canonicalise), lambda state: None
         )
 
     ledger, driver = opened()

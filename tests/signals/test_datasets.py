@@ -1,6 +1,7 @@
 import functools
 import hashlib
 import http.server
+import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ from PIL import Image
 from searchinr.errors import UserError
 from searchinr.signals.dataset_files import download, download_folder, locate
 from searchinr.signals.dataset_registry import REGISTRY, RegisteredDataset, RemoteFile
-from searchinr.signals.datasets import get_dataset, list_datasets, load_dataset
+from searchinr.signals.datasets import Dataset, get_dataset, list_datasets, load_dataset, load_training
 from searchinr.signals.registry import MODALITIES
 from searchinr.signals.signal import Layout, Signal
 from searchinr.space import DatasetEntry
@@ -160,6 +161,50 @@ def test_data_folder_by_argument_and_by_environment(tmp_path: Path, monkeypatch:
     assert get_dataset("cifar10") == tmp_path / "image" / "cifar10"
 
 
+def test_parts_of_a_data_set(tmp_path: Path) -> None:
+    for name in ("train/x.png", "test/y.png"):
+        write_image(tmp_path / "image" / "cifar10" / name, (32, 32))
+    for name, signal in (("cifar10-train", "x"), ("cifar10-test", "y")):
+        assert [s.name for s in load_dataset(DatasetEntry(name=name), tmp_path).signals] == [signal]
+    shutil.rmtree(tmp_path / "image" / "cifar10" / "test")
+    with pytest.raises(UserError, match="<data folder>/image/cifar10/test"):
+        load_dataset(DatasetEntry(name="cifar10-test"), tmp_path)
+
+
+def test_skipped_signals(tmp_path: Path) -> None:
+    for number in range(5):
+        write_image(tmp_path / f"{number}.png", value=number)
+
+    def names(**changes: int) -> list[str]:
+        return [s.name for s in load_dataset(DatasetEntry(path=str(tmp_path), **changes)).signals]  # type: ignore[arg-type]
+
+    assert names(skip=3) == ["3", "4"]
+    assert names(skip=1, limit=2) == ["1", "2"]
+    with pytest.raises(UserError, match="skip: found 5; the signals are 5"):
+        names(skip=5)
+
+
+def test_training_signals_are_none_of_those_measured(tmp_path: Path) -> None:
+    for number in range(4):
+        write_image(tmp_path / f"{number}.png", value=10 * number)
+
+    def training(train: dict[str, object], **measured: object) -> Dataset | None:
+        entry = DatasetEntry.model_validate({"path": str(tmp_path), **measured, "train": train})
+        return load_training(entry, load_dataset(entry))
+
+    found = training({"path": str(tmp_path), "skip": 2}, limit=2)
+    assert found is not None and [s.name for s in found.signals] == ["2", "3"]
+    entry = DatasetEntry(path=str(tmp_path))
+    assert load_training(entry, load_dataset(entry)) is None
+    with pytest.raises(UserError, match=r"train: '1' is '1' of the measured signals \(and 1 more\)"):
+        training({"path": str(tmp_path), "skip": 1}, limit=3)
+    (tmp_path / "3.png").unlink()
+    (tmp_path / "1.png").rename(tmp_path / "9.png")  # whatever it is called
+    shutil.copy(tmp_path / "0.png", tmp_path / "8.png")
+    with pytest.raises(UserError, match=r"train: '8' is '0' of the measured"):
+        training({"path": str(tmp_path / "8.png")}, limit=1)
+
+
 def test_an_incomplete_data_folder_is_not_taken_for_the_data_set(tmp_path: Path) -> None:
     write_image(tmp_path / "image" / "kodak" / "kodim01.png")
     with pytest.raises(UserError, match=r"23 of the 24 files .* kodim02\.png"):
@@ -253,7 +298,7 @@ def test_registry_is_consistent() -> None:
 def test_list_says_where_each_is(tmp_path: Path) -> None:
     write_image(tmp_path / "image" / "cifar10" / "a.png")
     listed = {row.name: row for row in list_datasets(tmp_path)}
-    assert list(listed) == ["photos", "kodak", "cifar10", "librispeech"]
+    assert list(listed) == ["photos", "kodak", "cifar10", "cifar10-test", "cifar10-train", "librispeech"]
     assert listed["photos"].folder is not None and listed["photos"].signals == len(REGISTRY["photos"].files)
     assert (listed["kodak"].folder, listed["kodak"].signals) == (None, 24)
     assert (listed["cifar10"].folder, listed["cifar10"].signals) == (tmp_path / "image" / "cifar10", 1)
@@ -272,6 +317,8 @@ def test_real_data_by_name(data_dir: Path) -> None:
     assert [s.layout.grid for s in kodak.signals] == [(512, 768)] * 3 + [(768, 512)]
     speech = load_dataset(DatasetEntry(name="librispeech", crop=(48000,)), data_dir)
     assert {s.layout for s in speech.signals} == {Layout("audio", (48000,), 1, 16, 16000)}
-    assert len(load_dataset(DatasetEntry(name="cifar10"), data_dir).signals) == 100
+    counts = {"cifar10": 100, "cifar10-test": 23, "cifar10-train": 77}
+    for name, count in counts.items():
+        assert len(load_dataset(DatasetEntry(name=name), data_dir).signals) == count
     picture = np.asarray(Image.open(data_dir / "image" / "kodak" / "kodim01.png"))
     assert np.array_equal(kodak.signals[0].samples, picture)

@@ -35,9 +35,10 @@ def gather(grid: GridLevels, table: Tensor, coords: Tensor) -> Tensor:
     signals, _, width = table.shape
     # Rows of all signals, whose gradients add up six times as fast as columns; and level by level, since every gradient
     # of a selection is as large as what was selected from.
-    rows = table.transpose(0, 1).flatten(1).split([level.entries for level in grid.levels])  # L of (e, B * F)
+    rows = table.transpose(0, 1).flatten(1)  # (E, B * F)
+    parts = torch.split(rows, [level.entries for level in grid.levels])  # L of (e, B * F)
     features = []
-    for level, part in zip(grid.levels, rows, strict=True):
+    for level, part in zip(grid.levels, parts, strict=True):
         entries, weights = level.corners(coords)  # (n, k)
         corners = zip(entries.unbind(1), weights.to(table.dtype).unbind(1), strict=True)
         features.append(sum(part.index_select(0, entry) * weight.unsqueeze(-1) for entry, weight in corners))

@@ -139,7 +139,7 @@ class MlpCodec(Codec):
         weights = {name: torch.from_numpy(w).unsqueeze(0) for name, w in parsed.weights().items()}  # (1, *shape)
         return render(lambda coords: parsed.forward(weights, coords)[0], layout, watch)
 
-    def inspect(self, file: container.Container) -> dict[str, Any]:
+    def inspect(self, file: container.Container, *, asset: Asset | None = None) -> dict[str, Any]:
         """See `Codec.inspect`."""
         parsed = Body.parse(file)
         parsed.weights()  # a corrupt stream is said to be one, instead of being described

@@ -112,7 +112,7 @@ class OnceForAllCodec(Codec):
         nested = Nested.parse(file)
         return nested.trimmed(_size(nested, level)).pack()
 
-    def inspect(self, file: container.Container) -> dict[str, Any]:
+    def inspect(self, file: container.Container, *, asset: Asset | None = None) -> dict[str, Any]:
         """See `Codec.inspect`; the network is the largest that is whole."""
         nested = Nested.parse(file)
         architecture, size = nested.architecture, nested.largest

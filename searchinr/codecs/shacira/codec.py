@@ -105,7 +105,7 @@ class ShaciraCodec(Codec):
         parsed = LatentFile.parse(file)
         return parsed.trimmed(_level(parsed, level)).pack()
 
-    def inspect(self, file: container.Container) -> dict[str, Any]:
+    def inspect(self, file: container.Container, *, asset: Asset | None = None) -> dict[str, Any]:
         """See `Codec.inspect`."""
         parsed = LatentFile.parse(file)
         parsed.weights(1)  # a corrupt stream is said to be one, instead of being described

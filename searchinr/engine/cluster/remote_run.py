@@ -192,7 +192,8 @@ def launch(
     place = parse_place(_storage(cluster, storage))
     if not isinstance(place, RemotePath) and not place.parent.is_dir():
         raise UserError(f"{place}: not found on this machine; mount it here as well, or keep runs on s3://BUCKET/PATH")
-    for entry in space.datasets:
+    trained_on = [entry.train for entry in space.datasets if entry.train is not None]
+    for entry in (*space.datasets, *trained_on):
         if entry.path is not None:
             load_dataset(entry)
     own_files(space)

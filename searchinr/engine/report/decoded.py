@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from searchinr.codecs.registry import decode
+from searchinr.engine.asset_files import decode_data
 from searchinr.engine.report.front import FrontReport, Point
 from searchinr.engine.run_folder import RunFolder, safe_name
-from searchinr.errors import InvalidFileError
+from searchinr.errors import UserError
 from searchinr.signals.datasets import Dataset
 from searchinr.signals.registry import MODALITIES
 from searchinr.signals.signal import Signal
@@ -100,6 +100,6 @@ def _chosen(report: FrontReport) -> Sequence[str]:
 
 def _decode(path: Path) -> Signal | None:
     try:
-        return decode(path.read_bytes())
-    except (OSError, InvalidFileError):
+        return decode_data(path.read_bytes(), path)
+    except (OSError, UserError):
         return None

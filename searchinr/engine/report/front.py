@@ -33,6 +33,7 @@ class FrontReport:
         anytime: The state after each operating point.
         baselines: Classical codecs measured on the same signals.
         published: Codecs of the literature, as it reports them.
+        assets: Bytes of the assets without which files of the front cannot be decoded, by label.
     """
 
     dataset: str
@@ -48,6 +49,7 @@ class FrontReport:
     anytime: tuple[Moment, ...]
     baselines: Baselines
     published: Published
+    assets: Mapping[str, int]
 
     @property
     def hypervolume(self) -> float:
@@ -93,6 +95,7 @@ def collect_front(
     Raises:
         UserError: The ledger has no operating point of this dataset, or none that meets the constraints.
     """
+    lines = list(lines)
     own = [line for line in lines if line.get("dataset") == dataset]
     points = tuple(line for line in own if line["kind"] == "point")
     if not points:
@@ -107,6 +110,8 @@ def collect_front(
     front = tuple(anytime.front.points)
     if not front:
         raise UserError(f"dataset {dataset}: {none_feasible(points, objectives)}")
+    built = {f"{line['name']}@{line['sha256'][:12]}": line["bytes"] for line in lines if line["kind"] == "asset"}
+    needed = dict.fromkeys(point["decodes_with"] for point in front if "decodes_with" in point)
     confirmations = Confirmations()
     for line in own:
         if is_confirmation(line):
@@ -125,6 +130,7 @@ def collect_front(
         anytime=tuple(moments),
         baselines=baselines,
         published=published,
+        assets={label: built[label] for label in needed if label in built},
     )
 
 
@@ -149,13 +155,22 @@ def summary(report: FrontReport) -> str:
     return (
         f"{len(report.front)} of {len(report.points):,} operating points, {min(psnrs):.1f} to {max(psnrs):.1f} dB at "
         f"{report.front[0]['rate']:.3g} to {report.front[-1]['rate']:.3g} {report.rate_unit}, "
-        f"hypervolume {report.hypervolume:.4g}."
+        f"hypervolume {report.hypervolume:.4g}.{beside(report)}"
     )
+
+
+def beside(report: FrontReport) -> str:
+    """A sentence about what decoding needs besides the files, which no rate counts; empty if it needs nothing."""
+    if not report.assets:
+        return ""
+    sizes = ", ".join(f"{label} ({size:,} bytes)" for label, size in report.assets.items())
+    return f" Beside the files decoding needs, once, and no rate counts: {sizes}."
 
 
 def front_json(report: FrontReport) -> dict[str, Any]:
     """The front as plain JSON: what `searchinr front --json` prints and `front-<dataset>.json` holds."""
     keys = ("trial", "steps", "rung", "codec", "params", "seed", "init", "rate", "psnr_db", "psnr_of_mean_mse_db")
+    optional = ("ssim", "decode_macs_per_sample", "decodes_with")
     return {
         "dataset": report.dataset,
         "modality": report.modality,
@@ -168,10 +183,11 @@ def front_json(report: FrontReport) -> dict[str, Any]:
         "hypervolume": report.hypervolume,
         "points": [
             {key: point[key] for key in keys}
-            | {key: point[key] for key in ("ssim", "decode_macs_per_sample") if point.get(key) is not None}
+            | {key: point[key] for key in optional if point.get(key) is not None}
             | {"mean_bytes": mean_bytes(point), "cost": point["cost"]}
             | {"confirmed": None if confirmed is None else confirmed.as_json()}
             for point, confirmed in zip(report.front, report.confirmed, strict=True)
         ],
+        "assets": dict(report.assets),
         "baselines": report.baselines.as_json(),
     }

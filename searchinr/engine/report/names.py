@@ -23,6 +23,8 @@ def describe(codec: str, params: Mapping[str, Any]) -> str:
     words = [str(params.get("backbone", codec))]
     if "depth" in params and "width" in params:
         words.append(f"{params['depth']}x{params['width']}")
+    if "beta" in params:
+        words.append(f"beta {params['beta']:g}")
     if params.get("quantizer") == "fp16":
         words.append("fp16")
     elif "weight_bits" in params:

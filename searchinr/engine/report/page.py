@@ -9,7 +9,7 @@ from searchinr.engine.report.bd_rates import bd_rates
 from searchinr.engine.report.decoded import Decoded
 from searchinr.engine.report.document import Column, copyable, document, facts, note, plot, table, text
 from searchinr.engine.report.exhibits import exhibit
-from searchinr.engine.report.front import FrontReport, mean_bytes
+from searchinr.engine.report.front import FrontReport, beside, mean_bytes
 from searchinr.engine.report.importance_figure import basis
 from searchinr.engine.report.names import describe
 from searchinr.engine.report.signals_figure import SMALL_PRINT
@@ -69,7 +69,9 @@ def _section(run: str, name: str, report: DatasetReport, *, several: bool) -> st
         facts(_facts(front)),
         *_bd_rates(front),
         "<h3>The front</h3>",
-        note("By rising rate. The command writes the config of a point, for searchinr encode --config."),
+        note(
+            "By rising rate. The command writes the config of a point, for searchinr encode --config." + beside(front)
+        ),
         _front_table(run, front, several=several),
         *_exhibits(report),
         "<h3>Hypervolume by training work</h3>",

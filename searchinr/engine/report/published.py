@@ -67,11 +67,11 @@ def published(entry: DatasetEntry) -> Published:
     Signals that are cropped differently or reduced are others. A part of a dataset is compared only where the curves
     are of other signals of the same kind anyway.
     """
-    found = _table().get(entry.name or "")
+    found = _table().get((entry.name or "").removesuffix("-test"))
     if found is None or entry.downscale is not None:
         return NOT_PUBLISHED
     crop = None if found["crop"] is None else tuple(found["crop"])
-    if entry.crop != crop or (entry.limit is not None and found["same_signals"]):
+    if entry.crop != crop or ((entry.skip or entry.limit) is not None and found["same_signals"]):
         return NOT_PUBLISHED
     curves = tuple(
         PublishedCurve(row["name"], row["rate"], row["source"], [PublishedPoint(*point) for point in row["points"]])

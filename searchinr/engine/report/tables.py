@@ -10,7 +10,7 @@ from rich.text import Text
 
 from searchinr.engine.report.bd_rates import bd_rates
 from searchinr.engine.report.confirmation import Confirmed
-from searchinr.engine.report.front import FrontReport, mean_bytes
+from searchinr.engine.report.front import FrontReport, beside, mean_bytes
 from searchinr.engine.report.names import describe
 from searchinr.engine.search.importance import FRONT, Importance
 
@@ -126,4 +126,4 @@ def front_table(report: FrontReport) -> RenderableType:
             point["trial"],
             *([confirmed.text(report.rate_unit) if confirmed else "-"] if with_confirmed else []),
         )
-    return Group(Text(title), table)
+    return Group(Text(title), table, *([Text(beside(report).strip())] if report.assets else []))
