@@ -422,7 +422,8 @@ class CodecConformance:
 
     def test_rendering_says_how_far_it_is(self, fitted: Fitted) -> None:
         told: list[tuple[int, int]] = []
-        decoded = decode(fitted.files[self.rungs[-1]][0], watch=lambda done, total: told.append((done, total)))
+        data = fitted.files[self.rungs[-1]][0]
+        decoded = decode(data, asset=fitted.asset, watch=lambda done, total: told.append((done, total)))
         assert told == sorted(told) and told[-1] == (decoded.layout.points, decoded.layout.points)
 
     def test_renders_at_half_the_resolution(self, fitted: Fitted) -> None:

@@ -127,25 +127,25 @@ def test_without_the_prior_one_line_names_it(copy: RunFolder) -> None:
     assert len(found) == len(list(copy.front.glob("*/*/*.inr")))
     assert all("cannot be decoded without the prior" in problem for problem in found)
     with pytest.raises(MissingAssetError, match=rf"{file}: .* the prior {needed}.*asset export RUN {needed}.*--asset"):
-        decode_file(file, file.with_suffix(".png"), 1.0)
+        decode_file(file, file.with_suffix(".png"), 1.0, quiet=True)
     assert inspect_file(file)["asset"] == f"prior {needed}"
     assert "macs_per_point" not in inspect_file(file)
 
 
 def test_a_file_is_decoded_with_a_prior_beside_it_or_named(finished: RunFolder, tmp_path: Path) -> None:
     source = next(finished.front.glob("*/*/*.inr"))
-    decode_file(source, tmp_path / "expected.png", 1.0)
+    decode_file(source, tmp_path / "expected.png", 1.0, quiet=True)
     file = Path(shutil.copy(source, tmp_path / "alone.inr"))
     needed = read_inr(file).body[:3].hex()
     (prior,) = finished.kept_assets.glob(f"*-{needed}*")
     other = next(path for path in finished.kept_assets.iterdir() if path != prior)
     for given in (prior, finished.kept_assets):
-        decode_file(file, tmp_path / "found.png", 1.0, asset_file=given)
+        decode_file(file, tmp_path / "found.png", 1.0, asset_file=given, quiet=True)
         assert (tmp_path / "found.png").read_bytes() == (tmp_path / "expected.png").read_bytes()
     with pytest.raises(MissingAssetError):
-        decode_file(file, tmp_path / "found.png", 1.0, asset_file=other)
+        decode_file(file, tmp_path / "found.png", 1.0, asset_file=other, quiet=True)
     shutil.copy(prior, tmp_path)
-    decode_file(file, tmp_path / "found.png", 1.0)
+    decode_file(file, tmp_path / "found.png", 1.0, quiet=True)
     assert inspect_file(file)["macs_per_point"] > 0
 
 
@@ -183,7 +183,7 @@ def test_an_exported_config_brings_its_prior_and_so_does_what_it_encodes(finishe
     found = encode_file(photo, out / "best.yaml", inr, quiet=True)
     assert found["asset"] == str(tmp_path / prior.name)
     shutil.rmtree(out)
-    decode_file(inr, tmp_path / "decoded.png", 1.0)
+    decode_file(inr, tmp_path / "decoded.png", 1.0, quiet=True)
     decoded = np.asarray(Image.open(tmp_path / "decoded.png")).astype(float)
     error = ((decoded - np.asarray(Image.open(photo))) ** 2).mean()
     assert 10 * np.log10(255**2 / error) == pytest.approx(found["psnr_db"], abs=0.01)
