@@ -2,9 +2,9 @@
 
     python benchmarks/reproduce/ani_search.py --runs DIR --json reports/ani-search.json --markdown reports/ani-search.md
 
-Runs the search with everything on, with weights in fp16, with min-max quantisation alone, and from scratch alone, each
-with five seeds by `searchinr run`, and compares the hypervolumes of the fronts at equal training work: that of the
-cheapest search of a seed. Runs in DIR that are complete are not repeated. About an hour on two cores.
+Runs the search with everything on, with weights in fp16, and from scratch alone, each with five seeds by
+`searchinr run`, and compares the hypervolumes of the fronts at equal training work: that of the cheapest search of a
+seed. Runs in DIR that are complete are not repeated. About an hour on two cores.
 """
 
 import argparse
@@ -34,10 +34,6 @@ def _without(domains: Mapping[str, Domain], *prefixes: str) -> Domains:
 VARIANTS: dict[str, Callable[[Domains], Domains]] = {
     "everything": dict,
     "quantisers off (fp16)": lambda d: {**_without(d, *_QUANTISING), "quantizer": "fp16"},
-    "min-max alone": lambda d: {
-        **_without(d, "steps_per", "qat_fraction", "rate_weight", "step_search"),
-        "quantizer": "minmax",
-    },
     "supernets off": lambda d: {**_without(d, "supernet."), "init": "scratch"},
 }
 
@@ -79,7 +75,7 @@ def main() -> None:
         f"# What quantisers and supernets are worth in a search, {options.seeds} seeds\n\n{machine_line(machine)}.\n\n"
         f"`spaces/ani.yaml` with {options.trials} trials. Hypervolume in dB octaves from the space's reference point, "
         "mean ± standard deviation over seeds. Equal work: the training multiply-accumulates, those of supernets "
-        "included, of the cheapest of the four searches with a seed. In brackets: Wilcoxon's signed-rank test over "
+        "included, of the cheapest of the three searches with a seed. In brackets: Wilcoxon's signed-rank test over "
         "seeds, one-sided.\n\n" + report(curves)
     )
     save(text, {"machine": machine, "curves": curves}, options.markdown, options.json)
