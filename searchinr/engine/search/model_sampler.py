@@ -15,32 +15,43 @@ from searchinr.engine.search.optuna_study import quiet, suggest
 from searchinr.engine.search.random_sampler import Random
 from searchinr.engine.search.samplers import History, Sampler
 
+_TRIES = 4
+"""Times that a study is asked, if the caller knows the proposal and all its neighbours, before it is random."""
+
 
 class ModelSampler(Sampler):
-    """Asks an Optuna study that knows the results of one rung; at random while there are too few.
+    """Learns from the results of one rung; at random while there are too few.
 
-    Every call makes a study of its own, in memory, so nothing is remembered but what the history says.
+    Every call learns anew, so nothing is remembered but what the history says.
     """
 
     _enough: ClassVar[int] = ENOUGH
-    """Results at the first rung before a study is asked."""
-
-    _tries: ClassVar[int]
-    """Times that the study is asked, if the caller knows the proposal and all its neighbours, before it is random."""
+    """Results at the first rung before they are learnt from."""
 
     def proposals(self, history: History) -> Iterator[Config]:
         """See `Sampler.proposals`."""
         evidence = gather(history.observations, self._enough)
         if evidence is not None and self._configs.open:
-            rng = np.random.default_rng([self._seed, history.number])
-            with quiet():
-                study = self._study(evidence, history)
-            for _ in range(self._tries):
-                with quiet():
-                    config = self._configs.assemble(partial(suggest, study.ask()))
-                yield config
-                yield from neighbours(config, self._configs, rng)
+            yield from self._learnt(evidence, history)
         yield from Random(self._configs, self._seed).proposals(history)
+
+    @abstractmethod
+    def _learnt(self, evidence: Evidence, history: History) -> Iterator[Config]:
+        """Configs for the next trial, best first."""
+
+
+class StudySampler(ModelSampler):
+    """Asks an Optuna study."""
+
+    def _learnt(self, evidence: Evidence, history: History) -> Iterator[Config]:
+        rng = np.random.default_rng([self._seed, history.number])
+        with quiet():
+            study = self._study(evidence, history)
+        for _ in range(_TRIES):
+            with quiet():
+                config = self._configs.assemble(partial(suggest, study.ask()))
+            yield config
+            yield from neighbours(config, self._configs, rng)
 
     @abstractmethod
     def _study(self, evidence: Evidence, history: History) -> optuna.Study:

@@ -9,7 +9,7 @@ from optuna.samplers import NSGAIISampler
 from optuna.trial import TrialState
 
 from searchinr.engine.search.evidence import Evidence, best, informative
-from searchinr.engine.search.model_sampler import ModelSampler
+from searchinr.engine.search.model_sampler import StudySampler
 from searchinr.engine.search.optuna_study import Point, distributions_of, internal, make_study, point_of, seed_of, told
 from searchinr.engine.search.random_sampler import draw
 from searchinr.engine.search.samplers import History
@@ -21,7 +21,7 @@ _CANDIDATES = 100
 """Results of which the population is chosen, at most."""
 
 
-class Nsga2(ModelSampler):
+class Nsga2(StudySampler):
     """Crosses and mutates the best configs (Deb et al., NSGA-II, 2002), one child at a time.
 
     Results come one by one, so there are no generations: every child has its parents among the best of all results
@@ -31,7 +31,6 @@ class Nsga2(ModelSampler):
     """
 
     _enough: ClassVar[int] = POPULATION
-    _tries: ClassVar[int] = 4
 
     def _study(self, evidence: Evidence, history: History) -> optuna.Study:
         results = informative(evidence.results, _CANDIDATES)

@@ -2,7 +2,6 @@
 
 import math
 import warnings
-from typing import ClassVar
 
 import optuna
 from optuna.exceptions import ExperimentalWarning
@@ -11,7 +10,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from searchinr.engine.search.configs import Config, ConfigSpace
 from searchinr.engine.search.evidence import Evidence, informative
-from searchinr.engine.search.model_sampler import ModelSampler
+from searchinr.engine.search.model_sampler import StudySampler
 from searchinr.engine.search.optuna_study import distributions_of, make_study, point_of, seed_of, told
 from searchinr.engine.search.samplers import History, Observation
 
@@ -25,15 +24,13 @@ _GOOD_AT_MOST = 0.5
 """Share of a rung's results that counts as good at most: of the others, it is learnt what is better avoided."""
 
 
-class Tpe(ModelSampler):
+class Tpe(StudySampler):
     """Draws from where good configs are dense and others are not (Ozaki et al., MOTPE, JAIR 73, 2022).
 
     Good are the best results of the rung. Bad are its others, the configs that lower rungs have left behind (told as
     pruned), and those that run (constant liar), so that workers asking at the same time get different answers.
     Parameters that occur together are modelled together, by the configs that have them.
     """
-
-    _tries: ClassVar[int] = 4
 
     def __init__(self, configs: ConfigSpace, seed: int) -> None:
         """See `Sampler`."""

@@ -3,13 +3,11 @@
 import subprocess
 import sys
 from dataclasses import replace
+from itertools import islice
 from typing import get_args
 
 import numpy as np
 import pytest
-import torch
-from optuna._gp.acqf import BaseAcquisitionFunc
-from optuna._gp.search_space import SearchSpace as GpSpace
 from sampler_conformance import (
     CODECS,
     EMPTY,
@@ -26,10 +24,9 @@ from sampler_conformance import (
 
 from searchinr.engine.search.configs import Config, ConfigSpace
 from searchinr.engine.search.gp import Gp
-from searchinr.engine.search.gp_optuna import ConfigAcquisition
 from searchinr.engine.search.grid_sampler import Grid
+from searchinr.engine.search.neighbours import neighbours
 from searchinr.engine.search.nsga2 import POPULATION, Nsga2
-from searchinr.engine.search.optuna_study import distributions_of
 from searchinr.engine.search.pareto import hypervolume
 from searchinr.engine.search.random_sampler import Random
 from searchinr.engine.search.sampler_registry import SAMPLERS
@@ -196,24 +193,20 @@ def test_children_of_different_codecs_inherit_what_only_one_parent_has() -> None
     assert any(config.codec == "grid" for config in asked)
 
 
-class Sum(BaseAcquisitionFunc):
-    """Depends on every column."""
+def test_neighbours_differ_in_one_parameter_and_stay_near() -> None:
+    space = ConfigSpace(CODECS, canonicalise)
+    rng = np.random.default_rng(0)
+    for config in draws(20):
+        before = space.chosen(config)
+        for neighbour in neighbours(config, space, rng):
+            after = space.chosen(neighbour)
+            changed = {name for name in before.keys() & after.keys() if before[name] != after[name]}
+            assert len(changed) == 1 or neighbour == config  # a step in a range may end where it began
+            rate, moved = (float(values.get("mlp.lr", 1.0)) for values in (before, after))
+            assert abs(np.log(moved / rate)) < 0.6 * np.log(300) or "codec" in changed
 
-    def eval_acqf(self, x: torch.Tensor) -> torch.Tensor:
-        return x.sum(dim=-1)
 
-
-def test_parameters_that_a_config_does_not_have_make_no_difference_to_its_acquisition() -> None:
-    space = ConfigSpace(TINY, canonicalise)
-    distributions = dict(sorted(distributions_of(space).items()))
-    assert list(distributions) == ["mlp.backbone", "mlp.siren.omega", "mlp.width"]
-    over = ConfigAcquisition(Sum(np.ones(3), GpSpace(distributions)), space)
-    siren, mfn = np.array([[0, 0.25, 0.25], [0, 0.75, 0.25]]), np.array([[1, 0.25, 0.25], [1, 0.75, 0.25]])
-    assert np.ptp(over.eval_acqf_no_grad(siren)) == 0.5
-    assert np.ptp(over.eval_acqf_no_grad(mfn)) == 0
-    points = torch.tensor(np.concatenate([siren, mfn]), requires_grad=True)
-    values = over.eval_acqf(points)
-    values.sum().backward()
-    assert values.detach().numpy() == pytest.approx(np.concatenate([*map(over.eval_acqf_no_grad, (siren, mfn))]))
-    assert points.grad.numpy().tolist() == [[1, 1, 1], [1, 1, 1], [1, 0, 1], [1, 0, 1]]
-    assert over.has(mfn[0]).tolist() == [True, False, True]
+def test_the_proposals_of_one_gaussian_process_are_many_and_differ() -> None:
+    history = History(observed(draws(60)), [], [], 60)
+    proposals = list(islice(Gp(ConfigSpace(CODECS, canonicalise), 0).proposals(history), 200))
+    assert len({key_of(config) for config in proposals}) == 200
