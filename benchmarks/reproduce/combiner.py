@@ -327,10 +327,10 @@ def _files(paper: Paper, curve: Sequence[Cells]) -> str:
     paper.reach(
         Goal("cells whose files another process decodes otherwise", "of all", 0, None, "", at_most=True), inexact
     )
+    whole, bare = (", ".join(f"{percent:.1f}" for percent in each) for each in (excess, of_indices))
     return (
-        f"Files are {', '.join(f'{percent:.1f}' for percent in excess)} % larger than the KL divergence when their "
-        f"blocks were coded, {', '.join(f'{percent:.1f}' for percent in of_indices)} % without headers. A prior takes at most {slowest:.0f} s to learn and "
-        f"{largest:,} bytes, which no rate counts."
+        f"Files are {whole} % larger than the KL divergence when their blocks were coded, {bare} % without headers. A "
+        f"prior takes at most {slowest:.0f} s to learn and {largest:,} bytes, which no rate counts."
     )
 
 
