@@ -157,7 +157,8 @@ def test_asked_to_stop_it_writes_its_checkpoint_and_delivers_nothing(folder: Run
 def make_asset_job(**changes: object) -> dict[str, Any]:
     params = {"supernet.steps": 500, "supernet.depths": "1 2", "supernet.widths": "6 8", "backbone": "siren"}
     fields: dict[str, Any] = {
-        "asset": "supernet-012", "name": "supernet", "dataset": "tiny", "codec": "mlp", "params": params,
+        "asset": "supernet-012", "name": "supernet", "dataset": "tiny", "built_from": "tiny", "codec": "mlp",
+        "params": params,
         "needed_to_decode": False, "seed": 0, "confirms": False, "cpu": 1.0, "gpu": 0.0, "timeout_s": None,
     }  # fmt: skip
     return {**fields, **changes}
