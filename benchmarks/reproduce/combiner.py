@@ -137,10 +137,10 @@ def _share(steps: int, share: float) -> int:
 _CIFAR10 = Size(
     entry=DatasetEntry(name="cifar10-test", train=DatasetEntry(name="cifar10-train")),
     common={"refinement_steps": 20, "candidates": 16},
-    betas=(1.3e-2, 5.8e-3, 2.2e-3, 1.2e-3),
+    betas=(1.6e-2, 7e-3, 2.6e-3, 1.4e-3),
     steps=6000,
     layerwise=(3e-2, 1.2e-2, 4e-3),
-    middle=5.8e-3,
+    middle=7e-3,
     refinements=(0, 1, 2, 5, 10, 20, 50),
     prior_signals=(4, 8, 16, 48, 77),
     neighbour_steps=2000,

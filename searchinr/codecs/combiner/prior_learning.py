@@ -30,9 +30,10 @@ _YIELD_EVERY = 20
 def prior_spec(params: Any) -> AssetSpec:  # noqa: ANN401  CombinerParams, which is made at run time
     """See `Codec.asset_spec`."""
     found: dict[str, Value] = {key: getattr(params, key) for key in PRIOR_KEYS if getattr(params, key) is not None}
-    if params.larger_betas:
-        betas = betas_text([*params.larger_betas, params.beta])
-        found |= {"init": params.init, "neighbour.betas": betas, "neighbour.steps": params.neighbour.steps}
+    if not params.larger_betas:
+        return AssetSpec("prior", {**found, "init": "scratch"}, needed_to_decode=True)
+    betas = betas_text([*params.larger_betas, params.beta])
+    found |= {"init": "neighbour", "neighbour.betas": betas, "neighbour.steps": params.neighbour.steps}
     return AssetSpec("prior", found, needed_to_decode=True)
 
 
