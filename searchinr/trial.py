@@ -77,8 +77,19 @@ def asset_spec(codec: str, params: Mapping[str, Value]) -> AssetSpec | None:
     return engine.asset_spec(build_params(engine.Params, params))
 
 
+def base_spec(codec: str, spec: AssetSpec) -> AssetSpec | None:
+    """The asset from which the building of an asset starts; None if it starts from none."""
+    return CODECS[codec].base_spec(spec)
+
+
 def build_asset(
-    codec: str, spec: AssetSpec, signals: Sequence[Signal], *, seed: int, device: torch.device
+    codec: str,
+    spec: AssetSpec,
+    signals: Sequence[Signal],
+    *,
+    seed: int,
+    device: torch.device,
+    base: Asset | None = None,
 ) -> Iterator[Building]:
     """Builds what fits share.
 
@@ -88,6 +99,7 @@ def build_asset(
         signals: Signals of one modality.
         seed: Fixes the result.
         device: Where to train.
+        base: What was built for its `base_spec`; None if that is None.
 
     Yields:
         A state several times a second where that is possible, the last one with the asset.
@@ -95,7 +107,7 @@ def build_asset(
     Raises:
         TrialError: NaN, or out of memory.
     """
-    states = CODECS[codec].prepare(signals, spec, seed=seed, device=device)
+    states = CODECS[codec].prepare(signals, spec, seed=seed, device=device, base=base)
     train_s = 0.0
     while True:
         started = time.perf_counter()

@@ -102,6 +102,32 @@ Points = list[Point]
 """One for each seed."""
 
 
+class Kept:
+    """What has been measured, each thing once, in a file with a line for each."""
+
+    def __init__(self, path: Path | None) -> None:
+        """Reads what is there; None keeps nothing."""
+        self._path = path
+        self._known: dict[str, Any] = {}
+        if path is not None and path.is_file():
+            for text in path.read_text(encoding="utf-8").splitlines():
+                line = json.loads(text)
+                self._known[line["key"]] = line["found"]
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._known
+
+    def __call__(self, key: str, measure: Callable[[], Any]) -> Any:  # noqa: ANN401  JSON
+        """What is known under a key, or else what is measured now."""
+        if key not in self._known:
+            self._known[key] = measure()
+            print(".", end="", file=sys.stderr, flush=True)
+            if self._path is not None:
+                with self._path.open("a", encoding="utf-8") as file:
+                    file.write(json.dumps({"key": key, "found": self._known[key]}) + "\n")
+        return self._known[key]
+
+
 class Bench:
     """Measures cells, each once."""
 
@@ -116,15 +142,10 @@ class Bench:
         keep_freed_memory()
         self.signals: Sequence[Signal] = load_dataset(ENTRIES[data]).signals
         self.data, self.seeds = data, seeds
-        self._kept = kept
+        self._keep = Kept(kept)
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self._assets: dict[str, Asset] = {}
         self._trunks: dict[str, dict[str, Tensor]] = {}
-        self._known: dict[str, Any] = {}
-        if kept is not None and kept.is_file():
-            for text in kept.read_text(encoding="utf-8").splitlines():
-                line = json.loads(text)
-                self._known[line["key"]] = line["found"]
 
     def measure(self, cell: Cell) -> dict[int, Points]:
         """The cell's points by rung, with seeds 0, 1, ..."""
@@ -186,15 +207,6 @@ class Bench:
         spec = asset_spec(codec, params)
         assert spec is not None
         return json_hash([self.data, codec, spec.name, spec.params, seed])[:16]
-
-    def _keep(self, key: str, measure: Callable[[], Any]) -> Any:  # noqa: ANN401  JSON
-        if key not in self._known:
-            self._known[key] = measure()
-            print(".", end="", file=sys.stderr, flush=True)
-            if self._kept is not None:
-                with self._kept.open("a", encoding="utf-8") as file:
-                    file.write(json.dumps({"key": key, "found": self._known[key]}) + "\n")
-        return self._known[key]
 
 
 def _without_branch(checkpoint: Mapping[str, Tensor]) -> dict[str, Tensor]:

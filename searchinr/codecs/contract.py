@@ -167,8 +167,22 @@ class Codec(ABC):
         """
         return None
 
+    def base_spec(self, spec: AssetSpec) -> AssetSpec | None:
+        """The asset from which the building of an asset starts, and which fits share as well; None for most.
+
+        Args:
+            spec: What `asset_spec` or this function returned.
+        """
+        return None
+
     def prepare(
-        self, signals: Sequence[Signal], spec: AssetSpec, *, seed: int, device: torch.device
+        self,
+        signals: Sequence[Signal],
+        spec: AssetSpec,
+        *,
+        seed: int,
+        device: torch.device,
+        base: Asset | None = None,
     ) -> Iterator[AssetState]:
         """Builds an asset; for codecs whose `asset_spec` asks for one.
 
@@ -178,6 +192,8 @@ class Codec(ABC):
             spec: What `asset_spec` returned.
             seed: Fixes the content, on the same machine.
             device: Where to train.
+            base: What was built, from the same signals and with the same seed, for the `base_spec` of `spec`; None if
+                that is None.
 
         Yields:
             States often enough that a caller who wants to stop can do so within seconds; the last one has the asset.

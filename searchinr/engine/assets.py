@@ -1,6 +1,7 @@
 """What jobs share: supernets and the like, each built once, kept in the run folder, waited for by those that need it.
 
 A job that needs an asset which is not there yet is parked, and the asset's building is handed out as a job of its own.
+Some start from another asset, which is built first.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -15,7 +16,7 @@ from searchinr.engine.search.search import Job
 from searchinr.errors import InvalidFileError
 from searchinr.signals.datasets import Dataset, load_training
 from searchinr.space import Space, Value, json_hash
-from searchinr.trial import asset_spec
+from searchinr.trial import asset_spec, base_spec
 
 
 @dataclass(frozen=True)
@@ -127,28 +128,29 @@ class Assets:
             if self._is_settled(need):
                 del self._parked[place]
                 return job
-            if need.asset not in self._building:  # it has ended without a result
-                return self._build(need)
+            if (building := self._next_building(need)) is not None:
+                return building
         while len(self._parked) < room and (new := next_job()) is not None:
             needed = self._needed_by(new)
             if needed is None or self._is_settled(needed):
                 return new
             self._parked.append((new, needed))
-            if needed.asset not in self._building:
-                return self._build(needed)
+            if (building := self._next_building(needed)) is not None:
+                return building
         return None
 
-    def asset(self, job: Job) -> Asset | None:
-        """The asset that a job needs; None if it needs none. For jobs from `next_task` without a `failure`."""
+    def asset(self, job: Job | AssetJob) -> Asset | None:
+        """The asset that a job or a building starts from; None if from none. For those without a `failure`."""
         need = self._needed_by(job)
         return None if need is None else self._loaded[need.asset]
 
-    def failure(self, job: Job) -> str | None:
-        """Why the asset that a job needs cannot be had; None if it is there, or if the job needs none."""
+    def failure(self, job: Job | AssetJob) -> str | None:
+        """Why the asset that a job or a building starts from cannot be had; None if it can, or if there is none."""
         need = self._needed_by(job)
-        if need is None or need.asset not in self._failures:
+        if need is None or need.asset in self._loaded:
             return None
-        return f"its {need.name} could not be built: {self._failures[need.asset]}"
+        reason = self._failures.get(need.asset) or self.failure(need)
+        return None if reason is None else f"its {need.name} could not be built: {reason}"
 
     def ended(self, job: AssetJob) -> bool:
         """A building has ended, and what its worker has delivered is told; whether the asset is there or has failed.
@@ -158,12 +160,19 @@ class Assets:
         self._building.pop(job.asset, None)
         return self._is_settled(job)
 
-    def _build(self, job: AssetJob) -> AssetJob:
-        self._building[job.asset] = job
-        return job
+    def _next_building(self, need: AssetJob) -> AssetJob | None:
+        """What to build now of an asset and those that it starts from; None while that is being built."""
+        if need.asset in self._building:
+            return None
+        base = self._needed_by(need)
+        if base is not None and not self._is_settled(base):
+            return self._next_building(base)
+        self._building[need.asset] = need
+        return need
 
-    def _needed_by(self, job: Job) -> AssetJob | None:
-        spec = asset_spec(job.codec, job.params)
+    def _needed_by(self, job: Job | AssetJob) -> AssetJob | None:
+        """What a job, or a building, starts from."""
+        spec = base_spec(job.codec, job.spec) if isinstance(job, AssetJob) else asset_spec(job.codec, job.params)
         if spec is None:
             return None
         # What decoding needs must not know what is measured.
@@ -185,12 +194,12 @@ class Assets:
         """Whether an asset is there, ready to be handed out, or can never be had."""
         if job.asset in self._failures or job.asset in self._loaded:
             return True
-        if job.asset in self._building or job.asset not in self._on_record:
+        if job.asset in self._building:
             return False
-        asset = self._read(job)
+        asset = self._read(job) if job.asset in self._on_record else None
         if asset is not None:
             self._loaded[job.asset] = asset
-        return asset is not None
+        return asset is not None or self.failure(job) is not None
 
     def _read(self, job: AssetJob) -> Asset | None:
         """An asset on record, from its file; None if that is gone or is set aside, since it is not what was built."""

@@ -144,7 +144,7 @@ class Driver:
 
     def asset(self, job: Job | AssetJob) -> Asset | None:
         """See `JobSource.asset`."""
-        return None if isinstance(job, AssetJob) else self._assets.asset(job)
+        return self._assets.asset(job)
 
     def finished(self) -> bool:
         """See `JobSource.finished`."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 
 from searchinr.allocator import keep_freed_memory
-from searchinr.codecs.contract import Asset
+from searchinr.codecs.contract import Asset, AssetSpec
 from searchinr.engine.catalog import canonicalise
 from searchinr.engine.search.configs import ConfigSpace
 from searchinr.engine.search.random_sampler import Random
@@ -17,7 +17,7 @@ from searchinr.errors import TrialError
 from searchinr.signals.datasets import Dataset
 from searchinr.signals.signal import Signal
 from searchinr.space import Resources, Space, Value
-from searchinr.trial import Measurement, asset_spec, build_asset, run_trial
+from searchinr.trial import Measurement, asset_spec, base_spec, build_asset, run_trial
 
 _RUNGS = (10, 40)
 _LIMIT_S = 60.0  # of training, after which a probe is told by what it has done
@@ -77,12 +77,16 @@ def _built(
     device: torch.device,
 ) -> Asset | None:
     """What the fit needs, built to the end: its time is none of the fit's."""
-    spec = asset_spec(codec, params)
-    if spec is None:
-        return None
-    built_from = training.signals if training is not None and spec.needed_to_decode else signals
-    *_, last = build_asset(codec, spec, built_from, seed=seed, device=device)
-    return last.asset
+
+    def built(spec: AssetSpec | None) -> Asset | None:
+        if spec is None:
+            return None
+        built_from = training.signals if training is not None and spec.needed_to_decode else signals
+        base = built(base_spec(codec, spec))
+        *_, last = build_asset(codec, spec, built_from, seed=seed, device=device, base=base)
+        return last.asset
+
+    return built(asset_spec(codec, params))
 
 
 def _probe(

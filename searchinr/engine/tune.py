@@ -57,7 +57,7 @@ class JobSource(Protocol):
         """The next job for a free one of the workers, or None while there is none."""
 
     def asset(self, job: Job | AssetJob) -> Asset | None:
-        """The asset that a job needs, or None: called once for each job that `next_job` gave."""
+        """The asset that a job starts from, or None: called once for each job that `next_job` gave."""
 
     def finished(self) -> bool:
         """Whether no job will ever come any more."""

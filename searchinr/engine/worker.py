@@ -34,7 +34,7 @@ def run_job(job: Mapping[str, Any], shared: Place, signals: Sequence[Signal], as
             space's resources.
         shared: Where the run is kept: its folder, or its storage.
         signals: The job's dataset, or what its asset is built from.
-        asset: The asset that the job needs, or None.
+        asset: The asset that the job starts from, or None.
     """
     folder = SharedFolder(shared)
     keep_freed_memory()
@@ -45,7 +45,7 @@ def run_job(job: Mapping[str, Any], shared: Place, signals: Sequence[Signal], as
     if "trial" in job:
         _run_fit(job, folder, signals, asset, device)
     else:
-        _run_building(job, folder, signals, device)
+        _run_building(job, folder, signals, asset, device)
 
 
 def _run_fit(
@@ -68,14 +68,14 @@ def _run_fit(
 
 
 def _run_building(
-    job: Mapping[str, Any], folder: SharedFolder, signals: Sequence[Signal], device: torch.device
+    job: Mapping[str, Any], folder: SharedFolder, signals: Sequence[Signal], base: Asset | None, device: torch.device
 ) -> None:
     """One asset from its start to its end."""
     keys = ("asset", "name", "dataset", "built_from", "codec", "params", "needed_to_decode", "seed")
     line = {key: job[key] for key in keys} | ({"confirms": True} if job["confirms"] else {})
     spec = AssetSpec(job["name"], dict(job["params"]), job["needed_to_decode"])
     with _delivering_failures(folder, {"kind": "asset_failed", **line}):
-        for state in build_asset(job["codec"], spec, signals, seed=job["seed"], device=device):
+        for state in build_asset(job["codec"], spec, signals, seed=job["seed"], device=device, base=base):
             if state.asset is not None:
                 # Before the delivery: what is recorded can always be used.
                 size = write_asset(folder.asset(job["asset"]), job["codec"], state.asset)

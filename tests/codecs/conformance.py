@@ -21,7 +21,7 @@ import torch
 from safetensors.torch import load, save
 
 from searchinr.codecs.bitstream import container
-from searchinr.codecs.contract import Asset, AssetState, Level, content_hash
+from searchinr.codecs.contract import Asset, AssetSpec, AssetState, Codec, Level, content_hash
 from searchinr.codecs.registry import CODECS, decode
 from searchinr.engine.asset_files import asset_name, decode_data, write_asset
 from searchinr.errors import InvalidFileError, MissingAssetError, UserError
@@ -107,14 +107,20 @@ def training_signals(modality: str) -> list[Signal]:
 def prepare(codec: str, case: Case, *, seed: int = 0, only: int | None = None) -> list[AssetState]:
     """Every state of the building of a case's asset; none if it shares nothing."""
     engine = CODECS[codec]
-    signals = make_signals(case.modality)
     spec = engine.asset_spec(build_params(engine.Params, case.params))
     if spec is None:
         return []
     assert spec.needed_to_decode == engine.needs_training
-    if spec.needed_to_decode:
-        return list(engine.prepare(training_signals(case.modality), spec, seed=seed, device=CPU))
-    return list(engine.prepare(signals if only is None else [signals[only]], spec, seed=seed, device=CPU))
+    signals = (training_signals if spec.needed_to_decode else make_signals)(case.modality)
+    if only is not None and not spec.needed_to_decode:
+        signals = [signals[only]]
+    return _prepare(engine, signals, spec, seed)
+
+
+def _prepare(engine: Codec, signals: list[Signal], spec: AssetSpec, seed: int) -> list[AssetState]:
+    base_spec = engine.base_spec(spec)
+    base = None if base_spec is None else _prepare(engine, signals, base_spec, seed)[-1].asset
+    return list(engine.prepare(signals, spec, seed=seed, device=CPU, base=base))
 
 
 @cache

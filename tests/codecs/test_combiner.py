@@ -39,6 +39,9 @@ class TestConformance(CodecConformance):
             "image",
             {**TINY, "prior": "layerwise", "candidates": 1, "refinement_steps": 0, "batch_fraction": 0.5},
         ),
+        "from the neighbour": Case(
+            "image", {**TINY, "init": "neighbour", "neighbour.betas": "0.05 0.01", "neighbour.steps": 100}
+        ),
         "audio": Case("audio", {**TINY, "features": 4, "max_frequency": 8.0}),
     }
 

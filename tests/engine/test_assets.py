@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import torch
 
+from searchinr.codecs.contract import Asset
 from searchinr.engine import worker
-from searchinr.engine.assets import AssetJob, Assets
+from searchinr.engine.assets import AssetJob, Assets, training_name
 from searchinr.engine.catalog import canonicalise
 from searchinr.engine.checkpoints import write_tensors
 from searchinr.engine.ledger import Ledger
@@ -17,7 +18,7 @@ from searchinr.engine.search.search import Job
 from searchinr.signals.signal import Layout, Signal
 
 Line = dict[str, Any]
-KEYS = {"tiny": "0" * 64, "other": "1" * 64}
+KEYS = {"tiny": "0" * 64, "other": "1" * 64, training_name("tiny"): "2" * 64}
 SIGNAL = Signal("one", np.arange(288, dtype=np.uint8).reshape(8, 12, 3), Layout("image", (8, 12), 3, 8))
 CONTENT = {"0.weight": torch.arange(6.0)}
 
@@ -45,9 +46,17 @@ def make_job(trial: str, init: str = "supernet", **changes: object) -> Job:
     return replace(Job(trial, 0, "tiny", "mlp", params, seed=0, rung=0, steps=10), **changes)  # type: ignore[arg-type]
 
 
-def build(folder: RunFolder, job: AssetJob) -> Line:
+def make_prior_job(trial: str, beta: float) -> Job:
+    """A fit whose prior starts from those of the larger betas."""
+    shared = {"width": 4, "depth": 1, "features": 2, "prior_steps": 20}
+    chain = {"init": "neighbour", "neighbour.betas": "0.03 0.01 0.003", "neighbour.steps": 10}
+    params = canonicalise("combiner", {"beta": beta, **shared, **chain})
+    return Job(trial, 0, "tiny", "combiner", params, seed=0, rung=0, steps=10)
+
+
+def build(folder: RunFolder, job: AssetJob, base: Asset | None = None) -> Line:
     """What a worker delivers of an asset."""
-    worker.run_job({**asdict(job), "cpu": 1.0, "gpu": 0.0, "timeout_s": None}, folder.path, [SIGNAL], None)
+    worker.run_job({**asdict(job), "cpu": 1.0, "gpu": 0.0, "timeout_s": None}, folder.path, [SIGNAL], base)
     (path,) = folder.delivered()
     line, files = open_delivery(path)
     path.unlink()
@@ -132,6 +141,34 @@ def recorded(folder: RunFolder, assets: Assets, ledger: Ledger) -> AssetJob:
     (building,) = handed_out(assets, make_job("a"))
     ledger.append(build(folder, building))
     return AssetJob(**asdict(building))
+
+
+def test_what_an_asset_starts_from_is_built_first(folder: RunFolder, assets: Assets) -> None:
+    jobs = [make_prior_job("a", 0.003), make_prior_job("b", 0.01)]
+    (building,) = handed_out(assets, *jobs)
+    assert building.params["beta"] == 0.03 and assets.asset(building) is None
+    for beta, released in ((0.01, []), (0.003, ["b"])):
+        base = building
+        assets.tell(build(folder, base, assets.asset(base)))
+        assert assets.ended(base)
+        *others, building = sorted(handed_out(assets), key=lambda task: isinstance(task, AssetJob))
+        assert others == released
+        assert building.params["beta"] == beta
+        started_from = assets.asset(building)
+        assert started_from is not None and started_from.spec == base.spec
+    assets.tell(build(folder, building, assets.asset(building)))
+    assert assets.ended(building)
+    assert handed_out(assets) == ["a"]
+    assert assets.asset(jobs[0]) != assets.asset(jobs[1])
+
+
+def test_what_the_failed_one_was_to_start_fails_with_its_reason(assets: Assets) -> None:
+    job = make_prior_job("a", 0.01)
+    (building,) = handed_out(assets, job)
+    assets.tell({**asdict(building), "kind": "asset_failed", "reason": "NaN"})
+    assert assets.ended(building)
+    assert handed_out(assets) == ["a"]
+    assert assets.failure(job) == "its prior could not be built: its prior could not be built: NaN"
 
 
 def test_a_continued_run_uses_what_is_there(folder: RunFolder, assets: Assets) -> None:

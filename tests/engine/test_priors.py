@@ -198,6 +198,10 @@ def test_encoding_needs_a_prior(finished: RunFolder, tmp_path: Path) -> None:
     prior = next(finished.kept_assets.iterdir())
     found = encode_file(photo, config, None, prior, quiet=True)
     assert found["params"]["width"] == 6, "that of the prior"
+    config.write_text("codec: combiner\nsteps: 5\nparams: {init: neighbour}\n")
+    assert encode_file(photo, config, None, prior, quiet=True)["params"]["init"] == "scratch", (
+        "that of the prior as well"
+    )
     config.write_text("codec: mlp\nsteps: 5\n")
     with pytest.raises(UserError, match="codec mlp needs none"):
         encode_file(photo, config, None, prior, quiet=True)
@@ -245,8 +249,9 @@ def test_a_dataset_without_training_signals_is_refused(tmp_path: Path) -> None:
         read_space(path)
 
 
-def test_a_plan_learns_the_priors_of_its_probes(tmp_path: Path) -> None:
+@pytest.mark.parametrize("more", ["", "    init: neighbour\n    neighbour.steps: 20\n"])
+def test_a_plan_learns_the_priors_of_its_probes(tmp_path: Path, more: str) -> None:
     path = tmp_path / "space.yaml"
-    path.write_text(SPACE)
+    path.write_text(SPACE + more)
     plan, _ = plan_search(path, None, out=tmp_path / "run", probes=1, data_dir=None)
     assert plan.rows

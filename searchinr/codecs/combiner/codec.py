@@ -18,17 +18,18 @@ from searchinr.codecs.bitstream import container
 from searchinr.codecs.bitstream.bits import Reader, Writer
 from searchinr.codecs.combiner.distortion import Distortion
 from searchinr.codecs.combiner.fit import CombinerState, Group, fit_groups
-from searchinr.codecs.combiner.params import PRIOR_KEYS, CombinerParams
+from searchinr.codecs.combiner.params import CombinerParams
 from searchinr.codecs.combiner.posterior_fit import PosteriorFit, Recipe
 from searchinr.codecs.combiner.prior import Prior, WeightPrior
-from searchinr.codecs.combiner.prior_learning import learn_prior, prior_spec
+from searchinr.codecs.combiner.prior_learning import learn_prior, neighbour_spec, prior_spec
+from searchinr.codecs.combiner.prior_space import completed
 from searchinr.codecs.contract import Asset, AssetSpec, AssetState, Codec, Level, Watch, no_levels
 from searchinr.codecs.layouts import Targets, targets_by_layout
 from searchinr.codecs.quantize.levels import PER_OCTAVE
 from searchinr.codecs.render import render
 from searchinr.errors import InvalidFileError, MissingAssetError, TrialError
 from searchinr.signals.signal import Signal
-from searchinr.space import Domain, Finding, Range
+from searchinr.space import Domain, Finding
 
 _NAMED_BYTES = 3
 _INDEX = np.dtype(">u2")
@@ -43,26 +44,28 @@ class CombinerCodec(Codec):
     needs_training: ClassVar[bool] = True
 
     def completed(self, domains: Mapping[str, Domain]) -> tuple[dict[str, Domain], list[Finding]]:
-        """See `Codec.completed`: what the prior depends on must have few values, since each needs one of its own."""
-        return dict(domains), [
-            (
-                (key,),
-                f"found the range {domain.low:g} to {domain.high:g}; allowed is a constant or a choice, since each "
-                "value needs a prior of its own",
-            )
-            for key, domain in domains.items()
-            if key in PRIOR_KEYS and isinstance(domain, Range)
-        ]
+        """See `Codec.completed`."""
+        return completed(domains)
 
     def asset_spec(self, params: Any) -> AssetSpec:  # noqa: ANN401  CombinerParams
         """See `Codec.asset_spec`: a prior."""
         return prior_spec(params)
 
+    def base_spec(self, spec: AssetSpec) -> AssetSpec | None:
+        """See `Codec.base_spec`: the prior of the next larger beta, where that is asked for."""
+        return neighbour_spec(spec)
+
     def prepare(
-        self, signals: Sequence[Signal], spec: AssetSpec, *, seed: int, device: torch.device
+        self,
+        signals: Sequence[Signal],
+        spec: AssetSpec,
+        *,
+        seed: int,
+        device: torch.device,
+        base: Asset | None = None,
     ) -> Iterator[AssetState]:
         """See `Codec.prepare`."""
-        return learn_prior(signals, spec, seed=seed, device=device)
+        return learn_prior(signals, spec, seed=seed, device=device, base=base)
 
     def fit(
         self,

@@ -1,10 +1,12 @@
 """The parameters of codec `combiner`."""
 
-from typing import Literal
+from typing import Annotated, Any, Literal, Self
 
+from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
 from pydantic import Field as Key
 
 from searchinr.codecs.bitstream.bits import ByteFloat
+from searchinr.codecs.combiner.betas import MAX_BETA, canonical_betas, parse_betas
 from searchinr.codecs.contract import CodecParams
 from searchinr.codecs.network_params import MAX_DEPTH, BatchFraction
 
@@ -23,7 +25,20 @@ PRIOR_KEYS = (
     "prior_steps",
     "prior_lr",
 )
-"""What the prior depends on."""
+"""What the prior depends on, beside those from which it starts."""
+
+
+class NeighbourParams(BaseModel):
+    """The priors of larger betas from which one with `init: neighbour` starts."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    betas: Annotated[str, AfterValidator(canonical_betas)] | None = Key(
+        None,
+        description="beta and the larger ones, as text: '0.016 0.006'; each prior starts from the one before; left out,"
+        " those of the space, or the config's own",
+    )
+    steps: int = Key(2000, ge=1, le=10_000_000, description="training steps of a prior that starts from another")
 
 
 class CombinerParams(CodecParams):
@@ -32,7 +47,7 @@ class CombinerParams(CodecParams):
     beta: float = Key(
         2e-3,
         gt=0,
-        le=100,
+        le=MAX_BETA,
         description="what one bit per sample adds to the MSE of values in [-1, 1], for signals of any size: sets the"
         " rate, by how many blocks the prior has",
     )
@@ -65,6 +80,12 @@ class CombinerParams(CodecParams):
     )
     prior_steps: int = Key(8000, ge=1, le=10_000_000, description="training steps of the prior")
     prior_lr: float = Key(2e-2, gt=0, le=1, description="Adam's learning rate while the prior is learned")
+    init: Literal["scratch", "neighbour"] = Key(
+        "scratch",
+        description="where the learning of the prior starts: an initialisation of the network, or the prior of the next"
+        " larger beta",
+    )
+    neighbour: NeighbourParams = NeighbourParams()
     lr: float = Key(
         0.1, gt=0, le=1, description="Adam's learning rate of a signal's posterior, in standard deviations of the prior"
     )
@@ -85,3 +106,30 @@ class CombinerParams(CodecParams):
         description="likeliest candidates of a block of which that with the least error is taken; 1 is plain A* coding",
     )
     batch_fraction: BatchFraction = 0.25
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_in(cls, data: Any) -> Any:  # noqa: ANN401  whatever the caller gave: checked after this
+        """The betas of a config that says nothing of others are its own."""
+        if isinstance(data, dict) and data.get("init") == "neighbour":
+            given = data.get("neighbour", {})
+            if isinstance(given, dict) and given.get("betas") is None:
+                own = data.get("beta", cls.model_fields["beta"].default)
+                return {**data, "neighbour": {**given, "betas": repr(own)}}
+        return data
+
+    @model_validator(mode="after")
+    def _is_among_its_betas(self) -> Self:
+        if self.init == "neighbour" and self.beta not in parse_betas(self.neighbour.betas or ""):
+            raise ValueError(
+                f"beta: found {self.beta!r}; allowed with init: neighbour is one of neighbour.betas "
+                f"({self.neighbour.betas})"
+            )
+        return self
+
+    @property
+    def larger_betas(self) -> tuple[float, ...]:
+        """Those of the priors that are learned before, descending; none from scratch."""
+        if self.init != "neighbour" or self.neighbour.betas is None:
+            return ()
+        return tuple(beta for beta in parse_betas(self.neighbour.betas) if beta > self.beta)

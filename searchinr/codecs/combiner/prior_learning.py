@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from searchinr.codecs.combiner.betas import betas_text
 from searchinr.codecs.combiner.blocks import partition
 from searchinr.codecs.combiner.distortion import Distortion
 from searchinr.codecs.combiner.gaussians import Gaussians
@@ -29,10 +30,24 @@ _YIELD_EVERY = 20
 def prior_spec(params: Any) -> AssetSpec:  # noqa: ANN401  CombinerParams, which is made at run time
     """See `Codec.asset_spec`."""
     found: dict[str, Value] = {key: getattr(params, key) for key in PRIOR_KEYS if getattr(params, key) is not None}
+    if not params.larger_betas:
+        return AssetSpec("prior", {**found, "init": "scratch"}, needed_to_decode=True)
+    betas = betas_text([*params.larger_betas, params.beta])
+    found |= {"init": "neighbour", "neighbour.betas": betas, "neighbour.steps": params.neighbour.steps}
     return AssetSpec("prior", found, needed_to_decode=True)
 
 
-def learn_prior(signals: Sequence[Signal], spec: AssetSpec, *, seed: int, device: torch.device) -> Iterator[AssetState]:
+def neighbour_spec(spec: AssetSpec) -> AssetSpec | None:
+    """See `Codec.base_spec`: the prior of the next larger beta."""
+    params: Any = build_params(CombinerParams, spec.params)
+    if not params.larger_betas:
+        return None
+    return prior_spec(params.model_copy(update={"beta": params.larger_betas[-1]}))
+
+
+def learn_prior(
+    signals: Sequence[Signal], spec: AssetSpec, *, seed: int, device: torch.device, base: Asset | None = None
+) -> Iterator[AssetState]:
     """See `Codec.prepare`; `signals` are training signals. Layouts with as many channels share a prior.
 
     Raises:
@@ -41,19 +56,23 @@ def learn_prior(signals: Sequence[Signal], spec: AssetSpec, *, seed: int, device
     params: Any = build_params(CombinerParams, spec.params)
     if params.prior_signals is not None and params.prior_signals > len(signals):
         raise TrialError(f"prior_signals: found {params.prior_signals}; the training signals are {len(signals)}")
+    if params.larger_betas and base is None:
+        raise ValueError("a prior that starts from another needs the asset of that")
+    steps = params.prior_steps if base is None else params.neighbour.steps
+    neighbours = {} if base is None else Prior.of(base).by_channels
     by_channels: dict[int, list[Targets]] = {}
     for targets in targets_by_layout(signals[: params.prior_signals], device):
         by_channels.setdefault(targets.layout.channels, []).append(targets)
-    total = params.prior_steps * len(by_channels)
+    total = steps * len(by_channels)
     learned: dict[int, WeightPrior] = {}
     macs = 0.0
     for number, (channels, layouts) in enumerate(by_channels.items()):
-        learner = _Learner(layouts, params, seed)
-        for step in range(params.prior_steps):
+        learner = _Learner(layouts, params, seed, steps, neighbours.get(channels))
+        for step in range(steps):
             learner.step(step)
             if (step + 1) % _YIELD_EVERY == 0:
                 learner.check_finite()
-                yield AssetState(number * params.prior_steps + step + 1, total, macs + learner.macs)
+                yield AssetState(number * steps + step + 1, total, macs + learner.macs)
         learner.check_finite()
         learned[channels] = learner.result()
         macs += learner.macs
@@ -65,15 +84,24 @@ def learn_prior(signals: Sequence[Signal], spec: AssetSpec, *, seed: int, device
 class _Learner:
     """The posteriors of the training signals of several layouts, and the prior that they share."""
 
-    def __init__(self, layouts: Sequence[Targets], params: Any, seed: int) -> None:  # noqa: ANN401
-        self._params, self._seed = params, seed
+    def __init__(
+        self,
+        layouts: Sequence[Targets],
+        params: Any,  # noqa: ANN401
+        seed: int,
+        steps: int,
+        neighbour: WeightPrior | None,
+    ) -> None:
+        self._params, self._seed, self._steps = params, seed, steps
         self.macs = 0.0
         device = layouts[0].points.device
         self._rng = torch.Generator(device).manual_seed(seed)
         architecture = params.depth, params.width, params.features, params.max_frequency
         self._network = SineNetwork.of(layouts[0].layout, *architecture)
         # All posteriors start from the same weights: from weights of their own they would never come to agree.
-        start = self._network.init(torch.Generator().manual_seed(seed)).to(device)  # (n,)
+        # A neighbour's deviations are left behind: where it has collapsed weights, they would hardly come free again.
+        initial = self._network.init(torch.Generator().manual_seed(seed)) if neighbour is None else neighbour.mean
+        start = initial.float().to(device)  # (n,)
         self._mean, self._deviation = start, torch.full_like(start, _FIRST_DEVIATION)
         self._layouts = [
             (
@@ -94,7 +122,7 @@ class _Learner:
             batch = distortion.batch(self._rng)
             gradient = distortion.gradient(posteriors.sample(noise), batch)
             self.macs += distortion.macs(batch, passes=3)
-            lr = self._params.prior_lr * min(1.0, 3 * (1 - number / self._params.prior_steps))
+            lr = self._params.prior_lr * min(1.0, 3 * (1 - number / self._steps))
             posteriors.step(lr, gradient, noise, bit_weight, self._mean, self._deviation)
         if (number + 1) % _UPDATE_EVERY == 0:
             self._update()

@@ -60,9 +60,15 @@ class MlpCodec(Codec):
         return supernet_spec(params)
 
     def prepare(
-        self, signals: Sequence[Signal], spec: AssetSpec, *, seed: int, device: torch.device
+        self,
+        signals: Sequence[Signal],
+        spec: AssetSpec,
+        *,
+        seed: int,
+        device: torch.device,
+        base: Asset | None = None,
     ) -> Iterator[AssetState]:
-        """See `Codec.prepare`."""
+        """See `Codec.prepare`; a supernet starts from no other asset."""
         return build_supernets(signals, spec, seed=seed, device=device)
 
     def fit(
