@@ -114,8 +114,9 @@ class FixedPoints:
 
     def backward(self, gradient: Tensor) -> Tensor:
         """The product with the transposes, `(B, L * F, n)` -> `(B, E, F)`."""
-        by_level = gradient.unflatten(1, (len(self._matrices), -1))  # (B, L, F, n)
-        signals, _, features, _ = by_level.shape
+        signals, levels = len(gradient), len(self._matrices)
+        by_level = gradient.reshape(signals, levels, -1, self.points)  # (B, L * F, n) -> (B, L, F, n)
+        features = by_level.shape[2]
         out = gradient.new_empty(signals, self.grid.entries, features)
         for of, into in self._some(by_level, out):
             for number, (matrices, start, stop) in enumerate(self._levels()):
@@ -129,7 +130,7 @@ class FixedPoints:
 
     def _some(self, *of_signals: Tensor) -> Iterator[tuple[Tensor, ...]]:
         """The tensors `(B, ...)` in parts `(b, ...)`, of as many signals as are worked on at once."""
-        return zip(*(tensor.split(self._at_once or len(tensor)) for tensor in of_signals), strict=True)
+        return zip(*(torch.split(each, self._at_once or len(each)) for each in of_signals), strict=True)
 
     def _levels(self) -> Iterator[tuple[_Matrices, int, int]]:
         """Matrices, first entry and end of each level."""

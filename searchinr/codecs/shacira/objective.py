@@ -100,10 +100,10 @@ class LatentGrid(Objective):
         """Squared errors `(B,)`, and their gradients by the features `(B, L * F, m)`; others are left in `grad`."""
         squared_error = torch.zeros(len(targets), device=targets.device)
         gradient = torch.empty_like(features)
-        for seen, values, into in zip(*(of.split(tile, 2) for of in (features, targets.mT, gradient)), strict=True):
-            error = (
-                (self._field.network(dict(weights), seen.requires_grad_()) - values).square().sum(dim=(1, 2))
-            )  # (B,)
+        parts = (torch.split(of, tile, dim=2) for of in (features, targets.mT, gradient))
+        for seen, values, into in zip(*parts, strict=True):
+            found = self._field.network(dict(weights), seen.requires_grad_())  # (B, c, m)
+            error = (found - values).square().sum(dim=(1, 2))  # (B,)
             torch.autograd.backward(error.sum())
             assert seen.grad is not None
             into.copy_(seen.grad)
@@ -119,7 +119,8 @@ class LatentGrid(Objective):
         tile = self._points_per_tile(points)
         for coords, targets in points.tiles(points.count if self._fixed is not None else _SAMPLED_POINTS):
             features = self._interpolated(table, coords)  # (k, L * F, m)
-            for seen, values in zip(features.split(tile, 2), targets[signals].mT.split(tile, 2), strict=True):
+            parts = (torch.split(of, tile, dim=2) for of in (features, targets[signals].mT))
+            for seen, values in zip(*parts, strict=True):
                 error = self._field.network(dict(weights), seen) - values  # (k, c, m)
                 squared_error += error.square().sum(dim=(1, 2))
         losses = loss_of(squared_error / points.values_each, loss)

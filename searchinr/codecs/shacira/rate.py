@@ -67,4 +67,4 @@ class RateModel:
 
     def _of_entries(self, of_groups: Tensor) -> Tensor:
         """`(B, G, D, K)` -> `(B, D, K, E)`; a product, whose gradient adds up over entries far faster than indices."""
-        return (of_groups.flatten(2).mT @ self._is_of).unflatten(1, of_groups.shape[2:])
+        return (of_groups.flatten(2).mT @ self._is_of).view(len(of_groups), *of_groups.shape[2:], -1)
