@@ -122,9 +122,7 @@ def inspect(
     file: Inr,
     original: Annotated[
         Path | None,
-        typer.Option(
-            "--original", metavar="SIGNAL", help="What was encoded: then the PSNR is shown, at every rate."
-        ),
+        typer.Option("--original", metavar="SIGNAL", help="What was encoded: then the PSNR is shown, at every rate."),
     ] = None,
     asset: AssetFile = None,
     as_json: Json = False,
