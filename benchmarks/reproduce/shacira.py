@@ -342,10 +342,8 @@ def _times(ours: Iterable[Points], theirs: Points) -> str:
 def longer(paper: Paper, results: dict[str, Any]) -> tuple[str, list[Curve]]:
     """The rate-distortion cost against the training length."""
     size = paper.size
-    fits = {
-        rounding: {steps: paper.ours({"rounding": rounding}, steps) for steps in size.lengths}
-        for rounding in ("soft_round", "ste")
-    }
+    settings: dict[str, Params] = {"the codec": {}, "no integers until the file": {"ste_fraction": 0.0}}
+    fits = {name: {steps: paper.ours(params, steps) for steps in size.lengths} for name, params in settings.items()}
     costs = {
         name: {
             steps: [_cost(point.signals.values(), size.bit_weight) for point in points] for steps, points in of.items()
