@@ -143,9 +143,9 @@ def _time_interpolation(cell: Cell) -> Timing:
     layout = _layout(cell)
     shape = FieldShape(2, _D_OUT, _DEPTH, 16, grid=layout.grid, extent=MODALITIES["image"].extent(layout))
     grid = Hashgrid(shape, HashgridParams(features=cell.width)).grid
-    coords = torch.from_numpy(MODALITIES["image"].coordinates(layout))
+    coords = torch.from_numpy(MODALITIES["image"].coordinates(layout)).view(*layout.grid, -1)  # (H, W, 2)
     table = torch.randn(cell.signals, grid.entries, cell.width, requires_grad=True)
-    interpolate = FixedPoints(grid, coords) if cell.kind == "sparse" else _indexed(grid, coords)
+    interpolate = FixedPoints(grid, coords) if cell.kind == "sparse" else _indexed(grid, coords.flatten(0, 1))
     gradient = torch.randn_like(interpolate(table))
 
     def call() -> None:

@@ -2,18 +2,18 @@
 
     python benchmarks/reproduce/shacira.py --json reports/shacira.json --markdown reports/shacira.md
 
-Entropy regularisation (figure 9), roundings and the length of annealing (figure 10), convergence against networks of
-the same size (figure 8), files streamed by level (figure 7), Instant-NGP at equal PSNR (table 1), the rate-distortion
-cost of ever longer fits, and rates against JPEG, JPEG 2000, WebP and AVIF, photograph by photograph. With `--data
-photos` pictures at 192 x 288: four of them, and all eight against the classical codecs; with `--data kodak` the 24
-pictures of Kodak with the paper's 24 levels, every pixel in every step, and 60,000 steps, which wants a GPU. `--share`
-makes all fits shorter.
+Rates against JPEG, JPEG 2000, WebP and AVIF, photograph by photograph, entropy regularisation (figure 9), roundings and
+the length of annealing (figure 10), the rate-distortion cost of ever longer fits, convergence against networks of the
+same size (figure 8), files streamed by level (figure 7), and Instant-NGP at equal PSNR (table 1), in this order. With
+`--data photos` pictures at 192 x 288: four of them, and all eight against the classical codecs; with `--data kodak` the
+24 pictures of Kodak with the paper's 24 levels, every pixel in every step, and 60,000 steps, which wants a GPU.
+`--share` makes all fits shorter.
 """
 
 import argparse
 import statistics
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -35,7 +35,7 @@ from tables import save, table
 Params = Mapping[str, Value]
 
 ROUNDINGS = ("ste", "noise", "soft_round", "sga", "sga_tanh")
-STRAIGHT_THROUGH = (0.9, 0.6, 0.4, 0.2, 0.05)
+STRAIGHT_THROUGH = (0.6, 0.2, 0.05)
 """Last fractions of the decay in which latents are integers; before, the temperature falls."""
 PUBLISHED_SECONDS = {32.5: 53, 34.0: 430}
 """Section 4.6: PSNR of one Kodak picture, at 0.85 and 0.87 bpp, and seconds on an A6000."""
@@ -56,6 +56,7 @@ class Size:
         steps: Training length of most fits.
         lengths: Ever longer fits.
         networks: Of codec `mlp`, whose files at 8 bits are about as large.
+        lengths_of_networks: Ever longer fits of these, which at the end take as long.
         of_instant_ngp: Table sizes (log2) of Instant-NGP.
         rates: Pairs of table size (log2) and lambda from the lowest rate to the highest.
         steps_of_rates: Their training length.
@@ -71,39 +72,46 @@ class Size:
     steps: int
     lengths: tuple[int, ...]
     networks: Mapping[str, Params]
+    lengths_of_networks: tuple[int, ...]
     of_instant_ngp: tuple[int, ...]
     rates: tuple[tuple[int, float], ...]
     steps_of_rates: int
 
     def shortened(self, share: float) -> "Size":
         """With a share of all steps."""
-        lengths = tuple(dict.fromkeys(_share(steps, share) for steps in self.lengths))
-        steps, steps_of_rates = _share(self.steps, share), _share(self.steps_of_rates, share)
-        return replace(self, steps=steps, lengths=lengths, steps_of_rates=steps_of_rates)
+        return replace(
+            self,
+            steps=_share(self.steps, share),
+            lengths=_shares(self.lengths, share),
+            lengths_of_networks=_shares(self.lengths_of_networks, share),
+            steps_of_rates=_share(self.steps_of_rates, share),
+        )
 
 
 def _share(steps: int, share: float) -> int:
     return max(2, round(share * steps))
 
 
+def _shares(lengths: Sequence[int], share: float) -> tuple[int, ...]:
+    return tuple(dict.fromkeys(_share(steps, share) for steps in lengths))
+
+
 SIZES = {
     "photos": Size(
         data="photos-192",
         data_of_rates="photos-192-all",
-        grid={"levels": 16},
-        tables=(10, 11, 12, 13),
-        table=12,
-        bit_weight=2.5e-3,
-        bit_weights=(0.0, 5e-4, 2.5e-3, 1e-2),
-        steps=1500,
-        lengths=(150, 300, 600, 1200, 2400, 4800),
-        networks={
-            "siren": {"backbone": "siren", "depth": 3, "width": 40},
-            "ReLU with positional encoding": {"backbone": "relu", "depth": 3, "width": 36},
-        },
-        of_instant_ngp=(5, 6, 7, 8),
-        rates=((10, 1.6e-2), (11, 8e-3), (12, 4e-3), (12, 2e-3), (13, 1e-3)),
-        steps_of_rates=3000,
+        grid={"levels": 16, "min_resolution": 8},
+        tables=(8, 10, 12),
+        table=10,
+        bit_weight=1e-2,
+        bit_weights=(0.0, 3e-3, 1e-2),
+        steps=1000,
+        lengths=(250, 500, 1000, 3000),
+        networks={"siren": {"backbone": "siren", "depth": 3, "width": 36}},
+        lengths_of_networks=(125, 250, 500, 1000),
+        of_instant_ngp=(8,),
+        rates=((10, 8e-2), (10, 4e-2), (11, 2e-2), (12, 1e-2), (12, 5e-3)),
+        steps_of_rates=2000,
     ),
     "kodak": Size(
         data="kodak",
@@ -119,6 +127,7 @@ SIZES = {
             "siren": {"backbone": "siren", "depth": 5, "width": 96, "batch_fraction": 1.0},
             "ReLU with positional encoding": {"backbone": "relu", "depth": 5, "width": 96, "batch_fraction": 1.0},
         },
+        lengths_of_networks=(500, 1000, 2000, 4000, 8000, 16_000),
         of_instant_ngp=(8, 9, 10, 11),
         rates=((10, 1e-2), (11, 5e-3), (12, 2.5e-3), (13, 1.2e-3), (14, 6e-4)),
         steps_of_rates=60_000,
@@ -216,10 +225,10 @@ def annealing(paper: Paper, results: dict[str, Any]) -> tuple[str, list[Curve]]:
 def convergence(paper: Paper, results: dict[str, Any]) -> tuple[str, list[Curve]]:
     """Figure 8."""
     size = paper.size
-    fits: dict[str, Callable[[int], Points]] = {"shacira": lambda steps: paper.ours({}, steps)}
+    found = {"shacira": {steps: paper.ours({}, steps) for steps in size.lengths}}
     for name, params in size.networks.items():
-        fits[name] = lambda steps, params=params: paper.network({"quantizer": "lsq", **params}, steps)
-    found = {name: {steps: fit(steps) for steps in size.lengths} for name, fit in fits.items()}
+        network: Params = {"quantizer": "lsq", **params}
+        found[name] = {steps: paper.network(network, steps) for steps in size.lengths_of_networks}
     results["convergence"] = found
     rows = [
         [f"{name}, {steps} steps", paper.seconds(points), db(points), rate(points)]
@@ -284,21 +293,25 @@ def streaming(paper: Paper, results: dict[str, Any]) -> str:
 
 def instant_ngp(paper: Paper, results: dict[str, Any]) -> str:
     """Table 1."""
-    ours = paper.curve({})
+    size = paper.size
+    ours = _front(
+        {
+            f"T = 2^{log2}, lambda {weight:g}": paper.ours({"table_size_log2": log2, "lambda": weight})
+            for weight in size.bit_weights
+            for log2 in size.tables
+        }
+    )
     theirs = {}
-    for log2 in paper.size.of_instant_ngp:
-        own: Params = {f"hashgrid.{key}": value for key, value in paper.size.grid.items() if key != "batch_fraction"}
+    for log2 in size.of_instant_ngp:
+        own: Params = {f"hashgrid.{key}": value for key, value in size.grid.items() if key != "batch_fraction"}
         params = {"backbone": "hashgrid", "depth": 2, "width": 16, "quantizer": "fp16", "batch_fraction": 1.0, **own}
-        theirs[log2] = paper.network({**params, "hashgrid.table_size_log2": log2}, paper.size.steps)
+        theirs[log2] = paper.network({**params, "hashgrid.table_size_log2": log2}, size.steps)
     results["instant_ngp"] = {"ours": ours, "theirs": theirs}
     rows = [
-        [f"Instant-NGP, T = 2^{log2}, two features in fp16", db(points), rate(points), _times(ours, points)]
+        [f"Instant-NGP, T = 2^{log2}, two features in fp16", db(points), rate(points), _times(ours.values(), points)]
         for log2, points in theirs.items()
     ]
-    rows += [
-        [f"shacira, T = 2^{log2}", db(points), rate(points), ""]
-        for log2, points in zip(paper.size.tables, ours, strict=True)
-    ]
+    rows += [[f"shacira, {name}", db(points), rate(points), ""] for name, points in ours.items()]
     return "\n\n".join(
         [
             table(["", "PSNR, dB", "bits per pixel", "bits of shacira at that PSNR"], rows),
@@ -307,7 +320,16 @@ def instant_ngp(paper: Paper, results: dict[str, Any]) -> str:
     )
 
 
-def _times(ours: Sequence[Points], theirs: Points) -> str:
+def _front(cells: Mapping[str, Points]) -> dict[str, Points]:
+    """Those that have a higher PSNR than all with fewer bits."""
+    front: dict[str, Points] = {}
+    for name, points in sorted(cells.items(), key=lambda cell: mean_rate(cell[1])):
+        if all(mean_db(points) > mean_db(other) for other in front.values()):
+            front[name] = points
+    return front
+
+
+def _times(ours: Iterable[Points], theirs: Points) -> str:
     """How many times fewer bits our curve takes at their PSNR (the logarithm of the rate, linear between cells)."""
     curve = sorted((mean_db(points), mean_rate(points)) for points in ours)
     for (low, before), (high, after) in pairwise(curve):
@@ -319,18 +341,17 @@ def _times(ours: Sequence[Points], theirs: Points) -> str:
 
 def longer(paper: Paper, results: dict[str, Any]) -> tuple[str, list[Curve]]:
     """The rate-distortion cost against the training length."""
-    weights = {f"lambda {weight:g}": weight for weight in paper.size.bit_weights if weight}
-    settings: dict[str, Params] = {name: {"lambda": weight} for name, weight in weights.items()}
-    settings |= {f"{kind}": {"rounding": kind} for kind in ("sga", "ste")}
+    size = paper.size
+    settings: dict[str, Params] = {"the codec": {}, "no integers until the file": {"ste_fraction": 0.0}}
+    fits = {name: {steps: paper.ours(params, steps) for steps in size.lengths} for name, params in settings.items()}
     costs = {
         name: {
-            steps: [_cost(point.signals.values(), weights.get(name, paper.size.bit_weight)) for point in points]
-            for steps, points in ((steps, paper.ours(params, steps)) for steps in paper.size.lengths)
+            steps: [_cost(point.signals.values(), size.bit_weight) for point in points] for steps, points in of.items()
         }
-        for name, params in settings.items()
+        for name, of in fits.items()
     }
     results["longer"] = costs
-    header = ["1000 x cost", *(f"{steps} steps" for steps in paper.size.lengths)]
+    header = ["1000 x cost", *(f"{steps} steps" for steps in size.lengths)]
     rows = [[name, *(plus_minus([1e3 * c for c in of], 2) for of in cells.values())] for name, cells in costs.items()]
     worse = [
         f"{name}, {steps} steps"
@@ -415,14 +436,14 @@ def main() -> None:
     against_classical, rate_lines = rates(others, results)
     regularised, regularisation_lines = regularisation(paper, results)
     annealed, annealing_lines = annealing(paper, results)
-    converged, convergence_lines = convergence(paper, results)
     lengthened, length_lines = longer(paper, results)
+    converged, convergence_lines = convergence(paper, results)
     sections = {
         f"Against classical codecs ({len(others.bench.signals)} pictures)": against_classical,
         "Entropy regularisation (figure 9)": regularised,
         "Roundings and annealing (figure 10)": annealed,
-        "Convergence (figure 8)": converged,
         "Longer fits": lengthened,
+        "Convergence (figure 8)": converged,
         "Streamed by level (figure 7)": streaming(paper, results),
         "Instant-NGP (table 1)": instant_ngp(paper, results),
     }

@@ -14,8 +14,7 @@ Hash = Annotated[str, typer.Argument(metavar="HASH", help="The beginning of its 
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
     asset = typer.Typer(
-        help="What fits share, such as the priors without which files of codec combiner cannot be decoded.\n\n"
-        "Example: searchinr asset list runs/combiner",
+        help="The priors that decoding needs, and what else fits share.\n\nExample: searchinr asset list runs/combiner",
         rich_markup_mode=None,
     )
     asset.command("list")(list_)

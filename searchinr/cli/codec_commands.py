@@ -120,6 +120,10 @@ def _level(depth: int | None, width: int | None, level: int | None) -> dict[str,
 
 def inspect(
     file: Inr,
+    original: Annotated[
+        Path | None,
+        typer.Option("--original", metavar="SIGNAL", help="What was encoded: then the PSNR is shown, at every rate."),
+    ] = None,
     asset: AssetFile = None,
     as_json: Json = False,
 ) -> None:
@@ -127,11 +131,11 @@ def inspect(
 
     Of a file that holds several rates it lists all that it can be trimmed to.
 
-    Example: searchinr inspect photo.inr
+    Example: searchinr inspect photo.inr --original photo.png
     """
     from searchinr.engine.coding import inspect_file
 
-    result = inspect_file(file, asset)
+    result = inspect_file(file, asset, original, quiet=as_json)
     if as_json:
         print_json(result)
         return

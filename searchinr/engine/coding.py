@@ -242,29 +242,48 @@ def _check_scale(layout: Layout, modality: Modality, scale: float) -> None:
         raise UserError(f"--scale: {scale:g} found, which gives {size} values; allowed are {container.MAX_VALUES}")
 
 
-def inspect_file(source: Path, asset_file: Path | None = None) -> dict[str, Any]:
+def inspect_file(
+    source: Path, asset_file: Path | None = None, original: Path | None = None, *, quiet: bool
+) -> dict[str, Any]:
     """What a file says about itself, and the `bits` of each part, which add up to 8 times its `bytes`.
 
     Of a file that needs an asset, more where that is found, or given; see `find_asset`.
 
     A file of several rates has `levels`: of each its name's parts, and `bytes` and `rate` of the file trimmed to it.
 
+    Args:
+        source: The `.inr` file.
+        asset_file: See `decode_file`.
+        original: The signal that was encoded: then all rates are decoded, and have `psnr_db` (images also `ssim`).
+        quiet: Whether to show no progress.
+
     Raises:
-        UserError: The file is not a whole `.inr` file.
+        UserError: The file is not a whole `.inr` file, or the signal cannot be what it holds.
     """
     file = read_inr(source)
-    modality = MODALITIES[file.layout.modality]
-    with _errors_name(source):
-        codec = codec_of(file)
-        content = codec.inspect(file, asset=find_asset(file, source, asset_file))
-        levels = codec.levels(file)
-    layout = file.layout
-    rows = [{**level, "bytes": size, "rate": modality.rate(layout, size)} for level, size in levels]
+    layout, modality = file.layout, MODALITIES[file.layout.modality]
+    signal = None if original is None else _read_as(original, layout)
+    with _errors_name(source), _progress(quiet) as progress:
+        codec, asset = codec_of(file), find_asset(file, source, asset_file)
+        content = codec.inspect(file, asset=asset)
+
+        def quality(level: Level | None) -> dict[str, float]:
+            if signal is None:
+                return {}
+            watch = _watch(progress, "decoding" if level is None else f"decoding {level_name(level)}")
+            return modality.quality(signal, codec.decode(file, asset=asset, level=level, watch=watch).samples)
+
+        rows = [
+            {**level, "bytes": size, "rate": modality.rate(layout, size), **quality(level)}
+            for level, size in codec.levels(file)
+        ]
+        of_whole = quality(None)
     return {
         "file": str(source),
         "bytes": file.size,
         "rate": modality.rate(layout, file.size),
         "rate_unit": modality.rate_unit,
+        **of_whole,
         "modality": layout.modality,
         "grid": list(layout.grid),
         "channels": layout.channels,
@@ -274,6 +293,20 @@ def inspect_file(source: Path, asset_file: Path | None = None) -> dict[str, Any]
         **content,
         **({"levels": rows} if rows else {}),
     }
+
+
+def _read_as(path: Path, layout: Layout) -> Signal:
+    """The signal in a file, which must have this layout."""
+    signal = modality_of_file(path).read(path)
+    if signal.layout != layout:
+        found, allowed = (_described(each) for each in (signal.layout, layout))
+        raise UserError(f"{path}: {found} found; the encoded signal has {allowed}")
+    return signal
+
+
+def _described(layout: Layout) -> str:
+    rate = f" at {layout.sampling_rate} Hz" if MODALITIES[layout.modality].has_sampling_rate else ""
+    return f"{' x '.join(map(str, layout.grid))}{rate}, {layout.channels} channels of {layout.bit_depth} bits"
 
 
 def trim_file(source: Path, out: Path, level: Level, max_bytes: int | None) -> dict[str, Any]:

@@ -32,10 +32,12 @@ def test_check_of_a_broken_cluster_file(refused: Callable, tmp_path: Path) -> No
 
 def test_check_of_a_space_for_a_cluster(searchinr: Callable, refused: Callable, tmp_path: Path) -> None:
     path = tmp_path / "s.yaml"
-    path.write_text(KODAK.read_text().replace("gpu: 0.25", "gpu: 0.3"))
+    text = KODAK.read_text().replace("gpu: 0.25", "gpu: 0.3")
+    path.write_text(text)
+    line = text[: text.index("gpu: 0.3")].count("\n") + 1
     result = searchinr("check", path, "--cluster", AWS)
     assert result.code == 0
-    assert f"warning: {path}:14: resources.gpu: found 0.3, which does not divide 1" in result.err
+    assert f"warning: {path}:{line}: resources.gpu: found 0.3, which does not divide 1" in result.err
     assert f"on {AWS}: aws, a head and up to 8 of gpu" in result.out
     assert "a cluster file found where --cluster needs a search space" in refused("check", AWS, "--cluster", AWS)
 

@@ -143,6 +143,25 @@ def test_levels_of_a_grid(searchinr: Callable, refused: Callable, photo: Path) -
     assert line == f"{grid}: level 4 found; this file has level 1, 2, 3"
 
 
+def test_inspect_measures_every_rate_against_the_original(searchinr: Callable, refused: Callable, inr: Path) -> None:
+    photo = inr.parents[1] / "photo.png"
+    found = json.loads(searchinr("inspect", inr, "--original", photo, "--json").out)
+    original = np.asarray(Image.open(photo)).astype(float)
+    for row in found["levels"]:
+        decoded = pixels(searchinr, inr, "--depth", row["depth"], "--width", row["width"])
+        expected = 10 * np.log10(255**2 / ((original - decoded) ** 2).mean())
+        assert row["psnr_db"] == pytest.approx(expected)
+    assert {key: found[key] for key in ("psnr_db", "ssim")} == {
+        key: found["levels"][-1][key] for key in ("psnr_db", "ssim")
+    }
+    head = next(line for line in searchinr("inspect", inr, "--original", photo).out.splitlines() if "psnr_db  " in line)
+    assert head.split()[0] == "psnr_db"
+    other = inr.with_name("other.png")
+    Image.new("RGB", (30, 21)).save(other)
+    line = refused("inspect", inr, "--original", other)
+    assert line.startswith(f"{other}: 21 x 30, 3 channels of 8 bits found; the encoded signal has 20 x 30, ")
+
+
 @pytest.mark.parametrize("command", ["decode", "inspect"])
 def test_damaged_files(refused: Callable, inr: Path, command: str) -> None:
     data = inr.read_bytes()

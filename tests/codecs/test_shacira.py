@@ -235,7 +235,7 @@ def test_files_that_claim_the_most_latents_take_under_a_gigabyte(tmp_path: Path)
 def test_parameters_have_one_form() -> None:
     params = canonical_params(ShaciraParams, {"quantizer": "fp16", "weight_bits": 5, "qat_fraction": 0.2})
     assert not {"weight_bits", "qat_fraction", "max_resolution"} & params.keys()
-    assert params["lambda"] == 0.002
+    assert params["lambda"] == 0.01
     given = canonical_params(ShaciraParams, {"lambda": 0.1})
     assert (given["lambda"], given["weight_bits"], given["qat_fraction"]) == (0.1, 8, 0.4)
 

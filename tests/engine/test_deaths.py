@@ -53,7 +53,9 @@ def test_every_job_has_a_count_of_its_own(folder: RunFolder) -> None:
         Job("abc", 0, "photos", "mlp", {}, seed=0, rung=2, steps=900),
         Job("def", 1, "photos", "mlp", {}, seed=0, rung=1, steps=300),
         Job("abc", 0, "photos", "mlp", {}, seed=1, rung=1, steps=300, confirms=True),
-        AssetJob("supernet-0", "supernet", "photos", "mlp", {}, needed_to_decode=False, seed=0, confirms=False),
+        AssetJob(
+            "supernet-0", "supernet", "photos", "photos", "mlp", {}, needed_to_decode=False, seed=0, confirms=False
+        ),
     ]
     assert [deaths.another(job) for job in (JOB, *others)] == [1, 1, 1, 1, 1]
     assert deaths.another(JOB) == deaths.another(others[-1]) == 2

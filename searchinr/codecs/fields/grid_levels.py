@@ -4,10 +4,11 @@ A level is a grid of vertices over the signal's domain, with square cells. Its v
 its own where there are few enough of them, else one that a hash chooses. A point lies between 2**d vertices, and its
 value is n-linear in theirs.
 
-Notation used for tensor shapes: n points, d coordinates, k = 2**d corners.
+Notation used for tensor shapes: n points, d coordinates, k corners: 2**d, or 2 along one axis.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
@@ -25,7 +26,7 @@ class Corners(NamedTuple):
 
     Attributes:
         entries: Of the vertices around each point, `(n, k)`, int64, counted from the level's first.
-        weights: By how much each vertex counts, `(n, k)`, float64; they add up to 1.
+        weights: By how much each vertex counts, `(n, k)`, float64; those of a point add up to 1.
     """
 
     entries: Tensor
@@ -53,26 +54,31 @@ class GridLevel:
 
     def corners(self, coords: Tensor) -> Corners:
         """Of these points, `(n, d)`."""
-        firsts, fractions = [], []
-        for axis, (vertices, half) in enumerate(zip(self.vertices, self.extent, strict=True)):
-            # float64: with float32 the vertices of an axis of some million samples would run into each other
-            position = (coords[:, axis].double() / half + 1) * ((vertices - 1) / 2)
-            first = position.floor().clamp(0, vertices - 2)
-            firsts.append(first.long())
-            fractions.append(position - first)  # (n,)
+        return self.combined([self.neighbours(axis, places) for axis, places in enumerate(coords.unbind(1))])
+
+    def neighbours(self, axis: int, places: Tensor) -> Corners:
+        """Of places along one axis, `(n,)`: the vertices of that axis on both sides, counted along it."""
+        # float64: with float32 the vertices of an axis of some million samples would run into each other
+        position = (places.double() / self.extent[axis] + 1) * ((self.vertices[axis] - 1) / 2)
+        first = position.floor().clamp(0, self.vertices[axis] - 2)
+        part, first = position - first, first.long()
+        return Corners(torch.stack([first, first + 1], dim=-1), torch.stack([1 - part, part], dim=-1))
+
+    def combined(self, axes: Sequence[Corners]) -> Corners:
+        """Of points that lie between these vertices of each axis, `(..., k)` that are broadcast: their entries."""
         entries, weights = [], []
-        for corner in product((0, 1), repeat=len(firsts)):
-            entries.append(self._entry([first + step for first, step in zip(firsts, corner, strict=True)]))
-            along = [part if step else 1 - part for part, step in zip(fractions, corner, strict=True)]
-            weights.append(math.prod(along[1:], start=along[0]))
+        for corner in product(*(zip(of.entries.unbind(-1), of.weights.unbind(-1), strict=True) for of in axes)):
+            places, shares = zip(*corner, strict=True)
+            entries.append(self._entry(places))
+            weights.append(math.prod(shares[1:], start=shares[0]))
         return Corners(torch.stack(entries, dim=-1), torch.stack(weights, dim=-1))
 
-    def _entry(self, vertex: list[Tensor]) -> Tensor:
-        """The entry of each vertex, `(n,)`; of a table that hashes, the length is a power of two."""
+    def _entry(self, vertex: Sequence[Tensor]) -> Tensor:
+        """The entry of each vertex; of a table that hashes, the length is a power of two."""
         entry = torch.zeros_like(vertex[0])
         if self.is_hashed:
             for place, prime in zip(vertex, _PRIMES, strict=False):
-                entry ^= place * prime
+                entry = entry ^ place * prime
             return entry & (self.entries - 1)
         for place, vertices in zip(vertex, self.vertices, strict=True):
             entry = entry * vertices + place

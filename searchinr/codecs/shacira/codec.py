@@ -149,7 +149,7 @@ def _group(targets: Targets, params: Any, recipe: Recipe) -> Group:  # noqa: ANN
     level_entries = [level.entries for level in field.grid.levels]
     rate = RateModel(level_entries, params.latent_dim, per_level=params.rate_model == "level", device=device)
     points = targets.layout.points
-    is_fixed = recipe.batch(points) == points and matrices_pay(field.grid, points, device)
+    is_fixed = recipe.batch(points) == points and matrices_pay(field.grid, targets.layout.grid, device)
     objective = LatentGrid(
         field,
         rate,
@@ -183,7 +183,7 @@ def _field(layout: Layout, params: Any) -> Hashgrid:  # noqa: ANN401  ShaciraPar
 @lru_cache(maxsize=2)  # trials with the same grid follow one another in a worker; photographs are upright or not
 def _fixed_points(grid: GridLevels, layout: Layout, device: torch.device) -> FixedPoints:
     coords = torch.from_numpy(MODALITIES[layout.modality].coordinates(layout))
-    return FixedPoints(grid, coords.to(device))
+    return FixedPoints(grid, coords.view(*layout.grid, -1).to(device))
 
 
 def _first_decoder(latent_dim: int, features: int) -> Tensor:

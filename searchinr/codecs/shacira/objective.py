@@ -4,6 +4,8 @@
 
 Only the network works in tiles of points: the other parts are run once a step, forward and backward.
 
+Points come last, so that the network is a product of matrices with long rows, and no layer is transposed.
+
 Notation used for tensor shapes: B signals, k of them, m points of a step or a tile, c channels, E entries, D latent
 dimensions, F features, L levels.
 """
@@ -80,7 +82,7 @@ class LatentGrid(Objective):
         if rng.random() < self._level_dropout:
             table = self._without_fine_levels(table, int(rng.integers(1, len(self._field.grid.levels) + 1)))
         coords, values = points.all()
-        features = self._interpolated(table, coords)  # (L, m, B, F)
+        features = self._interpolated(table, coords)  # (B, L * F, m)
         tile = self._points_per_tile(points)
         squared_error, gradient = self._backward_of_network(weights, features.detach(), values, tile)
         divisor = gradient_divisor(squared_error, points, loss)
@@ -88,23 +90,23 @@ class LatentGrid(Objective):
             if weight.grad is not None:
                 weight.grad /= divisor.view(-1, *[1] * (weight.dim() - 1))
         rate = self._weight_of_bit * self._rate.bits(weights, latents).sum()
-        torch.autograd.backward([features, rate], [gradient / divisor.view(-1, 1), None])
+        gradient /= divisor.view(-1, 1, 1)
+        torch.autograd.backward([features, rate], [gradient, None])
         return Evaluated(squared_error, 3 * self._macs(weights, points.count))
 
     def _backward_of_network(
         self, weights: Mapping[str, Tensor], features: Tensor, targets: Tensor, tile: int
     ) -> tuple[Tensor, Tensor]:
-        """Squared errors `(B,)`, and their gradients by the features `(L, m, B, F)`; others are left in `grad`."""
+        """Squared errors `(B,)`, and their gradients by the features `(B, L * F, m)`; others are left in `grad`."""
         squared_error = torch.zeros(len(targets), device=targets.device)
         gradient = torch.empty_like(features)
-        for start in range(0, features.shape[1], tile):
-            few = slice(start, start + tile)
-            seen = features[:, few].requires_grad_()
-            values = self._field.network(dict(weights), _side_by_side(seen))
-            error = (values - targets[:, few]).square().sum(dim=(1, 2))  # (B,)
+        parts = (torch.split(of, tile, dim=2) for of in (features, targets.mT, gradient))
+        for seen, values, into in zip(*parts, strict=True):
+            found = self._field.network(dict(weights), seen.requires_grad_())  # (B, c, m)
+            error = (found - values).square().sum(dim=(1, 2))  # (B,)
             torch.autograd.backward(error.sum())
             assert seen.grad is not None
-            gradient[:, few] = seen.grad
+            into.copy_(seen.grad)
             squared_error += error.detach()
         return squared_error, gradient
 
@@ -116,11 +118,10 @@ class LatentGrid(Objective):
         squared_error = torch.zeros(len(signals), device=points.device)
         tile = self._points_per_tile(points)
         for coords, targets in points.tiles(points.count if self._fixed is not None else _SAMPLED_POINTS):
-            features = self._interpolated(table, coords)  # (L, m, k, F)
-            for start in range(0, features.shape[1], tile):
-                few = slice(start, start + tile)
-                values = self._field.network(dict(weights), _side_by_side(features[:, few]))
-                error = values - targets[signals, few]  # (k, m, c)
+            features = self._interpolated(table, coords)  # (k, L * F, m)
+            parts = (torch.split(of, tile, dim=2) for of in (features, targets[signals].mT))
+            for seen, values in zip(*parts, strict=True):
+                error = self._field.network(dict(weights), seen) - values  # (k, c, m)
                 squared_error += error.square().sum(dim=(1, 2))
         losses = loss_of(squared_error / points.values_each, loss)
         bits = self._rate.bits(weights, latents)
@@ -130,11 +131,8 @@ class LatentGrid(Objective):
         return points_per_tile(points, max(self._field.inputs, self._field.shape.width))
 
     def _interpolated(self, table: Tensor, coords: Tensor) -> Tensor:
-        """`(B, E, F)` -> `(L, m, B, F)`."""
-        if self._fixed is not None:
-            return self._fixed(table)
-        features = gather(self._field.grid, table, coords)  # (B, m, L * F)
-        return features.view(*features.shape[:2], len(self._field.grid.levels), -1).permute(2, 1, 0, 3)
+        """`(B, E, F)` -> `(B, L * F, m)`."""
+        return gather(self._field.grid, table, coords).mT if self._fixed is None else self._fixed(table)
 
     def _without_fine_levels(self, table: Tensor, kept: int) -> Tensor:
         """What is left of the tables where only so many levels are: the decoder makes zeros of missing latents."""
@@ -145,8 +143,3 @@ class LatentGrid(Objective):
         """Of one forward pass; the decoder's work is there once for each entry."""
         decoder = weights[DECODER]  # (B, D, F)
         return len(decoder) * points * self._field.macs_per_point() + self._field.grid.entries * decoder.numel()
-
-
-def _side_by_side(features: Tensor) -> Tensor:
-    """What the network sees, `(L, m, B, F)` -> `(B, m, L * F)`."""
-    return features.permute(2, 1, 0, 3).flatten(2)

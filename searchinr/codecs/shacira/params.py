@@ -132,7 +132,7 @@ class _ShaciraParams(CodecParams):
 
 
 _LAMBDA: dict[str, Any] = {
-    "lambda": (float, Key(2e-3, ge=0, le=100, description="what one bit per sample adds to the loss of a signal"))
+    "lambda": (float, Key(1e-2, ge=0, le=100, description="what one bit per sample adds to the loss of a signal"))
 }
 ShaciraParams = create_model("ShaciraParams", __base__=_ShaciraParams, **_LAMBDA)
 """The codec's parameters. `lambda`, which cannot be a name in Python, is read by `getattr`."""

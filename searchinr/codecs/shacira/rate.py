@@ -43,8 +43,8 @@ class RateModel:
         """
         self._groups = len(level_entries) if per_level else 1
         self._dimensions = dimensions
-        groups = torch.eye(len(level_entries)) if per_level else torch.ones(len(level_entries), 1)
-        self._is_of = groups.repeat_interleave(torch.tensor(level_entries), dim=0).to(device)  # (E, G), zeros and ones
+        groups = torch.eye(len(level_entries)) if per_level else torch.ones(1, len(level_entries))
+        self._is_of = groups.repeat_interleave(torch.tensor(level_entries), dim=1).to(device)  # (G, E), zeros and ones
 
     def init(self) -> dict[str, Tensor]:
         """Initial weights of one signal."""
@@ -58,13 +58,13 @@ class RateModel:
             weights: `SCALES` and `SHARES` among others.
             latents: `(B, E, D)`: integers, or what stands for them in training.
         """
-        steepness = self._of_entries((-weights[SCALES]).exp().clamp_max(1 / _LEAST_SCALE))  # (B, E, D, K)
+        steepness = self._of_entries((-weights[SCALES]).exp().clamp_max(1 / _LEAST_SCALE))  # (B, D, K, E)
         shares = self._of_entries(weights[SHARES].softmax(-1))
-        distance = latents.abs().unsqueeze(-1)  # the tail on the other side, where differences keep their digits
+        distance = latents.mT.abs().unsqueeze(2)  # the tail on the other side, where differences keep their digits
         within = torch.sigmoid((0.5 - distance) * steepness) - torch.sigmoid((-0.5 - distance) * steepness)
-        probability = (shares * within).sum(-1).clamp_min(_LEAST_PROBABILITY)  # (B, E, D)
+        probability = (shares * within).sum(2).clamp_min(_LEAST_PROBABILITY)  # (B, D, E)
         return -probability.log().sum(dim=(1, 2)) / math.log(2)
 
     def _of_entries(self, of_groups: Tensor) -> Tensor:
-        """`(B, G, D, K)` -> `(B, E, D, K)`; a product, whose gradient adds up over entries far faster than indices."""
-        return (self._is_of @ of_groups.flatten(2)).view(len(of_groups), -1, *of_groups.shape[2:])
+        """`(B, G, D, K)` -> `(B, D, K, E)`; a product, whose gradient adds up over entries far faster than indices."""
+        return (of_groups.flatten(2).mT @ self._is_of).view(len(of_groups), *of_groups.shape[2:], -1)

@@ -81,7 +81,7 @@ def test_container_of_an_image_takes_ten_bytes() -> None:
         (resealed(b"\x89I\x20\x11" + container.pack(0, RGB, BODY)[4:]), "no files that are scalable"),
         (container.pack(1, RGB, BODY), "no files that are other than scalable"),
         (container.pack(0, Layout("image", (0, 5), 3, 8), BODY), "allowed are 1 to"),
-        (container.pack(0, Layout("image", (2**14, 2**14), 2, 8), BODY), "allowed are 1 to"),
+        (container.pack(0, Layout("image", (2**14, 2**14), 3, 8), BODY), "allowed are 1 to"),
         (container.pack(0, Layout("audio", (2**40,), 1, 16, 8000), BODY), "too large"),
         (container.pack(0, Layout("audio", (100,), 1, 16, 0), BODY), "0 samples per second"),
         (resealed(b"\x89I\x20\x10\x80\x80\x80\x00\x00"), "truncated"),

@@ -24,14 +24,18 @@ def random_coords(axes: int, points: int = 60) -> Tensor:
     return torch.cat([unit, corners]) * torch.tensor(EXTENTS[axes])
 
 
+def rows_of_points(axes: int) -> Tensor:
+    """`(*points, axes)`: random places along each axis, its ends among them."""
+    rng = torch.Generator().manual_seed(1)
+    places = [
+        torch.cat([2 * torch.rand(4 + axis, generator=rng) - 1, torch.tensor([-1.0, 1.0])]) * EXTENTS[axes][axis]
+        for axis in range(axes)
+    ]
+    return torch.stack(torch.meshgrid(*places, indexing="ij"), dim=-1)
+
+
 def random_table(grid: GridLevels, signals: int = 3, features: int = 2) -> Tensor:
     return torch.randn(signals, grid.entries, features, generator=torch.Generator().manual_seed(2))
-
-
-def side_by_side(features: Tensor) -> Tensor:
-    """`(L, n, B, F)` -> `(B, n, L * F)`, as gathering gives them."""
-    assert features.shape[0] == 4
-    return torch.cat([level.transpose(0, 1) for level in features], dim=2)
 
 
 @pytest.mark.parametrize("axes", AXES)
@@ -80,37 +84,43 @@ def test_what_is_linear_is_reproduced(axes: int) -> None:
     torch.testing.assert_close(features, (coords @ slopes).view(1, -1, 1).expand(1, -1, 4), atol=1e-5, rtol=0)
 
 
+@pytest.mark.parametrize("at_once", [1, 2, None])
 @pytest.mark.parametrize("axes", AXES)
-def test_matrices_and_gathering_are_equal(axes: int) -> None:
-    grid, coords = make_grid(axes), random_coords(axes)
+def test_matrices_and_gathering_are_equal(axes: int, at_once: int | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    grid, coords = make_grid(axes), rows_of_points(axes)
     table = random_table(grid)
     fixed = FixedPoints(grid, coords)
-    found = side_by_side(fixed(table))
-    torch.testing.assert_close(found, gather(grid, table, coords), atol=1e-6, rtol=0)
-    alone = side_by_side(fixed(table[1:2]))
-    torch.testing.assert_close(alone, found[1:2], atol=1e-6, rtol=0)
-    level_after_level = gather(GridLevels(grid.levels[:1]), table[:, : grid.starts[1]], coords)
-    torch.testing.assert_close(found[:, :, :2], level_after_level, atol=1e-6, rtol=0)
+    monkeypatch.setattr(fixed, "_at_once", at_once)
+    found = fixed(table).mT
+    torch.testing.assert_close(found, gather(grid, table, coords.view(-1, axes)), atol=1e-6, rtol=0)
+    torch.testing.assert_close(fixed(table[1:2]).mT, found[1:2], atol=1e-6, rtol=0)
 
 
+@pytest.mark.parametrize("at_once", [1, 2, None])
 @pytest.mark.parametrize("axes", AXES)
-def test_gradients_are_those_of_a_plain_sum(axes: int) -> None:
-    grid, coords = make_grid(axes), random_coords(axes)
+def test_gradients_are_those_of_a_plain_sum(axes: int, at_once: int | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    grid, rows = make_grid(axes), rows_of_points(axes)
+    coords = rows.view(-1, axes)
     slopes = torch.randn(3, len(coords), 8, generator=torch.Generator().manual_seed(3))
     expected = torch.zeros(3, grid.entries, 2, dtype=torch.float64)
     for number, (level, start) in enumerate(zip(grid.levels, grid.starts, strict=False)):
         for point, (entries, weights) in enumerate(zip(*level.corners(coords), strict=True)):
             for entry, weight in zip(entries.tolist(), weights.tolist(), strict=True):
                 expected[:, start + entry] += weight * slopes[:, point, 2 * number : 2 * number + 2]
-    fixed = FixedPoints(grid, coords)
-    for interpolate in (lambda table: side_by_side(fixed(table)), lambda table: gather(grid, table, coords)):
+    fixed = FixedPoints(grid, rows)
+    monkeypatch.setattr(fixed, "_at_once", at_once)
+    for interpolate in (lambda table: fixed(table).mT, lambda table: gather(grid, table, coords)):
         table = random_table(grid).requires_grad_()
         (interpolate(table) * slopes).sum().backward()
         torch.testing.assert_close(table.grad, expected.float(), atol=1e-5, rtol=1e-5)
 
 
-def test_matrices_are_for_what_fits_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    grid, cpu = make_grid(2), torch.device("cpu")
-    monkeypatch.setattr(interpolation, "_MAX_NONZERO", 4 * 4 * 100)
-    assert matrices_pay(grid, 100, cpu) == torch.backends.mkl.is_available()
-    assert not matrices_pay(grid, 101, cpu)
+@pytest.mark.parametrize("axes", AXES)
+def test_matrices_are_for_what_fits_in_memory(axes: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    grid, coords, cpu = make_grid(axes), rows_of_points(axes), torch.device("cpu")
+    points = coords.shape[:-1]
+    nonzero = sum(m.forward.values().numel() for of_level in FixedPoints(grid, coords)._matrices for m in of_level)
+    monkeypatch.setattr(interpolation, "_MAX_NONZERO", nonzero)
+    assert matrices_pay(grid, points, cpu) == torch.backends.mkl.is_available()
+    monkeypatch.setattr(interpolation, "_MAX_NONZERO", nonzero - 1)
+    assert not matrices_pay(grid, points, cpu)
