@@ -287,8 +287,12 @@ def test_a_killed_node(tmp_path: Path) -> None:
         with running(*arguments, environment=token) as run:
             wait_until(lambda: case.points() >= 3 and under_way(case.folder) == 2, run)
             raylet = json.loads((commands / "node-0.json").read_text())["raylet"]
+            node = [raylet, *children(raylet)]
+            for pid in node:
+                os.kill(pid, signal.SIGSTOP)
+            time.sleep(1)  # a result that its worker has told is known by then, and the worker has another job
             before = Recorded.of(case.folder)
-            for pid in [raylet, *children(raylet)]:
+            for pid in node:
                 os.kill(pid, signal.SIGKILL)
             (commands / "add").touch()
             code, out, err = run.finish()
