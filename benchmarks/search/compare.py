@@ -5,7 +5,8 @@
 Replays the recorded curves for 20 seeds on 1, 8, 64 and 512 virtual workers and writes `reports/search/`: the figures
 as JSON, tables as Markdown, plots. About two hours on two cores, most of it in the samplers that fit a model; what is
 in the JSON already is not simulated again (`--only` and `--seeds` add to it). "mo-asha, gp" takes three minutes a run
-and more, and is simulated where `--only` names it. syne-tune's contenders need `pip install -e '.[compare]'`.
+on 1 and 8 workers and a quarter of an hour on more, and is simulated where `--only` names it. syne-tune's contenders
+need `pip install -e '.[compare]'`.
 """
 
 import argparse
