@@ -48,7 +48,6 @@ def fit_acquisition(
         asked = [told(TrialState.RUNNING, point, distributions) for point in points]
         normalised = acqf.search_space.get_normalized_params(asked)  # (n, d)
         parts = [normalised[start : start + _AT_A_TIME] for start in range(0, len(normalised), _AT_A_TIME)]
-        with np.errstate(invalid="ignore"):  # where all samples but the best are hopeless it divides by 0
-            return np.concatenate([acqf.eval_acqf_no_grad(part) for part in parts])
+        return np.concatenate([acqf.eval_acqf_no_grad(part) for part in parts])
 
     return acquisition
