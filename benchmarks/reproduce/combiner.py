@@ -137,7 +137,7 @@ def _share(steps: int, share: float) -> int:
 _CIFAR10 = Size(
     entry=DatasetEntry(name="cifar10-test", train=DatasetEntry(name="cifar10-train")),
     common={"refinement_steps": 20, "candidates": 16},
-    betas=(1.52e-2, 7e-3, 2.36e-3, 1.02e-3),
+    betas=(1.52e-2, 7e-3, 2.36e-3, 9.9e-4),
     steps=6000,
     layerwise=(3e-2, 1.2e-2, 4e-3),
     middle=7e-3,
