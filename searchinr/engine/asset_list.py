@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from searchinr.engine.asset_files import ASSET_SUFFIX, asset_name, read_asset
+from searchinr.engine.ledger import asset_label
 from searchinr.engine.opened import OpenedRun
 from searchinr.errors import UserError
 
@@ -17,7 +18,7 @@ def list_assets(run: OpenedRun) -> list[dict[str, Any]]:
     rows = []
     for line in run.lines:
         if line["kind"] == "asset":
-            label = f"{line['name']}@{line['sha256'][:12]}"
+            label = asset_label(line)
             keys = ("name", "sha256", "codec", "dataset", "seed", "bytes", "params", "cost")
             rows.append({**{key: line[key] for key in keys}, "label": label, "points": needing.count(label)})
     return rows

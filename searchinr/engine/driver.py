@@ -17,7 +17,7 @@ from searchinr.engine.asset_files import asset_name
 from searchinr.engine.assets import AssetJob, Assets
 from searchinr.engine.deaths import Deaths
 from searchinr.engine.estimate import compared_with_plan
-from searchinr.engine.ledger import Ledger, Line
+from searchinr.engine.ledger import Ledger, Line, asset_label
 from searchinr.engine.log import LOG
 from searchinr.engine.opened import OpenedRun
 from searchinr.engine.progress import Progress
@@ -245,7 +245,7 @@ class Driver:
     def _fold_asset(self, line: Line) -> None:
         """Folds what came of the building of an asset; that it was built again to the same content is no news."""
         if line.get("needed_to_decode") and line["kind"] == "asset":  # before it is on record: files will need it
-            name = asset_name(f"{line['name']}@{line['sha256'][:12]}")
+            name = asset_name(asset_label(line))
             with suppress(FileNotFoundError):  # it is built again
                 self._folder.keep_asset(name, self._folder.asset(line["asset"]).read_bytes())
         if not self._ledger.has(line):

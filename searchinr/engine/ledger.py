@@ -80,6 +80,11 @@ def checked_line(line: object) -> Line:
     return line
 
 
+def asset_label(line: Mapping[str, Any]) -> str:
+    """What an asset on record is called where others name it, by `Asset.label`."""
+    return f"{line['name']}@{line['sha256'][:12]}"
+
+
 class Ledger:
     """The ledger, open for appending. One writer: the driver."""
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from searchinr.engine.ledger import asset_label
 from searchinr.engine.report.anytime import Anytime, Moment
 from searchinr.engine.report.baselines import NO_BASELINES, Baselines
 from searchinr.engine.report.confirmation import Confirmations, Confirmed, is_confirmation
@@ -110,7 +111,7 @@ def collect_front(
     front = tuple(anytime.front.points)
     if not front:
         raise UserError(f"dataset {dataset}: {none_feasible(points, objectives)}")
-    built = {f"{line['name']}@{line['sha256'][:12]}": line["bytes"] for line in lines if line["kind"] == "asset"}
+    built = {asset_label(line): line["bytes"] for line in lines if line["kind"] == "asset"}
     needed = dict.fromkeys(point["decodes_with"] for point in front if "decodes_with" in point)
     confirmations = Confirmations()
     for line in own:
