@@ -9,8 +9,8 @@ class BitWidths(NamedTuple):
     """How many bits weights have.
 
     Attributes:
-        weight_bits: Between hidden layers, and in look-up tables.
-        edge_bits: In the first layer.
+        weight_bits: Of weights between hidden layers, and in look-up tables.
+        edge_bits: In the first layer, and of biases between hidden layers: few numbers, of a wider range than weights.
         last_bits: In the last layer.
     """
 
@@ -20,7 +20,7 @@ class BitWidths(NamedTuple):
 
     def of(self, role: Role) -> int:
         """Of a tensor of this role."""
-        return {"first": self.edge_bits, "last": self.last_bits}.get(role, self.weight_bits)
+        return {"first": self.edge_bits, "bias": self.edge_bits, "last": self.last_bits}.get(role, self.weight_bits)
 
 
 def bit_widths(params: Any) -> BitWidths:  # noqa: ANN401  of a codec of coordinate networks, made at run time

@@ -21,7 +21,7 @@ WeightBits = Annotated[
     Key(
         ge=MIN_BITS,
         le=MAX_BITS,
-        description="of weights between hidden layers, and of look-up tables; 1 is ternary",
+        description="of weights between hidden layers, without biases, and of look-up tables; 1 is ternary",
         json_schema_extra={"unit": "bits"},
     ),
 ]
@@ -30,7 +30,8 @@ EdgeBits = Annotated[
     Key(
         ge=MIN_BITS,
         le=MAX_BITS,
-        description="of the first layer, which is the most sensitive, and of the last where last_bits is left out",
+        description="of the first layer, which is the most sensitive, of biases, and of the last layer where last_bits"
+        " is left out",
         json_schema_extra={"unit": "bits"},
     ),
 ]

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from searchinr.codecs.bitstream.bits import Reader, Writer
 
-Role = Literal["first", "hidden", "last", "table"]
+Role = Literal["first", "hidden", "bias", "last", "table"]
 """What a tensor is for: the first layer touches coordinates, the last one gives values, tables are looked up."""
 
 Between = Callable[[int, Tensor], Tensor]
@@ -67,7 +67,8 @@ class TensorSpec(NamedTuple):
     Attributes:
         name: Key in the weight dictionaries.
         shape: Shape for one signal; the batched tensor is `(B, *shape)`.
-        role: What it is for. The first layer is more sensitive to quantisation than the others (ANI, table 4).
+        role: What it is for. The first layer is more sensitive to quantisation than the others (ANI, table 4);
+            biases of hidden layers (``"bias"``) have a wider range than weights, and are few.
     """
 
     name: str

@@ -24,8 +24,12 @@ def affine(inputs: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
 
 
 def affine_specs(name: str, n_in: int, n_out: int, role: Role) -> tuple[TensorSpec, TensorSpec]:
-    """The two tensors of an affine map: `{name}.weight` `(n_in, n_out)` and `{name}.bias` `(n_out,)`."""
-    return TensorSpec(f"{name}.weight", (n_in, n_out), role), TensorSpec(f"{name}.bias", (n_out,), role)
+    """The two tensors of an affine map: `{name}.weight` `(n_in, n_out)` and `{name}.bias` `(n_out,)`.
+
+    Biases of hidden layers have a role of their own; those of the first and the last layer are as their weights.
+    """
+    of_bias: Role = "bias" if role == "hidden" else role
+    return TensorSpec(f"{name}.weight", (n_in, n_out), role), TensorSpec(f"{name}.bias", (n_out,), of_bias)
 
 
 def uniform(rng: torch.Generator, shape: tuple[int, ...], bound: float) -> Tensor:

@@ -68,7 +68,7 @@ class Wire(Field):
         for layer in range(1, self.shape.depth):
             specs += [
                 TensorSpec(f"layer{layer}.weight", (2, v, v), "hidden"),
-                TensorSpec(f"layer{layer}.bias", (2, v), "hidden"),
+                TensorSpec(f"layer{layer}.bias", (2, v), "bias"),
             ]
         return [
             *specs,
