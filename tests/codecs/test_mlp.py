@@ -314,7 +314,7 @@ def test_rate_weight_buys_bytes_with_error() -> None:
     assert errors[2] > errors[0]
 
 
-@pytest.mark.parametrize(("weight_bits", "shared"), [(3, True), (1, False)])
+@pytest.mark.parametrize(("weight_bits", "shared"), [(4, True), (1, False)])
 def test_inspect_tells_code_books_from_tensors(weight_bits: int, shared: bool) -> None:
     signal = make_signal("any", Layout("image", (16, 24), 3, 8))
     params = MlpParams(quantizer="kmeans", weight_bits=weight_bits, edge_bits=12, depth=4, width=40)
