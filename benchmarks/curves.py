@@ -2,13 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter, ScalarFormatter
+from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 
 from searchinr.engine.report.style import COLOURS, MARKERS
+
+_APART = 1.2
+"""The least ratio of figures that are both written below the horizontal axis."""
 
 
 @dataclass(frozen=True)
@@ -57,11 +61,13 @@ def draw(panels: Sequence[Panel], path: Path) -> None:
                 label=curve.name,
             )
         axes.set_xscale("log")
+        ticks = sorted({round(x, 3) for curve in panel.curves for x, _ in curve.points})
+        if len(ticks) <= 8 and all(left * _APART <= right for left, right in pairwise(ticks)):
+            axes.set_xticks(ticks)
+        else:
+            axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.xaxis.set_major_formatter(ScalarFormatter())
         axes.xaxis.set_minor_formatter(NullFormatter())
-        ticks = sorted({round(x, 3) for curve in panel.curves for x, _ in curve.points})
-        if len(ticks) <= 8:
-            axes.set_xticks(ticks)
         axes.set_xlabel(panel.label)
         axes.set_ylabel(panel.vertical)
         axes.grid(color="#e8e8e8", linewidth=0.6)

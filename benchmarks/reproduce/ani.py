@@ -89,7 +89,7 @@ SIZES = {
 }
 EDGES = 16
 """Bits of what the paper leaves in fp32: the first and the last layer."""
-RATE_WEIGHTS = (0.003, 0.01, 0.03, 0.1, 0.3)
+RATE_WEIGHTS = (0.03, 0.3, 1.0, 2.0, 4.0)
 
 
 class Paper:

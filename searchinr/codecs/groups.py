@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from searchinr.codecs import coded_tensors
-from searchinr.codecs.contract import FitState
 from searchinr.codecs.fields.contract import Field
 from searchinr.codecs.layouts import Targets
 from searchinr.codecs.network_params import FP16
@@ -18,13 +17,10 @@ from searchinr.codecs.objective import Objective
 from searchinr.codecs.quantize.contract import Quantizer
 from searchinr.codecs.quantize.levels import LAST_STEP, PER_OCTAVE
 from searchinr.codecs.quantize.registry import QUANTIZERS
+from searchinr.codecs.rungs import RungState, fit_to_rungs
 from searchinr.codecs.training import BatchFit, Recipe, fit_to_rung
 from searchinr.signals.signal import Layout
 
-BRANCH = "branch."
-"""What the names in a checkpoint begin with that belong to the branches to a rung, not to the trunks."""
-
-_BRANCH_RUNG = f"{BRANCH}rung"
 _MOST_STEPS = 20
 _MOST_POINTS = 2**20
 """Between states that can be checkpointed: so many steps, or fewer where each of them uses many points."""
@@ -49,6 +45,11 @@ class Group:
     quantizer: Quantizer | None
     gains: Tensor
     trunk: BatchFit
+
+    @property
+    def macs_per_point(self) -> int:
+        """Multiply-accumulates of the field."""
+        return self.field.macs_per_point()
 
 
 def make_group(
@@ -100,42 +101,12 @@ def same_for_all(initial: Mapping[str, Tensor], targets: Targets) -> dict[str, T
     return {name: weight.expand(len(targets.indices), *weight.shape) for name, weight in initial.items()}
 
 
-class GroupsState(FitState):
-    """Where the fit of all groups stands."""
+class GroupsState(RungState[Group, dict[str, Tensor]]):
+    """Where the fit of all groups stands; measured are, per group, the latents (for fp16 the weights)."""
 
-    def __init__(self, params: Any, groups: list[Group], steps: int, rungs_passed: int) -> None:  # noqa: ANN401
+    def __init__(self, params: Any, groups: list[Group]) -> None:  # noqa: ANN401
+        super().__init__(groups)
         self.params = params
-        self.groups = groups
-        self.steps = steps
-        self.rungs_passed = rungs_passed
-        self.branches: list[BatchFit] = []  # of the first groups, those to the rung that comes next
-        self.branch_rung = 0
-        self.measured: list[dict[str, Tensor]] = []  # per group, the latents (for fp16 the weights) at this rung
-
-    @property
-    def is_rung(self) -> bool:  # type: ignore[override]
-        """See `FitState`."""
-        return bool(self.measured)
-
-    @property
-    def macs(self) -> float:  # type: ignore[override]
-        """See `FitState`."""
-        return sum(group.trunk.macs for group in self.groups)
-
-    @property
-    def decode_macs_per_sample(self) -> float:  # type: ignore[override]
-        """See `FitState`."""
-        signals = sum(len(group.indices) for group in self.groups)
-        return sum(len(group.indices) * group.field.macs_per_point() for group in self.groups) / signals
-
-    def checkpoint(self) -> dict[str, Tensor]:
-        """The trunks and the branches under way."""
-        flat = {"rungs_passed": torch.tensor(self.rungs_passed), _BRANCH_RUNG: torch.tensor(self.branch_rung)}
-        fits = {str(number): group.trunk for number, group in enumerate(self.groups)}
-        fits |= {f"{BRANCH}{number}": branch for number, branch in enumerate(self.branches)}
-        for prefix, fit in fits.items():
-            flat.update({f"{prefix}.{key}": value for key, value in fit.state().items()})
-        return flat
 
 
 def latents_of(group: Group, fit: BatchFit) -> dict[str, Tensor]:
@@ -163,46 +134,17 @@ def fit_groups(
         at_rung: From a group and its branch that has reached a rung to the latents that files are made of (for fp16
             weights); what work it costs is the branch's.
     """
-    state = GroupsState(params, groups, 0, 0)
-    resume = resume or {}
-    if resume:
-        state.rungs_passed = int(resume["rungs_passed"])
-        for number, group in enumerate(groups):
-            group.trunk.load(_part(resume, f"{number}."))
-    for rung in rungs:
-        if rung <= state.rungs_passed:
-            continue
-        passed = state.rungs_passed
-        branches: list[BatchFit] = []
-        state.branch_rung = rung
-        for number, group in enumerate(groups):
-            every = min(max(1, _MOST_POINTS // group.trunk.points_per_step), _MOST_STEPS)
-            learner = group.quantizer if recipe.qat_fraction else None
-            branched = _part(resume, f"{BRANCH}{number}.") if rung == int(resume.get(_BRANCH_RUNG, 0)) else {}
-            for fit in fit_to_rung(group.trunk, recipe, rung, learner, branched or None):
-                state.branches = branches if fit is group.trunk else [*branches, fit]
-                if fit.steps % every == 0:
-                    fit.check_finite()
-                    # The trunk goes on from before the last rung: until it is past it, nothing is gained.
-                    done = number * rung + max(fit.steps, passed) + (len(groups) - number - 1) * passed
-                    state.steps = done // len(groups)
-                    yield state
-            fit.check_finite()
-            branches.append(fit)
-        measured = [at_rung(group, branch) for group, branch in zip(groups, branches, strict=True)]
-        for group, branch in zip(groups, branches, strict=True):
-            # Only now: until here a checkpoint holds what the branches have cost beside the trunks.
-            group.trunk.macs = branch.macs
-        state.steps = state.rungs_passed = rung
-        state.branches = []
-        state.measured = measured
+    state = GroupsState(params, groups)
+
+    def advance(group: Group, rung: int, branched: Mapping[str, Tensor] | None) -> Iterator[tuple[BatchFit, bool]]:
+        every = min(max(1, _MOST_POINTS // group.trunk.points_per_step), _MOST_STEPS)
+        learner = group.quantizer if recipe.qat_fraction else None
+        for fit in fit_to_rung(group.trunk, recipe, rung, learner, branched):
+            if fit.steps % every == 0 or fit.steps == rung:
+                yield fit, fit.steps == rung
+
+    for _ in fit_to_rungs(state, rungs, resume, advance, at_rung):
         yield state
-        state.measured = []
-
-
-def _part(checkpoint: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    """What a checkpoint holds of one fit."""
-    return {name.removeprefix(prefix): value for name, value in checkpoint.items() if name.startswith(prefix)}
 
 
 def file_weights(group: Group, measured: Mapping[str, Tensor]) -> Iterator[dict[str, NDArray[np.float32]]]:

@@ -1,0 +1,163 @@
+"""All groups of signals to the same rungs: each rung is the end of a branch of its own, which is then measured."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Generic, Protocol, TypeVar
+
+import torch
+from torch import Tensor
+
+from searchinr.codecs.contract import FitState
+
+BRANCH = "branch."
+"""What the names in a checkpoint begin with that belong to the branches to a rung, not to the trunks."""
+
+_BRANCH_RUNG = f"{BRANCH}rung"
+
+
+class Fit(Protocol):
+    """Signals that are trained together.
+
+    Attributes:
+        steps: Taken so far.
+        macs: Multiply-accumulates spent so far.
+    """
+
+    steps: int
+    macs: float
+
+    def check_finite(self) -> None:
+        """Raises `TrialError` if it has diverged."""
+        ...
+
+    def state(self) -> dict[str, Tensor]:
+        """What `load` needs, as flat tensors."""
+        ...
+
+    def load(self, state: Mapping[str, Tensor]) -> None:
+        """Goes on from what `state` returned."""
+        ...
+
+
+class FitGroup(Protocol):
+    """The signals of one layout, fitted as one batch."""
+
+    @property
+    def indices(self) -> Sequence[int]:
+        """Their places among all signals."""
+        ...
+
+    @property
+    def trunk(self) -> Fit:
+        """Their fit, from which a branch leads to each rung."""
+        ...
+
+    @property
+    def macs_per_point(self) -> int:
+        """Multiply-accumulates that decoding one point of one of them takes."""
+        ...
+
+
+GroupT = TypeVar("GroupT", bound=FitGroup)
+FitT = TypeVar("FitT", bound=Fit)
+MeasuredT = TypeVar("MeasuredT")
+
+
+class RungState(FitState, Generic[GroupT, MeasuredT]):
+    """Where the fit of all groups stands.
+
+    Attributes:
+        groups: With their trunks.
+        rungs_passed: The last rung that was measured; 0 before the first.
+        branches: Of the first groups, those to the rung that comes next.
+        branch_rung: That rung.
+        measured: At a rung, what files are made of, for each group; empty elsewhere.
+    """
+
+    def __init__(self, groups: Sequence[GroupT]) -> None:
+        """None of them trained yet."""
+        self.groups = groups
+        self.steps = self.rungs_passed = self.branch_rung = 0
+        self.branches: list[Fit] = []
+        self.measured: list[MeasuredT] = []
+
+    @property
+    def is_rung(self) -> bool:  # type: ignore[override]
+        """See `FitState`."""
+        return bool(self.measured)
+
+    @property
+    def macs(self) -> float:  # type: ignore[override]
+        """See `FitState`."""
+        return sum(group.trunk.macs for group in self.groups)
+
+    @property
+    def decode_macs_per_sample(self) -> float:  # type: ignore[override]
+        """See `FitState`."""
+        signals = sum(len(group.indices) for group in self.groups)
+        return sum(len(group.indices) * group.macs_per_point for group in self.groups) / signals
+
+    def checkpoint(self) -> dict[str, Tensor]:
+        """The trunks and the branches under way."""
+        flat = {"rungs_passed": torch.tensor(self.rungs_passed), _BRANCH_RUNG: torch.tensor(self.branch_rung)}
+        fits: dict[str, Fit] = {str(number): group.trunk for number, group in enumerate(self.groups)}
+        fits |= {f"{BRANCH}{number}": branch for number, branch in enumerate(self.branches)}
+        for prefix, fit in fits.items():
+            flat.update({f"{prefix}.{key}": value for key, value in fit.state().items()})
+        return flat
+
+
+def fit_to_rungs(
+    state: RungState[GroupT, MeasuredT],
+    rungs: Sequence[int],
+    resume: Mapping[str, Tensor] | None,
+    advance: Callable[[GroupT, int, Mapping[str, Tensor] | None], Iterator[tuple[FitT, bool]]],
+    measure: Callable[[GroupT, FitT], MeasuredT],
+) -> Iterator[None]:
+    """Trains all groups to one rung after the other; see `Codec.fit`.
+
+    Args:
+        state: Where it stands, from the beginning; it is up to date whenever this yields.
+        rungs: Training lengths in steps, ascending.
+        resume: A checkpoint of an earlier fit, or None.
+        advance: From a group, a rung, and the state of the group's branch to it at an earlier moment (or None), to the
+            fits that are worked on, the trunk or the branch, as often as they may be checkpointed, and whether it is
+            the branch at its end.
+        measure: From a group and its branch at the end to what its files are made of; what that costs is the branch's.
+    """
+    groups, resume = state.groups, resume or {}
+    if resume:
+        state.steps = state.rungs_passed = int(resume["rungs_passed"])
+        for number, group in enumerate(groups):
+            group.trunk.load(_part(resume, f"{number}."))
+    for rung in rungs:
+        passed = state.rungs_passed
+        if rung <= passed:
+            continue
+        state.branch_rung = rung
+        ends: list[FitT] = []
+        for number, group in enumerate(groups):
+            branched = _part(resume, f"{BRANCH}{number}.") if rung == int(resume.get(_BRANCH_RUNG, 0)) else {}
+            for fit, is_end in advance(group, rung, branched or None):
+                fit.check_finite()
+                if is_end:
+                    ends.append(fit)
+                    break
+                state.branches = [*ends, *([] if fit is group.trunk else [fit])]
+                # The trunk goes on from before the last rung: until it is past it, nothing is gained.
+                done = number * rung + max(min(fit.steps, rung), passed) + (len(groups) - number - 1) * passed
+                state.steps = done // len(groups)
+                yield
+        measured = [measure(group, end) for group, end in zip(groups, ends, strict=True)]
+        for group, end in zip(groups, ends, strict=True):
+            # Only now: until here a checkpoint holds what the branches have cost beside the trunks.
+            group.trunk.macs = end.macs
+        state.steps = state.rungs_passed = rung
+        state.branches = []
+        state.measured = measured
+        yield
+        state.measured = []
+
+
+def _part(checkpoint: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """What a checkpoint holds of one fit."""
+    return {name.removeprefix(prefix): value for name, value in checkpoint.items() if name.startswith(prefix)}
