@@ -3,9 +3,10 @@
     python benchmarks/reproduce/ani.py --json reports/ani.json --markdown reports/ani.md
 
 Five backbones (table 1), 8 and 4 bits after training and in it (table 3), which layers may be quantised (table 4),
-what rate-aware training saves, and what every bit-width loses against an equally long fit that is not quantised. Its
-supernet (figure 7) is in `supernet.py`. With `--data photos` four photographs at 96 x 144 and networks of width 32,
-about 40 minutes on two cores; with `--data kodak` the 24 pictures of Kodak and the paper's width, which wants a GPU.
+what rate-aware training, searched steps and each coder save, and what every bit-width loses against an equally long fit
+that is not quantised. Its supernet (figure 7) is in `supernet.py`. With `--data photos` four photographs at 96 x 144
+and networks of width 32, about an hour of one core; with `--data kodak` the 24 pictures of Kodak and the paper's width,
+which wants a GPU.
 """
 
 import argparse
@@ -18,6 +19,7 @@ from typing import Any
 
 import numpy as np
 from cells import Bench, Cell, Points, db, difference, mean_db, mean_rate, plus_minus, rate, verdict
+from coders import CODERS, RAW, SHORTEST
 
 from searchinr.codecs.quantize.registry import QUANTIZERS
 from searchinr.space import Value
@@ -89,7 +91,7 @@ SIZES = {
 }
 EDGES = 16
 """Bits of what the paper leaves in fp32: the first and the last layer."""
-RATE_WEIGHTS = (0.03, 0.3, 1.0, 2.0, 4.0)
+RATE_WEIGHTS = (0.1, 0.5, 1.5, 4.0)
 
 
 class Paper:
@@ -111,18 +113,18 @@ class Paper:
             params["qat_fraction"] = self.size.further[0] / steps
         return self.fit(backbone, steps, params)
 
-    def during(self, backbone: str, bits: int, further: int, **params: Value) -> Points:
+    def during(self, backbone: str, bits: int, further: int, *, coders: bool = False, **params: Value) -> Points:
         """`lsq` in the last `further` steps, after as many as the others have; the edges in 16 bits."""
         steps = self.size.steps + further
         learnt: dict[str, Value] = {"quantizer": "lsq", "weight_bits": bits, "edge_bits": EDGES}
-        return self.fit(backbone, steps, {**learnt, "qat_fraction": further / steps, **params})
+        return self.fit(backbone, steps, {**learnt, "qat_fraction": further / steps, **params}, coders=coders)
 
-    def fit(self, backbone: str, steps: int, params: Mapping[str, Value]) -> Points:
+    def fit(self, backbone: str, steps: int, params: Mapping[str, Value], *, coders: bool = False) -> Points:
         """A network of the size."""
         size = self.size
         own = size.settings.get(backbone, {})
         common: dict[str, Value] = {"backbone": backbone, "width": size.width, "depth": size.depth}
-        cell = Cell({**common, **own, "batch_fraction": size.batch_fraction, **params}, (steps,))
+        cell = Cell({**common, **own, "batch_fraction": size.batch_fraction, **params}, (steps,), coders=coders)
         return self.bench.measure(cell)[steps]
 
 
@@ -230,26 +232,80 @@ def bit_widths(paper: Paper, results: dict[str, Any]) -> str:
     )
 
 
-def rate_aware(paper: Paper, results: dict[str, Any]) -> tuple[str, list[Curve]]:
-    """Bytes at equal PSNR: trained against the rate, or at a fixed width in raw or coded bits."""
+@dataclass(frozen=True)
+class Coded:
+    """Cells of one SIREN with edges in few bits, whose symbols are coded.
+
+    Attributes:
+        fixed: By the bit-width of the hidden layers, trained without regard to the rate.
+        aware: By lambda, trained against the rate, hidden layers in up to 8 bits.
+        searched: The same, and steps searched after training.
+    """
+
+    fixed: Mapping[int, Points]
+    aware: Mapping[float, Points]
+    searched: Mapping[float, Points]
+
+    @property
+    def curves(self) -> dict[str, list[Points]]:
+        """By what the legend says."""
+        return {
+            "fixed bit-width (lsq)": list(self.fixed.values()),
+            "trained against the rate": list(self.aware.values()),
+            "the same, steps searched": list(self.searched.values()),
+        }
+
+
+def measure_coded(paper: Paper, results: dict[str, Any]) -> Coded:
+    """Trains with the quantiser for many steps."""
+
+    def cell(bits: int, **params: Value) -> Points:
+        return paper.during("siren", bits, paper.size.further[1], coders=True, edge_bits=10, **params)
+
+    coded = Coded(
+        {bits: cell(bits) for bits in (3, 4, 5, 6)},
+        {weight: cell(8, rate_weight=weight) for weight in RATE_WEIGHTS},
+        {weight: cell(8, rate_weight=weight, step_search=True) for weight in RATE_WEIGHTS},
+    )
+    results["coded"] = {"fixed": coded.fixed, "aware": coded.aware, "searched": coded.searched}
+    return coded
+
+
+def rate_aware(paper: Paper, coded: Coded) -> str:
+    """Bytes at equal PSNR: trained against the rate, or at a fixed width."""
     many = paper.size.further[1]
-    fixed = {bits: paper.during("siren", bits, many, edge_bits=10) for bits in (3, 4, 5, 6)}
-    aware = {weight: paper.during("siren", 8, many, edge_bits=10, rate_weight=weight) for weight in RATE_WEIGHTS}
-    results["rate_aware"] = {"fixed": fixed, "aware": aware}
-    rows = [[f"fixed, {bits} bits", db(points), rate(points)] for bits, points in fixed.items()]
-    rows += [[f"lambda {weight:g}", db(points), rate(points)] for weight, points in aware.items()]
-    savings = {f"{bits} bits": 100 * _saving(list(aware.values()), fixed[bits]) for bits in (4, 6)}
-    text = "; ".join(f"{saving:.1f} % fewer bytes than {name}" for name, saving in savings.items())
-    curves = [
-        Curve(name, [(mean_rate(points), mean_db(points)) for points in cells.values()], dashed)
-        for name, cells, dashed in (("fixed bit-width (lsq)", fixed, True), ("trained against the rate", aware, False))
-    ]
+    rows = [[f"fixed, {bits} bits", db(points), rate(points)] for bits, points in coded.fixed.items()]
+    rows += [[f"lambda {weight:g}", db(points), rate(points)] for weight, points in coded.aware.items()]
+    rows += [[f"lambda {weight:g}, steps searched", db(p), rate(p)] for weight, p in coded.searched.items()]
+    verdicts = []
+    for name, cells in (("Trained against the rate", coded.aware), ("With steps searched too", coded.searched)):
+        saved = (f"{100 * _saving(list(cells.values()), coded.fixed[bits]):.1f} % of {bits} bits" for bits in (4, 6))
+        verdicts.append(f"{name}, files save {' and '.join(saved)}")
     body = [
         f"SIREN, lsq in the last {many} of {paper.size.steps + many} steps, edges in 10 bits.",
         table(["", "PSNR, dB", "bits per pixel"], rows),
-        f"At equal PSNR (linear in the logarithm of the bytes): {text}.",
+        f"At equal PSNR (linear in the logarithm of the bytes). {'. '.join(verdicts)}.",
     ]
-    return "\n\n".join(body), curves
+    return "\n\n".join(body)
+
+
+def coders(coded: Coded) -> str:
+    """What each probability model saves of raw bits, whole files."""
+    cells = {f"fixed, {bits} bits": points for bits, points in coded.fixed.items()}
+    cells |= {f"lambda {weight:g}": points for weight, points in coded.aware.items()}
+    rows = []
+    for name, points in cells.items():
+        sizes = {coder: sum(point.coders[coder] for point in points) for coder in CODERS}
+        saved = [f"{100 * (1 - sizes[coder] / sizes[RAW]):.1f}" for coder in CODERS if coder != RAW]
+        rows.append([name, f"{mean_rate(points) * sizes[RAW] / sizes[SHORTEST]:.3f}", *saved])
+    header = ["", "bits per pixel, raw", *(f"{coder}, %" for coder in CODERS if coder != RAW)]
+    return "\n\n".join(
+        [
+            "Bytes saved of whole files of raw symbols when one model codes all tensors, or for each tensor the "
+            "shortest; tables included.",
+            table(header, rows),
+        ]
+    )
 
 
 def _saving(curve: Sequence[Points], fixed: Points) -> float:
@@ -278,13 +334,14 @@ def main() -> None:
     paper = Paper(Bench(options.data, options.seeds, options.kept))
     size = paper.size
     results: dict[str, Any] = {"machine": machine, "data": options.data, "seeds": options.seeds}
-    saved, curves = rate_aware(paper, results)
+    coded = measure_coded(paper, results)
     sections = {
         "Backbones (table 1)": backbones(paper, results),
         "8 and 4 bits (table 3)": quantised(paper, results),
         "Layers (table 4)": layers(paper, results),
         "Bit-widths": bit_widths(paper, results),
-        "Trained against the rate": saved,
+        "Trained against the rate": rate_aware(paper, coded),
+        "Coders": coders(coded),
     }
     text = (
         f"# Adaptive neural images: ANI again, on {options.data}, {options.seeds} seeds\n\n{machine_line(machine)}.\n\n"
@@ -294,6 +351,10 @@ def main() -> None:
     )
     save(text, results, options.markdown, options.json)
     if options.markdown is not None:
+        curves = [
+            Curve(name, [(mean_rate(points), mean_db(points)) for points in cells], dashed=name.startswith("fixed"))
+            for name, cells in coded.curves.items()
+        ]
         draw([Panel("bits per pixel", curves)], options.markdown.with_suffix(".png"))
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from coders import bytes_by_coder
 from torch import Tensor
 
 from searchinr.allocator import keep_freed_memory
@@ -58,12 +59,14 @@ class Cell:
         rungs: Training lengths at which it is measured, in one fit.
         codec: Name of the codec.
         levels: Whether files of several rates are measured at each of them.
+        coders: Whether the files are also measured with one probability model for all tensors.
     """
 
     params: Mapping[str, Value]
     rungs: tuple[int, ...]
     codec: str = "mlp"
     levels: bool = True
+    coders: bool = False
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,7 @@ class Point:
             of all trimmed files.
         train_s: Seconds of training, for all signals together.
         signals: Of each signal, by its name, the rate and the PSNR.
+        coders: By the name of a probability model the bytes of all files if all tensors were coded with it.
     """
 
     steps: int
@@ -96,6 +100,7 @@ class Point:
     levels: Mapping[str, tuple[float, int]]
     train_s: float = 0.0
     signals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    coders: Mapping[str, int] = field(default_factory=dict)
 
 
 Points = list[Point]
@@ -163,7 +168,8 @@ class Bench:
     def _one(self, cell: Cell, seed: int) -> Points:
         params = canonicalise(cell.codec, cell.params)
         what = [self.data, cell.codec, params, list(cell.rungs), seed]
-        key = json_hash(what if cell.levels else [*what, "no levels"])[:16]
+        what += [name for name, is_so in (("no levels", not cell.levels), ("coders", cell.coders)) if is_so]
+        key = json_hash(what)[:16]
         return [Point(**values) for values in self._keep(key, lambda: self._fit(cell, params, seed))]
 
     def _fit(self, cell: Cell, params: Mapping[str, Value], seed: int) -> list[Json]:
@@ -186,7 +192,7 @@ class Bench:
         measured = []
         for state in states:
             if isinstance(state, Measurement):
-                measured.append(asdict(_point(state, self.signals, seed, levels=cell.levels)))
+                measured.append(asdict(_point(state, self.signals, seed, cell)))
             elif known is None and not measured:
                 self._trunks[trunk] = _without_branch(state.checkpoint())
         return measured
@@ -218,13 +224,13 @@ def _never() -> Json:
     raise LookupError("the cell has not been measured, or starts from no asset")
 
 
-def _point(state: Measurement, signals: Sequence[Signal], seed: int, *, levels: bool) -> Point:
+def _point(state: Measurement, signals: Sequence[Signal], seed: int, cell: Cell) -> Point:
     figures = state.figures
     size = sum(map(len, state.files.values()))
     parsed = [container.unpack(file) for file in state.files.values()]
     codec = codec_of(parsed[0])
     books = sum(codec.inspect(file)["bits"].get("code books", 0) for file in parsed) / (8 * size)
-    of_files = [[level for level, _ in codec.levels(file)] for file in parsed if levels]
+    of_files = [[level for level, _ in codec.levels(file)] for file in parsed if cell.levels]
     in_all = [level for level in of_files[0] if all(level in others for others in of_files)] if of_files else []
     by_level = {" x ".join(map(str, level.values())): _level(level, parsed, signals) for level in in_all}
     return Point(
@@ -239,6 +245,7 @@ def _point(state: Measurement, signals: Sequence[Signal], seed: int, *, levels: 
         levels=by_level,
         train_s=figures["cost"]["train_s"],
         signals={row["name"]: (row["rate"], row["psnr_db"]) for row in figures["signals"]},
+        coders=bytes_by_coder(parsed) if cell.coders else {},
     )
 
 

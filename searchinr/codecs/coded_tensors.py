@@ -8,7 +8,7 @@
 Of the tensors that get code books, the first of each bit-width says by a byte whether the others share its own.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -27,6 +27,8 @@ from searchinr.errors import InvalidFileError
 
 CODE_BOOKS = "code books"
 """What code books cost is told under this name."""
+
+ModelOf = Callable[[NDArray[np.int32], int, int], Model]
 
 _FP16_MAX = float(np.finfo(np.float16).max)
 _GAPS = (0, BOOK.high - BOOK.low)  # of a code book's entries; the first counts from the lowest
@@ -83,12 +85,13 @@ def _finite(weights: dict[str, NDArray[np.float32]]) -> dict[str, NDArray[np.flo
     return weights
 
 
-def pack(parts: Sequence[Part], tensors: Mapping[str, Tensor]) -> bytes:
+def pack(parts: Sequence[Part], tensors: Mapping[str, Tensor], model_of: ModelOf = best_model) -> bytes:
     """Quantised weights.
 
     Args:
         parts: What to pack, in this order.
         tensors: One for each part, by name.
+        model_of: From symbols, the lowest and the highest of them, to the model that they are coded with.
     """
     out = Writer()
     arrays: list[NDArray[np.int32]] = []
@@ -110,7 +113,7 @@ def pack(parts: Sequence[Part], tensors: Mapping[str, Tensor]) -> bytes:
                 ranges.insert(0, (gaps, *_GAPS))
         for symbols, low, high in ranges:
             arrays.append(symbols)
-            coded.append(best_model(symbols, low, high))
+            coded.append(model_of(symbols, low, high))
             coded[-1].write(out)
     out.data += range_coder.encode(arrays, coded)
     return bytes(out.data)
@@ -179,18 +182,22 @@ class Packed:
         Raises:
             InvalidFileError: No encoder writes such bytes, or a weight is not finite.
         """
+        tensors = self.tensors()
+        return _finite({part.name: tensors[part.name].values(part) for part in self._parts})
+
+    def tensors(self) -> dict[str, Tensor]:
+        """The tensors that were given to `pack`, by name."""
         sides, decoded = self._decoded
         arrays = iter(decoded)
-        weights: dict[str, NDArray[np.float32]] = {}
+        tensors: dict[str, Tensor] = {}
         books: dict[int, NDArray[np.int64]] = {}
         for side in sides:
             bits = side.part.bits
             if side.gaps is not None:
                 books[bits] = np.cumsum(next(arrays), dtype=np.int64) + BOOK.low
             book = books[bits] if side.has_book else None
-            tensor = Tensor(next(arrays), side.steps, side.offsets, book)
-            weights[side.part.name] = tensor.values(side.part)
-        return _finite(weights)
+            tensors[side.part.name] = Tensor(next(arrays), side.steps, side.offsets, book)
+        return tensors
 
     @cached_property
     def _decoded(self) -> tuple[list[_Side], list[NDArray[np.int32]]]:

@@ -149,34 +149,35 @@ class Body:
 
     def weights(self) -> dict[str, NDArray[np.float32]]:
         """What `forward` takes, of one signal: weights by tensor name, each of its spec's shape."""
-        if self._packed is None:
+        if self.packed is None:
             return coded_tensors.unpack_fp16(self.parts, self._payload)
-        weights = self._packed.weights()
+        weights = self.packed.weights()
         if self.activation_bits is not None:
             weights[ACTIVATIONS] = step_sizes()[np.frombuffer(self._activations, np.uint8)]  # (depth,)
         return weights
 
     @cached_property
-    def _packed(self) -> Packed | None:
+    def packed(self) -> Packed | None:
+        """The quantised weights; None if they are not."""
         return None if self.quantizer is None else Packed(self.quantizer, self.parts, self._payload)
 
     def stored_bits(self) -> dict[str, float]:
         """Bits of each tensor, and of code books and the activations' steps if there are any."""
-        if self._packed is None:
+        if self.packed is None:
             return {part.name: 16.0 * part.size for part in self.parts}
-        stored = self._packed.bits()
+        stored = self.packed.bits()
         if self.activation_bits is not None:
             stored[ACTIVATIONS] = 8.0 * len(self._activations)
         return stored
 
     def quantization(self) -> dict[str, Any]:
         """Quantiser, bit-widths, and how each tensor's symbols are coded."""
-        if self.quantizer is None or self._packed is None:
+        if self.quantizer is None or self.packed is None:
             return {"quantizer": FP16}
         return {
             "quantizer": self.quantizer.name,
             **self.bits._asdict(),
             **({} if self.activation_bits is None else {"activation_bits": self.activation_bits}),
             "steps_per": "channel" if any(part.per_channel for part in self.parts) else "tensor",
-            "models": self._packed.models(),
+            "models": self.packed.models(),
         }
