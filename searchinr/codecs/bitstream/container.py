@@ -23,7 +23,8 @@ from searchinr.signals.registry import MODALITIES, modality_by_id
 from searchinr.signals.signal import Layout
 
 MAGIC = b"\x89I"
-VERSION = 1
+VERSION = 2
+"""2: biases of hidden layers have the bits of the first layer."""
 BIT_DEPTHS = (8, 16, 24, 32)
 MAX_CHANNELS = 4
 CHECK_BYTES = 2
