@@ -25,7 +25,7 @@ MIN_ACTIVATION_BITS, MAX_ACTIVATION_BITS = 2, 8
 ACTIVATIONS = "activations"
 """Where a network finds its steps among its weights: `(B, depth)`, float32."""
 
-_STEPS = f"{ACTIVATIONS}:step"
+_STEPS = f"{ACTIVATIONS}:steps"  # not `STEP`: the rate does not depend on them
 _CALIBRATION_POINTS = 2048
 
 

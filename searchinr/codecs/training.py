@@ -23,7 +23,7 @@ from torch import Tensor
 from searchinr.codecs.adam import Adam
 from searchinr.codecs.objective import Loss, Objective
 from searchinr.codecs.points import Points
-from searchinr.codecs.quantize.contract import Quantizer
+from searchinr.codecs.quantize.contract import STEP, Quantizer
 from searchinr.errors import TrialError
 
 WARMUP_STEPS = 20
@@ -33,6 +33,9 @@ POINTS_OF_LARGE = 2**18
 """How many (SHACIRA, section 4.1)."""
 _MOST_COMPARED = 2**22
 """Points by which states of a fit are compared: each as much work as some ten steps."""
+_STEPS_AGAINST_RATE = 5.0
+"""By what the learning rate of steps is multiplied in training against the rate, which moves them by octaves: without
+it files took 7 % more bytes at equal PSNR (SIREN 32 x 4, 1,000 steps with `lsq`, one seed)."""
 
 _BEST, _LOSSES = "best.", ":losses"
 
@@ -156,7 +159,10 @@ class BatchFit:
     def quantise(self, quantizer: Quantizer) -> None:
         """From here on the quantiser's latents are trained in place of the weights."""
         before, self._quantizer = self._adam, quantizer
-        self._adam = Adam(quantizer.start(self.weights), self._device, self._recipe.lr_factors)
+        latents, factors = quantizer.start(self.weights), dict(self._recipe.lr_factors)
+        if self._recipe.rate_weight:
+            factors |= {name: _STEPS_AGAINST_RATE for name in latents if name.endswith(STEP)}
+        self._adam = Adam(latents, self._device, factors)
         self._adam.take_moments(before)
 
     def step(self, lr: float, progress: float = 0.0, annealed: float = 0.0) -> None:

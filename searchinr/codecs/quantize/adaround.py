@@ -6,7 +6,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from searchinr.codecs.quantize.contract import Coded, Part, Quantizer
+from searchinr.codecs.quantize.contract import STEP, Coded, Part, Quantizer
 from searchinr.codecs.quantize.levels import log_step, nearest_code
 from searchinr.codecs.quantize.uniform import best_steps, step_of
 
@@ -45,7 +45,7 @@ class AdaRound(Quantizer):
             share = ((numbers - floor - _SHIFT) / _STRETCH).clamp(1e-3, 1 - 1e-3)
             latents[f"{part.name}:up"] = torch.logit(share) / _HASTE
             latents[f"{part.name}:floor"] = floor
-            latents[f"{part.name}:step"] = log_step(steps)
+            latents[f"{part.name}{STEP}"] = log_step(steps)
         return latents
 
     def values(self, latents: Mapping[str, Tensor], progress: float = 1.0) -> dict[str, Tensor]:
@@ -65,7 +65,7 @@ class AdaRound(Quantizer):
         for part in self.parts:
             floor = latents[f"{part.name}:floor"].detach()
             symbols = (floor + torch.round(_up(part, latents).detach())).clamp(*part.levels)
-            coded[part.name] = Coded(symbols.long(), nearest_code(latents[f"{part.name}:step"]))
+            coded[part.name] = Coded(symbols.long(), nearest_code(latents[f"{part.name}{STEP}"]))
         return coded
 
     def penalty(self, latents: Mapping[str, Tensor], progress: float) -> Tensor | None:
@@ -83,7 +83,7 @@ def _up(part: Part, latents: Mapping[str, Tensor]) -> Tensor:
 
 
 def _step(part: Part, latents: Mapping[str, Tensor]) -> Tensor:
-    return step_of(nearest_code(latents[f"{part.name}:step"]))  # (B, G)
+    return step_of(nearest_code(latents[f"{part.name}{STEP}"]))  # (B, G)
 
 
 QUANTIZER = AdaRound

@@ -16,6 +16,9 @@ from torch import Tensor
 
 from searchinr.codecs.quantize.levels import Levels, levels
 
+STEP = ":step"
+"""Latents whose names end with it are logarithms of steps, `(B, G)`."""
+
 
 @dataclass(frozen=True)
 class Part:

@@ -6,7 +6,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from searchinr.codecs.quantize.contract import Coded, Part, Quantizer
+from searchinr.codecs.quantize.contract import STEP, Coded, Part, Quantizer
 from searchinr.codecs.quantize.levels import Levels, levels, nearest_code
 from searchinr.codecs.quantize.lsq import Lsq
 from searchinr.codecs.quantize.uniform import round_through, step_of
@@ -57,7 +57,7 @@ class KMeans(Quantizer):
         for part in self._large:
             latents[part.name] = weights[part.name].detach().clone()
             peaks = part.group(latents[part.name]).abs().amax(-1)  # (B, G)
-            latents[f"{part.name}:step"] = torch.log((peaks / BOOK.high).clamp_min(2.0**-29))
+            latents[f"{part.name}{STEP}"] = torch.log((peaks / BOOK.high).clamp_min(2.0**-29))
             scaled.setdefault(part.bits, {})[part] = _numbers(part, latents, step_of(_steps(part, latents)))
         for bits, flats in scaled.items():
             latents.update(_books(bits, flats))
@@ -91,7 +91,7 @@ class KMeans(Quantizer):
 
 def _steps(part: Part, latents: Mapping[str, Tensor]) -> Tensor:
     """The bytes that name the steps of a part, `(B, G)`."""
-    return nearest_code(latents[f"{part.name}:step"])
+    return nearest_code(latents[f"{part.name}{STEP}"])
 
 
 def _numbers(part: Part, latents: Mapping[str, Tensor], steps: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from searchinr.codecs.quantize.contract import Part
+from searchinr.codecs.quantize.contract import STEP, Part
 from searchinr.codecs.quantize.levels import Levels
 from searchinr.codecs.quantize.rate import laplace_bits
 from searchinr.codecs.quantize.uniform import Uniform, best_steps, learnt_step, round_through
@@ -46,7 +46,7 @@ class Lsq(Uniform):
         return part.group(latents[part.name]) / self._step(part, latents)
 
     def _step(self, part: Part, latents: Mapping[str, Tensor]) -> Tensor:
-        return learnt_step(latents[f"{part.name}:step"]).unsqueeze(-1)  # (B, G, 1)
+        return learnt_step(latents[f"{part.name}{STEP}"]).unsqueeze(-1)  # (B, G, 1)
 
 
 QUANTIZER = Lsq

@@ -7,7 +7,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from searchinr.codecs.quantize.contract import Coded, Part
+from searchinr.codecs.quantize.contract import STEP, Coded, Part
 from searchinr.codecs.quantize.levels import log_step, nearest_code
 from searchinr.codecs.quantize.lsq import Lsq
 from searchinr.codecs.quantize.uniform import OFFSETS_PER_STEP, best_steps, nearest, round_through, step_of
@@ -32,12 +32,12 @@ class LsqPlus(Lsq):
         latents = super().start(weights)
         for part in self.parts:
             grouped = part.group(latents[part.name])  # (B, G, m)
-            plain = nearest_code(latents[f"{part.name}:step"])  # (B, G)
+            plain = nearest_code(latents[f"{part.name}{STEP}"])  # (B, G)
             mean = grouped.mean(-1)
             centred = best_steps(grouped - mean.unsqueeze(-1), part.levels)
             offset = torch.round(mean / step_of(centred) * OFFSETS_PER_STEP).clamp(-128, 127) / OFFSETS_PER_STEP
             better = _error(grouped, centred, offset, part) < _error(grouped, plain, torch.zeros_like(offset), part)
-            latents[f"{part.name}:step"] = log_step(torch.where(better, centred, plain))
+            latents[f"{part.name}{STEP}"] = log_step(torch.where(better, centred, plain))
             latents[f"{part.name}:offset"] = torch.where(better, offset, 0.0)
         return latents
 
@@ -63,7 +63,7 @@ class LsqPlus(Lsq):
         """See `Quantizer.move_steps`; offsets stay what they are in the weights' own unit."""
         moved = super().move_steps(latents, places)
         for name in places:
-            before, after = (step_of(nearest_code(of[f"{name}:step"])) for of in (latents, moved))  # (B, G)
+            before, after = (step_of(nearest_code(of[f"{name}{STEP}"])) for of in (latents, moved))  # (B, G)
             moved[f"{name}:offset"] = latents[f"{name}:offset"] * (before / after)
         return moved
 

@@ -8,7 +8,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from searchinr.codecs.quantize.contract import Coded, Part, Quantizer
+from searchinr.codecs.quantize.contract import STEP, Coded, Part, Quantizer
 from searchinr.codecs.quantize.levels import LAST_STEP, Levels, code_at_least, log_step, nearest_code, step_sizes
 
 OFFSETS_PER_STEP = 16
@@ -66,14 +66,14 @@ class Uniform(Quantizer):
         latents = {}
         for part in self.parts:
             latents[part.name] = weights[part.name].detach().clone()
-            latents[f"{part.name}:step"] = log_step(self._choose(part.group(latents[part.name]), part.levels))
+            latents[f"{part.name}{STEP}"] = log_step(self._choose(part.group(latents[part.name]), part.levels))
         return latents
 
     def coded(self, latents: Mapping[str, Tensor]) -> dict[str, Coded]:
         """See `Quantizer.coded`."""
         coded = {}
         for part in self.parts:
-            steps = nearest_code(latents[f"{part.name}:step"])  # (B, G)
+            steps = nearest_code(latents[f"{part.name}{STEP}"])  # (B, G)
             symbols = nearest(part.group(latents[part.name].detach()), steps, part.levels)
             coded[part.name] = Coded(symbols.long(), steps)
         return coded
@@ -86,8 +86,8 @@ class Uniform(Quantizer):
         """See `Quantizer.move_steps`."""
         moved = dict(latents)
         for name, by in places.items():
-            codes = nearest_code(latents[f"{name}:step"]) + by.unsqueeze(1)  # (B, G)
-            moved[f"{name}:step"] = log_step(codes.clamp(0, LAST_STEP))
+            codes = nearest_code(latents[f"{name}{STEP}"]) + by.unsqueeze(1)  # (B, G)
+            moved[f"{name}{STEP}"] = log_step(codes.clamp(0, LAST_STEP))
         return moved
 
 
