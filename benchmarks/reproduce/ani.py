@@ -284,8 +284,10 @@ def rate_aware(paper: Paper, coded: Coded) -> str:
     rows += [[f"lambda {weight:g}, steps searched", db(p), rate(p)] for weight, p in coded.searched.items()]
     verdicts = []
     for name, cells in (("Trained against the rate", coded.aware), ("With steps searched too", coded.searched)):
-        saved = (f"{100 * _saving(list(cells.values()), coded.fixed[bits]):.1f} % of {bits} bits" for bits in (4, 6))
-        verdicts.append(f"{name}, files save {' and '.join(saved)}")
+        for what, coder in (("raw bits", RAW), ("coded bits", SHORTEST)):
+            of_bits = {bits: _saving(list(cells.values()), coded.fixed[bits], coder) for bits in (4, 6)}
+            saved = " and ".join(f"{100 * saving:.1f} % of {bits} {what}" for bits, saving in of_bits.items())
+            verdicts.append(f"{name}, files save {saved}")
     body = [
         f"SIREN, lsq in the last {many} of {paper.size.steps + many} steps, edges in 10 bits"
         + "".join(f", {key} {value:g}" for key, value in paper.size.coded.items())
@@ -315,14 +317,14 @@ def coders(coded: Coded) -> str:
     )
 
 
-def _saving(curve: Sequence[Points], fixed: Points) -> float:
-    """The fraction of a cell's bytes that the curve saves at its PSNR; NaN beyond the curve's ends."""
+def _saving(curve: Sequence[Points], fixed: Points, coder: str) -> float:
+    """The fraction of a cell's bytes with a coder that the curve saves at its PSNR; NaN beyond the curve's ends."""
     cells = sorted((mean_db(points), statistics.mean(p.bytes for p in points)) for points in curve)
     psnrs, sizes = (np.array(column) for column in zip(*cells, strict=True))
     if not psnrs[0] <= mean_db(fixed) <= psnrs[-1]:
         return float("nan")
     size = np.exp(np.interp(mean_db(fixed), psnrs, np.log(sizes)))
-    return float(1 - size / statistics.mean(point.bytes for point in fixed))
+    return float(1 - size / statistics.mean(point.coders[coder] for point in fixed))
 
 
 def _loss(points: Points, base: Points) -> str:
