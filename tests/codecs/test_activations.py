@@ -161,7 +161,7 @@ def test_steps_learn() -> None:
     quantizer = with_activations(field, 4, coords)
     latents = {name: latent.requires_grad_() for name, latent in quantizer.start(weights).items()}
     forward_of(field, 4)(quantizer.values(latents), coords).square().sum().backward()
-    gradient = latents[f"{ACTIVATIONS}:step"].grad
+    gradient = latents[f"{ACTIVATIONS}:steps"].grad
     assert gradient is not None and gradient.shape == (3, 3) and (gradient != 0).all()
 
 
