@@ -7,12 +7,14 @@ from pathlib import Path
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, NullLocator, ScalarFormatter
 
 from searchinr.engine.report.style import COLOURS, MARKERS
 
 _APART = 1.2
 """The least ratio of figures that are both written below the horizontal axis."""
+_WIDE = 8.0
+"""The ratio of an axis's ends from which on its marks are spaced by ratios as well."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,9 @@ def draw(panels: Sequence[Panel], path: Path) -> None:
         if len(ticks) <= 8 and all(left * _APART <= right for left, right in pairwise(ticks)):
             axes.set_xticks(ticks)
         else:
-            axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            is_wide = ticks[-1] > _WIDE * ticks[0]
+            axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)) if is_wide else MaxNLocator(7))
+            axes.xaxis.set_minor_locator(NullLocator())
         axes.xaxis.set_major_formatter(ScalarFormatter())
         axes.xaxis.set_minor_formatter(NullFormatter())
         axes.set_xlabel(panel.label)
