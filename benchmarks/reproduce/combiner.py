@@ -23,7 +23,8 @@ from typing import Any
 
 from cells import plus_minus
 from coded import Cells, Coder
-from combiner_sizes import GOAL_HEADER, PHOTOGRAPH, SIZES, Goal, Params, Size
+from combiner_sizes import PHOTOGRAPH, SIZES, Params, Size
+from goals import Goal, Goals
 
 from searchinr.codecs.combiner.samples import INDEX_BITS
 from searchinr.engine.report.published import published
@@ -62,13 +63,13 @@ class Paper:
     Attributes:
         coder: Measures them.
         size: What is measured.
-        goals: Rows of the table of goals, as they come.
+        goals: What was to be reached.
         results: For the JSON file.
     """
 
     coder: Coder
     size: Size
-    goals: list[list[str]] = field(default_factory=list)
+    goals: Goals = field(default_factory=Goals)
     results: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -87,7 +88,7 @@ class Paper:
     def reach(self, goal: Goal, found: float) -> None:
         """Adds a row to the table of goals, where the size has goals."""
         if self.size.has_goals:
-            self.goals.append(goal.row(found))
+            self.goals.reach(goal, found)
 
 
 def mean_rate(cells: Cells) -> float:
@@ -376,16 +377,21 @@ def main() -> None:
     sections["Priors from their neighbours"] = neighbours(paper)
     sections["Refinement steps (figure 5)"], refinement_lines = refinement(paper)
     common = ", ".join(f"{key} {value}" for key, value in size.common.items())
-    goals = f"## Figures to reach\n\n{table(GOAL_HEADER, paper.goals)}\n\n" if paper.goals else ""
     text = (
         f"# COMBINER again, on {options.data}, {options.seeds} seed{'s' * (options.seeds > 1)}\n\n"
         f"{machine_line(machine)}.\n\n"
         f"{len(paper.coder.signals)} signals, fits of {size.steps} steps; {common} where nothing else is said. Rates "
         "are the sizes of whole files, PSNR is that of the files as another process decodes them; mean over signals, "
-        f"then mean ± standard deviation over seeds.\n\n{goals}"
+        f"then mean ± standard deviation over seeds.\n\n{paper.goals.section()}"
         + "\n\n".join(f"## {title}\n\n{body}" for title, body in sections.items())
     )
-    results = {"machine": machine, "data": options.data, "share": options.share, "goals": paper.goals, **paper.results}
+    results = {
+        "machine": machine,
+        "data": options.data,
+        "share": options.share,
+        "goals": paper.goals.rows,
+        **paper.results,
+    }
     save(text, results, options.markdown, options.json)
     if options.markdown is not None:
         draw([Panel(paper.unit, lines)], _beside(options.markdown, ""))

@@ -1,4 +1,4 @@
-"""What `combiner.py` measures: how large, and the figures to reach."""
+"""What `combiner.py` measures, and how large."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -7,40 +7,6 @@ from searchinr.space import Value
 from searchinr.space.schema import DatasetEntry
 
 Params = Mapping[str, Value]
-
-
-@dataclass(frozen=True)
-class Goal:
-    """A figure to reach.
-
-    Attributes:
-        what: It.
-        unit: Of the figures.
-        least: What is asked for.
-        aim: What is hoped for; None for no more.
-        paper: What the paper says.
-        at_most: Whether less is better.
-    """
-
-    what: str
-    unit: str
-    least: float
-    aim: float | None = None
-    paper: str = ""
-    at_most: bool = False
-
-    def row(self, found: float) -> list[str]:
-        """A row of the table."""
-        reached = "missed"
-        for name, goal in (("reached", self.least), ("aim reached", self.aim)):
-            if goal is not None and (found <= goal if self.at_most else found >= goal):
-                reached = name
-        sign = "at most " if self.at_most else "at least "
-        aim = "" if self.aim is None else f"{self.aim:g}"
-        return [f"{self.what}, {self.unit}", f"{sign}{self.least:g}", aim, f"{found:.2f}", reached, self.paper]
-
-
-GOAL_HEADER = ("", "goal", "aim", "found", "", "paper")
 
 
 @dataclass(frozen=True)

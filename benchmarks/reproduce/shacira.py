@@ -14,26 +14,26 @@ import argparse
 import statistics
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from cells import Bench, Cell, Points, db, mean_db, mean_rate, plus_minus, rate
+from goals import Goal, Goals
+from shacira_sizes import SIZES, Params, Size
 
 from searchinr.engine.report.baselines import Baselines, measure_baselines
 from searchinr.engine.search.bd_rate import METHOD, bd_rate
 from searchinr.signals.datasets import Dataset
 from searchinr.signals.signal import Signal
-from searchinr.space import Value
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from curves import Curve, Panel, draw
 from machine import describe_machine, machine_line
 from tables import save, table
 
-Params = Mapping[str, Value]
-
+OURS = "the codec"
+JPEG = "JPEG (4:2:0, optimised)"
 ROUNDINGS = ("ste", "noise", "soft_round", "sga", "sga_tanh")
 STRAIGHT_THROUGH = (0.6, 0.2, 0.05)
 """Last fractions of the decay in which latents are integers; before, the temperature falls."""
@@ -41,105 +41,17 @@ PUBLISHED_SECONDS = {32.5: 53, 34.0: 430}
 """Section 4.6: PSNR of one Kodak picture, at 0.85 and 0.87 bpp, and seconds on an A6000."""
 
 
-@dataclass(frozen=True)
-class Size:
-    """How large a reproduction is.
+class Paper:
+    """The cells of the paper, measured.
 
     Attributes:
-        data: Of all sections but the last.
-        data_of_rates: Of the comparison with classical codecs.
-        grid: What all fits have in common.
-        tables: Table sizes (log2) along a curve of figures 9 and 10.
-        table: That of the other sections.
-        bit_weight: Lambda, where it is not varied.
-        bit_weights: Where it is, 0 among them.
-        steps: Training length of most fits.
-        lengths: Ever longer fits.
-        networks: Of codec `mlp`, whose files at 8 bits are about as large.
-        lengths_of_networks: Ever longer fits of these, which at the end take as long.
-        of_instant_ngp: Table sizes (log2) of Instant-NGP.
-        rates: Pairs of table size (log2) and lambda from the lowest rate to the highest.
-        steps_of_rates: Their training length.
+        bench: Measures them.
+        size: What is measured.
+        goals: What was to be reached.
     """
 
-    data: str
-    data_of_rates: str
-    grid: Params
-    tables: tuple[int, ...]
-    table: int
-    bit_weight: float
-    bit_weights: tuple[float, ...]
-    steps: int
-    lengths: tuple[int, ...]
-    networks: Mapping[str, Params]
-    lengths_of_networks: tuple[int, ...]
-    of_instant_ngp: tuple[int, ...]
-    rates: tuple[tuple[int, float], ...]
-    steps_of_rates: int
-
-    def shortened(self, share: float) -> "Size":
-        """With a share of all steps."""
-        return replace(
-            self,
-            steps=_share(self.steps, share),
-            lengths=_shares(self.lengths, share),
-            lengths_of_networks=_shares(self.lengths_of_networks, share),
-            steps_of_rates=_share(self.steps_of_rates, share),
-        )
-
-
-def _share(steps: int, share: float) -> int:
-    return max(2, round(share * steps))
-
-
-def _shares(lengths: Sequence[int], share: float) -> tuple[int, ...]:
-    return tuple(dict.fromkeys(_share(steps, share) for steps in lengths))
-
-
-SIZES = {
-    "photos": Size(
-        data="photos-192",
-        data_of_rates="photos-192-all",
-        grid={"levels": 16, "min_resolution": 8},
-        tables=(8, 10, 12),
-        table=10,
-        bit_weight=1e-2,
-        bit_weights=(0.0, 3e-3, 1e-2),
-        steps=1000,
-        lengths=(250, 500, 1000, 3000),
-        networks={"siren": {"backbone": "siren", "depth": 3, "width": 36}},
-        lengths_of_networks=(125, 250, 500, 1000),
-        of_instant_ngp=(8,),
-        rates=((10, 8e-2), (10, 4e-2), (11, 2e-2), (12, 1e-2), (12, 5e-3)),
-        steps_of_rates=2000,
-    ),
-    "kodak": Size(
-        data="kodak",
-        data_of_rates="kodak",
-        grid={"levels": 24, "max_resolution": 512, "batch_fraction": 1.0},
-        tables=(10, 11, 12, 13),
-        table=11,
-        bit_weight=2e-3,
-        bit_weights=(0.0, 5e-4, 2e-3, 8e-3),
-        steps=60_000,
-        lengths=(500, 1000, 2000, 4000, 8000, 16_000, 32_000, 60_000),
-        networks={
-            "siren": {"backbone": "siren", "depth": 5, "width": 96, "batch_fraction": 1.0},
-            "ReLU with positional encoding": {"backbone": "relu", "depth": 5, "width": 96, "batch_fraction": 1.0},
-        },
-        lengths_of_networks=(500, 1000, 2000, 4000, 8000, 16_000),
-        of_instant_ngp=(8, 9, 10, 11),
-        rates=((10, 1e-2), (11, 5e-3), (12, 2.5e-3), (13, 1.2e-3), (14, 6e-4)),
-        steps_of_rates=60_000,
-    ),
-}
-
-
-class Paper:
-    """The cells of the paper, measured."""
-
-    def __init__(self, bench: Bench, size: Size) -> None:
-        self.bench, self.size = bench, size
+    def __init__(self, bench: Bench, size: Size, goals: Goals) -> None:
+        self.bench, self.size, self.goals = bench, size, goals
 
     def ours(self, params: Params, steps: int | None = None, *, levels: bool = False) -> Points:
         """Codec `shacira`; what is not said is that of the size."""
@@ -157,7 +69,16 @@ class Paper:
 
     def seconds(self, points: Points) -> str:
         """Of training, for one picture."""
-        return plus_minus([point.train_s / len(self.bench.signals) for point in points], 1)
+        return plus_minus(self.seconds_each(points), 1)
+
+    def seconds_each(self, points: Points) -> list[float]:
+        """Of training, for one picture, with each seed."""
+        return [point.train_s / len(self.bench.signals) for point in points]
+
+    def reach(self, goal: Goal, found: float) -> None:
+        """Adds a row to the table of goals, where the size has goals."""
+        if self.size.has_goals:
+            self.goals.reach(goal, found)
 
 
 def saved(anchor: Sequence[Points], tested: Sequence[Points]) -> list[float]:
@@ -199,6 +120,8 @@ def regularisation(paper: Paper, results: dict[str, Any]) -> tuple[str, list[Cur
     curves = {f"lambda {weight:g}": paper.curve({"lambda": weight}) for weight in paper.size.bit_weights}
     text, lines, found = _curves(paper, curves, "lambda 0", "")
     results["regularisation"] = {"curves": curves, "bd_rates": found}
+    if means := [statistics.mean(of) for of in found.values() if of]:
+        paper.reach(Goal("bits with entropy regularisation, whichever lambda", "%", -15, at_most=True), max(means))
     claim = (
         "Paper: without entropy regularisation the curve is worse; how strong it is matters little. The project's "
         "aim: 15 % fewer bits at equal PSNR."
@@ -215,6 +138,10 @@ def annealing(paper: Paper, results: dict[str, Any]) -> tuple[str, list[Curve]]:
     }
     text, lines, found = _curves(paper, {**kinds, **lengths}, "ste", "rounding")
     results["annealing"] = {"curves": {**kinds, **lengths}, "bd_rates": found}
+    for name in ("soft_round", "sga"):
+        goal = Goal(f"bits with {name} against ste", "%", 0, paper="fewer", at_most=True)
+        if found[name]:
+            paper.reach(goal, statistics.mean(found[name]))
     claim = (
         "Paper: annealing beats straight-through rounding, the longer the better. `sga` has the logits of the paper, "
         "`sga_tanh` those of its code. Rows without a length are annealed for 80 %."
@@ -342,7 +269,7 @@ def _times(ours: Iterable[Points], theirs: Points) -> str:
 def longer(paper: Paper, results: dict[str, Any]) -> tuple[str, list[Curve]]:
     """The rate-distortion cost against the training length."""
     size = paper.size
-    settings: dict[str, Params] = {"the codec": {}, "no integers until the file": {"ste_fraction": 0.0}}
+    settings: dict[str, Params] = {OURS: {}, "no integers until the file": {"ste_fraction": 0.0}}
     fits = {name: {steps: paper.ours(params, steps) for steps in size.lengths} for name, params in settings.items()}
     costs = {
         name: {
@@ -354,12 +281,14 @@ def longer(paper: Paper, results: dict[str, Any]) -> tuple[str, list[Curve]]:
     header = ["1000 x cost", *(f"{steps} steps" for steps in size.lengths)]
     rows = [[name, *(plus_minus([1e3 * c for c in of], 2) for of in cells.values())] for name, cells in costs.items()]
     worse = [
-        f"{name}, {steps} steps"
+        (name, steps)
         for name, cells in costs.items()
         for (_, before), (steps, after) in pairwise(cells.items())
         if statistics.mean(after) > statistics.mean(before)
     ]
-    verdict = f"Worse than the length before: {', '.join(worse) or 'none'}."
+    verdict = f"Worse than the length before: {', '.join(f'{name}, {steps} steps' for name, steps in worse) or 'none'}."
+    own = sum(name == OURS for name, _ in worse)
+    paper.reach(Goal("longer fits that cost more than shorter ones", "of all", 0, at_most=True), own)
     text = (
         "Cost: MSE of values in [-1, 1] plus lambda times bits per pixel, of whole files that were decoded; mean over "
         f"pictures. {verdict}"
@@ -397,6 +326,12 @@ def rates(paper: Paper, results: dict[str, Any]) -> tuple[str, list[Curve]]:
         f"BD-rate of our files against those of others, by {METHOD}; below 0: fewer bits.",
         table(["", *codecs], by_picture),
     ]
+    slowest = max(statistics.mean(paper.seconds_each(points)) for points in ours)
+    paper.reach(Goal("rates from 0.2 to 1 bpp", "of all", 4), sum(0.2 <= mean_rate(points) <= 1 for points in ours))
+    paper.reach(Goal("training, the slowest rate", "s a picture", 60, at_most=True), slowest)
+    if jpeg := means[JPEG]:
+        paper.reach(Goal("bits against JPEG, mean of pictures", "%", -10, -20, at_most=True), statistics.mean(jpeg))
+        paper.reach(Goal("bits against JPEG, worst picture", "%", 5, at_most=True), max(jpeg))
     lines = [drawn("shacira", ours)]
     for codec in codecs:
         of_pictures = [each.curves()[codec] for each in classical.values()]
@@ -431,8 +366,10 @@ def main() -> None:
     machine = describe_machine("torch", "numpy", "pillow")
     size = SIZES[options.data].shortened(options.share)
     bench = Bench(size.data, options.seeds, options.kept)
-    paper, others = Paper(bench, size), Paper(Bench(size.data_of_rates, options.seeds, options.kept), size)
-    results: dict[str, Any] = {"machine": machine, "data": options.data, "share": options.share}
+    goals = Goals()
+    paper = Paper(bench, size, goals)
+    others = Paper(Bench(size.data_of_rates, options.seeds, options.kept), size, goals)
+    results: dict[str, Any] = {"machine": machine, "data": options.data, "share": options.share, "goals": goals.rows}
     against_classical, rate_lines = rates(others, results)
     regularised, regularisation_lines = regularisation(paper, results)
     annealed, annealing_lines = annealing(paper, results)
@@ -452,7 +389,7 @@ def main() -> None:
         f"# SHACIRA again, on {options.data}, {options.seeds} seeds\n\n{machine_line(machine)}.\n\n"
         f"{len(bench.signals)} pictures; {grid}; T = 2^{size.table}, lambda {size.bit_weight:g} and {size.steps} steps "
         "where nothing else is said. Rates are the sizes of whole files, PSNR is that of the files decoded; mean over "
-        "pictures, then mean ± standard deviation over seeds.\n\n"
+        f"pictures, then mean ± standard deviation over seeds.\n\n{goals.section()}"
         + "\n\n".join(f"## {title}\n\n{body}" for title, body in sections.items())
     )
     save(text, results, options.markdown, options.json)
