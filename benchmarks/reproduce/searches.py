@@ -17,7 +17,7 @@ Curve = list[tuple[float, float]]
 """Training work (multiply-accumulates, those of assets included) and hypervolume, after each result."""
 
 
-def search(space: Space, folder: Path, *, seed: int, trials: int) -> Curve:
+def search(space: Space, folder: Path, *, seed: int, trials: int, workers: int | None = None) -> Curve:
     """Runs a search, or goes on with it, and reads its ledger.
 
     Args:
@@ -25,6 +25,7 @@ def search(space: Space, folder: Path, *, seed: int, trials: int) -> Curve:
         folder: The run folder; the space file is kept beside it.
         seed: Of the search.
         trials: Of the search.
+        workers: Trials at a time; left out, as many as there are cores. With one, a search can be repeated exactly.
     """
     named = space.model_copy(update={"name": folder.name})
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -32,6 +33,7 @@ def search(space: Space, folder: Path, *, seed: int, trials: int) -> Curve:
     file.write_text(dump_space(named), encoding="utf-8")
     command = [sys.executable, "-m", "searchinr", "run", str(file), "--out", str(folder)]
     command += ["--seed", str(seed), "--trials", str(trials)]
+    command += [] if workers is None else ["--workers", str(workers)]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     anytime, curve = Anytime(Objectives.of(named)), [(0.0, 0.0)]
     for line in open_run(folder).folder.lines():

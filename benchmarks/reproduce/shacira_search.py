@@ -5,7 +5,8 @@
 
 A family is one table size with the codec's defaults, and lambda swept over the range of the space, every fit to the
 last rung. Hypervolumes are compared at equal training work: that of the cheapest run of a seed. The rungs below the
-last count for families as well. Runs in DIR that are complete are not repeated. An hour of two cores for each seed.
+last count for families as well. Trials run one at a time. Runs in DIR that are complete are not repeated. About 45
+minutes of a core for each seed.
 """
 
 import argparse
@@ -54,8 +55,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=Path, required=True, metavar="DIR", help="where the searches are kept")
     parser.add_argument("--seeds", type=int, default=2, help="[2]")
-    parser.add_argument("--trials", type=int, default=64, help="of each search [64]")
-    parser.add_argument("--weights", type=int, default=16, help="lambdas of each family [16]")
+    parser.add_argument("--trials", type=int, default=80, help="of each search [80]")
+    parser.add_argument("--weights", type=int, default=8, help="lambdas of each family [8]")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure there")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the table there as well")
     options = parser.parse_args()
@@ -67,7 +68,7 @@ def main() -> None:
     for seed in range(options.seeds):
         for number, (name, (each, trials)) in enumerate(runs.items()):
             folder = options.runs / f"shacira-{number}-seed{seed}"
-            curves[name].append(search(each, folder, seed=seed, trials=trials))
+            curves[name].append(search(each, folder, seed=seed, trials=trials, workers=1))
             print(f"seed {seed}, {name}: {curves[name][-1][-1]}", file=sys.stderr, flush=True)
     text = (
         f"# A search over hash grids against hand-set families, {options.seeds} seeds\n\n{machine_line(machine)}.\n\n"
