@@ -75,9 +75,10 @@ def main() -> None:
             print(f"seed {seed}, {name}: {curves[name][-1][-1]}", file=sys.stderr, flush=True)
     text = (
         f"# A search over hash grids against hand-set families, {options.seeds} seeds\n\n{machine_line(machine)}.\n\n"
-        f"`spaces/shacira.yaml` with {options.trials} trials and {options.pictures} pictures; families of {options.weights} lambdas, "
-        f"{space.fidelity.max_steps} steps each. Hypervolume in dB octaves from the space's reference point, mean ± "
-        "standard deviation over seeds. Equal work: the training multiply-accumulates of the cheapest run of a seed. "
+        f"`spaces/shacira.yaml` with {options.trials} trials and {options.pictures} pictures; families of "
+        f"{options.weights} lambdas, {space.fidelity.max_steps} steps each. Hypervolume in dB octaves from the space's "
+        "reference point, mean ± standard deviation over seeds. Equal work: the training multiply-accumulates of the "
+        "cheapest run of a seed. "
         "In brackets: Wilcoxon's signed-rank test over seeds, one-sided.\n\n" + report(curves)
     )
     save(text, {"machine": machine, "curves": curves}, options.markdown, options.json)
