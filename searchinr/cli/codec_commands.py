@@ -139,14 +139,14 @@ def inspect(
     if as_json:
         print_json(result)
         return
-    parts, levels = result.pop("bits"), result.pop("levels", [])
+    parts, models, levels = result.pop("bits"), result.pop("models", {}), result.pop("levels", [])
     total = 8 * result["bytes"]
     width = max(map(len, [*result, *(f"  {part}" for part in parts)]))
     for key, value in result.items():
         say(f"{key:{width}}  {f'{value:.3f}' if isinstance(value, float) else value}")
     say(f"{'bits':{width}}  {total:10}")
     for part, bits in parts.items():
-        say(f"{f'  {part}':{width}}  {bits:10.1f}  {bits / total:6.1%}")
+        say(f"{f'  {part}':{width}}  {bits:10.1f}  {bits / total:6.1%}  {models.get(part, '')}".rstrip())
     if levels:
         say(f"{'levels':{width}}  {'  '.join(f'{key:>10}' for key in levels[0])}")
         for level in levels:

@@ -153,3 +153,5 @@ def test_inspect_is_a_table(searchinr: Callable, inr: Path) -> None:
     assert rows["rate"] == f"{8 * inr.stat().st_size / 600:.3f}"
     assert rows["bits"] == str(8 * inr.stat().st_size)
     assert rows["header"].endswith("%")
+    models = json.loads(searchinr("inspect", inr, "--json").out)["models"]
+    assert {part: rows[part].split()[-1] for part in models} == models
