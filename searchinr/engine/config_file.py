@@ -64,13 +64,22 @@ _DEFAULTS = {
 _DEPTH = 4
 _MIN_WIDTH, _MAX_WIDTH = 8, 64
 
+_PICTURES_BY_GRID = range(2**13, 2**20 + 1)
+"""Points of pictures that get a hash grid. Of smaller ones its network is most of the file; of larger ones each step
+looks at some points only, and a minute is too short."""
+_POINTS_PER_ENTRY = 20
+_GRID_STEPS = (300, 1500)
+_GRID_WORK = 400 * 768 * 512  # points of all steps: about a minute
+
 
 def default_config(layout: Layout) -> Config:
     """What `encode` uses where no config is given: a start, which any search should beat.
 
-    The network grows with the signal (about 0.5 bpp for images, 20 kbit/s for speech at 16 kHz) up to a width that
-    takes about a minute on two cores, whatever the signal's size: a large signal gets a low rate.
+    It grows with the signal (about 0.5 bpp for images, 20 kbit/s for speech at 16 kHz), as far as about a minute on two
+    cores suffices: a large signal gets a low rate. Most pictures get a hash grid, other signals a plain network.
     """
+    if layout.modality == "image" and layout.points in _PICTURES_BY_GRID:
+        return _grid_config(layout)
     default = _DEFAULTS.get(layout.modality, _Default())
     width = round(math.sqrt(default.weights_per_point * layout.points / (_DEPTH - 1)))
     return Config(
@@ -81,6 +90,15 @@ def default_config(layout: Layout) -> Config:
             "batch_fraction": min(1.0, default.points_per_step / layout.points),
             **default.params,
         },
+    )
+
+
+def _grid_config(layout: Layout) -> Config:
+    least, most = _GRID_STEPS
+    return Config(
+        codec="shacira",
+        steps=min(max(_GRID_WORK // layout.points, least), most),
+        params={"table_size_log2": round(math.log2(layout.points / _POINTS_PER_ENTRY)), "min_resolution": 8},
     )
 
 

@@ -1,3 +1,4 @@
+import math
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,7 @@ def test_a_dumped_config_reads_back(tmp_path: Path) -> None:
     "layout",
     [
         Layout("image", (1, 1), 3, 8),
-        Layout("image", (96, 144), 3, 8),
+        Layout("image", (64, 96), 3, 8),
         Layout("image", (4000, 6000), 4, 8),
         Layout("audio", (1,), 1, 16, 8000),
         Layout("audio", (48_000,), 1, 16, 16_000),
@@ -38,8 +39,17 @@ def test_defaults_are_allowed_and_take_bounded_time(layout: Layout) -> None:
     assert params == canonicalise(config.codec, params)
 
 
+@pytest.mark.parametrize("size", [(96, 144), (512, 768), (1024, 1024)])
+def test_most_pictures_get_a_hash_grid(size: tuple[int, int]) -> None:
+    config = default_config(Layout("image", size, 3, 8))
+    params = canonicalise(config.codec, config.params)
+    assert config.codec == "shacira"
+    assert 14 < math.prod(size) / 2 ** params["table_size_log2"] < 29
+    assert config.steps * math.prod(size) <= 300 * 2**20
+
+
 def test_the_network_grows_with_the_signal() -> None:
-    sizes = [(32, 48), (96, 144), (192, 288)]
+    sizes = [(64, 64), (64, 96), (80, 100)]
     widths = [default_config(Layout("image", size, 3, 8)).params["width"] for size in sizes]
     assert widths == sorted(set(widths))
 
