@@ -3,10 +3,10 @@
     python benchmarks/reproduce/shacira_search.py --runs DIR --json reports/shacira-search.json \
         --markdown reports/shacira-search.md
 
-A family is one table size with the codec's defaults, and lambda swept over the range of the space, every fit to the
-last rung. Hypervolumes are compared at equal training work: that of the cheapest run of a seed. The rungs below the
-last count for families as well. Trials run one at a time. Runs in DIR that are complete are not repeated. Half an hour
-of a core for each seed.
+A family is one table size with the codec's defaults, and lambda swept over the range of the space, every fit as long
+as the space's longest and measured at its end. Hypervolumes are compared at equal training work: that of the cheapest
+run of a seed. Trials run one at a time. Runs in DIR that are complete are not repeated. Half an hour of a core for each
+seed.
 """
 
 import argparse
@@ -18,13 +18,14 @@ from searches import Curve, at_equal_work, row, search
 
 from searchinr.engine.catalog import read_space
 from searchinr.space import Choice, Range, Space
+from searchinr.space.schema import Fidelity
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from machine import describe_machine, machine_line
 from tables import save, table
 
 SPACE = Path(__file__).parents[2] / "spaces" / "shacira.yaml"
-TABLES = (11, 12, 13)
+TABLES = (12, 13)
 SEARCH = "search"
 
 
@@ -37,6 +38,7 @@ def family(space: Space, log2: int, points: int) -> Space:
     return space.model_copy(
         update={
             "codecs": {"shacira": {"table_size_log2": log2, "lambda": Choice(weights)}},
+            "fidelity": Fidelity(min_steps=space.fidelity.max_steps, max_steps=space.fidelity.max_steps),
             "search": space.search.model_copy(update={"sampler": "grid", "scheduler": "fifo"}),
         }
     )
@@ -56,7 +58,7 @@ def main() -> None:
     parser.add_argument("--runs", type=Path, required=True, metavar="DIR", help="where the searches are kept")
     parser.add_argument("--seeds", type=int, default=2, help="[2]")
     parser.add_argument("--pictures", type=int, default=2, help="of those of the space [2]")
-    parser.add_argument("--trials", type=int, default=50, help="of each search [50]")
+    parser.add_argument("--trials", type=int, default=30, help="of each search [30]")
     parser.add_argument("--weights", type=int, default=6, help="lambdas of each family [6]")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure there")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the table there as well")
