@@ -52,6 +52,8 @@ def _options(
 def main() -> None:
     """Runs the command of the command line and exits with its code."""
     signal.signal(signal.SIGTERM, _as_interrupt)
+    # PyTorch's threads wait for each other by spinning, which beside other busy processes takes several times as long.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     sys.exit(execute(sys.argv[1:]))
 
 
