@@ -57,9 +57,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=Path, required=True, metavar="DIR", help="where the searches are kept")
     parser.add_argument("--seeds", type=int, default=2, help="[2]")
-    parser.add_argument("--pictures", type=int, default=2, help="of those of the space [2]")
+    parser.add_argument("--pictures", type=int, default=1, help="of those of the space [1]")
     parser.add_argument("--trials", type=int, default=30, help="of each search [30]")
-    parser.add_argument("--weights", type=int, default=6, help="lambdas of each family [6]")
+    parser.add_argument("--weights", type=int, default=16, help="lambdas of each family [16]")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure there")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the table there as well")
     options = parser.parse_args()
@@ -77,7 +77,7 @@ def main() -> None:
             print(f"seed {seed}, {name}: {curves[name][-1][-1]}", file=sys.stderr, flush=True)
     text = (
         f"# A search over hash grids against hand-set families, {options.seeds} seeds\n\n{machine_line(machine)}.\n\n"
-        f"`spaces/shacira.yaml` with {options.trials} trials and {options.pictures} pictures; families of "
+        f"`spaces/shacira.yaml` with {options.trials} trials and {options.pictures} of its pictures; families of "
         f"{options.weights} lambdas, {space.fidelity.max_steps} steps each. Hypervolume in dB octaves from the space's "
         "reference point, mean ± standard deviation over seeds. Equal work: the training multiply-accumulates of the "
         "cheapest run of a seed. "
