@@ -25,7 +25,7 @@ from machine import describe_machine, machine_line
 from tables import save, table
 
 SPACE = Path(__file__).parents[2] / "spaces" / "shacira.yaml"
-TABLES = (12, 13)
+TABLES = (8, 9, 10)
 SEARCH = "search"
 
 
@@ -57,8 +57,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=Path, required=True, metavar="DIR", help="where the searches are kept")
     parser.add_argument("--seeds", type=int, default=2, help="[2]")
-    parser.add_argument("--pictures", type=int, default=1, help="of those of the space [1]")
-    parser.add_argument("--trials", type=int, default=30, help="of each search [30]")
+    parser.add_argument("--pictures", type=int, default=2, help="of those of the space [2]")
+    parser.add_argument("--trials", type=int, default=96, help="of each search [96]")
     parser.add_argument("--weights", type=int, default=16, help="lambdas of each family [16]")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure there")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the table there as well")
