@@ -58,7 +58,7 @@ def main() -> None:
     parser.add_argument("--runs", type=Path, required=True, metavar="DIR", help="where the searches are kept")
     parser.add_argument("--seeds", type=int, default=2, help="[2]")
     parser.add_argument("--pictures", type=int, default=2, help="of those of the space [2]")
-    parser.add_argument("--trials", type=int, default=160, help="of each search [160]")
+    parser.add_argument("--trials", type=int, default=96, help="of each search [96]")
     parser.add_argument("--weights", type=int, default=16, help="lambdas of each family [16]")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure there")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the table there as well")
