@@ -64,7 +64,8 @@ def draw(panels: Sequence[Panel], path: Path) -> None:
             )
         axes.set_xscale("log")
         ticks = sorted({round(x, 3) for curve in panel.curves for x, _ in curve.points})
-        if len(ticks) <= 8 and all(left * _APART <= right for left, right in pairwise(ticks)):
+        are_few = len(ticks) <= 8 and all(left * _APART <= right for left, right in pairwise(ticks))
+        if are_few and all(tick.is_integer() for tick in map(float, ticks)):  # lengths, not rates or seconds
             axes.set_xticks(ticks)
         else:
             is_wide = ticks[-1] > _WIDE * ticks[0]
