@@ -145,7 +145,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--megapixels", type=float, default=100, help="of the picture that is made [100]")
     parser.add_argument("--pictures", type=Path, nargs="*", default=[], metavar="FILE", help="others to encode")
-    parser.add_argument("--steps", type=int, default=300, help="[300]")
+    parser.add_argument("--steps", type=int, default=200, help="[200]")
     parser.add_argument("--params", type=json.loads, default=PARAMS, metavar="JSON", help="of codec shacira")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure there")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the report there")
