@@ -80,7 +80,8 @@ def main() -> None:
         f"`spaces/shacira.yaml` with {options.trials} trials and {options.pictures} of its pictures; families of "
         f"{options.weights} lambdas, {space.fidelity.max_steps} steps each. Hypervolume in dB octaves from the space's "
         "reference point, mean ± standard deviation over seeds. Equal work: the training multiply-accumulates of the "
-        "cheapest run of a seed. "
+        "cheapest run of a seed. Families go from the smallest lambda up: what is whole of them is in the column `at "
+        "the end`. "
         "In brackets: Wilcoxon's signed-rank test over seeds, one-sided.\n\n" + report(curves)
     )
     save(text, {"machine": machine, "curves": curves}, options.markdown, options.json)
