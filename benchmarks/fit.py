@@ -2,7 +2,7 @@
 
     python benchmarks/fit.py --json reports/fit.json --markdown reports/fit.md
 
-Hash grids beside it: by sparse matrices and by indices, 8 images as a batch and one at a time. About seven minutes;
+Hash grids beside it: by sparse matrices and by indices, 8 images as a batch and one at a time. About five minutes;
 `--quick` about two. What is compared is timed in turns (A B C A B C ...), each in a process of its
 own, and ratios are those of one turn.
 """
