@@ -69,7 +69,7 @@ class Paper:
 
     coder: Coder
     size: Size
-    goals: Goals = field(default_factory=Goals)
+    goals: Goals
     results: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -84,11 +84,6 @@ class Paper:
     def curve(self, **params: Value) -> list[Cells]:
         """Over the betas."""
         return [self.code(beta, **params) for beta in self.size.betas]
-
-    def reach(self, goal: Goal, found: float) -> None:
-        """Adds a row to the table of goals, where the size has goals."""
-        if self.size.has_goals:
-            self.goals.reach(goal, found)
 
 
 def mean_rate(cells: Cells) -> float:
@@ -139,7 +134,7 @@ def rates(paper: Paper) -> tuple[str, list[Curve]]:
         rows.append([f"{beta:g}", f"{cells[0].blocks:.0f}", f"{here:.3f}", db(cells), *others])
     for limit, least, aim in size.limits:
         found = max((mean_db(cells) for cells in curve if mean_rate(cells) <= limit), default=-math.inf)
-        paper.reach(Goal(f"at most {limit:g} {paper.unit}", "dB", least, aim, "about COIN++'s"), found)
+        paper.goals.reach(Goal(f"at most {limit:g} {paper.unit}", "dB", least, aim, "about COIN++'s"), found)
     text = "\n\n".join(
         [
             table(["beta", "blocks", paper.unit, "PSNR, dB", *(f"{other.name} there" for other in known)], rows),
@@ -159,10 +154,10 @@ def _files(paper: Paper, curve: Sequence[Cells]) -> str:
     of_indices = [100 * (INDEX_BITS * cell.blocks / cell.kl_bits - 1) for cell in cells]
     largest, slowest = max(cell.prior_bytes for cell in cells), max(cell.prior_s for cell in cells)
     inexact = sum(not cell.exact for cell in cells)
-    paper.reach(Goal("file bits beyond the KL divergence, most of all rates", "%", 5, 3, "", True), max(excess))
-    paper.reach(Goal("the same without headers", "%", 5, 3, "", True), max(of_indices))
-    paper.reach(Goal("learning a prior", "s", 90, 40, "", at_most=True), slowest)
-    paper.reach(
+    paper.goals.reach(Goal("file bits beyond the KL divergence, most of all rates", "%", 5, 3, "", True), max(excess))
+    paper.goals.reach(Goal("the same without headers", "%", 5, 3, "", True), max(of_indices))
+    paper.goals.reach(Goal("learning a prior", "s", 90, 40, "", at_most=True), slowest)
+    paper.goals.reach(
         Goal("cells whose files another process decodes otherwise", "of all", 0, None, "", at_most=True), inexact
     )
     whole, bare = (", ".join(f"{percent:.1f}" for percent in each) for each in (excess, of_indices))
@@ -191,8 +186,8 @@ def ablations(paper: Paper) -> tuple[str, list[Curve]]:
     refined, alone = found["A* coding alone, refined"], found["A* coding alone"]
     of_refinement = [mean_db(a) - mean_db(b) for a, b in zip(refined, alone, strict=True)]
     of_prior = [-gain(whole, cells) for cells in found["layer-wise prior"]]
-    paper.reach(Goal("refinement, least of all rates", "dB", 1.3, None, "more at high rates"), min(of_refinement))
-    paper.reach(Goal("learned against layer-wise prior, least of all rates", "dB", 2.5, None, "4"), min(of_prior))
+    paper.goals.reach(Goal("refinement, least of all rates", "dB", 1.3, None, "more at high rates"), min(of_refinement))
+    paper.goals.reach(Goal("learned against layer-wise prior, least of all rates", "dB", 2.5, None, "4"), min(of_prior))
     text = [
         table([f"{paper.unit}: dB (against all, at that rate)", *[""] * (longest - 1)], rows),
         f"Refinement alone, at equal files: {', '.join(f'{g:+.2f}' for g in of_refinement)} dB. The learned prior: "
@@ -237,7 +232,7 @@ def training_signals(paper: Paper) -> str:
     ]
     if {16, 48} <= set(gains):
         goal = Goal("a prior from 16 signals below one from 48", "dB", 0.5, None, "almost none", at_most=True)
-        paper.reach(goal, gains[48] - gains[16])
+        paper.goals.reach(goal, gains[48] - gains[16])
     return "\n\n".join(
         [
             table(["signals", paper.unit, "PSNR, dB", "against all, at that rate", "s to learn"], rows),
@@ -295,8 +290,8 @@ def times(paper: Paper) -> str:
     ]
     encoding = max(cells[0].fit_s + cells[0].code_s for cells in found.values())
     decoding = max(cells[0].decode_ms for cells in found.values())
-    paper.reach(Goal(f"encoding an image of a batch of {size.batch}", "s", 3, 1.2, "1.6 to 4.1", True), encoding)
-    paper.reach(Goal("decoding an image", "ms", 20, None, "2.1 to 3.9", True), decoding)
+    paper.goals.reach(Goal(f"encoding an image of a batch of {size.batch}", "s", 3, 1.2, "1.6 to 4.1", True), encoding)
+    paper.goals.reach(Goal("decoding an image", "ms", 20, None, "2.1 to 3.9", True), decoding)
     return "\n\n".join(
         [
             table(["", "posteriors, s", "coding and refinement, s", "encoding, s", "decoding, ms"], rows),
@@ -322,9 +317,9 @@ def photograph(paper: Paper) -> str:
         row = [f"{beta:g}", f"{here:.3f}", db(cells), f"{known:.2f}", same]
         rows.append([*row, f"{cell.prior_s:.0f}", f"{seconds:.0f}"])
     _, ahead, nearest = min(gains, key=lambda each: each[0])
-    paper.reach(Goal(f"a photograph near {PHOTOGRAPH_RATE} bpp over JPEG", "dB", 2), ahead)
+    paper.goals.reach(Goal(f"a photograph near {PHOTOGRAPH_RATE} bpp over JPEG", "dB", 2), ahead)
     in_all = nearest.prior_s + nearest.fit_s + nearest.code_s
-    paper.reach(Goal("its prior and its encoding", "s", 120, None, "", at_most=True), in_all)
+    paper.goals.reach(Goal("its prior and its encoding", "s", 120, None, "", at_most=True), in_all)
     smallest = f"{jpeg[0][0]:.3f} bpp and {jpeg[0][1]:.2f} dB"
     return "\n\n".join(
         [
@@ -363,7 +358,7 @@ def main() -> None:
     if options.train is not None:
         train = DatasetEntry(path=options.train, crop=size.entry.crop)
         size = replace(size, entry=size.entry.model_copy(update={"train": train}))
-    paper = Paper(Coder(size.entry, options.seeds, options.kept), size)
+    paper = Paper(Coder(size.entry, options.seeds, options.kept), size, Goals(are_set=size.has_goals))
     by_rate, lines = rates(paper)
     ablated, ablation_lines = ablations(paper)
     sections = {"Rates": by_rate, "Refinement and prior left out (figure 4)": ablated}

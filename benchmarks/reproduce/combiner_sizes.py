@@ -136,5 +136,4 @@ PHOTOGRAPH = Size(
     prior_signals=(),
     neighbour_steps=0,
     batch=1,
-    has_goals=True,
 )

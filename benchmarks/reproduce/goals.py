@@ -48,12 +48,15 @@ class Goals:
         rows: Of the table.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, are_set: bool) -> None:
+        """Starts the table; where no figures are set for a size, it stays empty."""
         self.rows: list[list[str]] = []
+        self._are_set = are_set
 
     def reach(self, goal: Goal, found: float) -> None:
         """Adds a row."""
-        self.rows.append(goal.row(found))
+        if self._are_set:
+            self.rows.append(goal.row(found))
 
     def section(self) -> str:
         """Of the report; nothing where there are none."""

@@ -75,11 +75,6 @@ class Paper:
         """Of training, for one picture, with each seed."""
         return [point.train_s / len(self.bench.signals) for point in points]
 
-    def reach(self, goal: Goal, found: float) -> None:
-        """Adds a row to the table of goals, where the size has goals."""
-        if self.size.has_goals:
-            self.goals.reach(goal, found)
-
 
 def saved(anchor: Sequence[Points], tested: Sequence[Points]) -> list[float]:
     """BD-rates in per cent, one for each seed for which the curves have enough PSNR in common."""
@@ -122,7 +117,7 @@ def regularisation(paper: Paper, results: dict[str, Any]) -> tuple[str, list[Cur
     results["regularisation"] = {"curves": curves, "bd_rates": found}
     if of := found[f"lambda {paper.size.bit_weight:g}"]:
         goal = Goal(f"bits with entropy regularisation, lambda {paper.size.bit_weight:g}", "%", -15, at_most=True)
-        paper.reach(goal, statistics.mean(of))
+        paper.goals.reach(goal, statistics.mean(of))
     claim = (
         "Paper: without entropy regularisation the curve is worse; how strong it is matters little. The project's "
         "aim: 15 % fewer bits at equal PSNR."
@@ -141,7 +136,7 @@ def annealing(paper: Paper, results: dict[str, Any]) -> tuple[str, list[Curve]]:
     results["annealing"] = {"curves": {**kinds, **lengths}, "bd_rates": found}
     if found["soft_round"]:
         goal = Goal("bits with soft_round, the default, against ste", "%", 0, paper="fewer, with sga", at_most=True)
-        paper.reach(goal, statistics.mean(found["soft_round"]))
+        paper.goals.reach(goal, statistics.mean(found["soft_round"]))
     claim = (
         "Paper: annealing beats straight-through rounding, the longer the better. `sga` has the logits of the paper, "
         "`sga_tanh` those of its code. Rows without a length are annealed for 80 %."
@@ -288,7 +283,7 @@ def longer(paper: Paper, results: dict[str, Any]) -> tuple[str, list[Curve]]:
     ]
     verdict = f"Worse than the length before: {', '.join(f'{name}, {steps} steps' for name, steps in worse) or 'none'}."
     own = sum(name == OURS for name, _ in worse)
-    paper.reach(Goal("longer fits that cost more than shorter ones", "of all", 0, at_most=True), own)
+    paper.goals.reach(Goal("longer fits that cost more than shorter ones", "of all", 0, at_most=True), own)
     text = (
         "Cost: MSE of values in [-1, 1] plus lambda times bits per pixel, of whole files that were decoded; mean over "
         f"pictures. {verdict}"
@@ -327,11 +322,15 @@ def rates(paper: Paper, results: dict[str, Any]) -> tuple[str, list[Curve]]:
         table(["", *codecs], by_picture),
     ]
     slowest = max(statistics.mean(paper.seconds_each(points)) for points in ours)
-    paper.reach(Goal("rates from 0.2 to 1 bpp", "of all", 4), sum(0.2 <= mean_rate(points) <= 1 for points in ours))
-    paper.reach(Goal("training, the slowest rate", "s a picture", 60, at_most=True), slowest)
+    paper.goals.reach(
+        Goal("rates from 0.2 to 1 bpp", "of all", 4), sum(0.2 <= mean_rate(points) <= 1 for points in ours)
+    )
+    paper.goals.reach(Goal("training, the slowest rate", "s a picture", 60, at_most=True), slowest)
     if jpeg := means[JPEG]:
-        paper.reach(Goal("bits against JPEG, mean of pictures", "%", -10, -20, at_most=True), statistics.mean(jpeg))
-        paper.reach(Goal("bits against JPEG, worst picture", "%", 5, at_most=True), max(jpeg))
+        paper.goals.reach(
+            Goal("bits against JPEG, mean of pictures", "%", -10, -20, at_most=True), statistics.mean(jpeg)
+        )
+        paper.goals.reach(Goal("bits against JPEG, worst picture", "%", 5, at_most=True), max(jpeg))
     lines = [drawn("shacira", ours)]
     for codec in codecs:
         of_pictures = [each.curves()[codec] for each in classical.values()]
@@ -366,7 +365,7 @@ def main() -> None:
     machine = describe_machine("torch", "numpy", "pillow")
     size = SIZES[options.data].shortened(options.share)
     bench = Bench(size.data, options.seeds, options.kept)
-    goals = Goals()
+    goals = Goals(are_set=size.has_goals)
     paper = Paper(bench, size, goals)
     others = Paper(Bench(size.data_of_rates, options.seeds, options.kept), size, goals)
     results: dict[str, Any] = {"machine": machine, "data": options.data, "share": options.share, "goals": goals.rows}
