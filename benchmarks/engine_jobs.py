@@ -16,12 +16,12 @@ from pathlib import Path
 import numpy as np
 
 from searchinr.codecs.mlp import MlpCodec
-from searchinr.engine.assets import AssetJob
-from searchinr.engine.ledger import Ledger
-from searchinr.engine.run_folder import RunFolder, open_delivery
-from searchinr.engine.search.search import Job
-from searchinr.engine.tune import run_jobs
-from searchinr.engine.worker import run_job
+from searchinr.engine.store.ledger import Ledger
+from searchinr.engine.store.run_folder import RunFolder, open_delivery
+from searchinr.engine.workers.jobs import AssetJob
+from searchinr.engine.workers.tune import run_jobs
+from searchinr.engine.workers.worker import run_job
+from searchinr.search.search import Job
 from searchinr.signals.signal import Layout, Signal
 from searchinr.space import Resources, canonical_params
 
@@ -29,7 +29,7 @@ _LABEL = "noise"
 
 
 class _TrivialJobs:
-    """A source of jobs (`searchinr.engine.tune.JobSource`) that folds results as a run does."""
+    """A source of jobs (`searchinr.engine.workers.tune.JobSource`) that folds results as a run does."""
 
     def __init__(self, trials: int, folder: RunFolder, ledger: Ledger) -> None:
         self._trials, self._folder, self._ledger = trials, folder, ledger

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from searchinr.engine.catalog import read_space
-from searchinr.engine.ledger import Line, read_ledger
+from searchinr.engine.store.ledger import Line, read_ledger
 
 Key = tuple[str, int, int | None]
 """What was fitted: trial, rung, and the seed of a confirmation."""

@@ -22,17 +22,17 @@ import torch
 from torch import Tensor
 
 from searchinr.allocator import keep_freed_memory
-from searchinr.codecs import objective as objective_module
 from searchinr.codecs.contract import FitState
 from searchinr.codecs.fields.contract import FieldShape
 from searchinr.codecs.fields.grid_levels import GridLevels
 from searchinr.codecs.fields.hashgrid import Hashgrid, HashgridParams
 from searchinr.codecs.fields.interpolation import FixedPoints
 from searchinr.codecs.fields.siren import Siren, SirenParams
-from searchinr.codecs.objective import SingleNetwork
-from searchinr.codecs.points import HeldPoints
+from searchinr.codecs.fitting import objective as objective_module
+from searchinr.codecs.fitting.objective import SingleNetwork
+from searchinr.codecs.fitting.points import HeldPoints
+from searchinr.codecs.fitting.training import BatchFit, Recipe
 from searchinr.codecs.registry import CODECS
-from searchinr.codecs.training import BatchFit, Recipe
 from searchinr.signals.registry import MODALITIES
 from searchinr.signals.signal import Layout, Signal
 from searchinr.space import build_params

@@ -25,10 +25,10 @@ from machine import describe_machine, machine_line
 from tables import save, table
 
 from searchinr.engine.catalog import canonicalise, read_space
-from searchinr.engine.ledger import Ledger
-from searchinr.engine.progress import Progress
-from searchinr.engine.run_folder import RunFolder, open_delivery
-from searchinr.engine.search.search import Job, Search
+from searchinr.engine.run.progress import Progress
+from searchinr.engine.store.ledger import Ledger
+from searchinr.engine.store.run_folder import RunFolder, open_delivery
+from searchinr.search.search import Job, Search
 
 SPACE = """\
 name: growth

@@ -8,8 +8,8 @@ import pytest
 from object_store import object_store
 
 # Before any test imports Ray, which reads then how it authenticates: once for the whole process.
-import searchinr.engine.tune  # noqa: F401
-from searchinr.engine.storage import RemotePath, parse_place
+import searchinr.engine.workers.tune  # noqa: F401
+from searchinr.engine.store.place import RemotePath, parse_place
 
 signal.signal(signal.SIGINT, signal.default_int_handler)
 _numbers = count()

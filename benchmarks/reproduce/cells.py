@@ -18,9 +18,9 @@ from torch import Tensor
 from searchinr.allocator import keep_freed_memory
 from searchinr.codecs.bitstream import container
 from searchinr.codecs.contract import Asset, Level
+from searchinr.codecs.fitting.rungs import BRANCH
 from searchinr.codecs.quantize.registry import QUANTIZERS
 from searchinr.codecs.registry import codec_of, decode
-from searchinr.codecs.rungs import BRANCH
 from searchinr.engine.catalog import canonicalise
 from searchinr.signals.datasets import load_dataset
 from searchinr.signals.signal import Signal

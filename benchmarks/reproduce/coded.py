@@ -24,8 +24,8 @@ from searchinr.codecs.combiner.fit import CombinerState
 from searchinr.codecs.combiner.samples import INDEX_BITS
 from searchinr.codecs.contract import Asset, AssetSpec
 from searchinr.codecs.registry import decode
-from searchinr.engine.asset_files import asset_name, read_asset, write_asset
 from searchinr.engine.catalog import canonicalise
+from searchinr.engine.store.asset_files import asset_name, read_asset, write_asset
 from searchinr.signals.datasets import load_dataset, load_training
 from searchinr.signals.registry import MODALITIES
 from searchinr.signals.signal import Signal

@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from searchinr.codecs import coded_tensors
+from searchinr.codecs.bitstream import coded_tensors
 from searchinr.codecs.bitstream.container import Container
 from searchinr.codecs.bitstream.models.adaptive import STRENGTHS, Adaptive
 from searchinr.codecs.bitstream.models.contract import MAX_LEARNT_COUNT, Model

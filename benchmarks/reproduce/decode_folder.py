@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from searchinr.engine.asset_files import decode_data
+from searchinr.engine.store.asset_files import decode_data
 
 
 def main() -> None:

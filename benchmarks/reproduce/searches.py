@@ -8,9 +8,9 @@ from pathlib import Path
 
 from scipy.stats import wilcoxon
 
-from searchinr.engine.opened import open_run
 from searchinr.engine.report.anytime import Anytime
-from searchinr.engine.search.objectives import Objectives
+from searchinr.engine.results.opened import open_run
+from searchinr.search.objectives import Objectives
 from searchinr.space import Space, dump_space
 
 Curve = list[tuple[float, float]]

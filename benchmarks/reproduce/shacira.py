@@ -23,7 +23,7 @@ from goals import Goal, Goals
 from shacira_sizes import SIZES, Params, Size
 
 from searchinr.engine.report.baselines import Baselines, measure_baselines
-from searchinr.engine.search.bd_rate import METHOD, bd_rate
+from searchinr.search.bd_rate import METHOD, bd_rate
 from searchinr.signals.datasets import Dataset
 from searchinr.signals.signal import Signal
 

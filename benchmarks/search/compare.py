@@ -32,11 +32,11 @@ from rivals import RayAsha, SyneTuneMoAsha
 from table import CurveTable
 
 from searchinr.engine.catalog import canonicalise
-from searchinr.engine.search.configs import ConfigSpace
-from searchinr.engine.search.samplers import Sampler
-from searchinr.engine.search.scheduler import Scheduler
-from searchinr.engine.search.search import Search, make_sampler, make_scheduler
-from searchinr.engine.search.simulator import simulate
+from searchinr.search.configs import ConfigSpace
+from searchinr.search.samplers import Sampler
+from searchinr.search.scheduler import Scheduler
+from searchinr.search.search import Search, make_sampler, make_scheduler
+from searchinr.search.simulator import simulate
 from searchinr.space import Space
 
 REPORT = Path(__file__).parents[2] / "reports" / "search"

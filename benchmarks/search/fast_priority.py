@@ -2,7 +2,7 @@
 
 Its code sorts a whole rung anew for every result, with nets in loops over Python lists: a minute for a thousand
 results, and a comparison makes a hundred thousand of them. Here fronts come from one sweep, and nets of fronts that
-have not changed are kept. `tests/engine/search/test_rivals.py` compares the outcome with that of the original.
+have not changed are kept. `tests/search/test_rivals.py` compares the outcome with that of the original.
 """
 
 from bisect import bisect_right

@@ -8,10 +8,10 @@ import optuna
 from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
 
-from searchinr.engine.search.configs import Config, ConfigSpace
-from searchinr.engine.search.optuna_study import point_of, suggest
-from searchinr.engine.search.random_sampler import Random
-from searchinr.engine.search.samplers import History, Sampler
+from searchinr.search.configs import Config, ConfigSpace
+from searchinr.search.optuna_study import point_of, suggest
+from searchinr.search.random_sampler import Random
+from searchinr.search.samplers import History, Sampler
 
 _REPEATS = 10
 

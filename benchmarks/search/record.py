@@ -25,10 +25,10 @@ from table import BIT_WIDTHS, SPACE_FILE, TABLE_FILE, Cell, grid, pack
 from torch import Tensor
 
 from searchinr.allocator import keep_freed_memory
-from searchinr.codecs.bit_widths import bit_widths
 from searchinr.codecs.contract import Codec
-from searchinr.codecs.groups import GroupsState
+from searchinr.codecs.fitting.groups import GroupsState
 from searchinr.codecs.mlp.body import parts_of
+from searchinr.codecs.params.bit_widths import bit_widths
 from searchinr.codecs.quantize.registry import QUANTIZERS
 from searchinr.codecs.registry import CODECS, decode
 from searchinr.engine.catalog import read_space

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from ray.tune.schedulers import AsyncHyperBandScheduler
 
-from searchinr.engine.search.scheduler import StoppingScheduler
+from searchinr.search.scheduler import StoppingScheduler
 
 if TYPE_CHECKING:
     from syne_tune.optimizer.schedulers.multiobjective.moasha import MOASHA

@@ -9,12 +9,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from searchinr.codecs.training import Recipe
+from searchinr.codecs.fitting.training import Recipe
 from searchinr.engine.catalog import canonicalise, read_space
-from searchinr.engine.search.configs import ConfigSpace
-from searchinr.engine.search.objectives import Objectives
-from searchinr.engine.search.search import Job
-from searchinr.engine.search.simulator import Outcome
+from searchinr.search.configs import ConfigSpace
+from searchinr.search.objectives import Objectives
+from searchinr.search.search import Job
+from searchinr.search.simulator import Outcome
 from searchinr.signals.datasets import Dataset
 from searchinr.space import Choice, Space, Value
 

@@ -28,8 +28,8 @@ def list_(run: Run, as_json: Json = False) -> None:
 
     Example: searchinr asset list runs/combiner
     """
-    from searchinr.engine.asset_list import list_assets
-    from searchinr.engine.opened import open_run
+    from searchinr.engine.results.asset_list import list_assets
+    from searchinr.engine.results.opened import open_run
 
     rows = list_assets(open_run(run))
     if as_json:
@@ -53,8 +53,8 @@ def show(
 
     Example: searchinr asset show runs/combiner 3f9a1c
     """
-    from searchinr.engine.asset_list import find_in, show_asset
-    from searchinr.engine.opened import open_run
+    from searchinr.engine.results.asset_list import find_in, show_asset
+    from searchinr.engine.results.opened import open_run
 
     found = show_asset(file if sha256 is None else find_in(open_run(file), sha256))
     if as_json:
@@ -76,8 +76,8 @@ def export(run: Run, sha256: Hash, out: Out = None) -> None:
 
     Example: searchinr asset export runs/combiner 3f9a1c -o prior.safetensors
     """
-    from searchinr.engine.asset_list import find_in
-    from searchinr.engine.opened import open_run
+    from searchinr.engine.results.asset_list import find_in
+    from searchinr.engine.results.opened import open_run
     from searchinr.signals.files import read_file, write_file
 
     source = find_in(open_run(run), sha256)

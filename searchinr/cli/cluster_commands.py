@@ -46,7 +46,7 @@ def render(
     from searchinr.engine.catalog import read_space
     from searchinr.engine.cluster.kuberay import kuberay_manifest
     from searchinr.engine.cluster.slurm import slurm_script
-    from searchinr.engine.storage import parse_place
+    from searchinr.engine.store.place import parse_place
     from searchinr.signals.files import write_file
 
     found = read_space(space)
@@ -88,7 +88,7 @@ def plan(
 
     Example: searchinr plan spaces/kodak.yaml --cluster clusters/aws.yaml
     """
-    from searchinr.engine.planning import plan_search
+    from searchinr.engine.planning.plan_search import plan_search
 
     made, notes = plan_search(space, cluster, out=out, probes=probes, data_dir=data)
     if as_json:

@@ -42,7 +42,7 @@ def encode(
 
     Example: searchinr encode photo.png --config best.yaml -o photo.inr
     """
-    from searchinr.engine.coding import encode_file
+    from searchinr.engine.coding.files import encode_file
 
     result = encode_file(file, config, out, asset, quiet=as_json)
     if as_json:
@@ -73,7 +73,7 @@ def decode(
 
     Example: searchinr decode photo.inr -o photo.png --scale 2
     """
-    from searchinr.engine.coding import decode_file
+    from searchinr.engine.coding.files import decode_file
 
     result = decode_file(file, out, scale, _level(depth, width, level) or None, asset, quiet=as_json)
     if as_json:
@@ -103,7 +103,7 @@ def trim(
 
     Example: searchinr trim photo.inr --depth 3 --width 24 -o small.inr
     """
-    from searchinr.engine.coding import trim_file
+    from searchinr.engine.coding.files import trim_file
 
     result = trim_file(file, out, _level(depth, width, level), max_bytes)
     if as_json:
@@ -133,7 +133,7 @@ def inspect(
 
     Example: searchinr inspect photo.inr --original photo.png
     """
-    from searchinr.engine.coding import inspect_file
+    from searchinr.engine.coding.files import inspect_file
 
     result = inspect_file(file, asset, original, quiet=as_json)
     if as_json:

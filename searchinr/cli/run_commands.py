@@ -76,8 +76,8 @@ def run(
         )
     if down:
         raise UserError("--down: found without --cluster; name the cluster's file")
-    from searchinr.engine.run import run_search
-    from searchinr.engine.storage import parse_place
+    from searchinr.engine.run.start import run_search
+    from searchinr.engine.store.place import parse_place
 
     if address is not None and "://" in address:
         raise UserError(
@@ -116,7 +116,7 @@ def _ended(folder: Path, points: int, front: int, failures: Sequence[str]) -> in
 
 def _follow(run: "RemoteRun", down: bool) -> int:
     """Shows a run on a cluster until it ends, or until Ctrl-C."""
-    from searchinr.engine.status import recorded
+    from searchinr.engine.results.status import recorded
 
     folder = run.folder.path
     try:
@@ -179,9 +179,9 @@ def fetch(
 
     Example: searchinr fetch s3://BUCKET/PATH/kodak
     """
-    from searchinr.engine.run_folder import RunFolder
-    from searchinr.engine.storage import parse_place
-    from searchinr.engine.stored_run import StoredRun
+    from searchinr.engine.store.place import parse_place
+    from searchinr.engine.store.run_folder import RunFolder
+    from searchinr.engine.store.stored_run import StoredRun
 
     place = parse_place(url)
     folder = RunFolder(out or Path("runs") / place.name)
@@ -200,7 +200,7 @@ def status(run: Run, as_json: Json = False) -> None:
 
     Example: searchinr status runs/kodak
     """
-    from searchinr.engine.status import run_status
+    from searchinr.engine.results.status import run_status
 
     state = run_status(run)
     if as_json:
@@ -225,9 +225,9 @@ def front(run: Run, dataset: Dataset = None, as_json: Json = False) -> None:
 
     Example: searchinr front runs/kodak --json
     """
-    from searchinr.engine.opened import open_run
     from searchinr.engine.report.front import front_json
     from searchinr.engine.report.tables import front_table
+    from searchinr.engine.results.opened import open_run
 
     opened = open_run(run)
     reports = [opened.front(label) for label in opened.chosen(dataset)]
@@ -245,8 +245,8 @@ def verify(run: Run, data: Data = None, as_json: Json = False) -> int:
 
     Example: searchinr verify runs/kodak
     """
-    from searchinr.engine.opened import open_run
-    from searchinr.engine.verify import verify as verdicts
+    from searchinr.engine.results.opened import open_run
+    from searchinr.engine.results.verify import verify as verdicts
 
     rows = list(verdicts(open_run(run), data))
     problems = [problem for row in rows for problem in row.problems]
@@ -270,10 +270,10 @@ def report(run: Run, out: OutFolder = None, data: Data = None) -> None:
 
     Example: searchinr report runs/kodak
     """
-    from searchinr.engine.opened import open_run
     from searchinr.engine.report.tables import front_table
     from searchinr.engine.report.write import write_figures, write_page
-    from searchinr.engine.run_report import dataset_report
+    from searchinr.engine.results.opened import open_run
+    from searchinr.engine.results.report import dataset_report
     from searchinr.signals.datasets import load_dataset
     from searchinr.signals.files import make_folder
 
@@ -309,10 +309,10 @@ def compare(
 
     Example: searchinr compare runs/tpe runs/random -o both.html
     """
-    from searchinr.engine.compare import compare as compare_runs
-    from searchinr.engine.opened import open_run
     from searchinr.engine.report.comparison import comparison_json, comparison_table
     from searchinr.engine.report.comparison_figures import comparison_html, comparison_png
+    from searchinr.engine.results.compare import compare as compare_runs
+    from searchinr.engine.results.opened import open_run
     from searchinr.errors import UserError
     from searchinr.signals.files import check_writable, write_file
 
@@ -361,11 +361,11 @@ def export(
 
     Example: searchinr export runs/kodak --max-rate 0.5 -o best.yaml
     """
-    from searchinr.engine.asset_files import copy_asset
-    from searchinr.engine.config_file import dump_config
-    from searchinr.engine.export import Criterion, best_config, best_config_per_signal
-    from searchinr.engine.opened import open_run
-    from searchinr.engine.run_folder import safe_name
+    from searchinr.engine.coding.config_file import dump_config
+    from searchinr.engine.results.export import Criterion, best_config, best_config_per_signal
+    from searchinr.engine.results.opened import open_run
+    from searchinr.engine.store.asset_files import copy_asset
+    from searchinr.engine.store.run_folder import safe_name
     from searchinr.errors import UserError
     from searchinr.signals.datasets import files_here
     from searchinr.signals.files import make_folder, write_file
@@ -417,7 +417,7 @@ def ui(
 
     Example: searchinr ui runs/kodak
     """
-    from searchinr.engine.ui import fronts, mlflow_server
+    from searchinr.engine.tracking.server import fronts, mlflow_server
 
     if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:  # no server outlives its terminal, unless under nohup
         signal.signal(signal.SIGHUP, signal.default_int_handler)

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from searchinr.codecs.registry import CODECS
-from searchinr.engine.search.search import Search
 from searchinr.errors import UserError
+from searchinr.search.search import Search
 from searchinr.signals.datasets import REGISTRY
 from searchinr.signals.registry import MODALITIES
 from searchinr.space import Catalog, Space, SpaceError, Value, canonical_params, load_space, read_yaml

@@ -14,13 +14,13 @@ import pytest
 from chromium import Page
 from long_ledger import DATASET, long_ledger, long_space
 
-from searchinr.engine.mlflow_record import MODEL_TRAINING, fronts_at
 from searchinr.engine.report.front import collect_front, summary
 from searchinr.engine.report.page import DatasetReport
 from searchinr.engine.report.write import write_figures, write_page
-from searchinr.engine.run_folder import RunFolder
-from searchinr.engine.search.objectives import Objectives
-from searchinr.engine.tracking import Tracker
+from searchinr.engine.store.run_folder import RunFolder
+from searchinr.engine.tracking.record import MODEL_TRAINING, fronts_at
+from searchinr.engine.tracking.tracker import Tracker
+from searchinr.search.objectives import Objectives
 
 pytestmark = pytest.mark.browser
 

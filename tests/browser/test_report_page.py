@@ -13,9 +13,9 @@ from long_ledger import DATASET, long_ledger, long_space
 from searchinr.engine.catalog import canonicalise
 from searchinr.engine.report.front import collect_front
 from searchinr.engine.report.page import DatasetReport, report_html
-from searchinr.engine.search.configs import ConfigSpace
-from searchinr.engine.search.importance import importance
-from searchinr.engine.search.objectives import Objectives
+from searchinr.search.configs import ConfigSpace
+from searchinr.search.importance import importance
+from searchinr.search.objectives import Objectives
 
 pytestmark = pytest.mark.browser
 

@@ -12,8 +12,8 @@ from cli_files import write_image
 from PIL import Image
 
 from searchinr.codecs.bitstream import container
+from searchinr.codecs.fitting.training import BatchFit
 from searchinr.codecs.registry import decode
-from searchinr.codecs.training import BatchFit
 from searchinr.errors import TrialError
 from searchinr.signals.metrics import psnr
 

@@ -27,7 +27,7 @@ def test_a_bug_is_a_short_traceback_and_exit_code_1(
     def broken(*_: object, **__: object) -> None:
         raise KeyError("depth")
 
-    monkeypatch.setattr("searchinr.engine.coding.encode_file", broken)
+    monkeypatch.setattr("searchinr.engine.coding.files.encode_file", broken)
     result = searchinr("encode", photo)
     assert result.code == 1
     assert "Traceback" in result.err

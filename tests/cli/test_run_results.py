@@ -40,7 +40,7 @@ def test_status_of_an_interrupted_run(searchinr: Callable, run_copy: Path) -> No
 
 
 def test_status_of_a_run_under_way(searchinr: Callable, run_copy: Path) -> None:
-    from searchinr.engine.run_folder import RunFolder
+    from searchinr.engine.store.run_folder import RunFolder
 
     with RunFolder(run_copy).locked():
         assert json.loads(searchinr("status", run_copy, "--json").out)["state"] == "running"

@@ -14,10 +14,10 @@ import pytest
 from fault_run import RunProcess, running, searchinr, wait_until
 from loopback_provider import end_node, nodes, processes
 
-from searchinr.engine.ledger import read_ledger
-from searchinr.engine.opened import open_run
-from searchinr.engine.status import recorded
-from searchinr.engine.verify import verify
+from searchinr.engine.results.opened import open_run
+from searchinr.engine.results.status import recorded
+from searchinr.engine.results.verify import verify
+from searchinr.engine.store.ledger import read_ledger
 
 pytestmark = [
     pytest.mark.slow,

@@ -23,7 +23,7 @@ from safetensors.torch import load, save
 from searchinr.codecs.bitstream import container
 from searchinr.codecs.contract import Asset, AssetSpec, AssetState, Codec, Level, content_hash
 from searchinr.codecs.registry import CODECS, decode
-from searchinr.engine.asset_files import asset_name, decode_data, write_asset
+from searchinr.engine.store.asset_files import asset_name, decode_data, write_asset
 from searchinr.errors import InvalidFileError, MissingAssetError, UserError
 from searchinr.signals.metrics import psnr
 from searchinr.signals.registry import MODALITIES
@@ -189,7 +189,7 @@ DECODE_ALL = """
 import hashlib, json, sys
 from pathlib import Path
 import numpy as np
-from searchinr.engine.asset_files import decode_data
+from searchinr.engine.store.asset_files import decode_data
 found = {}
 for path in Path(sys.argv[1]).glob("*.inr"):
     samples = decode_data(path.read_bytes(), path).samples

@@ -17,7 +17,7 @@ import numpy as np
 
 from searchinr.codecs.bitstream import container
 from searchinr.codecs.registry import codec_of
-from searchinr.engine.asset_files import find_asset
+from searchinr.engine.store.asset_files import find_asset
 from searchinr.errors import InvalidFileError, MissingAssetError
 
 SPARE_BYTES = 2**30

@@ -11,13 +11,13 @@ from pydantic import ValidationError
 from searchinr.codecs.bitstream import container
 from searchinr.codecs.bitstream.bits import Writer
 from searchinr.codecs.bitstream.models.registry import best_model
+from searchinr.codecs.bitstream.quant_spec import BOOK
 from searchinr.codecs.contract import CodecParams
 from searchinr.codecs.fields.contract import FieldShape
 from searchinr.codecs.fields.registry import FIELDS
 from searchinr.codecs.mlp import MAX_DEPTH, MAX_WIDTH, MlpCodec, MlpParams
 from searchinr.codecs.mlp.body import Body
 from searchinr.codecs.once_for_all import OnceForAllParams
-from searchinr.codecs.quantize.kmeans import BOOK
 from searchinr.codecs.quantize.registry import QUANTIZERS
 from searchinr.codecs.registry import decode
 from searchinr.errors import InvalidFileError, UserError

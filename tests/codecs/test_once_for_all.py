@@ -8,16 +8,16 @@ import torch
 from conformance import CPU, Case, CodecConformance, make_signal, run_python
 from torch import Tensor
 
-from searchinr.codecs.bit_widths import BitWidths
 from searchinr.codecs.bitstream import container
 from searchinr.codecs.fields.contract import Field, FieldShape
 from searchinr.codecs.fields.registry import FIELDS
+from searchinr.codecs.fitting.supernet import Supernet
 from searchinr.codecs.once_for_all import OnceForAllCodec, OnceForAllParams
 from searchinr.codecs.once_for_all.body import Architecture, Nested
 from searchinr.codecs.once_for_all.shells import Shells, Size, all_weights, sizes, subnet_weights
+from searchinr.codecs.params.bit_widths import BitWidths
 from searchinr.codecs.quantize.registry import QUANTIZERS
 from searchinr.codecs.registry import decode
-from searchinr.codecs.supernet import Supernet
 from searchinr.errors import InvalidFileError, UserError
 from searchinr.signals.metrics import psnr
 from searchinr.signals.signal import Layout

@@ -9,7 +9,7 @@ import torch
 from conformance import CPU, Case, CodecConformance, make_signal, make_signals, run_python
 
 from searchinr.codecs.bitstream import container
-from searchinr.codecs.groups import GroupsState
+from searchinr.codecs.fitting.groups import GroupsState
 from searchinr.codecs.quantize.registry import QUANTIZERS
 from searchinr.codecs.registry import decode
 from searchinr.codecs.shacira import ShaciraCodec, ShaciraParams

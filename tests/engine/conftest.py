@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from searchinr.engine.search.objectives import Objectives
+from searchinr.search.objectives import Objectives
 from searchinr.space import Bound, DatasetEntry, SearchSettings, Space
 
 Line = dict[str, Any]

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from fault_run import Recorded, RunProcess, lost, repeated, running, searchinr, wait_until
 
-from searchinr.engine.opened import open_run
-from searchinr.engine.verify import verify
+from searchinr.engine.results.opened import open_run
+from searchinr.engine.results.verify import verify
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks processes up in /proc")
 

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 from fault_run import Recorded, RunProcess, lost, repeated, running, searchinr, under_way, wait_until
 
-from searchinr.engine.opened import open_run
-from searchinr.engine.run_folder import RunFolder
-from searchinr.engine.verify import verify
+from searchinr.engine.results.opened import open_run
+from searchinr.engine.results.verify import verify
+from searchinr.engine.store.run_folder import RunFolder
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks processes up in /proc")
 
@@ -273,7 +273,7 @@ def test_sigterm_to_every_process(tmp_path: Path, fitting: bool) -> None:
 def test_a_killed_node(tmp_path: Path) -> None:
     case = make_case(tmp_path, steps=1000)
     driver = (
-        "import sys; from pathlib import Path; from searchinr.engine.run import run_search; "
+        "import sys; from pathlib import Path; from searchinr.engine.run.start import run_search; "
         "run_search(Path(sys.argv[1]), out=Path(sys.argv[2]), workers=2, address=sys.argv[3])"
     )
     token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "5" * 64}

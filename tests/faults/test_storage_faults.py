@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from fault_run import Recorded, lost, repeated, running, searchinr, wait_until
 
-from searchinr.engine.opened import open_run
-from searchinr.engine.run_folder import SharedFolder, open_delivery
-from searchinr.engine.storage import RemotePath, files_below
-from searchinr.engine.stored_run import StoredRun
-from searchinr.engine.verify import verify
+from searchinr.engine.results.opened import open_run
+from searchinr.engine.results.verify import verify
+from searchinr.engine.store.place import RemotePath, files_below
+from searchinr.engine.store.run_folder import SharedFolder, open_delivery
+from searchinr.engine.store.stored_run import StoredRun
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks processes up in /proc")
 

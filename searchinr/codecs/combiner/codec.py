@@ -16,6 +16,7 @@ from torch import Tensor
 
 from searchinr.codecs.bitstream import container
 from searchinr.codecs.bitstream.bits import Reader, Writer
+from searchinr.codecs.bitstream.steps import PER_OCTAVE
 from searchinr.codecs.combiner.distortion import Distortion
 from searchinr.codecs.combiner.fit import CombinerState, Group, fit_groups
 from searchinr.codecs.combiner.params import CombinerParams
@@ -24,8 +25,7 @@ from searchinr.codecs.combiner.prior import Prior, WeightPrior
 from searchinr.codecs.combiner.prior_learning import learn_prior, neighbour_spec, prior_spec
 from searchinr.codecs.combiner.prior_space import completed
 from searchinr.codecs.contract import Asset, AssetSpec, AssetState, Codec, Level, Watch, no_levels
-from searchinr.codecs.layouts import Targets, targets_by_layout
-from searchinr.codecs.quantize.levels import PER_OCTAVE
+from searchinr.codecs.fitting.layouts import Targets, targets_by_layout
 from searchinr.codecs.render import render
 from searchinr.errors import InvalidFileError, MissingAssetError, TrialError
 from searchinr.signals.signal import Signal

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from searchinr.codecs.combiner.network import SineNetwork
-from searchinr.codecs.layouts import Targets
-from searchinr.codecs.objective import SingleNetwork
-from searchinr.codecs.points import Points
+from searchinr.codecs.fitting.layouts import Targets
+from searchinr.codecs.fitting.objective import SingleNetwork
+from searchinr.codecs.fitting.points import Points
 
 
 class Distortion:

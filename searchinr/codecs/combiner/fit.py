@@ -7,7 +7,7 @@ from torch import Tensor
 
 from searchinr.codecs.combiner.posterior_fit import PosteriorFit, Recipe, fit_to_rung
 from searchinr.codecs.contract import Asset
-from searchinr.codecs.rungs import RungState, fit_to_rungs
+from searchinr.codecs.fitting.rungs import RungState, fit_to_rungs
 from searchinr.signals.signal import Layout
 
 

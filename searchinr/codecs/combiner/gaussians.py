@@ -7,7 +7,7 @@ import math
 
 from torch import Tensor
 
-from searchinr.codecs.adam import Adam
+from searchinr.codecs.fitting.adam import Adam
 
 NATS_PER_BIT = math.log(2)
 

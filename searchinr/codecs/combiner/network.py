@@ -11,7 +11,7 @@ from torch import Tensor
 
 from searchinr.codecs.fields.contract import FieldShape
 from searchinr.codecs.fields.layers import affine, fan_in_bound, perceptron_macs, perceptron_specs, uniform
-from searchinr.codecs.layouts import field_shape
+from searchinr.codecs.fitting.layouts import field_shape
 from searchinr.signals.signal import Layout
 
 

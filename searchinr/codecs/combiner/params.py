@@ -8,7 +8,7 @@ from pydantic import Field as Key
 from searchinr.codecs.bitstream.bits import ByteFloat
 from searchinr.codecs.combiner.betas import MAX_BETA, canonical_betas, parse_betas
 from searchinr.codecs.contract import CodecParams
-from searchinr.codecs.network_params import MAX_DEPTH, BatchFraction
+from searchinr.codecs.params.network_params import MAX_DEPTH, BatchFraction
 
 MAX_WIDTH, MAX_FEATURES = 256, 256
 MAX_TRIED = 1024

@@ -17,7 +17,7 @@ from searchinr.codecs.combiner.params import PRIOR_KEYS, CombinerParams
 from searchinr.codecs.combiner.prior import Prior, WeightPrior, rounded
 from searchinr.codecs.combiner.samples import MAX_SEED, shared_order
 from searchinr.codecs.contract import Asset, AssetSpec, AssetState
-from searchinr.codecs.layouts import Targets, targets_by_layout
+from searchinr.codecs.fitting.layouts import Targets, targets_by_layout
 from searchinr.errors import TrialError
 from searchinr.signals.signal import Signal
 from searchinr.space import Value, build_params

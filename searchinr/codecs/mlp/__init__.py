@@ -2,7 +2,7 @@
 
 from searchinr.codecs.mlp.codec import MlpCodec
 from searchinr.codecs.mlp.params import MlpParams
-from searchinr.codecs.network_params import MAX_DEPTH, MAX_WIDTH
+from searchinr.codecs.params.network_params import MAX_DEPTH, MAX_WIDTH
 
 __all__ = ["CODEC", "MAX_DEPTH", "MAX_WIDTH", "MlpCodec", "MlpParams"]
 

@@ -19,19 +19,19 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from searchinr.codecs import coded_tensors
-from searchinr.codecs.activations import ACTIVATIONS, MAX_ACTIVATION_BITS, MIN_ACTIVATION_BITS, forward_of
-from searchinr.codecs.bit_widths import UNQUANTISED, BitWidths, bit_widths
-from searchinr.codecs.bitstream import container
+from searchinr.codecs.bitstream import coded_tensors, container
 from searchinr.codecs.bitstream.bits import Reader, Writer
-from searchinr.codecs.coded_tensors import Packed, Tensor
+from searchinr.codecs.bitstream.coded_tensors import Packed, Tensor
+from searchinr.codecs.bitstream.quant_spec import QuantSpec
+from searchinr.codecs.bitstream.steps import step_sizes
 from searchinr.codecs.fields.contract import Field
 from searchinr.codecs.fields.registry import FIELDS
-from searchinr.codecs.layouts import field_shape
-from searchinr.codecs.network_params import FP16
-from searchinr.codecs.objective import Forward
-from searchinr.codecs.quantize.contract import Part, Quantizer
-from searchinr.codecs.quantize.levels import step_sizes
+from searchinr.codecs.fitting.activations import ACTIVATIONS, MAX_ACTIVATION_BITS, MIN_ACTIVATION_BITS, forward_of
+from searchinr.codecs.fitting.layouts import field_shape
+from searchinr.codecs.fitting.objective import Forward
+from searchinr.codecs.params.bit_widths import UNQUANTISED, BitWidths, bit_widths
+from searchinr.codecs.params.network_params import FP16
+from searchinr.codecs.quantize.contract import Quantizer
 from searchinr.codecs.quantize.registry import QUANTIZERS
 from searchinr.errors import InvalidFileError
 
@@ -39,10 +39,10 @@ MAX_WEIGHTS = 2**26
 _FP16_ID = 0
 
 
-def parts_of(field: Field, bits: BitWidths, per_channel: bool) -> list[Part]:
+def parts_of(field: Field, bits: BitWidths, per_channel: bool) -> list[QuantSpec]:
     """A backbone's tensors as they are to be quantised."""
     return [
-        Part(spec.name, spec.shape, bits.of(spec.role), per_channel and spec.role != "table")
+        QuantSpec(spec.name, spec.shape, bits.of(spec.role), per_channel and spec.role != "table")
         for spec in field.tensors()
     ]
 
@@ -104,7 +104,7 @@ class Body:
 
     field: Field
     quantizer: type[Quantizer] | None
-    parts: list[Part]
+    parts: list[QuantSpec]
     bits: BitWidths
     activation_bits: int | None
     header_bytes: int
@@ -159,7 +159,9 @@ class Body:
     @cached_property
     def packed(self) -> Packed | None:
         """The quantised weights; None if they are not."""
-        return None if self.quantizer is None else Packed(self.quantizer, self.parts, self._payload)
+        if (quantizer := self.quantizer) is None:
+            return None
+        return Packed(self.parts, self._payload, has_offsets=quantizer.has_offsets, has_book=quantizer.has_book)
 
     def stored_bits(self) -> dict[str, float]:
         """Bits of each tensor, and of code books and the activations' steps if there are any."""

@@ -11,12 +11,11 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from searchinr.codecs.activations import WithActivations, activation_steps, calibration_coords, forward_of
-from searchinr.codecs.bit_widths import bit_widths
 from searchinr.codecs.bitstream import container
 from searchinr.codecs.contract import Asset, AssetSpec, AssetState, Codec, Level, Watch, no_levels
 from searchinr.codecs.fields.registry import FIELDS
-from searchinr.codecs.groups import (
+from searchinr.codecs.fitting.activations import WithActivations, activation_steps, calibration_coords, forward_of
+from searchinr.codecs.fitting.groups import (
     Group,
     GroupsState,
     file_tensors,
@@ -27,19 +26,20 @@ from searchinr.codecs.groups import (
     recipe_of,
     same_for_all,
 )
-from searchinr.codecs.layouts import Targets, field_shape, targets_by_layout
+from searchinr.codecs.fitting.layouts import Targets, field_shape, targets_by_layout
+from searchinr.codecs.fitting.objective import SingleNetwork
+from searchinr.codecs.fitting.step_search import search_steps
+from searchinr.codecs.fitting.training import BatchFit, Recipe
 from searchinr.codecs.mlp import body
 from searchinr.codecs.mlp.body import Body, parts_of
 from searchinr.codecs.mlp.params import MlpParams
 from searchinr.codecs.mlp.shared_supernet import build_supernets, supernet_slices, supernet_spec
-from searchinr.codecs.mlp.step_search import search_steps
 from searchinr.codecs.mlp.supernet_space import completed
-from searchinr.codecs.network_params import FP16
-from searchinr.codecs.objective import SingleNetwork
+from searchinr.codecs.params.bit_widths import bit_widths
+from searchinr.codecs.params.network_params import FP16
 from searchinr.codecs.quantize.contract import Quantizer
 from searchinr.codecs.quantize.registry import QUANTIZERS
 from searchinr.codecs.render import render
-from searchinr.codecs.training import BatchFit, Recipe
 from searchinr.signals.signal import Signal
 from searchinr.space import Domain, Finding
 

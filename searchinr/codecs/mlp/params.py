@@ -5,10 +5,10 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, create_model, model_validator
 from pydantic import Field as Key
 
-from searchinr.codecs.activations import MAX_ACTIVATION_BITS, MIN_ACTIVATION_BITS
 from searchinr.codecs.contract import CodecParams
 from searchinr.codecs.fields.registry import FIELDS
-from searchinr.codecs.network_params import (
+from searchinr.codecs.fitting.activations import MAX_ACTIVATION_BITS, MIN_ACTIVATION_BITS
+from searchinr.codecs.params.network_params import (
     FP16,
     MAX_DEPTH,
     MAX_WIDTH,
@@ -25,8 +25,8 @@ from searchinr.codecs.network_params import (
     fill_in,
     fill_in_quantisation,
 )
+from searchinr.codecs.params.sizes import canonical_sizes, parse_sizes
 from searchinr.codecs.quantize.registry import QUANTIZERS
-from searchinr.codecs.sizes import canonical_sizes, parse_sizes
 
 _MIN_WIDTH = 4
 

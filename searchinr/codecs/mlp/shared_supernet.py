@@ -14,11 +14,11 @@ from torch import Tensor
 from searchinr.codecs.contract import Asset, AssetSpec, AssetState
 from searchinr.codecs.fields.contract import Field
 from searchinr.codecs.fields.registry import FIELDS
-from searchinr.codecs.groups import same_for_all
-from searchinr.codecs.layouts import field_shape, targets_by_layout
+from searchinr.codecs.fitting.groups import same_for_all
+from searchinr.codecs.fitting.layouts import field_shape, targets_by_layout
+from searchinr.codecs.fitting.supernet import Supernet, Trained, train
 from searchinr.codecs.mlp.params import MlpParams
-from searchinr.codecs.sizes import parse_sizes
-from searchinr.codecs.supernet import Supernet, Trained, train
+from searchinr.codecs.params.sizes import parse_sizes
 from searchinr.signals.signal import Layout, Signal
 from searchinr.space import build_params
 

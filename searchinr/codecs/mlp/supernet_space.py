@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from searchinr.codecs.fields.registry import FIELDS
 from searchinr.codecs.mlp.params import MlpParams
-from searchinr.codecs.sizes import MAX_SIZES, parse_sizes, sizes_text
+from searchinr.codecs.params.sizes import MAX_SIZES, parse_sizes, sizes_text
 from searchinr.space import Choice, Domain, Finding, Range, Value
 
 _WHY = "where init can be supernet, since each value needs one of its own"

@@ -24,21 +24,20 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from searchinr.codecs import sections
-from searchinr.codecs.bit_widths import BitWidths
-from searchinr.codecs.bitstream import container
+from searchinr.codecs.bitstream import container, sections
 from searchinr.codecs.bitstream.bits import Reader, Writer
-from searchinr.codecs.coded_tensors import Packed, unpack_fp16
+from searchinr.codecs.bitstream.coded_tensors import Packed, unpack_fp16
+from searchinr.codecs.bitstream.steps import MAX_BITS
 from searchinr.codecs.fields.contract import Field
 from searchinr.codecs.fields.registry import FIELDS
-from searchinr.codecs.layouts import field_shape
-from searchinr.codecs.network_params import FP16, MAX_WIDTH
+from searchinr.codecs.fitting.layouts import field_shape
+from searchinr.codecs.fitting.supernet import MakeField, Supernet
 from searchinr.codecs.once_for_all.shells import Shells, Size, all_weights, sizes
+from searchinr.codecs.params.bit_widths import BitWidths
+from searchinr.codecs.params.network_params import FP16, MAX_WIDTH
+from searchinr.codecs.params.sizes import MAX_SIZES
 from searchinr.codecs.quantize.contract import Quantizer
-from searchinr.codecs.quantize.levels import MAX_BITS
 from searchinr.codecs.quantize.registry import QUANTIZERS
-from searchinr.codecs.sizes import MAX_SIZES
-from searchinr.codecs.supernet import MakeField, Supernet
 from searchinr.errors import InvalidFileError
 from searchinr.signals.signal import Layout
 
@@ -211,7 +210,9 @@ class Nested:
         quantizer, parts = self.architecture.quantizer, shells.parts(size)
         if quantizer is None:
             return unpack_fp16(parts, self.sections[size])
-        return Packed(quantizer, parts, self.sections[size]).weights()
+        return Packed(
+            parts, self.sections[size], has_offsets=quantizer.has_offsets, has_book=quantizer.has_book
+        ).weights()
 
 
 _NAMING = sections.Naming[Size](

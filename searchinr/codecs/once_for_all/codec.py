@@ -7,13 +7,11 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from searchinr.codecs import coded_tensors
-from searchinr.codecs.bit_widths import UNQUANTISED, bit_widths
-from searchinr.codecs.bitstream import container
+from searchinr.codecs.bitstream import coded_tensors, container
 from searchinr.codecs.contract import Asset, Codec, Level, Watch
 from searchinr.codecs.fields.contract import Field
 from searchinr.codecs.fields.registry import FIELDS
-from searchinr.codecs.groups import (
+from searchinr.codecs.fitting.groups import (
     Group,
     GroupsState,
     file_tensors,
@@ -23,16 +21,17 @@ from searchinr.codecs.groups import (
     recipe_of,
     same_for_all,
 )
-from searchinr.codecs.layouts import field_shape, targets_by_layout
-from searchinr.codecs.levels import level_name, matching
-from searchinr.codecs.network_params import FP16
+from searchinr.codecs.fitting.layouts import field_shape, targets_by_layout
+from searchinr.codecs.fitting.supernet import Sandwich, Supernet
+from searchinr.codecs.level_names import level_name, matching
 from searchinr.codecs.once_for_all.body import Architecture, Nested
 from searchinr.codecs.once_for_all.params import OnceForAllParams
 from searchinr.codecs.once_for_all.shells import Size, subnet_weights
+from searchinr.codecs.params.bit_widths import UNQUANTISED, bit_widths
+from searchinr.codecs.params.network_params import FP16
+from searchinr.codecs.params.sizes import parse_sizes
 from searchinr.codecs.quantize.registry import QUANTIZERS
 from searchinr.codecs.render import render
-from searchinr.codecs.sizes import parse_sizes
-from searchinr.codecs.supernet import Sandwich, Supernet
 from searchinr.signals.signal import Layout, Signal
 
 

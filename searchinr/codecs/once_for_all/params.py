@@ -8,7 +8,7 @@ from pydantic import Field as Key
 
 from searchinr.codecs.contract import CodecParams
 from searchinr.codecs.fields.registry import FIELDS
-from searchinr.codecs.network_params import (
+from searchinr.codecs.params.network_params import (
     FP16,
     MAX_DEPTH,
     MAX_WIDTH,
@@ -24,8 +24,8 @@ from searchinr.codecs.network_params import (
     WeightBits,
     fill_in_quantisation,
 )
+from searchinr.codecs.params.sizes import canonical_sizes, parse_sizes
 from searchinr.codecs.quantize.registry import QUANTIZERS
-from searchinr.codecs.sizes import canonical_sizes, parse_sizes
 
 _MIN_WIDTH = 4
 _canonical_widths = canonical_sizes(_MIN_WIDTH, MAX_WIDTH)

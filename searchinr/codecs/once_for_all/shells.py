@@ -14,9 +14,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from searchinr.codecs.bit_widths import BitWidths
-from searchinr.codecs.quantize.contract import Part
-from searchinr.codecs.supernet import StoredTensor, Supernet
+from searchinr.codecs.bitstream.quant_spec import QuantSpec
+from searchinr.codecs.fitting.supernet import StoredTensor, Supernet
+from searchinr.codecs.params.bit_widths import BitWidths
 
 
 class Size(NamedTuple):
@@ -57,7 +57,7 @@ class _Shell:
         positions: `(n,)`, int64: where its weights lie in the flat tensor.
     """
 
-    part: Part
+    part: QuantSpec
     positions: Tensor
 
 
@@ -75,22 +75,22 @@ class Shells:
         roles = {spec.name: spec.role for spec in supernet.largest.tensors()}
         self._shapes: dict[str, tuple[int, ...]] = {}
         self._shells: dict[str, list[_Shell]] = {}
-        self._parts: dict[Size, list[Part]] = {Size(d, w): [] for d in supernet.depths for w in supernet.widths}
+        self._parts: dict[Size, list[QuantSpec]] = {Size(d, w): [] for d in supernet.depths for w in supernet.widths}
         for tensor in supernet.tensors():
             self._shapes[tensor.name] = _shape(supernet, tensor, tensor.depths[-1], tensor.widths[-1])
             self._shells[tensor.name] = []
             for size, positions in _cut(supernet, tensor):
                 name = f"{tensor.name} {size.depth}x{size.width}"
-                part = Part(name, (len(positions),), bits.of(roles[tensor.of]))
+                part = QuantSpec(name, (len(positions),), bits.of(roles[tensor.of]))
                 self._parts[size].append(part)
                 self._shells[tensor.name].append(_Shell(part, torch.from_numpy(positions).to(device)))
 
-    def parts(self, size: Size) -> list[Part]:
+    def parts(self, size: Size) -> list[QuantSpec]:
         """The shells that a size adds to the smaller ones, as they are quantised."""
         return self._parts[size]
 
     @property
-    def all_parts(self) -> list[Part]:
+    def all_parts(self) -> list[QuantSpec]:
         """The shells of all sizes."""
         return [part for parts in self._parts.values() for part in parts]
 

@@ -6,8 +6,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from searchinr.codecs.quantize.contract import STEP, Coded, Part, Quantizer
-from searchinr.codecs.quantize.levels import log_step, nearest_code
+from searchinr.codecs.bitstream.quant_spec import QuantSpec
+from searchinr.codecs.bitstream.steps import log_step, nearest_code
+from searchinr.codecs.quantize.contract import STEP, Coded, Quantizer
 from searchinr.codecs.quantize.uniform import best_steps, step_of
 
 _STRETCH, _SHIFT = 1.2, -0.1  # zeta - gamma and gamma of equation 23: the sigmoid reaches 0 and 1
@@ -39,7 +40,7 @@ class AdaRound(Quantizer):
         latents = {}
         for part in self.parts:
             grouped = part.group(weights[part.name].detach())  # (B, G, m)
-            steps = best_steps(grouped, part.levels)
+            steps = best_steps(grouped, part.symbols)
             numbers = grouped / step_of(steps).unsqueeze(-1)
             floor = torch.floor(numbers)
             share = ((numbers - floor - _SHIFT) / _STRETCH).clamp(1e-3, 1 - 1e-3)
@@ -55,7 +56,7 @@ class AdaRound(Quantizer):
             up = _up(part, latents)
             if progress >= 1:
                 up = torch.round(up)
-            numbers = (latents[f"{part.name}:floor"].detach() + up).clamp(*part.levels)
+            numbers = (latents[f"{part.name}:floor"].detach() + up).clamp(*part.symbols)
             values[part.name] = part.ungroup(numbers * _step(part, latents).unsqueeze(-1))
         return values
 
@@ -64,7 +65,7 @@ class AdaRound(Quantizer):
         coded = {}
         for part in self.parts:
             floor = latents[f"{part.name}:floor"].detach()
-            symbols = (floor + torch.round(_up(part, latents).detach())).clamp(*part.levels)
+            symbols = (floor + torch.round(_up(part, latents).detach())).clamp(*part.symbols)
             coded[part.name] = Coded(symbols.long(), nearest_code(latents[f"{part.name}{STEP}"]))
         return coded
 
@@ -77,12 +78,12 @@ class AdaRound(Quantizer):
         return _WEIGHT * torch.stack(undecided).sum(0)
 
 
-def _up(part: Part, latents: Mapping[str, Tensor]) -> Tensor:
+def _up(part: QuantSpec, latents: Mapping[str, Tensor]) -> Tensor:
     """How far each weight is rounded up, 0 to 1: the rectified sigmoid of equation 23, `(B, G, m)`."""
     return (torch.sigmoid(_HASTE * latents[f"{part.name}:up"]) * _STRETCH + _SHIFT).clamp(0, 1)
 
 
-def _step(part: Part, latents: Mapping[str, Tensor]) -> Tensor:
+def _step(part: QuantSpec, latents: Mapping[str, Tensor]) -> Tensor:
     return step_of(nearest_code(latents[f"{part.name}{STEP}"]))  # (B, G)
 
 

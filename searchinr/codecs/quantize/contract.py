@@ -11,55 +11,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-import torch
 from torch import Tensor
 
-from searchinr.codecs.quantize.levels import Levels, levels
+from searchinr.codecs.bitstream.quant_spec import QuantSpec
 
 STEP = ":step"
 """Latents whose names end with it are logarithms of steps, `(B, G)`."""
-
-
-@dataclass(frozen=True)
-class Part:
-    """One weight tensor, as it is to be quantised.
-
-    Attributes:
-        name: Key in the weight dictionaries.
-        shape: Shape for one signal.
-        bits: Bit-width of its symbols (`levels`).
-        per_channel: Whether a matrix has a step for each output channel; a vector always has one step.
-    """
-
-    name: str
-    shape: tuple[int, ...]
-    bits: int
-    per_channel: bool = False
-
-    @property
-    def levels(self) -> Levels:
-        """The symbols."""
-        return levels(self.bits)
-
-    @property
-    def groups(self) -> int:
-        """G."""
-        return self.shape[-1] if self.per_channel and len(self.shape) > 1 else 1
-
-    @property
-    def size(self) -> int:
-        """Weights of one signal, G * m."""
-        return torch.Size(self.shape).numel()
-
-    def group(self, weights: Tensor) -> Tensor:
-        """`(B, *shape)` -> `(B, G, m)`."""
-        if self.groups == 1:
-            return weights.reshape(len(weights), 1, -1)
-        return weights.reshape(len(weights), -1, self.groups).transpose(1, 2)  # (B, m, G) -> (B, G, m)
-
-    def ungroup(self, grouped: Tensor) -> Tensor:
-        """`(B, G, m)` -> `(B, *shape)`."""
-        return grouped.transpose(1, 2).reshape(len(grouped), *self.shape)  # (B, m, G) -> (B, *shape)
 
 
 @dataclass(frozen=True)
@@ -104,7 +61,7 @@ class Quantizer(ABC):
     has_offsets: ClassVar[bool] = False
     has_book: ClassVar[bool] = False
 
-    def __init__(self, parts: Sequence[Part]) -> None:
+    def __init__(self, parts: Sequence[QuantSpec]) -> None:
         self.parts = tuple(parts)
 
     @abstractmethod

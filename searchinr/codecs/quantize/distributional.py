@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from searchinr.codecs.quantize.levels import Levels
+from searchinr.codecs.bitstream.steps import SymbolRange
 from searchinr.codecs.quantize.uniform import Uniform, steps_that_cover
 
 _DEVIATIONS = 3.0
@@ -17,7 +17,7 @@ class Distributional(Uniform):
     name: ClassVar[str] = "distributional"
     id: ClassVar[int] = 3
 
-    def _choose(self, grouped: Tensor, symbols: Levels) -> Tensor:
+    def _choose(self, grouped: Tensor, symbols: SymbolRange) -> Tensor:
         mean = grouped.mean(-1)  # (B, G)
         reach = _DEVIATIONS * grouped.std(-1, correction=0)
         return steps_that_cover(mean - reach, mean + reach, symbols)

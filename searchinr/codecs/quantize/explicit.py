@@ -5,7 +5,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from searchinr.codecs.quantize.levels import Levels
+from searchinr.codecs.bitstream.steps import SymbolRange
 from searchinr.codecs.quantize.uniform import Uniform, steps_that_cover
 
 
@@ -18,7 +18,7 @@ class Explicit(Uniform):
     name: ClassVar[str] = "explicit"
     id: ClassVar[int] = 2
 
-    def _choose(self, grouped: Tensor, symbols: Levels) -> Tensor:
+    def _choose(self, grouped: Tensor, symbols: SymbolRange) -> Tensor:
         one = torch.ones_like(grouped[..., 0])  # (B, G)
         return steps_that_cover(-one, one, symbols)
 

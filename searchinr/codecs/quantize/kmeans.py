@@ -6,25 +6,14 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from searchinr.codecs.quantize.contract import STEP, Coded, Part, Quantizer
-from searchinr.codecs.quantize.levels import Levels, levels, nearest_code
+from searchinr.codecs.bitstream.quant_spec import BOOK, QuantSpec, worth_a_book
+from searchinr.codecs.bitstream.steps import nearest_code, symbol_range
+from searchinr.codecs.quantize.contract import STEP, Coded, Quantizer
 from searchinr.codecs.quantize.lsq import Lsq
 from searchinr.codecs.quantize.uniform import round_through, step_of
 
-BOOK = Levels(-512, 511)
-"""Entries of a code book, in steps: a code book is quantised as well."""
-
 _ITERATIONS = 30
 _BITS_PER_ENTRY = 7  # an ascending sequence in 1,024 values is coded by its gaps
-_WEIGHTS_PER_ENTRY = 4  # a tensor with fewer weights per entry pays more for its book than it gains
-
-
-def worth_a_book(part: Part) -> bool:
-    """Whether a part gets a code book; what is too small for one is quantised uniformly.
-
-    A book has as many entries as there are symbols, and each costs about as much as two symbols.
-    """
-    return part.size >= _WEIGHTS_PER_ENTRY * part.levels.number
 
 
 class KMeans(Quantizer):
@@ -39,7 +28,7 @@ class KMeans(Quantizer):
     id: ClassVar[int] = 8
     has_book: ClassVar[bool] = True
 
-    def __init__(self, parts: Sequence[Part]) -> None:
+    def __init__(self, parts: Sequence[QuantSpec]) -> None:
         super().__init__(parts)
         self._large = [part for part in self.parts if worth_a_book(part)]
         self._small = Lsq([part for part in self.parts if not worth_a_book(part)])
@@ -53,7 +42,7 @@ class KMeans(Quantizer):
             weight.
         """
         latents = self._small.start(weights)
-        scaled: dict[int, dict[Part, Tensor]] = {}
+        scaled: dict[int, dict[QuantSpec, Tensor]] = {}
         for part in self._large:
             latents[part.name] = weights[part.name].detach().clone()
             peaks = part.group(latents[part.name]).abs().amax(-1)  # (B, G)
@@ -89,30 +78,30 @@ class KMeans(Quantizer):
         return coded
 
 
-def _steps(part: Part, latents: Mapping[str, Tensor]) -> Tensor:
+def _steps(part: QuantSpec, latents: Mapping[str, Tensor]) -> Tensor:
     """The bytes that name the steps of a part, `(B, G)`."""
     return nearest_code(latents[f"{part.name}{STEP}"])
 
 
-def _numbers(part: Part, latents: Mapping[str, Tensor], steps: Tensor) -> Tensor:
+def _numbers(part: QuantSpec, latents: Mapping[str, Tensor], steps: Tensor) -> Tensor:
     """The weights of a part in steps `(B, G)`, group after group: `(B, n)`."""
     return (part.group(latents[part.name]) / steps.unsqueeze(-1)).flatten(1)  # (B, G, m) -> (B, n)
 
 
-def _book(part: Part, latents: Mapping[str, Tensor]) -> Tensor:
+def _book(part: QuantSpec, latents: Mapping[str, Tensor]) -> Tensor:
     """The code book of a part in steps, `(B, K)`."""
     own = f"{part.name}:book"
     return BOOK.high * latents[own if own in latents else f":book {part.bits}"]
 
 
-def _books(bits: int, flats: Mapping[Part, Tensor]) -> dict[str, Tensor]:
+def _books(bits: int, flats: Mapping[QuantSpec, Tensor]) -> dict[str, Tensor]:
     """Code books for parts of one bit-width, each its own or one for all.
 
     Args:
         bits: The bit-width.
         flats: Weights in steps, `(B, n)`.
     """
-    count = levels(bits).number
+    count = symbol_range(bits).number
     own = {part: lloyd(flat, count) for part, flat in flats.items()}
     shared = lloyd(torch.cat(list(flats.values()), dim=1), count)  # (B, K)
     lost = sum(

@@ -7,10 +7,11 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from searchinr.codecs.quantize.contract import STEP, Coded, Part
-from searchinr.codecs.quantize.levels import log_step, nearest_code
+from searchinr.codecs.bitstream.quant_spec import OFFSETS_PER_STEP, QuantSpec
+from searchinr.codecs.bitstream.steps import log_step, nearest_code
+from searchinr.codecs.quantize.contract import STEP, Coded
 from searchinr.codecs.quantize.lsq import Lsq
-from searchinr.codecs.quantize.uniform import OFFSETS_PER_STEP, best_steps, nearest, round_through, step_of
+from searchinr.codecs.quantize.uniform import best_steps, nearest, round_through, step_of
 
 
 class LsqPlus(Lsq):
@@ -34,7 +35,7 @@ class LsqPlus(Lsq):
             grouped = part.group(latents[part.name])  # (B, G, m)
             plain = nearest_code(latents[f"{part.name}{STEP}"])  # (B, G)
             mean = grouped.mean(-1)
-            centred = best_steps(grouped - mean.unsqueeze(-1), part.levels)
+            centred = best_steps(grouped - mean.unsqueeze(-1), part.symbols)
             offset = torch.round(mean / step_of(centred) * OFFSETS_PER_STEP).clamp(-128, 127) / OFFSETS_PER_STEP
             better = _error(grouped, centred, offset, part) < _error(grouped, plain, torch.zeros_like(offset), part)
             latents[f"{part.name}{STEP}"] = log_step(torch.where(better, centred, plain))
@@ -45,7 +46,7 @@ class LsqPlus(Lsq):
         """See `Quantizer.values`."""
         values = {}
         for part in self.parts:
-            symbols = round_through(self._numbers(part, latents).clamp(*part.levels))
+            symbols = round_through(self._numbers(part, latents).clamp(*part.symbols))
             values[part.name] = part.ungroup((symbols + _snapped(part, latents)) * self._step(part, latents))
         return values
 
@@ -54,7 +55,7 @@ class LsqPlus(Lsq):
         coded = super().coded(latents)
         with torch.no_grad():
             for part in self.parts:
-                symbols = torch.round(self._numbers(part, latents).clamp(*part.levels)).long()
+                symbols = torch.round(self._numbers(part, latents).clamp(*part.symbols)).long()
                 offsets = torch.round(_snapped(part, latents)[..., 0] * OFFSETS_PER_STEP).long()  # (B, G)
                 coded[part.name] = replace(coded[part.name], symbols=symbols, offsets=offsets)
         return coded
@@ -67,18 +68,18 @@ class LsqPlus(Lsq):
             moved[f"{name}:offset"] = latents[f"{name}:offset"] * (before / after)
         return moved
 
-    def _numbers(self, part: Part, latents: Mapping[str, Tensor]) -> Tensor:
+    def _numbers(self, part: QuantSpec, latents: Mapping[str, Tensor]) -> Tensor:
         return super()._numbers(part, latents) - _snapped(part, latents)
 
 
-def _error(grouped: Tensor, steps: Tensor, offset: Tensor, part: Part) -> Tensor:
+def _error(grouped: Tensor, steps: Tensor, offset: Tensor, part: QuantSpec) -> Tensor:
     """Squared error of each group, `(B, G)`, with these steps (bytes) and offsets (in steps)."""
     step = step_of(steps).unsqueeze(-1)
     moved = grouped - offset.unsqueeze(-1) * step
-    return (nearest(moved, steps, part.levels) * step - moved).square().sum(-1)
+    return (nearest(moved, steps, part.symbols) * step - moved).square().sum(-1)
 
 
-def _snapped(part: Part, latents: Mapping[str, Tensor]) -> Tensor:
+def _snapped(part: QuantSpec, latents: Mapping[str, Tensor]) -> Tensor:
     """The offsets that the file will name, in steps, `(B, G, 1)`."""
     sixteenths = (latents[f"{part.name}:offset"] * OFFSETS_PER_STEP).clamp(-128, 127)
     return (round_through(sixteenths) / OFFSETS_PER_STEP).unsqueeze(-1)

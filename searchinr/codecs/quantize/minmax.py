@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from searchinr.codecs.quantize.levels import Levels
+from searchinr.codecs.bitstream.steps import SymbolRange
 from searchinr.codecs.quantize.uniform import Uniform, steps_that_cover
 
 
@@ -14,7 +14,7 @@ class MinMax(Uniform):
     name: ClassVar[str] = "minmax"
     id: ClassVar[int] = 1
 
-    def _choose(self, grouped: Tensor, symbols: Levels) -> Tensor:
+    def _choose(self, grouped: Tensor, symbols: SymbolRange) -> Tensor:
         return steps_that_cover(grouped.amin(-1), grouped.amax(-1), symbols)
 
 

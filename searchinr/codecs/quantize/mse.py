@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from searchinr.codecs.quantize.levels import Levels
+from searchinr.codecs.bitstream.steps import SymbolRange
 from searchinr.codecs.quantize.uniform import Uniform, best_steps
 
 
@@ -14,7 +14,7 @@ class Mse(Uniform):
     name: ClassVar[str] = "mse"
     id: ClassVar[int] = 4
 
-    def _choose(self, grouped: Tensor, symbols: Levels) -> Tensor:
+    def _choose(self, grouped: Tensor, symbols: SymbolRange) -> Tensor:
         return best_steps(grouped, symbols)
 
 

@@ -8,10 +8,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from searchinr.codecs.quantize.contract import STEP, Coded, Part, Quantizer
-from searchinr.codecs.quantize.levels import LAST_STEP, Levels, code_at_least, log_step, nearest_code, step_sizes
-
-OFFSETS_PER_STEP = 16
+from searchinr.codecs.bitstream.quant_spec import OFFSETS_PER_STEP, QuantSpec
+from searchinr.codecs.bitstream.steps import LAST_STEP, SymbolRange, code_at_least, log_step, nearest_code, step_sizes
+from searchinr.codecs.quantize.contract import STEP, Coded, Quantizer
 
 
 @cache
@@ -29,7 +28,7 @@ def round_through(values: Tensor) -> Tensor:
     return values + (torch.round(values) - values).detach()
 
 
-def nearest(grouped: Tensor, steps: Tensor, symbols: Levels) -> Tensor:
+def nearest(grouped: Tensor, steps: Tensor, symbols: SymbolRange) -> Tensor:
     """The symbol nearest to each weight.
 
     Args:
@@ -43,7 +42,7 @@ def nearest(grouped: Tensor, steps: Tensor, symbols: Levels) -> Tensor:
     return torch.round(grouped / step_of(steps).unsqueeze(-1)).clamp(symbols.low, symbols.high)
 
 
-def steps_that_cover(low: Tensor, high: Tensor, symbols: Levels) -> Tensor:
+def steps_that_cover(low: Tensor, high: Tensor, symbols: SymbolRange) -> Tensor:
     """The smallest steps whose symbols reach from `low` (or below) to `high`: bytes of the same shape.
 
     Where no symbol is negative, `low` is not looked at.
@@ -58,7 +57,7 @@ class Uniform(Quantizer):
     has_steps: ClassVar[bool] = True
 
     @abstractmethod
-    def _choose(self, grouped: Tensor, symbols: Levels) -> Tensor:
+    def _choose(self, grouped: Tensor, symbols: SymbolRange) -> Tensor:
         """The byte of the step of each group, `(B, G, m)` -> `(B, G)`."""
 
     def start(self, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -66,7 +65,7 @@ class Uniform(Quantizer):
         latents = {}
         for part in self.parts:
             latents[part.name] = weights[part.name].detach().clone()
-            latents[f"{part.name}{STEP}"] = log_step(self._choose(part.group(latents[part.name]), part.levels))
+            latents[f"{part.name}{STEP}"] = log_step(self._choose(part.group(latents[part.name]), part.symbols))
         return latents
 
     def coded(self, latents: Mapping[str, Tensor]) -> dict[str, Coded]:
@@ -74,7 +73,7 @@ class Uniform(Quantizer):
         coded = {}
         for part in self.parts:
             steps = nearest_code(latents[f"{part.name}{STEP}"])  # (B, G)
-            symbols = nearest(part.group(latents[part.name].detach()), steps, part.levels)
+            symbols = nearest(part.group(latents[part.name].detach()), steps, part.symbols)
             coded[part.name] = Coded(symbols.long(), steps)
         return coded
 
@@ -91,7 +90,7 @@ class Uniform(Quantizer):
         return moved
 
 
-def decoded(parts: tuple[Part, ...], coded: Mapping[str, Coded]) -> dict[str, Tensor]:
+def decoded(parts: tuple[QuantSpec, ...], coded: Mapping[str, Coded]) -> dict[str, Tensor]:
     """The weights that the symbols stand for, `{part.name: (B, *part.shape)}`, as a decoder computes them."""
     values = {}
     for part in parts:
@@ -106,7 +105,7 @@ def decoded(parts: tuple[Part, ...], coded: Mapping[str, Coded]) -> dict[str, Te
     return values
 
 
-def best_steps(grouped: Tensor, symbols: Levels) -> Tensor:
+def best_steps(grouped: Tensor, symbols: SymbolRange) -> Tensor:
     """The step with the least squared error in each group, among all that do not exceed the one that clips nothing.
 
     Args:

@@ -20,15 +20,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from searchinr.codecs import coded_tensors, sections
-from searchinr.codecs.bitstream import container
+from searchinr.codecs.bitstream import coded_tensors, container, sections
 from searchinr.codecs.bitstream.bits import Reader, Writer
-from searchinr.codecs.coded_tensors import Packed
+from searchinr.codecs.bitstream.coded_tensors import Packed
+from searchinr.codecs.bitstream.quant_spec import QuantSpec
+from searchinr.codecs.bitstream.steps import SymbolRange, symbol_range
 from searchinr.codecs.fields.hashgrid import Hashgrid
-from searchinr.codecs.layouts import field_shape
-from searchinr.codecs.network_params import FP16
-from searchinr.codecs.quantize.contract import Part, Quantizer
-from searchinr.codecs.quantize.levels import Levels, levels
+from searchinr.codecs.fitting.layouts import field_shape
+from searchinr.codecs.params.network_params import FP16
+from searchinr.codecs.quantize.contract import Quantizer
 from searchinr.codecs.quantize.registry import QUANTIZERS
 from searchinr.codecs.shacira import coded_latents
 from searchinr.codecs.shacira.network import network_parts
@@ -65,14 +65,14 @@ class Architecture:
     latent_bits: int
 
     @property
-    def parts(self) -> list[Part]:
+    def parts(self) -> list[QuantSpec]:
         """The network's tensors and the latents' decoder, in the order of files."""
         return network_parts(self.field, self.latent_dim, self.weight_bits or 0)
 
     @property
-    def symbols(self) -> Levels:
+    def symbols(self) -> SymbolRange:
         """The values of latents."""
-        return levels(self.latent_bits)
+        return symbol_range(self.latent_bits)
 
     def entries(self, level: int) -> int:
         """Of a level, counted from 1."""
@@ -193,9 +193,11 @@ class LatentFile:
 
     def _network(self) -> dict[str, NDArray[np.float32]]:
         architecture, section = self.architecture, self.sections[_NETWORK]
-        if architecture.quantizer is None:
+        if (quantizer := architecture.quantizer) is None:
             return coded_tensors.unpack_fp16(architecture.parts, section)
-        return Packed(architecture.quantizer, architecture.parts, section).weights()
+        return Packed(
+            architecture.parts, section, has_offsets=quantizer.has_offsets, has_book=quantizer.has_book
+        ).weights()
 
     def _latents(self, level: int) -> tuple[NDArray[np.int32], list[str]]:
         architecture = self.architecture

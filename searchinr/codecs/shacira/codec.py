@@ -9,14 +9,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from searchinr.codecs import coded_tensors
-from searchinr.codecs.bitstream import container
+from searchinr.codecs.bitstream import coded_tensors, container
+from searchinr.codecs.bitstream.steps import symbol_range as symbols_of
 from searchinr.codecs.contract import Asset, Codec, Level, Watch
 from searchinr.codecs.fields.grid_levels import GridLevels
 from searchinr.codecs.fields.hashgrid import Hashgrid, HashgridParams
 from searchinr.codecs.fields.interpolation import FixedPoints, matrices_pay
 from searchinr.codecs.fields.layers import pytorch_init, uniform
-from searchinr.codecs.groups import (
+from searchinr.codecs.fitting.groups import (
     Group,
     GroupsState,
     file_tensors,
@@ -25,10 +25,10 @@ from searchinr.codecs.groups import (
     make_group,
     same_for_all,
 )
-from searchinr.codecs.layouts import Targets, field_shape, targets_by_layout
-from searchinr.codecs.levels import matching
-from searchinr.codecs.network_params import FP16
-from searchinr.codecs.quantize.levels import levels as symbols_of
+from searchinr.codecs.fitting.layouts import Targets, field_shape, targets_by_layout
+from searchinr.codecs.fitting.training import Recipe
+from searchinr.codecs.level_names import matching
+from searchinr.codecs.params.network_params import FP16
 from searchinr.codecs.quantize.registry import QUANTIZERS
 from searchinr.codecs.render import render
 from searchinr.codecs.shacira.body import MAX_LATENT_BITS, Architecture, LatentFile
@@ -36,7 +36,6 @@ from searchinr.codecs.shacira.network import BesideLatents, network_parts
 from searchinr.codecs.shacira.objective import DECODER, LATENTS, LatentGrid
 from searchinr.codecs.shacira.params import ShaciraParams
 from searchinr.codecs.shacira.rate import RateModel
-from searchinr.codecs.training import Recipe
 from searchinr.signals.registry import MODALITIES
 from searchinr.signals.signal import Layout, Signal
 
@@ -96,7 +95,7 @@ class ShaciraCodec(Codec):
         field = parsed.architecture.field
         return render(lambda coords: field.forward(weights, coords)[0], layout, watch)
 
-    def levels(self, file: container.Container) -> list[tuple[Level, int]]:
+    def symbol_range(self, file: container.Container) -> list[tuple[Level, int]]:
         """See `Codec.levels`; an empty level adds nothing to the one before, and is not among them."""
         return _levels(LatentFile.parse(file))
 

@@ -12,10 +12,10 @@ from searchinr.codecs.bitstream.bits import Reader, Writer
 from searchinr.codecs.bitstream.models.contract import Model
 from searchinr.codecs.bitstream.models.mixture import best_mixture
 from searchinr.codecs.bitstream.models.registry import best_model, read_model
-from searchinr.codecs.quantize.levels import Levels
+from searchinr.codecs.bitstream.steps import SymbolRange
 
 
-def pack(latents: NDArray[np.int32], symbols: Levels) -> bytes:
+def pack(latents: NDArray[np.int32], symbols: SymbolRange) -> bytes:
     """Codes `(entries, D)` integers within the symbols."""
     out = Writer()
     columns = [np.ascontiguousarray(column) for column in latents.T]
@@ -25,12 +25,12 @@ def pack(latents: NDArray[np.int32], symbols: Levels) -> bytes:
     return bytes(out.data) + range_coder.encode(columns, models)
 
 
-def _best(column: NDArray[np.int32], symbols: Levels) -> Model:
+def _best(column: NDArray[np.int32], symbols: SymbolRange) -> Model:
     candidates = (best_model(column, *symbols), best_mixture(column, *symbols))
     return min(candidates, key=lambda model: model.description_bits + model.bits(column))
 
 
-def unpack(data: bytes, entries: int, dimensions: int, symbols: Levels) -> tuple[NDArray[np.int32], list[str]]:
+def unpack(data: bytes, entries: int, dimensions: int, symbols: SymbolRange) -> tuple[NDArray[np.int32], list[str]]:
     """What `pack` packed: `(entries, D)`, and how each dimension is coded.
 
     Raises:

@@ -4,19 +4,20 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
+from searchinr.codecs.bitstream.quant_spec import QuantSpec
 from searchinr.codecs.fields.contract import TensorSpec
 from searchinr.codecs.fields.hashgrid import Hashgrid
-from searchinr.codecs.quantize.contract import Coded, Part, Quantizer
+from searchinr.codecs.quantize.contract import Coded, Quantizer
 from searchinr.codecs.shacira.objective import DECODER, LATENTS
 from searchinr.codecs.shacira.rate import RateModel
 
 _BESIDE = (LATENTS, *RateModel.names)
 
 
-def network_parts(field: Hashgrid, latent_dim: int, bits: int) -> list[Part]:
+def network_parts(field: Hashgrid, latent_dim: int, bits: int) -> list[QuantSpec]:
     """The tensors as they are to be quantised, each with one step."""
     decoder = TensorSpec(DECODER, (latent_dim, field.params.features), "hidden")
-    return [Part(spec.name, spec.shape, bits) for spec in (decoder, *field.network_tensors())]
+    return [QuantSpec(spec.name, spec.shape, bits) for spec in (decoder, *field.network_tensors())]
 
 
 class BesideLatents(Quantizer):

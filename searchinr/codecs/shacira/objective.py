@@ -18,10 +18,11 @@ from torch import Tensor
 
 from searchinr.codecs.fields.hashgrid import Hashgrid
 from searchinr.codecs.fields.interpolation import FixedPoints, gather
-from searchinr.codecs.objective import Evaluated, Loss, Objective, gradient_divisor, loss_of, points_per_tile
-from searchinr.codecs.points import Points
+from searchinr.codecs.fitting.objective import Evaluated, Objective, gradient_divisor, loss_of, points_per_tile
+from searchinr.codecs.fitting.points import Points
+from searchinr.codecs.fitting.rounding import Rounding, rounded
+from searchinr.codecs.params.network_params import LossName
 from searchinr.codecs.shacira.rate import RateModel
-from searchinr.codecs.shacira.rounding import Rounding, rounded
 
 LATENTS, DECODER = "latents", "decoder.weight"
 """Names of two of the weights: `(B, E, D)`, and the linear decoder that all levels share, `(B, D, F)`.
@@ -69,7 +70,7 @@ class LatentGrid(Objective):
         weights: Mapping[str, Tensor],
         points: Points,
         *,
-        loss: Loss,
+        loss: LossName,
         rng: np.random.Generator,
         annealed: float = 0.0,
     ) -> Evaluated:
@@ -112,7 +113,7 @@ class LatentGrid(Objective):
         return squared_error, gradient
 
     @torch.no_grad()
-    def losses(self, weights: Mapping[str, Tensor], points: Points, signals: Tensor, *, loss: Loss) -> Evaluated:
+    def losses(self, weights: Mapping[str, Tensor], points: Points, signals: Tensor, *, loss: LossName) -> Evaluated:
         """See `Objective.losses`: of the hard-rounded latents, with what their bits add."""
         latents = weights[LATENTS].round()
         table = latents @ weights[DECODER]  # (k, E, F)

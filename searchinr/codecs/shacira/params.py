@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field as Key
 from pydantic import create_model, model_validator
 
+from searchinr.codecs.bitstream.steps import MAX_BITS, MIN_BITS
 from searchinr.codecs.contract import CodecParams
 from searchinr.codecs.fields.hashgrid import (
     MAX_FEATURES,
@@ -14,7 +15,8 @@ from searchinr.codecs.fields.hashgrid import (
     MIN_RESOLUTION,
     MIN_TABLE_LOG2,
 )
-from searchinr.codecs.network_params import (
+from searchinr.codecs.fitting.rounding import Rounding
+from searchinr.codecs.params.network_params import (
     FP16,
     MAX_DEPTH,
     QAT_FRACTION,
@@ -23,9 +25,7 @@ from searchinr.codecs.network_params import (
     QatFraction,
     fill_in,
 )
-from searchinr.codecs.quantize.levels import MAX_BITS, MIN_BITS
 from searchinr.codecs.quantize.registry import QUANTIZERS
-from searchinr.codecs.shacira.rounding import Rounding
 
 MAX_LATENT_DIM, MAX_MLP_WIDTH = 16, 256
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 from searchinr.engine.cluster.job import RunJob
 from searchinr.engine.cluster.launcher import Launcher
-from searchinr.engine.log import adopt
-from searchinr.engine.ray_environment import ray_environment
+from searchinr.engine.terminal.log import adopt
+from searchinr.engine.workers.ray_environment import ray_environment
 
 os.environ.update(ray_environment())
 # Ray reads it when it is imported, so the imports stand below.

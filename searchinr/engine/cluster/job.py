@@ -9,10 +9,10 @@ from pathlib import Path
 
 import searchinr
 from searchinr.engine.cluster.cluster_file import Cluster
-from searchinr.engine.cluster.slots import trials_per_node
-from searchinr.engine.log import LEVEL_VARIABLE
-from searchinr.engine.run_folder import safe_name
-from searchinr.engine.storage import Place
+from searchinr.engine.store.place import Place
+from searchinr.engine.store.run_folder import safe_name
+from searchinr.engine.terminal.log import LEVEL_VARIABLE
+from searchinr.engine.workers.slots import trials_per_node
 from searchinr.errors import UserError
 from searchinr.signals.datasets import files_here
 from searchinr.space import Resources, Space, space_hash

@@ -6,8 +6,8 @@ from importlib.metadata import version
 
 import yaml
 
-from searchinr.engine.cluster.slots import node_for
-from searchinr.engine.storage import parse_place
+from searchinr.engine.store.place import parse_place
+from searchinr.engine.workers.slots import node_for
 from searchinr.space import Space
 
 _GIB_PER_CORE = 4

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from searchinr.engine.cluster.cluster_file import SECTION, Cluster, NodeType
-from searchinr.engine.cluster.slots import idle_share, trials_per_gpu, trials_per_node
-from searchinr.engine.storage import RemotePath, parse_place
+from searchinr.engine.store.place import RemotePath, parse_place
+from searchinr.engine.workers.slots import idle_share, trials_per_gpu, trials_per_node
 from searchinr.space import Finding, Loc, Problem, Resources
 
 FILL_IN = "FILL-IN"

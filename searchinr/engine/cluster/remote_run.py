@@ -18,12 +18,12 @@ from searchinr.engine.cluster.head import Head, JobStatus, reached
 from searchinr.engine.cluster.job import RunJob, own_files, places
 from searchinr.engine.cluster.launcher import Launcher
 from searchinr.engine.cluster.pitfalls import launch_problems
-from searchinr.engine.lease import progress_at
-from searchinr.engine.ray_environment import has_token
-from searchinr.engine.run_folder import RunFolder
-from searchinr.engine.storage import RemotePath, check_writable, parse_place
-from searchinr.engine.stored_run import StoredRun
-from searchinr.engine.view import RunView, ViewState
+from searchinr.engine.store.lease import progress_at
+from searchinr.engine.store.place import RemotePath, check_writable, parse_place
+from searchinr.engine.store.run_folder import RunFolder
+from searchinr.engine.store.stored_run import StoredRun
+from searchinr.engine.terminal.view import RunView, ViewState
+from searchinr.engine.workers.ray_environment import has_token
 from searchinr.errors import UserError
 from searchinr.files import write_atomic
 from searchinr.signals.datasets import load_dataset

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pydantic_core import PydanticCustomError
 
-from searchinr.engine.storage import parse_place
+from searchinr.engine.store.place import parse_place
 from searchinr.errors import UserError
 
 

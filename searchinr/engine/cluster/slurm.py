@@ -3,7 +3,7 @@
 import shlex
 from pathlib import Path
 
-from searchinr.engine.cluster.slots import node_for
+from searchinr.engine.workers.slots import node_for
 from searchinr.space import Space
 
 

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from searchinr.engine.search.front import Front
-from searchinr.engine.search.objectives import Objectives
+from searchinr.search.front import Front
+from searchinr.search.objectives import Objectives
 
 Line = Mapping[str, Any]
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from searchinr.engine.report.front import FrontReport
-from searchinr.engine.search.bd_rate import BdRate, bd_rate
+from searchinr.search.bd_rate import BdRate, bd_rate
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from searchinr.engine.report import style
 from searchinr.engine.report.front import FrontReport, Point
-from searchinr.engine.search.bd_rate import METHOD, BdRate
+from searchinr.search.bd_rate import METHOD, BdRate
 
 COLUMNS = ("run", "trials", "training work", "on the front", "rate", "PSNR dB", "hypervolume")
 

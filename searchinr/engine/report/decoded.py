@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from searchinr.engine.asset_files import decode_data
 from searchinr.engine.report.front import FrontReport, Point
-from searchinr.engine.run_folder import RunFolder, safe_name
+from searchinr.engine.store.asset_files import decode_data
+from searchinr.engine.store.run_folder import RunFolder, safe_name
 from searchinr.errors import UserError
 from searchinr.signals.datasets import Dataset
 from searchinr.signals.registry import MODALITIES

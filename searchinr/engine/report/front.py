@@ -4,13 +4,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from searchinr.engine.ledger import asset_label
 from searchinr.engine.report.anytime import Anytime, Moment
 from searchinr.engine.report.baselines import NO_BASELINES, Baselines
 from searchinr.engine.report.confirmation import Confirmations, Confirmed, is_confirmation
 from searchinr.engine.report.published import NOT_PUBLISHED, Published
-from searchinr.engine.search.objectives import Objectives
+from searchinr.engine.store.ledger import asset_label
 from searchinr.errors import UserError
+from searchinr.search.objectives import Objectives
 
 Point = Mapping[str, Any]
 """A ledger line of kind ``point``."""

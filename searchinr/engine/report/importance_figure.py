@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from searchinr.engine.report import canvas, style
 from searchinr.engine.report.front import FrontReport
-from searchinr.engine.search.importance import BEST, FRONT, METHOD, Importance
+from searchinr.search.importance import BEST, FRONT, METHOD, Importance
 
 SHOWN = 12
 """Parameters in the figure; the table has all."""

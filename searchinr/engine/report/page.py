@@ -14,8 +14,8 @@ from searchinr.engine.report.importance_figure import basis
 from searchinr.engine.report.names import describe
 from searchinr.engine.report.signals_figure import SMALL_PRINT
 from searchinr.engine.report.sound import RANGE_DB
-from searchinr.engine.search.bd_rate import METHOD
-from searchinr.engine.search.importance import Importance
+from searchinr.search.bd_rate import METHOD
+from searchinr.search.importance import Importance
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from searchinr.engine.report.front import FrontReport, Point, mean_bytes
 from searchinr.engine.report.importance_figure import labels, shown, title
 from searchinr.engine.report.names import describe, family
 from searchinr.engine.report.signals_figure import signal_curves
-from searchinr.engine.search.importance import Importance
+from searchinr.search.importance import Importance
 
 _INK, _PUBLISHED = "var(--ink)", "var(--published)"
 _GREYS = ("var(--baseline)", "var(--baseline-2)")

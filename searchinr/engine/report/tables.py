@@ -12,7 +12,7 @@ from searchinr.engine.report.bd_rates import bd_rates
 from searchinr.engine.report.confirmation import Confirmed
 from searchinr.engine.report.front import FrontReport, beside, mean_bytes
 from searchinr.engine.report.names import describe
-from searchinr.engine.search.importance import FRONT, Importance
+from searchinr.search.importance import FRONT, Importance
 
 _CONFIRMED = (
     "confirmed_seeds",

@@ -12,7 +12,7 @@ from searchinr.engine.report.page import DatasetReport, report_html
 from searchinr.engine.report.sheet import decoded_png
 from searchinr.engine.report.signals_figure import signals_png
 from searchinr.engine.report.tables import anytime_tsv, bd_rate_tsv, front_tsv, importance_tsv, signals_tsv
-from searchinr.engine.run_folder import safe_name
+from searchinr.engine.store.run_folder import safe_name
 from searchinr.files import write_atomic
 
 

@@ -6,10 +6,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from searchinr.codecs.coded_tensors import Tensor as FileTensor
-from searchinr.codecs.quantize.contract import Coded, Part, Quantizer
+from searchinr.codecs.bitstream.coded_tensors import Tensor as FileTensor
+from searchinr.codecs.bitstream.quant_spec import QuantSpec
+from searchinr.codecs.bitstream.steps import MAX_BITS, step_sizes
+from searchinr.codecs.quantize.contract import Coded, Quantizer
 from searchinr.codecs.quantize.kmeans import KMeans, lloyd
-from searchinr.codecs.quantize.levels import MAX_BITS, step_sizes
 from searchinr.codecs.quantize.lsq import Lsq
 from searchinr.codecs.quantize.lsq_plus import LsqPlus
 from searchinr.codecs.quantize.minmax import MinMax
@@ -22,15 +23,15 @@ LEARNING = [name for name, quantizer in QUANTIZERS.items() if quantizer.learns]
 WITH_STEPS = [name for name, quantizer in QUANTIZERS.items() if quantizer.has_steps]
 
 
-def parts(bits: int = 4, per_channel: bool = False) -> list[Part]:
+def parts(bits: int = 4, per_channel: bool = False) -> list[QuantSpec]:
     return [
-        Part("layer1.weight", (24, 24), bits, per_channel),
-        Part("layer1.bias", (24,), bits, per_channel),
-        Part("out.weight", (24, 3), 8, per_channel),
+        QuantSpec("layer1.weight", (24, 24), bits, per_channel),
+        QuantSpec("layer1.bias", (24,), bits, per_channel),
+        QuantSpec("out.weight", (24, 3), 8, per_channel),
     ]
 
 
-def weights(of: list[Part], seed: int = 0) -> dict[str, Tensor]:
+def weights(of: list[QuantSpec], seed: int = 0) -> dict[str, Tensor]:
     rng = torch.Generator().manual_seed(seed)
     return {part.name: 0.1 * torch.randn(B, *part.shape, generator=rng) for part in of}
 
@@ -51,11 +52,11 @@ def test_files_hold_the_values_that_training_has_seen(name: str, bits: int, per_
         tensor = coded[part.name]
         for signal in range(B):
             np.testing.assert_array_equal(read(tensor, part, signal), values[part.name][signal].detach().numpy())
-        low, high = (0, part.levels.number - 1) if tensor.book is not None else part.levels
+        low, high = (0, part.symbols.number - 1) if tensor.book is not None else part.symbols
         assert low <= int(tensor.symbols.min()) and int(tensor.symbols.max()) <= high
 
 
-def read(coded: Coded, part: Part, signal: int) -> NDArray[np.float32]:
+def read(coded: Coded, part: QuantSpec, signal: int) -> NDArray[np.float32]:
     """The weights that a file of one signal holds."""
     tensor = FileTensor(
         coded.symbols[signal].flatten().numpy().astype(np.int32),
@@ -152,7 +153,7 @@ def test_code_books_fit_clusters_that_no_step_fits() -> None:
 
 
 def test_tensors_alike_share_a_code_book_and_others_do_not() -> None:
-    of = [Part(f"layer{i}.weight", (24, 24), 4) for i in range(3)]
+    of = [QuantSpec(f"layer{i}.weight", (24, 24), 4) for i in range(3)]
     rng = torch.Generator().manual_seed(0)
     alike = {part.name: (i + 1) * torch.randn(B, 24, 24, generator=rng) for i, part in enumerate(of)}
     quantizer = KMeans(of)
@@ -168,7 +169,7 @@ def test_lloyd_finds_separate_clusters() -> None:
     torch.testing.assert_close(lloyd(flat, 3), torch.tensor([[0.05, 5.1, 9.0]]))
 
 
-def learn(quantizer: Quantizer, of: list[Part], trained: dict[str, Tensor], steps: int = 200) -> list[float]:
+def learn(quantizer: Quantizer, of: list[QuantSpec], trained: dict[str, Tensor], steps: int = 200) -> list[float]:
     """Errors of a linear layer's output before and after learning to be quantised."""
     latents = {name: latent.requires_grad_() for name, latent in quantizer.start(trained).items()}
     inputs = torch.rand(1, 200, 24, generator=torch.Generator().manual_seed(1))

@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from searchinr.engine.report.anytime import Anytime
-from searchinr.engine.search.objectives import Objectives
+from searchinr.search.objectives import Objectives
 
 Line = dict[str, Any]
 Make = Callable[..., Line]

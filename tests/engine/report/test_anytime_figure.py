@@ -10,7 +10,7 @@ from PIL import Image, ImageColor
 from searchinr.engine.report import style
 from searchinr.engine.report.anytime_figure import hypervolume_png
 from searchinr.engine.report.front import collect_front
-from searchinr.engine.search.objectives import Objectives
+from searchinr.search.objectives import Objectives
 
 Line = dict[str, Any]
 

@@ -14,8 +14,8 @@ from searchinr.engine.report.front import FrontReport, collect_front
 from searchinr.engine.report.page import DatasetReport, report_html
 from searchinr.engine.report.picture import displayed
 from searchinr.engine.report.sheet import decoded_png
-from searchinr.engine.run_folder import RunFolder
-from searchinr.engine.search.objectives import Objectives
+from searchinr.engine.store.run_folder import RunFolder
+from searchinr.search.objectives import Objectives
 from searchinr.signals.datasets import Dataset
 from searchinr.signals.metrics import psnr
 from searchinr.trial import Measurement, run_trial

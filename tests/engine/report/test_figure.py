@@ -10,7 +10,7 @@ from searchinr.engine.report import style
 from searchinr.engine.report.baselines import BaselinePoint, Baselines
 from searchinr.engine.report.figure import front_png
 from searchinr.engine.report.front import collect_front
-from searchinr.engine.search.objectives import Objectives
+from searchinr.search.objectives import Objectives
 
 Line = dict[str, Any]
 

@@ -7,8 +7,8 @@ import pytest
 
 from searchinr.engine.report.baselines import BaselinePoint, Baselines
 from searchinr.engine.report.front import collect_front, front_json, mean_bytes
-from searchinr.engine.search.objectives import Objectives
 from searchinr.errors import UserError
+from searchinr.search.objectives import Objectives
 
 Line = dict[str, Any]
 

@@ -16,8 +16,8 @@ from searchinr.engine.report.importance_figure import importance_png, labels
 from searchinr.engine.report.page import DatasetReport, report_html
 from searchinr.engine.report.signals_figure import signal_curves, signals_png
 from searchinr.engine.report.tables import bd_rate_tsv, importance_tsv
-from searchinr.engine.search.importance import FRONT, Importance
-from searchinr.engine.search.objectives import Objectives
+from searchinr.search.importance import FRONT, Importance
+from searchinr.search.objectives import Objectives
 
 Line = dict[str, Any]
 IMPORTANCE = Importance(

@@ -10,7 +10,7 @@ from searchinr.engine.report.baselines import BaselinePoint, Baselines
 from searchinr.engine.report.front import FrontReport, collect_front
 from searchinr.engine.report.page import DatasetReport, report_html
 from searchinr.engine.report.published import published
-from searchinr.engine.search.objectives import Objectives
+from searchinr.search.objectives import Objectives
 from searchinr.space import DatasetEntry
 
 Line = dict[str, Any]

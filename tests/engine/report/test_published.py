@@ -3,7 +3,7 @@ import pytest
 from searchinr.engine.report.bd_rates import bd_rates
 from searchinr.engine.report.front import collect_front
 from searchinr.engine.report.published import NOT_PUBLISHED, published
-from searchinr.engine.search.objectives import Objectives
+from searchinr.search.objectives import Objectives
 from searchinr.signals.datasets import REGISTRY
 from searchinr.space import DatasetEntry
 

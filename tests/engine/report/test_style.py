@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from searchinr.engine.report import style
 from searchinr.engine.report.baselines import BaselinePoint, Baselines
 from searchinr.engine.report.front import FrontReport, collect_front
-from searchinr.engine.search.objectives import Objectives
+from searchinr.search.objectives import Objectives
 
 Line = dict[str, Any]
 

@@ -7,7 +7,7 @@ from rich.console import Console
 
 from searchinr.engine.report.front import collect_front
 from searchinr.engine.report.tables import anytime_tsv, front_table, front_tsv, signals_tsv
-from searchinr.engine.search.objectives import Objectives
+from searchinr.search.objectives import Objectives
 
 Line = dict[str, Any]
 

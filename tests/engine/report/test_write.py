@@ -8,8 +8,8 @@ from report_signals import decoded
 from searchinr.engine.report.front import collect_front
 from searchinr.engine.report.page import DatasetReport
 from searchinr.engine.report.write import write_figures
-from searchinr.engine.search.importance import FRONT, Importance
-from searchinr.engine.search.objectives import Objectives
+from searchinr.search.importance import FRONT, Importance
+from searchinr.search.objectives import Objectives
 
 
 def test_a_report_is_these_files_and_nothing_else(

@@ -1,0 +1,247 @@
+"""The weights of one signal as bytes.
+
+    fp16: the weights as they are, little-endian
+    else, for each tensor: its steps (1 byte each), offsets (1 byte each, if the quantiser has them),
+        a model of its code book's gaps (unless it has none, or shares one that came before), a model of its symbols;
+        then one range-coded stream of all gaps and symbols
+
+Of the tensors that get code books, the first of each bit-width says by a byte whether the others share its own.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from searchinr.codecs.bitstream import range_coder
+from searchinr.codecs.bitstream.bits import Reader, Writer
+from searchinr.codecs.bitstream.models.contract import Model
+from searchinr.codecs.bitstream.models.registry import best_model, read_model
+from searchinr.codecs.bitstream.quant_spec import BOOK, OFFSETS_PER_STEP, QuantSpec, worth_a_book
+from searchinr.codecs.bitstream.steps import step_sizes
+from searchinr.errors import InvalidFileError
+
+CODE_BOOKS = "code books"
+"""What code books cost is told under this name."""
+
+ModelOf = Callable[[NDArray[np.int32], int, int], Model]
+
+_FP16_MAX = float(np.finfo(np.float16).max)
+_GAPS = (0, BOOK.high - BOOK.low)  # of a code book's entries; the first counts from the lowest
+
+
+@dataclass
+class Tensor:
+    """One tensor of one signal, as files hold it.
+
+    Attributes:
+        symbols: `(n,)`, group after group.
+        steps: `(G,)`, bytes.
+        offsets: `(G,)`, in sixteenths of a step; or None.
+        book: `(K,)`, ascending, in steps; or None.
+    """
+
+    symbols: NDArray[np.int32]
+    steps: NDArray[np.int64]
+    offsets: NDArray[np.int64] | None = None
+    book: NDArray[np.int64] | None = None
+
+    def values(self, part: QuantSpec) -> NDArray[np.float32]:
+        """The weights: the product of float32 step and number, `part.shape`."""
+        numbers = self.symbols if self.book is None else self.book[self.symbols]  # (n,)
+        grouped = numbers.astype(np.float32).reshape(len(self.steps), -1)  # (G, m)
+        if self.offsets is not None:
+            grouped = grouped + (self.offsets / OFFSETS_PER_STEP).astype(np.float32)[:, None]
+        return (grouped * step_sizes()[self.steps][:, None]).T.reshape(part.shape)  # (m, G) -> shape
+
+
+def pack_fp16(parts: Sequence[QuantSpec], weights: Mapping[str, NDArray[np.float32]]) -> bytes:
+    """Weights as they are; what is beyond fp16 is clipped."""
+    clipped = (np.clip(weights[part.name], -_FP16_MAX, _FP16_MAX) for part in parts)
+    return b"".join(values.astype("<f2").tobytes() for values in clipped)
+
+
+def unpack_fp16(parts: Sequence[QuantSpec], data: bytes) -> dict[str, NDArray[np.float32]]:
+    """What `pack_fp16` packed, `{part.name: part.shape}`.
+
+    Raises:
+        InvalidFileError: Too many or too few bytes, or a weight that is not finite.
+    """
+    sizes = [part.size for part in parts]
+    if len(data) != 2 * sum(sizes):
+        raise InvalidFileError(f"{len(data)} bytes of fp16 weights found, {2 * sum(sizes)} expected")
+    with np.errstate(invalid="ignore"):  # NaN, which is refused
+        flat = np.split(np.frombuffer(data, "<f2").astype(np.float32), np.cumsum(sizes)[:-1])
+    return _finite({part.name: values.reshape(part.shape) for part, values in zip(parts, flat, strict=True)})
+
+
+def _finite(weights: dict[str, NDArray[np.float32]]) -> dict[str, NDArray[np.float32]]:
+    if not all(np.isfinite(w).all() for w in weights.values()):
+        raise InvalidFileError("the file holds weights that are not finite")
+    return weights
+
+
+def pack(parts: Sequence[QuantSpec], tensors: Mapping[str, Tensor], model_of: ModelOf = best_model) -> bytes:
+    """Quantised weights.
+
+    Args:
+        parts: What to pack, in this order.
+        tensors: One for each part, by name.
+        model_of: From symbols, the lowest and the highest of them, to the model that they are coded with.
+    """
+    out = Writer()
+    arrays: list[NDArray[np.int32]] = []
+    coded: list[Model] = []
+    shared: dict[int, bool] = {}
+    for part in parts:
+        tensor = tensors[part.name]
+        out.data += bytes(tensor.steps.tolist())
+        if tensor.offsets is not None:
+            out.data += tensor.offsets.astype(np.int8).tobytes()
+        ranges = [(tensor.symbols, *_symbols(part, tensor.book is not None))]
+        if tensor.book is not None:
+            is_first = part.bits not in shared
+            if is_first:
+                shared[part.bits] = _is_shared(part.bits, parts, tensors)
+                out.byte(shared[part.bits])
+            if is_first or not shared[part.bits]:
+                gaps = np.diff(tensor.book, prepend=BOOK.low).astype(np.int32)
+                ranges.insert(0, (gaps, *_GAPS))
+        for symbols, low, high in ranges:
+            arrays.append(symbols)
+            coded.append(model_of(symbols, low, high))
+            coded[-1].write(out)
+    out.data += range_coder.encode(arrays, coded)
+    return bytes(out.data)
+
+
+def _symbols(part: QuantSpec, has_book: bool) -> tuple[int, int]:
+    """Lowest and highest symbol."""
+    return (0, part.symbols.number - 1) if has_book else part.symbols
+
+
+def _is_shared(bits: int, parts: Sequence[QuantSpec], tensors: Mapping[str, Tensor]) -> bool:
+    of_these_bits = (tensors[part.name].book for part in parts if part.bits == bits)
+    books = [book for book in of_these_bits if book is not None]
+    return all(np.array_equal(book, books[0]) for book in books)
+
+
+@dataclass
+class _Side:
+    """A tensor's side information, and what the stream holds of it.
+
+    Attributes:
+        part: Which tensor.
+        steps: See `Tensor`.
+        offsets: See `Tensor`.
+        gaps: Of a code book that comes with this tensor.
+        symbols: Of the tensor.
+        has_book: Whether symbols are indices into a code book, this one or an earlier one.
+        length: Bytes of side information without those of code books.
+        book_length: Bytes of side information of code books.
+    """
+
+    part: QuantSpec
+    steps: NDArray[np.int64]
+    offsets: NDArray[np.int64] | None
+    gaps: Model | None
+    symbols: Model
+    has_book: bool
+    length: int
+    book_length: int
+
+    @property
+    def streams(self) -> list[tuple[Model, int]]:
+        """What the stream holds: model and number of symbols of each array."""
+        gaps = [] if self.gaps is None else [(self.gaps, self.part.symbols.number)]
+        return [*gaps, (self.symbols, self.part.size)]
+
+
+class Packed:
+    """What `pack` packed."""
+
+    def __init__(
+        self, parts: Sequence[QuantSpec], data: bytes, *, has_offsets: bool = False, has_book: bool = False
+    ) -> None:
+        """Nothing is decoded before it is asked for.
+
+        Args:
+            parts: As they were given to `pack`.
+            data: What it returned.
+            has_offsets: Whether the quantiser's tensors have offsets.
+            has_book: Whether those that are worth one have code books.
+        """
+        self._has_offsets, self._has_book = has_offsets, has_book
+        self._parts = parts
+        self._data = data
+
+    def weights(self) -> dict[str, NDArray[np.float32]]:
+        """Weights, `{part.name: part.shape}`.
+
+        Raises:
+            InvalidFileError: No encoder writes such bytes, or a weight is not finite.
+        """
+        tensors = self.tensors()
+        return _finite({part.name: tensors[part.name].values(part) for part in self._parts})
+
+    def tensors(self) -> dict[str, Tensor]:
+        """The tensors that were given to `pack`, by name."""
+        sides, decoded = self._decoded
+        arrays = iter(decoded)
+        tensors: dict[str, Tensor] = {}
+        books: dict[int, NDArray[np.int64]] = {}
+        for side in sides:
+            bits = side.part.bits
+            if side.gaps is not None:
+                books[bits] = np.cumsum(next(arrays), dtype=np.int64) + BOOK.low
+            book = books[bits] if side.has_book else None
+            tensors[side.part.name] = Tensor(next(arrays), side.steps, side.offsets, book)
+        return tensors
+
+    @cached_property
+    def _decoded(self) -> tuple[list[_Side], list[NDArray[np.int32]]]:
+        """The sides, and the arrays of all their streams in order."""
+        reader = Reader(self._data)
+        sides = list(self._read_sides(reader))
+        return sides, range_coder.decode(reader.rest(), [each for s in sides for each in s.streams])
+
+    def _read_sides(self, reader: Reader) -> Iterator[_Side]:
+        shared: dict[int, bool] = {}
+        for part in self._parts:
+            start = reader.position
+            steps = np.array([reader.byte() for _ in range(part.groups)])
+            offsets = None
+            if self._has_offsets:
+                offsets = np.array([reader.byte() for _ in range(part.groups)]).astype(np.int8).astype(np.int64)
+            has_book = self._has_book and worth_a_book(part)
+            gaps, book_start = None, reader.position
+            if has_book:
+                is_first = part.bits not in shared
+                if is_first:
+                    shared[part.bits] = bool(reader.byte())
+                if is_first or not shared[part.bits]:
+                    gaps = read_model(reader, *_GAPS)
+            book_length = reader.position - book_start
+            model = read_model(reader, *_symbols(part, has_book))
+            yield _Side(part, steps, offsets, gaps, model, has_book, reader.position - start - book_length, book_length)
+
+    def bits(self) -> dict[str, float]:
+        """Bits of each part and, under `CODE_BOOKS`, of its code books if it has any.
+
+        Both are side information and ideal code length; the last part takes the coder's end.
+        """
+        sides, decoded = self._decoded
+        arrays = iter(decoded)
+        stored: dict[str, float] = {}
+        books = 0.0
+        for side in sides:
+            books += 8 * side.book_length + (0 if side.gaps is None else side.gaps.bits(next(arrays)))
+            stored[side.part.name] = 8 * side.length + side.symbols.bits(next(arrays))
+        stored[self._parts[-1].name] += 8 * len(self._data) - sum(stored.values()) - books
+        return {**stored, CODE_BOOKS: books} if any(side.has_book for side in sides) else stored
+
+    def models(self) -> dict[str, str]:
+        """How the symbols of each part are coded."""
+        return {side.part.name: type(side.symbols).__name__.lower() for side in self._decoded[0]}

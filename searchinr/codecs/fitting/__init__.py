@@ -1,0 +1,1 @@
+"""What the fits of all codecs share: points, objectives, optimisers, rungs, groups of signals."""

@@ -1,0 +1,69 @@
+"""Between signals and networks: which signals make a batch, what it is fitted to, and the shape of what fits it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from searchinr.codecs.bitstream.steps import PER_OCTAVE
+from searchinr.codecs.fields.contract import FieldShape
+from searchinr.codecs.fitting.points import GridPoints, Points, scaled
+from searchinr.signals.registry import MODALITIES
+from searchinr.signals.signal import Layout, Signal
+
+_MOST_HELD = 2**25
+"""Values that are held as floats: 128 MiB, an RGB picture of 11 megapixels."""
+
+
+def field_shape(layout: Layout, depth: int, width: int) -> FieldShape:
+    """What a backbone for signals of this layout is built from."""
+    return FieldShape(
+        d_in=len(layout.grid),
+        d_out=layout.channels,
+        depth=depth,
+        width=width,
+        grid=layout.grid,
+        extent=MODALITIES[layout.modality].extent(layout),
+    )
+
+
+@dataclass(frozen=True)
+class Targets:
+    """B signals with the same layout.
+
+    Attributes:
+        indices: Their places among all signals.
+        layout: Their layout.
+        points: Of these signals, each divided by its gain, so that its peak is about 1.
+        gains: `(B,)`, int64: a gain is 2**(gains / 6), a whole number of quantiser steps.
+    """
+
+    indices: list[int]
+    layout: Layout
+    points: Points
+    gains: Tensor
+
+
+def targets_by_layout(signals: Sequence[Signal], device: torch.device) -> list[Targets]:
+    """All signals, in the order in which their layouts first come."""
+    by_layout: dict[Layout, list[int]] = {}
+    for index, signal in enumerate(signals):
+        by_layout.setdefault(signal.layout, []).append(index)
+    return [_targets(signals, indices, device) for indices in by_layout.values()]
+
+
+def _targets(signals: Sequence[Signal], indices: list[int], device: torch.device) -> Targets:
+    layout, few = signals[indices[0]].layout, [signals[i] for i in indices]
+    peaks = torch.tensor([_peak(signal) for signal in few]).clamp_min(2.0**-20)  # (B,)
+    gains = torch.ceil(PER_OCTAVE * torch.log2(peaks)).long()  # (B,)
+    points = GridPoints(few, gains, device)
+    is_small = points.signals * points.values_each <= _MOST_HELD
+    return Targets(indices, layout, points.held() if is_small else points, gains)
+
+
+def _peak(signal: Signal) -> float:
+    """The largest magnitude of the scaled samples: that of one of their extremes."""
+    extremes = np.array([signal.samples.min(), signal.samples.max()])
+    return float(np.abs(scaled(extremes, signal.layout)).max())

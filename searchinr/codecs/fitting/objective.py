@@ -1,0 +1,141 @@
+"""What a fit minimises: the sum of the signals' losses, of which an objective computes the gradient.
+
+Notation used for tensor shapes: B signals, k of them, m points of a tile, c channels.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from searchinr.codecs.fitting.points import Points
+from searchinr.codecs.params.network_params import LossName
+
+Forward = Callable[[dict[str, Tensor], Tensor], Tensor]
+"""`(weights, coords (m, d)) -> (B, m, c)`."""
+
+MSE_FLOOR = torch.finfo(torch.float32).eps ** 2  # what rounding alone leaves; log MSE has no gradient at 0
+# Activations per layer and tile: half a megabyte stays in a core's cache.
+_TILE_ELEMENTS = {"cpu": 2**17, "cuda": 2**27}
+_MIN_TILE = 256
+
+
+class Evaluated(NamedTuple):
+    """What an evaluation gave beside gradients.
+
+    Attributes:
+        error: Of each signal, by some measure of the objective's; what must be finite.
+        macs: Multiply-accumulates spent, backward passes included.
+    """
+
+    error: Tensor
+    macs: float
+
+
+class Objective(ABC):
+    """Computes gradients. Holds no weights, so that a fit's branches share it."""
+
+    @abstractmethod
+    def backward(
+        self,
+        weights: Mapping[str, Tensor],
+        points: Points,
+        *,
+        loss: LossName,
+        rng: np.random.Generator,
+        annealed: float = 0.0,
+    ) -> Evaluated:
+        """Leaves the gradient of the sum of the signals' losses in `grad` of the weights that it depends on.
+
+        Args:
+            weights: Leaves of the graph without a `grad`, `{name: (B, ...)}`.
+            points: Those of the step.
+            loss: Of a signal.
+            rng: For what is drawn anew in each step.
+            annealed: How much of a rung's branch is done, 0 to 1; on the trunk 0.
+        """
+
+    def losses(self, weights: Mapping[str, Tensor], points: Points, signals: Tensor, *, loss: LossName) -> Evaluated:
+        """Losses of some signals, `(k,)`, as the `error` of what is returned. Only where one network is evaluated.
+
+        Args:
+            weights: Of these signals, `{name: (k, ...)}`.
+            points: Of all signals.
+            signals: Which these are, `(k,)`, int64.
+            loss: Of a signal.
+        """
+        raise NotImplementedError("a loss of many networks says nothing about one of them")
+
+
+class SingleNetwork(Objective):
+    """One network for each signal; the squared error is added up over tiles of points, so that memory is bounded."""
+
+    def __init__(self, forward: Forward, *, macs_per_point: int, elements_per_point: int) -> None:
+        """Takes the network.
+
+        Args:
+            forward: The network.
+            macs_per_point: Of one forward pass of one signal.
+            elements_per_point: Width of the largest activation, by which the tiles are sized.
+        """
+        self._forward = forward
+        self._macs_per_point, self._elements_per_point = macs_per_point, elements_per_point
+
+    def backward(
+        self,
+        weights: Mapping[str, Tensor],
+        points: Points,
+        *,
+        loss: LossName,
+        rng: np.random.Generator,
+        annealed: float = 0.0,
+    ) -> Evaluated:
+        """See `Objective.backward`; nothing is drawn or annealed."""
+        network = dict(weights)
+        squared_error = torch.zeros(points.signals, device=points.device)
+        for coords, values in points.tiles(points_per_tile(points, self._elements_per_point)):
+            error = (self._forward(network, coords) - values).square().sum(dim=(1, 2))  # (B,)
+            torch.autograd.backward(error.sum())
+            squared_error += error.detach()
+        divisor = gradient_divisor(squared_error, points, loss)
+        for weight in network.values():
+            if weight.grad is not None:
+                weight.grad /= divisor.view(-1, *[1] * (weight.dim() - 1))
+        macs = self._macs_per_point * points.signals * points.count
+        return Evaluated(squared_error, 3 * macs)  # forward, and backward for two
+
+    @torch.no_grad()
+    def losses(self, weights: Mapping[str, Tensor], points: Points, signals: Tensor, *, loss: LossName) -> Evaluated:
+        """See `Objective.losses`."""
+        network = dict(weights)
+        squared_error = torch.zeros(len(signals), device=points.device)
+        for coords, values in points.tiles(points_per_tile(points, self._elements_per_point)):
+            error = self._forward(network, coords) - values[signals]  # (k, m, c)
+            squared_error += error.square().sum(dim=(1, 2))
+        losses = loss_of(squared_error / points.values_each, loss)
+        return Evaluated(losses, self._macs_per_point * len(signals) * points.count)
+
+
+def points_per_tile(points: Points, elements_per_point: int) -> int:
+    """How many points' activations fit the cache.
+
+    Args:
+        points: Of all signals.
+        elements_per_point: Width of the largest activation.
+    """
+    return max(_MIN_TILE, _TILE_ELEMENTS[points.device.type] // (points.signals * elements_per_point))
+
+
+def gradient_divisor(squared_error: Tensor, points: Points, loss: LossName) -> Tensor:
+    """What divides the gradient of a signal's squared error into that of its loss, `(B,)`: d log(E) = dE / E."""
+    if loss == "mse":
+        return torch.full_like(squared_error, points.values_each)
+    return squared_error.clamp_min(MSE_FLOOR * points.values_each)
+
+
+def loss_of(mse: Tensor, loss: LossName) -> Tensor:
+    """The losses of signals with these MSEs."""
+    return mse if loss == "mse" else mse.clamp_min(MSE_FLOOR).log()

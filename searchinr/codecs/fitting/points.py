@@ -1,0 +1,168 @@
+"""The points that signals are fitted at: coordinates, and the values that a network should give there.
+
+Of small signals they are held as floats. Of large ones nothing is held but the integer samples, and floats are made a
+tile at a time, where they are needed. Both give the same numbers bit by bit.
+
+Notation used for tensor shapes: B signals, n points, m of them, d coordinates, c channels.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from searchinr.codecs.bitstream.steps import PER_OCTAVE
+from searchinr.signals.registry import MODALITIES
+from searchinr.signals.signal import Layout, Signal
+
+
+class Part(NamedTuple):
+    """Some of the points.
+
+    Attributes:
+        coords: `(m, d)`.
+        values: `(B, m, c)`.
+    """
+
+    coords: Tensor
+    values: Tensor
+
+
+class Points(ABC):
+    """Points that B signals share.
+
+    Attributes:
+        signals: B.
+        count: n.
+        channels: c.
+        device: Of the tensors.
+    """
+
+    def __init__(self, signals: int, count: int, channels: int, device: torch.device) -> None:
+        self.signals, self.count, self.channels, self.device = signals, count, channels, device
+
+    @abstractmethod
+    def part(self, start: int, stop: int) -> Part:
+        """Those from `start` to `stop`."""
+
+    @abstractmethod
+    def at(self, index: Tensor) -> Part:
+        """Those with these numbers, `(m,)`, int64, on the device of the points."""
+
+    def all(self) -> Part:
+        """All at once."""
+        return self.part(0, self.count)
+
+    def tiles(self, size: int) -> Iterator[Part]:
+        """All of them, so many at a time."""
+        for start in range(0, self.count, size):
+            yield self.part(start, min(start + size, self.count))
+
+    def drawn(self, index: Tensor) -> "Points":
+        """Those with these numbers, some perhaps more than once: `(m,)`, int64, on the device of the points."""
+        return _DrawnPoints(self, index)
+
+    def seen(self, encoding: Callable[[Tensor], Tensor]) -> "Points":
+        """The same points as a network sees them behind an encoding: `coords` `(m, d)` become `(m, E)`.
+
+        Where the points are held, so is what is seen.
+        """
+        return _SeenPoints(self, encoding)
+
+    @property
+    def values_each(self) -> int:
+        """Values of one signal."""
+        return self.count * self.channels
+
+
+class HeldPoints(Points):
+    """Points whose floats are held."""
+
+    def __init__(self, coords: Tensor, values: Tensor) -> None:
+        """Takes coordinates `(n, d)` and values `(B, n, c)`."""
+        super().__init__(len(values), len(coords), values.shape[-1], coords.device)
+        self._coords, self._values = coords, values
+
+    def part(self, start: int, stop: int) -> Part:
+        """See `Points.part`."""
+        return Part(self._coords[start:stop], self._values[:, start:stop])
+
+    def at(self, index: Tensor) -> Part:
+        """See `Points.at`."""
+        return Part(self._coords.index_select(0, index), self._values.index_select(1, index))
+
+    def seen(self, encoding: Callable[[Tensor], Tensor]) -> "HeldPoints":
+        """See `Points.seen`."""
+        return HeldPoints(encoding(self._coords), self._values)
+
+
+class GridPoints(Points):
+    """All points of signals with one layout, made from the signals' samples."""
+
+    def __init__(self, signals: Sequence[Signal], gains: Tensor, device: torch.device) -> None:
+        """Takes the signals.
+
+        Args:
+            signals: B of them.
+            gains: `(B,)`, int64: values are divided by 2**(gain / 6).
+            device: Where to give tensors.
+        """
+        self._layout = signals[0].layout
+        super().__init__(len(signals), self._layout.points, self._layout.channels, device)
+        self._samples = [signal.samples.reshape(-1, self.channels) for signal in signals]  # (*grid, c) -> (n, c)
+        self._gains = torch.exp2(gains.to(device) / PER_OCTAVE).view(-1, 1, 1)
+
+    def part(self, start: int, stop: int) -> Part:
+        """See `Points.part`."""
+        coords = MODALITIES[self._layout.modality].coordinates(self._layout, start, stop)
+        return self._part(coords, [samples[start:stop] for samples in self._samples])
+
+    def at(self, index: Tensor) -> Part:
+        """See `Points.at`."""
+        numbers = index.cpu().numpy()
+        coords = MODALITIES[self._layout.modality].coordinates_at(self._layout, numbers)
+        return self._part(coords, [samples[numbers] for samples in self._samples])
+
+    def held(self) -> HeldPoints:
+        """The same points, held."""
+        return HeldPoints(*self.all())
+
+    def _part(self, coords: NDArray[np.float32], samples: Sequence[NDArray[np.integer]]) -> Part:
+        values = torch.stack([torch.from_numpy(scaled(each, self._layout)) for each in samples])  # (B, m, c)
+        return Part(torch.from_numpy(coords).to(self.device), values.to(self.device) / self._gains)
+
+
+class _DrawnPoints(Points):
+    def __init__(self, points: Points, index: Tensor) -> None:
+        super().__init__(points.signals, len(index), points.channels, points.device)
+        self._points, self._index = points, index
+
+    def part(self, start: int, stop: int) -> Part:
+        return self._points.at(self._index[start:stop])
+
+    def at(self, index: Tensor) -> Part:
+        return self._points.at(self._index[index])
+
+
+class _SeenPoints(Points):
+    def __init__(self, points: Points, encoding: Callable[[Tensor], Tensor]) -> None:
+        super().__init__(points.signals, points.count, points.channels, points.device)
+        self._points, self._encoding = points, encoding
+
+    def part(self, start: int, stop: int) -> Part:
+        coords, values = self._points.part(start, stop)
+        return Part(self._encoding(coords), values)
+
+    def at(self, index: Tensor) -> Part:
+        coords, values = self._points.at(index)
+        return Part(self._encoding(coords), values)
+
+
+def scaled(samples: NDArray[np.integer], layout: Layout) -> NDArray[np.float32]:
+    """Samples of any shape scaled from the value range to [-1, 1]."""
+    low, high = MODALITIES[layout.modality].value_range(layout)
+    return ((samples.astype(np.float64) - low) / (high - low) * 2 - 1).astype(np.float32)

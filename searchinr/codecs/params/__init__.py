@@ -1,0 +1,1 @@
+"""Parameters that several codecs have, and the forms in which they are written."""

@@ -1,0 +1,115 @@
+"""Parameters that the codecs of coordinate networks share."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field as Key
+
+from searchinr.codecs.bitstream.steps import MAX_BITS, MIN_BITS
+from searchinr.codecs.fields.registry import FIELDS
+from searchinr.codecs.quantize.contract import Quantizer
+
+MAX_DEPTH, MAX_WIDTH = 16, 1024
+FP16 = "fp16"
+"""In the place of a quantiser: weights as they are, two bytes each."""
+
+QAT_FRACTION = 0.4
+
+Backbone = Annotated[Literal[tuple(FIELDS)], Key(description="network family")]  # type: ignore[valid-type]
+WeightBits = Annotated[
+    int,
+    Key(
+        ge=MIN_BITS,
+        le=MAX_BITS,
+        description="of weights between hidden layers, without biases, and of look-up tables; 1 is ternary",
+        json_schema_extra={"unit": "bits"},
+    ),
+]
+EdgeBits = Annotated[
+    int,
+    Key(
+        ge=MIN_BITS,
+        le=MAX_BITS,
+        description="of the first layer, which is the most sensitive, of biases, and of the last layer where last_bits"
+        " is left out",
+        json_schema_extra={"unit": "bits"},
+    ),
+]
+LastBits = Annotated[
+    int | None,
+    Key(
+        ge=MIN_BITS,
+        le=MAX_BITS,
+        description="of the last layer; left out, edge_bits",
+        json_schema_extra={"unit": "bits"},
+    ),
+]
+QatFraction = Annotated[
+    float | None,
+    Key(
+        gt=0,
+        le=1,
+        description=f"last fraction of the steps in which a quantiser learns, if it does; left out, {QAT_FRACTION}",
+    ),
+]
+RateWeight = Annotated[
+    float | None,
+    Key(
+        ge=0,
+        le=100,
+        description="what one bit per sample adds to the loss while lsq or lsq+ learns (lambda); left out, 0",
+    ),
+]
+LossName = Literal["log_mse", "mse"]
+"""Of a signal: the logarithm of its MSE, or its MSE."""
+
+Loss = Annotated[LossName, Key(description="of each signal: the logarithm of its MSE, or its MSE")]
+Decay = Annotated[
+    float,
+    Key(ge=0.05, le=0.9, description="last fraction of the steps in which the learning rate falls to zero"),
+]
+BatchFraction = Annotated[float, Key(gt=0, le=1, description="points used in each step, as a fraction of the grid")]
+OWN: dict[str, Any] = {name: (field.Params, field.Params()) for name, field in FIELDS.items()}
+"""Under each backbone's name that backbone's own parameters, as `pydantic.create_model` takes them."""
+
+
+def fill_in(data: dict[str, Any], name: str, default: float | None, used: bool) -> None:
+    """Gives a parameter that was left out its default where it is used, and None to one that is not used.
+
+    So two configurations that train and encode alike are equal, whatever was written for what they ignore.
+
+    Args:
+        data: Whatever the caller gave: checked after this.
+        name: The parameter, a number.
+        default: What it is where it was left out.
+        used: Whether anything depends on it.
+    """
+    if not used and _is_number(data.get(name)):
+        data[name] = None
+    elif used and data.get(name) is None:
+        data[name] = default
+
+
+def fill_in_quantisation(
+    data: dict[str, Any],
+    quantizer: type[Quantizer] | None,
+    edge_bits: Any,  # noqa: ANN401
+    *,
+    searches_steps: bool = False,
+) -> None:
+    """`last_bits`, `qat_fraction` and `rate_weight`; see `fill_in`.
+
+    Args:
+        data: See `fill_in`.
+        quantizer: None for fp16.
+        edge_bits: Whatever the caller gave, or its default.
+        searches_steps: Whether steps are searched after training, which weighs the rate as well.
+    """
+    learns, learns_rate = (False, False) if quantizer is None else (quantizer.learns, quantizer.learns_rate)
+    as_edge = edge_bits if edge_bits in range(MIN_BITS, MAX_BITS + 1) else None
+    fill_in(data, "last_bits", as_edge, quantizer is not None)
+    fill_in(data, "qat_fraction", QAT_FRACTION, learns)
+    fill_in(data, "rate_weight", 0.0, learns_rate or searches_steps)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

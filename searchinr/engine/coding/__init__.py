@@ -1,0 +1,1 @@
+"""Encoding and decoding the user's files: a config used as a codec."""

@@ -1,0 +1,117 @@
+"""Probes: a few configs of a space, fitted for a moment, to know what a step and a measurement cost here."""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+
+import torch
+
+from searchinr.allocator import keep_freed_memory
+from searchinr.codecs.contract import Asset, AssetSpec
+from searchinr.engine.catalog import canonicalise
+from searchinr.errors import TrialError
+from searchinr.search.configs import ConfigSpace
+from searchinr.search.random_sampler import Random
+from searchinr.search.samplers import History
+from searchinr.signals.datasets import Dataset
+from searchinr.signals.signal import Signal
+from searchinr.space import Resources, Space, Value
+from searchinr.trial import Measurement, asset_spec, base_spec, build_asset, run_trial
+
+_RUNGS = (10, 40)
+_LIMIT_S = 60.0  # of training, after which a probe is told by what it has done
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What one config costs.
+
+    Attributes:
+        step_s: Seconds of a training step.
+        rung_s: Seconds of set-up, encoding and decoding at a rung.
+        branch: Steps that a rung takes beside the trunk that later rungs go on from, as a fraction of its length.
+    """
+
+    step_s: float
+    rung_s: float
+    branch: float
+
+
+def probe(space: Space, signals: Sequence[Signal], count: int, training: Dataset | None = None) -> Iterator[Probe]:
+    """Fits configs drawn at random from a space; what fails is left out.
+
+    Args:
+        space: The search space.
+        signals: One of its datasets.
+        count: How many configs.
+        training: Its training signals; None if it has none, and then no codec needs any.
+    """
+    keep_freed_memory()
+    resources = space.resources
+    torch.set_num_threads(max(1, int(resources.cpu)))
+    configs = Random(ConfigSpace(space.codecs, canonicalise), space.search.seed)
+    for number in range(count):
+        config = next(configs.proposals(History((), (), (), number)))
+        try:
+            device = device_here(resources)
+            asset = _built(config.codec, config.params, signals, training, space.search.seed, device)
+            found = _probe(config.codec, config.params, signals, space.search.seed, device, asset)
+        except TrialError:
+            continue
+        if found is not None:
+            yield found
+
+
+def device_here(resources: Resources) -> torch.device:
+    """Where a trial would run on this machine."""
+    return torch.device("cuda" if resources.gpu > 0 and torch.cuda.is_available() else "cpu")
+
+
+def _built(
+    codec: str,
+    params: Mapping[str, Value],
+    signals: Sequence[Signal],
+    training: Dataset | None,
+    seed: int,
+    device: torch.device,
+) -> Asset | None:
+    """What the fit needs, built to the end: its time is none of the fit's."""
+
+    def built(spec: AssetSpec | None) -> Asset | None:
+        if spec is None:
+            return None
+        built_from = training.signals if training is not None and spec.needed_to_decode else signals
+        base = built(base_spec(codec, spec))
+        *_, last = build_asset(codec, spec, built_from, seed=seed, device=device, base=base)
+        return last.asset
+
+    return built(asset_spec(codec, params))
+
+
+def _probe(
+    codec: str,
+    params: Mapping[str, Value],
+    signals: Sequence[Signal],
+    seed: int,
+    device: torch.device,
+    asset: Asset | None,
+) -> Probe | None:
+    started = time.perf_counter()
+    measured: list[Measurement] = []
+    rung_s = 0.0
+    with closing(run_trial(codec, params, signals, _RUNGS, seed=seed, device=device, asset=asset)) as states:  # type: ignore[type-var]
+        for state in states:
+            if isinstance(state, Measurement):
+                measured.append(state)
+                rung_s = (time.perf_counter() - started - state.train_s) / len(measured)
+            if state.train_s > _LIMIT_S:
+                break
+    if not measured:
+        return Probe(state.train_s / state.steps, 0.0, 0.0)
+    first, last = measured[0], measured[-1]
+    macs = first.figures["cost"]["macs"] / first.steps  # of a step
+    if last is first or macs == 0:
+        return Probe(first.train_s / first.steps, rung_s, 0.0)
+    taken = last.figures["cost"]["macs"] / macs  # steps in all, the first rung's branch among them
+    return Probe((last.train_s - first.train_s) / (taken - first.steps), rung_s, (taken - last.steps) / first.steps)

@@ -1,0 +1,67 @@
+"""The assets of a run: what was built, of what size, and how many files need it."""
+
+from pathlib import Path
+from typing import Any
+
+from searchinr.engine.results.opened import OpenedRun
+from searchinr.engine.store.asset_files import ASSET_SUFFIX, asset_name, read_asset
+from searchinr.engine.store.ledger import asset_label
+from searchinr.errors import UserError
+
+
+def list_assets(run: OpenedRun) -> list[dict[str, Any]]:
+    """A row for each asset on record, in the order in which they were built.
+
+    `points` is how many operating points have files that name it.
+    """
+    needing = [line.get("decodes_with") for line in run.lines if line["kind"] == "point"]
+    rows = []
+    for line in run.lines:
+        if line["kind"] == "asset":
+            label = asset_label(line)
+            keys = ("name", "sha256", "codec", "dataset", "seed", "bytes", "params", "cost")
+            rows.append({**{key: line[key] for key in keys}, "label": label, "points": needing.count(label)})
+    return rows
+
+
+def find_in(run: OpenedRun, sha256: str) -> Path:
+    """The file of an asset that decoding needs.
+
+    Args:
+        run: The run.
+        sha256: The beginning of its hash, as files name it.
+
+    Raises:
+        UserError: There is none, or there are several.
+    """
+    labels = [row["label"] for row in list_assets(run) if row["sha256"].startswith(sha256.lower())]
+    paths = {path for path in (run.folder.kept_assets / asset_name(label) for label in labels) if path.is_file()}
+    if len(paths) != 1:
+        found = f"{len(paths)} assets have such a hash" if paths else "no asset that decoding needs has such a hash"
+        raise UserError(f"{run.folder.path}: {sha256}: {found}; `searchinr asset list {run.folder.path}` lists them")
+    return paths.pop()
+
+
+def show_asset(path: Path) -> dict[str, Any]:
+    """What an asset's file says: `codec`, `name`, `sha256`, `bytes`, `needed_to_decode`, `params`, `tensors`.
+
+    Raises:
+        UserError: There is no such file, or it is no asset.
+    """
+    if path.suffix != ASSET_SUFFIX:
+        raise UserError(f"{path}: suffix {path.suffix!r} found; allowed is {ASSET_SUFFIX}")
+    stored = read_asset(path)
+    spec = stored.asset.spec
+    return {
+        "file": str(path),
+        "codec": stored.codec,
+        "name": spec.name,
+        "sha256": stored.asset.sha256,
+        "bytes": path.stat().st_size,
+        "needed_to_decode": spec.needed_to_decode,
+        "params": spec.params,
+        "tensors": {
+            name: f"{tensor.dtype} {tuple(tensor.shape)}".removeprefix("torch.")
+            for name, tensor in stored.asset.tensors.items()
+        },
+    }

@@ -1,0 +1,74 @@
+"""Two runs of the same signals side by side."""
+
+import re
+
+from searchinr.engine.report.comparison import Comparison, Side
+from searchinr.engine.report.front import FrontReport
+from searchinr.engine.results.opened import OpenedRun
+from searchinr.errors import UserError
+from searchinr.search.bd_rate import bd_rate
+from searchinr.search.objectives import Objectives
+
+
+def compare(first: OpenedRun, second: OpenedRun, dataset: str | None) -> list[Comparison]:
+    """Lays the fronts of two runs over each other, each within its own constraints.
+
+    Args:
+        first: What is compared with.
+        second: The other one.
+        dataset: Label of the one that is meant; None means all of them.
+
+    Raises:
+        UserError: The runs are not about the same signals and objectives, or one has no front.
+    """
+    labels, others = first.chosen(dataset), second.chosen(dataset)
+    if labels != others:
+        raise UserError(
+            f"{second.folder.path}: has fronts of {', '.join(others)}, {first.folder.path} of {', '.join(labels)}; "
+            "choose one that both have with --dataset"
+        )
+    if first.objectives.names != second.objectives.names:
+        raise UserError(
+            f"{second.folder.path}: has the objectives {', '.join(second.objectives.names)}, {first.folder.path} "
+            f"{', '.join(first.objectives.names)}; compare runs with the same"
+        )
+    return [_compare(first, second, label) for label in labels]
+
+
+def _compare(first: OpenedRun, second: OpenedRun, label: str) -> Comparison:
+    fronts = first.front(label), second.front(label)
+    facts = [_facts(run, front) for run, front in zip((first, second), fronts, strict=True)]
+    for what in facts[0]:
+        if facts[0][what] != facts[1][what]:
+            raise UserError(
+                f"{second.folder.path}: {what} of {label} {_shown(facts[1][what])} found, {_shown(facts[0][what])} in "
+                f"{first.folder.path}; compare runs on the same signals"
+            )
+    names = first.objectives.names
+    shared = Objectives({name: first.space.objectives[name] for name in names}, first.objectives.reference_point)
+    sides = [
+        Side(str(run.folder.path), front, shared.hypervolume(front.front))
+        for run, front in zip((first, second), fronts, strict=True)
+    ]
+    curves = ([(point["rate"], point["psnr_db"]) for point in front.front_line] for front in fronts)
+    return Comparison(label, shared.reference_point, sides[0], sides[1], bd_rate(*curves))
+
+
+def _facts(run: OpenedRun, front: FrontReport) -> dict[str, object]:
+    """What two runs must agree in for their figures to be comparable."""
+    return {
+        "modality": front.modality,
+        "rate unit": front.rate_unit,
+        "signals": [row["name"] for row in front.points[0]["signals"]],
+        "content": _content(run).get(front.dataset),
+    }
+
+
+def _content(run: OpenedRun) -> dict[str, str]:
+    """Dataset -> a few digits of the hash of its signals, from the head of the run's space file."""
+    head = re.search(r"^# identity: \w+-(\S+)$", run.folder.space.read_text(encoding="utf-8"), re.MULTILINE)
+    return {} if head is None else dict(zip(run.labels, head[1].split("-"), strict=False))
+
+
+def _shown(fact: object) -> str:
+    return f"{', '.join(fact[:3])} ..." if isinstance(fact, list) else str(fact)

@@ -1,0 +1,159 @@
+"""The best config of a run, or of each of its signals, as files that `encode --config` takes."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from searchinr.engine.coding.config_file import Config
+from searchinr.engine.report.front import Point
+from searchinr.engine.results.opened import OpenedRun
+from searchinr.engine.store.asset_files import asset_name
+from searchinr.errors import UserError
+
+
+@dataclass(frozen=True)
+class Criterion:
+    """What is best: exactly one of the first three.
+
+    Attributes:
+        max_rate: The highest PSNR at no more than this rate.
+        min_psnr: The lowest rate with at least this PSNR.
+        trial: This trial (a prefix of its name will do).
+        steps: Of that trial, the training of this length.
+    """
+
+    max_rate: float | None = None
+    min_psnr: float | None = None
+    trial: str | None = None
+    steps: int | None = None
+
+    def check(self) -> None:
+        """Makes sure that it says one thing; `UserError` if not."""
+        if sum(criterion is not None for criterion in (self.max_rate, self.min_psnr, self.trial)) != 1:
+            raise UserError("export: give exactly one of --max-rate, --min-psnr and --trial")
+        if self.steps is not None and self.trial is None:
+            raise UserError("export: --steps goes with --trial; give --trial as well")
+
+
+def best_config(run: OpenedRun, dataset: str | None, criterion: Criterion) -> Config:
+    """The config that is best for a dataset, by the means over its signals.
+
+    Args:
+        run: The run.
+        dataset: Label of the dataset; may be None where the run has one only.
+        criterion: What is best. Of a trial, its longest training within the constraints, unless it says which.
+
+    Raises:
+        UserError: Not one criterion, or no point that meets it.
+    """
+    criterion.check()
+    label = _one_dataset(run, dataset)
+    if criterion.trial is None:
+        front = run.front(label)
+        point = front.front[_best(front.front, criterion, front.rate_unit)]
+    else:
+        point = max(_of_trial(run, label, criterion), key=lambda point: int(point["steps"]))
+    return _config(run, point, point, {"signals": len(point["signals"])})
+
+
+def best_config_per_signal(run: OpenedRun, dataset: str | None, criterion: Criterion) -> dict[str, Config]:
+    """The config that is best for each signal of a dataset, by that signal's own figures.
+
+    Every operating point within the constraints is a candidate: what is best for one signal need not be on the front,
+    which is made of means.
+
+    Args:
+        run: The run.
+        dataset: Label of the dataset; may be None where the run has one only.
+        criterion: What is best. Of a trial, the training that gives the signal the highest PSNR, unless it says which.
+
+    Returns:
+        Signal -> config, in the order of the dataset.
+
+    Raises:
+        UserError: Not one criterion, or a signal that no point meets it for.
+    """
+    criterion.check()
+    label = _one_dataset(run, dataset)
+    if criterion.trial is None:
+        points = [point for point in run.front(label).points if run.objectives.is_feasible(point)]
+    else:
+        points = _of_trial(run, label, criterion)
+    configs = {}
+    for name in (row["name"] for row in points[0]["signals"]):
+        rows = [row for point in points for row in point["signals"] if row["name"] == name]  # one of each point
+        try:
+            best = _best(rows, criterion, points[0]["rate_unit"])
+        except UserError as error:
+            raise UserError(f"{name}: {error}") from error
+        configs[name] = _config(run, points[best], rows[best], {"signal": name})
+    return configs
+
+
+def _one_dataset(run: OpenedRun, dataset: str | None) -> str:
+    labels = run.chosen(dataset)
+    if len(labels) > 1:
+        raise UserError(f"{run.folder.path}: has several datasets; choose one with --dataset: {', '.join(labels)}")
+    return labels[0]
+
+
+def _of_trial(run: OpenedRun, label: str, criterion: Criterion) -> list[Point]:
+    """The points of the trial that are within the constraints, and of the training length that is asked for."""
+    trial = criterion.trial
+    assert trial is not None
+    points = [point for point in run.front(label).points if point["trial"].startswith(trial)]
+    names = {point["trial"] for point in points}
+    if len(names) != 1:
+        found = f"{len(names)} trials begin with it" if names else "no trial with an operating point has it"
+        raise UserError(f"--trial {trial}: {found}; `searchinr front {run.folder.path}` lists those on the front")
+    if criterion.steps is not None:
+        lengths = ", ".join(str(point["steps"]) for point in points)
+        points = [point for point in points if point["steps"] == criterion.steps]
+        if not points:
+            raise UserError(f"--steps {criterion.steps}: trial {names.pop()} was measured at {lengths} steps")
+    feasible = [point for point in points if run.objectives.is_feasible(point)]
+    if not feasible:
+        raise UserError(f"--trial {trial}: breaks the constraints: {', '.join(run.objectives.broken(points[-1]))}")
+    return feasible
+
+
+def _best(rows: Sequence[Point], criterion: Criterion, rate_unit: str) -> int:
+    """The place of the best of several figures, each with `rate` and `psnr_db`; of a trial's, the highest PSNR."""
+
+    def quality(place: int) -> tuple[float, float]:
+        return rows[place]["psnr_db"], -rows[place]["rate"]
+
+    if criterion.max_rate is not None:
+        within = [place for place, row in enumerate(rows) if row["rate"] <= criterion.max_rate]
+        if not within:
+            found = f"the lowest rate found is {min(row['rate'] for row in rows):.3f} {rate_unit}"
+            raise UserError(f"--max-rate {criterion.max_rate:g}: no point is that low; {found}")
+        return max(within, key=quality)
+    if criterion.min_psnr is not None:
+        good = [place for place, row in enumerate(rows) if row["psnr_db"] >= criterion.min_psnr]
+        if not good:
+            found = f"the highest PSNR found is {max(row['psnr_db'] for row in rows):.2f} dB"
+            raise UserError(f"--min-psnr {criterion.min_psnr:g}: no point is that good; {found}")
+        return min(good, key=lambda place: (float(rows[place]["rate"]), -float(rows[place]["psnr_db"])))
+    return max(range(len(rows)), key=quality)
+
+
+def _config(run: OpenedRun, point: Point, figures: Point, of: Mapping[str, Any]) -> Config:
+    """A point's config, with the figures that it was chosen for and what these are of."""
+    return Config(
+        codec=point["codec"],
+        params=point["params"],
+        steps=point["steps"],
+        seed=point["seed"],
+        asset=None if "decodes_with" not in point else asset_name(point["decodes_with"]),
+        provenance={
+            "run": str(run.folder.path),
+            "dataset": point["dataset"],
+            "trial": point["trial"],
+            "rate": figures["rate"],
+            "rate_unit": point["rate_unit"],
+            "psnr_db": figures["psnr_db"],
+            **({"ssim": figures["ssim"]} if figures.get("ssim") is not None else {}),
+            **of,
+        },
+    )

@@ -1,0 +1,64 @@
+"""A run folder as its readers see it: space, ledger, search and fronts, without any worker."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from searchinr.engine.catalog import read_space
+from searchinr.engine.report.baselines import NO_BASELINES, Baselines
+from searchinr.engine.report.front import FrontReport, collect_front, none_feasible
+from searchinr.engine.report.published import published
+from searchinr.engine.store.ledger import Line
+from searchinr.engine.store.run_folder import RunFolder
+from searchinr.errors import UserError
+from searchinr.search.objectives import Objectives
+from searchinr.space import Space
+
+
+@dataclass(frozen=True)
+class OpenedRun:
+    """What is on record of a run.
+
+    Attributes:
+        folder: The run folder.
+        space: The space as run.
+        lines: The ledger.
+        objectives: What was searched for.
+    """
+
+    folder: RunFolder
+    space: Space
+    lines: list[Line]
+    objectives: Objectives
+
+    @property
+    def labels(self) -> list[str]:
+        """Labels of the datasets."""
+        return [entry.label for entry in self.space.datasets]
+
+    def chosen(self, dataset: str | None) -> list[str]:
+        """The datasets that are meant: the one named, or all that have a front.
+
+        Raises:
+            UserError: There is no such dataset, or no operating point at all, or none that meets the constraints.
+        """
+        if dataset is not None and dataset not in self.labels:
+            raise UserError(f"{self.folder.path}: no dataset {dataset!r}; it has {', '.join(self.labels)}")
+        points = [line for line in self.lines if line["kind"] == "point" and dataset in (None, line["dataset"])]
+        if not points:
+            raise UserError(f"{self.folder.path}: no operating point yet; let `searchinr run` go on first")
+        with_front = {point["dataset"] for point in points if self.objectives.is_feasible(point)}
+        if not with_front:
+            raise UserError(f"{self.folder.path}: {none_feasible(points, self.objectives)}")
+        return [label for label in self.labels if label in with_front]
+
+    def front(self, label: str, baselines: Baselines = NO_BASELINES) -> FrontReport:
+        """The front of one dataset, beside classical codecs measured on it."""
+        (entry,) = (entry for entry in self.space.datasets if entry.label == label)
+        return collect_front(self.lines, label, self.objectives, baselines, published(entry))
+
+
+def open_run(path: Path) -> OpenedRun:
+    """Reads a run folder; `UserError` where there is none or it is damaged."""
+    folder = RunFolder.existing(path)
+    space = read_space(folder.space)
+    return OpenedRun(folder, space, folder.lines(), Objectives.of(space))

@@ -1,0 +1,70 @@
+"""How far a run is: from its folder, and from its cluster if it is on one."""
+
+from pathlib import Path
+from typing import Any
+
+from searchinr.engine.catalog import canonicalise
+from searchinr.engine.results.opened import OpenedRun, open_run
+from searchinr.engine.store.run_folder import RunFolder
+from searchinr.errors import UserError
+from searchinr.search.search import Search
+
+
+def run_status(path: Path) -> dict[str, Any]:
+    """State of a run and, per dataset, trials by state, confirmations, points, front, hypervolume, failures."""
+    on_cluster = _on_cluster(path)
+    run = open_run(path)
+    search = _replayed(run)
+    return {"run": str(path), "state": on_cluster or _state(run, search), "datasets": _rows(run, search)}
+
+
+def recorded(path: Path) -> list[dict[str, Any]]:
+    """The same of each dataset, from the folder alone."""
+    run = open_run(path)
+    return _rows(run, _replayed(run))
+
+
+def _replayed(run: OpenedRun) -> Search:
+    search = Search(run.space, run.labels, canonicalise)
+    search.replay(run.lines)
+    return search
+
+
+def _state(run: OpenedRun, search: Search) -> str:
+    try:
+        with run.folder.locked():
+            return "finished" if search.finished else "interrupted: the same command again continues it"
+    except UserError:
+        return "running"
+
+
+def _on_cluster(path: Path) -> str | None:
+    """What the job of a run on a cluster is doing, after what is new was fetched; None for any other run."""
+    if not RunFolder(path).cluster.is_file():
+        return None
+    from searchinr.engine.cluster.remote_run import RemoteRun  # which imports Ray
+
+    run = RemoteRun.of(path)
+    return None if run is None else run.status()
+
+
+def _rows(run: OpenedRun, search: Search) -> list[dict[str, Any]]:
+    rows = []
+    for label in run.labels:
+        counts = search.counts(label)
+        rows.append(
+            {
+                "dataset": label,
+                "total": counts.total,
+                "done": counts.done,
+                "paused": counts.paused,
+                "failed": counts.failed,
+                "confirmed": counts.confirmed,
+                "to_confirm": counts.to_confirm,
+                "points": len(search.points(label)),
+                "front": len(search.front(label)),
+                "hypervolume": search.hypervolume(label),
+                "failures": search.failures(label),
+            }
+        )
+    return rows

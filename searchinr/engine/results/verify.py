@@ -1,0 +1,72 @@
+"""Decodes every file of the front and compares it with what the ledger says."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from searchinr.engine.report.front import Point
+from searchinr.engine.results.opened import OpenedRun
+from searchinr.engine.store.asset_files import decode_data
+from searchinr.engine.store.run_folder import safe_name
+from searchinr.errors import UserError
+from searchinr.signals.datasets import load_dataset
+from searchinr.signals.signal import Signal
+from searchinr.trial import file_figures
+
+_TOLERANCE_DB = 0.01
+"""Another machine may round a decoded value to its neighbour."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What came of one operating point of the front.
+
+    Attributes:
+        dataset: Label of its dataset.
+        point: Its ledger line.
+        files: Number of its files.
+        problems: One line for every figure that differs, empty if all agree.
+    """
+
+    dataset: str
+    point: Point
+    files: int
+    problems: tuple[str, ...]
+
+
+def verify(run: OpenedRun, data_dir: Path | None) -> Iterator[Verdict]:
+    """Verifies point by point, over all datasets."""
+    entries = {entry.label: entry for entry in run.space.datasets}
+    for label in run.chosen(None):
+        signals = {signal.name: signal for signal in load_dataset(entries[label], data_dir).signals}
+        for point in run.front(label).front:
+            folder = run.folder.point_folder(point)
+            problems: list[str] = []
+            for row in point["signals"]:
+                problems += _differences(folder / f"{safe_name(row['name'])}.inr", row, signals.get(row["name"]))
+            yield Verdict(label, point, len(point["signals"]), tuple(problems))
+
+
+def _differences(path: Path, row: Point, signal: Signal | None) -> list[str]:
+    if signal is None:
+        return [f"{row['name']}: the dataset has no such signal any more"]
+    try:
+        data = path.read_bytes()
+        decoded = decode_data(data, path)
+    except OSError as error:
+        return [f"{path}: {error.strerror}"]
+    except UserError as error:
+        return [f"{path}: {error}"]
+    if decoded.layout != signal.layout:
+        return [f"{path}: holds a signal of another size or kind"]
+    found = file_figures(signal, data, decoded)
+    problems = [
+        f"{path}: {key} is {found[key]}, the ledger says {row[key]}"
+        for key in ("bytes", "sha256")
+        if found[key] != row[key]
+    ]
+    if abs(found["psnr_db"] - row["psnr_db"]) > _TOLERANCE_DB:
+        problems.append(f"{path}: decodes to {found['psnr_db']:.3f} dB, the ledger says {row['psnr_db']:.3f} dB")
+    if abs(found["rate"] - row["rate"]) > 1e-9:
+        problems.append(f"{path}: its rate is {found['rate']:.6f}, the ledger says {row['rate']:.6f}")
+    return problems

@@ -1,0 +1,1 @@
+"""A run from start to end: the driver, what it shares between jobs, and how far it is."""

@@ -1,0 +1,166 @@
+"""What jobs share: supernets and the like, each built once, kept in the run folder, waited for by those that need it.
+
+A job that needs an asset which is not there yet is parked, and the asset's building is handed out as a job of its own.
+Some start from another asset, which is built first.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+
+from searchinr.codecs.contract import Asset
+from searchinr.engine.store.ledger import Line
+from searchinr.engine.store.run_folder import RunFolder, set_aside
+from searchinr.engine.store.tensors import read_tensors
+from searchinr.engine.store.training import training_name
+from searchinr.engine.workers.jobs import AssetJob
+from searchinr.errors import InvalidFileError
+from searchinr.search.search import Job
+from searchinr.space import json_hash
+from searchinr.trial import asset_spec, base_spec
+
+
+class Assets:
+    """The assets of a run, and the jobs that wait for them.
+
+    Whatever happens between a building's end and the next start of a job: an asset is there if it is on record and its
+    file has the content on record, and it is built in any other case.
+    """
+
+    def __init__(self, folder: RunFolder, dataset_keys: Mapping[str, str], *, warn: Callable[[str], None]) -> None:
+        """Nothing on record yet.
+
+        Args:
+            folder: The run folder.
+            dataset_keys: Dataset label, or `training_name` of one, -> hash of the content.
+            warn: Called with one line where a file is damaged.
+        """
+        self._folder, self._dataset_keys, self._warn = folder, dataset_keys, warn
+        self._on_record: dict[str, set[str]] = {}  # SHA-256 of what was built, by asset
+        self._failures: dict[str, str] = {}  # reasons, by asset
+        self._loaded: dict[str, Asset] = {}
+        self._building: dict[str, AssetJob] = {}
+        self._parked: list[tuple[Job, AssetJob]] = []
+
+    @property
+    def building(self) -> list[AssetJob]:
+        """What is being built."""
+        return list(self._building.values())
+
+    @property
+    def parked(self) -> int:
+        """How many trials wait, confirmations left out."""
+        return sum(not job.confirms for job, _ in self._parked)
+
+    def tell(self, line: Line) -> None:
+        """Takes a ledger line; those of other kinds than ``asset`` and ``asset_failed`` change nothing."""
+        if line["kind"] == "asset":
+            self._on_record.setdefault(line["asset"], set()).add(line["sha256"])
+        elif line["kind"] == "asset_failed":
+            self._failures.setdefault(line["asset"], line["reason"])
+
+    def replay(self, lines: Iterable[Line]) -> None:
+        """Rebuilds the state from a ledger; see `tell`."""
+        for line in lines:
+            self.tell(line)
+
+    def next_task(self, next_job: Callable[[], Job | None], *, room: int) -> Job | AssetJob | None:
+        """What to do next: a job whose asset is there or cannot be had (see `failure`), or the building of an asset.
+
+        Args:
+            next_job: Asks the search for a job. It is not asked while there is no room to park another one.
+            room: How many jobs may wait at the same time.
+
+        Returns:
+            None if there is nothing to start now.
+        """
+        for place, (job, need) in enumerate(self._parked):
+            if self._is_settled(need):
+                del self._parked[place]
+                return job
+            if (building := self._next_building(need)) is not None:
+                return building
+        while len(self._parked) < room and (new := next_job()) is not None:
+            needed = self._needed_by(new)
+            if needed is None or self._is_settled(needed):
+                return new
+            self._parked.append((new, needed))
+            if (building := self._next_building(needed)) is not None:
+                return building
+        return None
+
+    def asset(self, job: Job | AssetJob) -> Asset | None:
+        """The asset that a job or a building starts from; None if from none. For those without a `failure`."""
+        need = self._needed_by(job)
+        return None if need is None else self._loaded[need.asset]
+
+    def failure(self, job: Job | AssetJob) -> str | None:
+        """Why the asset that a job or a building starts from cannot be had; None if it can, or if there is none."""
+        need = self._needed_by(job)
+        if need is None or need.asset in self._loaded:
+            return None
+        reason = self._failures.get(need.asset) or self.failure(need)
+        return None if reason is None else f"its {need.name} could not be built: {reason}"
+
+    def ended(self, job: AssetJob) -> bool:
+        """A building has ended, and what its worker has delivered is told; whether the asset is there or has failed.
+
+        If neither, it is built again as soon as there is a worker.
+        """
+        self._building.pop(job.asset, None)
+        return self._is_settled(job)
+
+    def _next_building(self, need: AssetJob) -> AssetJob | None:
+        """What to build now of an asset and those that it starts from; None while that is being built."""
+        if need.asset in self._building:
+            return None
+        base = self._needed_by(need)
+        if base is not None and not self._is_settled(base):
+            return self._next_building(base)
+        self._building[need.asset] = need
+        return need
+
+    def _needed_by(self, job: Job | AssetJob) -> AssetJob | None:
+        """What a job, or a building, starts from."""
+        spec = base_spec(job.codec, job.spec) if isinstance(job, AssetJob) else asset_spec(job.codec, job.params)
+        if spec is None:
+            return None
+        # What decoding needs must not know what is measured.
+        built_from = training_name(job.dataset) if spec.needed_to_decode else job.dataset
+        key = [job.codec, spec.name, spec.params, self._dataset_keys[built_from], job.seed]
+        return AssetJob(
+            asset=f"{spec.name}-{json_hash(key)[:12]}",
+            name=spec.name,
+            dataset=job.dataset,
+            built_from=built_from,
+            codec=job.codec,
+            params=spec.params,
+            needed_to_decode=spec.needed_to_decode,
+            seed=job.seed,
+            confirms=job.confirms,
+        )
+
+    def _is_settled(self, job: AssetJob) -> bool:
+        """Whether an asset is there, ready to be handed out, or can never be had."""
+        if job.asset in self._failures or job.asset in self._loaded:
+            return True
+        if job.asset in self._building:
+            return False
+        asset = self._read(job) if job.asset in self._on_record else None
+        if asset is not None:
+            self._loaded[job.asset] = asset
+        return asset is not None or self.failure(job) is not None
+
+    def _read(self, job: AssetJob) -> Asset | None:
+        """An asset on record, from its file; None if that is gone or is set aside, since it is not what was built."""
+        path = self._folder.asset(job.asset)
+        try:
+            tensors = read_tensors(path)
+            if tensors is None:
+                return None
+            asset = Asset.of(job.spec, tensors)
+            if asset.sha256 not in self._on_record[job.asset]:
+                raise InvalidFileError(f"{path}: not the {job.name} on record")
+        except InvalidFileError as error:
+            set_aside(path)
+            self._warn(f"{error}; it is set aside, and the {job.name} is built again")
+            return None
+        return asset

@@ -1,0 +1,37 @@
+"""How often workers have died on the same piece of work: where that is too often, the fit itself kills them."""
+
+from searchinr.engine.store.run_folder import SharedFolder, fit_name
+from searchinr.engine.store.tensors import checksum, read_tensors
+from searchinr.engine.workers.jobs import AssetJob
+from searchinr.errors import InvalidFileError
+from searchinr.search.search import Job
+
+
+class Deaths:
+    """Counts the deaths of a job's workers since its checkpoint last got further."""
+
+    def __init__(self, folder: SharedFolder) -> None:
+        """No deaths so far in this run."""
+        self._folder = folder
+        # fit (or asset) and rung -> where it stood, and how often
+        self._counts: dict[tuple[str, int], tuple[int, int]] = {}
+
+    def another(self, job: Job | AssetJob) -> int:
+        """Counts one more death of a job's worker; how many there are since its checkpoint last got further.
+
+        The building of an asset has no checkpoints.
+        """
+        key = (job.asset, 0) if isinstance(job, AssetJob) else (fit_name(vars(job)), job.rung)
+        stands = self._progress(*key)
+        stood, count = self._counts.get(key, (stands, 0))
+        count = count + 1 if stood == stands else 1
+        self._counts[key] = stands, count
+        return count
+
+    def _progress(self, fit: str, rung: int) -> int:
+        """A number that changes when the fit gets further; the time spent on it does not count."""
+        try:
+            tensors = read_tensors(self._folder.checkpoint_under_way(fit, rung))
+        except InvalidFileError:
+            return 0
+        return 0 if tensors is None else checksum({k: v for k, v in tensors.items() if k.startswith("fit.")})

@@ -1,0 +1,379 @@
+"""The driver of a search: the one who owns the ledger.
+
+Workers deliver results into the run folder; the driver alone folds them into the ledger, keeps the front's files, and
+tells the search, MLflow and the view. Whatever is killed, running the same command again continues from the ledger.
+"""
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import asdict
+from typing import Any
+
+from searchinr.codecs.contract import Asset
+from searchinr.engine.planning.estimate import compared_with_plan
+from searchinr.engine.report.front import summary
+from searchinr.engine.report.names import describe_asset
+from searchinr.engine.report.page import DatasetReport
+from searchinr.engine.report.write import write_figures, write_page
+from searchinr.engine.results.opened import OpenedRun
+from searchinr.engine.results.report import dataset_report
+from searchinr.engine.run.assets import Assets
+from searchinr.engine.run.deaths import Deaths
+from searchinr.engine.run.progress import Progress
+from searchinr.engine.store.asset_files import asset_name
+from searchinr.engine.store.ledger import Ledger, Line, asset_label
+from searchinr.engine.store.place import remove_tree
+from searchinr.engine.store.run_folder import RunFolder, open_delivery, safe_name, set_aside
+from searchinr.engine.terminal.log import LOG
+from searchinr.engine.terminal.view import RunView, ViewState
+from searchinr.engine.tracking.tracker import Tracker
+from searchinr.engine.workers.jobs import AssetJob
+from searchinr.errors import InvalidFileError, NodeLostError, OutOfMemoryError
+from searchinr.search.search import Job, Search
+from searchinr.signals.datasets import Dataset
+from searchinr.space import Choice, Domain, Range, Space
+
+_MAX_DEATHS = 3  # of a job's workers without its checkpoint having got further; losses of a node do not count
+_GRACE_S = 20.0  # for running jobs to write their checkpoints after an interrupt
+_REDRAW_EVERY_S = 120.0  # for those who look at MLflow while the run goes on
+
+
+class Driver:
+    """A search under way: the source of jobs, and the one who folds results into the ledger."""
+
+    def __init__(
+        self,
+        folder: RunFolder,
+        space: Space,
+        datasets: Mapping[str, Dataset],
+        training: Mapping[str, Dataset],
+        ledger: Ledger,
+        search: Search,
+        tell: Callable[[ViewState], None],
+    ) -> None:
+        """A driver that has done nothing yet.
+
+        Args:
+            folder: The run folder.
+            space: The search space.
+            datasets: Its datasets, by label.
+            training: Their training signals, by `training_name`.
+            ledger: The run's ledger.
+            search: The search before its first line.
+            tell: Called often with how far the run is, for those who look from elsewhere.
+        """
+        self._tell = tell
+        self._folder, self._space, self._datasets = folder, space, datasets
+        self._ledger, self._search = ledger, search
+        keys = {label: dataset.key for label, dataset in {**datasets, **training}.items()}
+        self._assets = Assets(folder, keys, warn=self._warn)
+        self._progress = Progress(space, search, {label: data.modality for label, data in datasets.items()})
+        self._drawn = time.monotonic(), 0  # when, and at how many ledger lines, the fronts were drawn last
+        self._deaths = Deaths(folder)
+        self._error: OSError | None = None
+        self._stop_at: float | None = None
+        self.stopping = False
+        self._tracker: Tracker | None = None
+        self._view: RunView | None = None
+
+    @contextmanager
+    def following(self) -> Iterator[RunView]:
+        """Replays the ledger, folds in what was left behind, and keeps MLflow and the view open meanwhile."""
+        folder, space = self._folder, self._space
+        self._search.replay(self._ledger.lines)
+        self._assets.replay(self._ledger.lines)
+        with RunView(space.name, folder.path) as self._view:
+            self._tracker = Tracker(
+                folder,
+                name=space.name,
+                key=str(folder.path.resolve()),
+                modalities={label: dataset.modality for label, dataset in self._datasets.items()},
+                objectives=self._search.objectives,
+                max_steps=space.fidelity.rungs[-1],
+                params=_flat(space),
+                tracking_uri=space.mlflow.tracking_uri,
+                warn=self._warn,
+            )
+            try:
+                self._tracker.rebuild(self._ledger.lines)
+                self._fold_deliveries()
+                self._progress.start(self._ledger.lines)
+                self._show()
+                yield self._view
+                if self._error is not None:
+                    raise self._error
+                self._draw_fronts(final=not self.stopping)
+                if self._search.finished:
+                    remove_tree(folder.trials)  # nothing is unfinished
+                    if said := compared_with_plan(folder.plan, self._ledger.lines):
+                        LOG.info("%s", said)
+                        self._view.note(said)
+                self._show()
+            finally:
+                self._tracker.close(interrupted=self.stopping and not self._search.finished)
+
+    # ---- the source of jobs (engine.tune.JobSource) ----
+
+    def next_job(self, workers: int) -> Job | AssetJob | None:
+        """See `JobSource.next_job`."""
+        if self.stopping:
+            return None
+        try:
+            job = self._next_job(workers)
+        except OSError as disk:
+            self._give_up(disk)
+            return None
+        self._show()
+        return job
+
+    def _next_job(self, workers: int) -> Job | AssetJob | None:
+        while (job := self._assets.next_task(self._search.next_job, room=workers)) is not None:
+            if isinstance(job, AssetJob):
+                LOG.info("building %s: %s", job.asset, describe_asset(asdict(job)))
+                return job
+            if self._has_result(job):  # of a worker that was given up, delivered while the job was parked
+                continue
+            self._record_start(job)
+            if (reason := self._assets.failure(job)) is None:
+                LOG.info("%s started", _where(asdict(job)))
+                return job
+            self._fail(job, reason)
+        return None
+
+    def asset(self, job: Job | AssetJob) -> Asset | None:
+        """See `JobSource.asset`."""
+        return self._assets.asset(job)
+
+    def finished(self) -> bool:
+        """See `JobSource.finished`."""
+        return self.stopping or self._search.finished
+
+    def job_ended(self, job: Job | AssetJob, error: Exception | None) -> None:
+        """See `JobSource.job_ended`."""
+        if self._error is None:
+            try:
+                self._fold_deliveries()
+                if not self._has_result(job):
+                    self._ended_without_result(job, error)
+            except OSError as disk:
+                self._give_up(disk)
+        self._show()
+
+    def tick(self) -> None:
+        """See `JobSource.tick`."""
+        if self._stop_at is not None and time.monotonic() > self._stop_at + _GRACE_S:
+            raise KeyboardInterrupt
+        at, lines = self._drawn
+        if time.monotonic() > at + _REDRAW_EVERY_S and len(self._ledger.lines) > lines:
+            self._draw_fronts(final=False)
+        self._show()
+
+    def abandon(self, reason: str) -> None:
+        """See `JobSource.abandon`. What is recorded is on the disk; nothing else is worth waiting for."""
+        LOG.error("%s", reason)
+        if self._view is not None:
+            self._view.__exit__(None, None, None)
+        text = f"interrupted; the same command again continues {self._folder.path}" if self.stopping else reason
+        print(f"searchinr: {text}", file=sys.stderr, flush=True)
+        os._exit(130 if self.stopping else 1)  # as the command line would have ended
+
+    def stop(self) -> None:
+        """Asks running jobs to write their checkpoints and end; no new ones are started."""
+        LOG.info("asked to stop: running jobs write their checkpoints")
+        self.stopping = True
+        self._stop_at = time.monotonic()
+        with suppress(OSError):  # a full disk: the jobs are ended without
+            self._folder.ask_to_stop()
+
+    def _give_up(self, disk: OSError) -> None:
+        """The disk is full or gone: nothing more can be recorded, so nothing more is started."""
+        self._error = disk
+        self.stop()
+
+    def _warn(self, text: str) -> None:
+        LOG.warning("%s", text)
+        if self._view is not None:
+            self._view.warn(text)
+
+    # ---- results ----
+
+    def _record_start(self, job: Job) -> None:
+        """Before a job starts its trial is in the ledger, or nobody would know what is delivered."""
+        if not self._ledger.has({"kind": "trial", "trial": job.trial}):
+            keys = ("trial", "number", "dataset", "codec", "params", "seed")
+            self._append({"kind": "trial", **{key: getattr(job, key) for key in keys}, "time": time.time()})
+
+    def _fold_deliveries(self) -> None:
+        """Folds what workers have delivered into the ledger; safe to repeat after a crash at any point."""
+        for path in self._folder.delivered():
+            try:
+                line, files = open_delivery(path)
+                if "trial" in line and not self._ledger.has({"kind": "trial", "trial": line["trial"]}):
+                    raise InvalidFileError(f"{path}: of trial {line['trial']}, which the ledger does not know")
+            except InvalidFileError as error:
+                set_aside(path)
+                self._warn(f"{error}; it is set aside, and what is not on record is fitted again")
+                continue
+            if "trial" in line:
+                self._fold(line, files)
+            else:
+                self._fold_asset(line)
+            path.unlink()
+        for path in self._folder.damaged_checkpoints():
+            self._warn(f"{path}: was a damaged checkpoint; its fit goes on from the one before, or from the start")
+            path.unlink()
+
+    def _fold(self, line: Line, files: Mapping[str, bytes]) -> None:
+        """Folds one result: into the ledger first, for only what is there is done."""
+        if not self._ledger.has(line):
+            self._append(line)
+            self._search.tell(line)
+        if line["kind"] == "out_of_memory":  # it goes on from its checkpoints
+            return
+        front = [point for label in self._datasets for point in self._search.front(label)]
+        if line["kind"] == "point" and any(
+            point["trial"] == line["trial"] and point["rung"] == line["rung"] for point in front
+        ):
+            self._folder.keep_files(line, files)
+        self._folder.drop_others(front)
+        self._folder.drop_checkpoints(
+            line, over=line["kind"] != "point" or line["steps"] >= self._space.fidelity.rungs[-1]
+        )
+
+    def _fold_asset(self, line: Line) -> None:
+        """Folds what came of the building of an asset; that it was built again to the same content is no news."""
+        if line.get("needed_to_decode") and line["kind"] == "asset":  # before it is on record: files will need it
+            name = asset_name(asset_label(line))
+            with suppress(FileNotFoundError):  # it is built again
+                self._folder.keep_asset(name, self._folder.asset(line["asset"]).read_bytes())
+        if not self._ledger.has(line):
+            self._append(line)
+        self._assets.tell(line)
+
+    def _has_result(self, job: Job | AssetJob) -> bool:
+        """Whether what a job was for is on record, or on record as failed; not for a job that runs."""
+        if isinstance(job, AssetJob):
+            return self._assets.ended(job)
+        return self._ledger.has({"kind": "result", **asdict(job)})
+
+    def _ended_without_result(self, job: Job | AssetJob, error: Exception | None) -> None:
+        """Puts a job back, from its last checkpoint; one that kills its workers again and again has failed."""
+        if isinstance(error, OSError):
+            raise error
+        if isinstance(job, Job) and isinstance(error, OutOfMemoryError):  # its worker could not say so itself
+            if job.alone:
+                self._fail(job, f"{error}, though it ran alone")
+                return
+            self._fold({**asdict(job), "kind": "out_of_memory", "reason": str(error), "time": time.time()}, {})
+        if isinstance(job, Job) and not job.alone and self._ledger.has({**asdict(job), "kind": "out_of_memory"}):
+            LOG.info("%s is put back, to run alone", _where(asdict(job)))
+            self._search.put_back(job)
+            return
+        if self.stopping or isinstance(error, NodeLostError) or (deaths := self._deaths.another(job)) < _MAX_DEATHS:
+            why = "no result" if error is None else type(error).__name__
+            if isinstance(job, Job):
+                LOG.info("%s is put back (%s)", _where(asdict(job)), why)
+                self._search.put_back(job)
+            else:  # by those that wait for it
+                LOG.info("%s is left to be built again (%s)", job.asset, why)
+            return
+        LOG.warning("%s", error)
+        died = f"its worker died {deaths} times"
+        if isinstance(job, Job):
+            self._fail(job, f"{died} before the next checkpoint: killed, crashed, or out of memory")
+        else:
+            reason = f"{died}: killed, crashed, or out of memory"
+            self._fold_asset({**asdict(job), "kind": "asset_failed", "reason": reason, "time": time.time()})
+
+    def _fail(self, job: Job, reason: str) -> None:
+        """Records that a job's fit has failed."""
+        line = {"kind": "failed", **asdict(job), "reason": reason, "time": time.time()}
+        self._append(line)
+        self._search.tell(line)
+        self._folder.drop_checkpoints(line, over=True)
+
+    def _append(self, line: Line) -> None:
+        self._ledger.append(line)
+        LOG.info("%s", _log_text(line))
+        if self._tracker is not None:
+            self._tracker.log(line)
+
+    def _draw_fronts(self, *, final: bool) -> None:
+        """Draws the front of each dataset for the run folder and MLflow.
+
+        Args:
+            final: Whether to draw the whole report: classical codecs measured on the same files, which may take
+                minutes, decoded signals, which parameters matter.
+        """
+        assert self._tracker is not None
+        assert self._view is not None
+        run = OpenedRun(self._folder, self._space, self._ledger.lines, self._search.objectives)
+        for label, dataset in self._datasets.items():
+            if not self._search.front(label):
+                continue
+            if final:
+                self._view.note(f"measuring classical codecs on {label} and drawing the front")
+            folder = self._folder.report
+            report = dataset_report(run, dataset, folder) if final else DatasetReport(run.front(label))
+            page = folder / f"front-{safe_name(label)}.html"
+            files = write_figures(folder, report)
+            write_page(page, self._folder.path, self._space.name, [report], several=len(self._datasets) > 1)
+            self._tracker.log_report(label, [page, *files], summary(report.front))
+        self._drawn = time.monotonic(), len(self._ledger.lines)
+
+    def _show(self) -> None:
+        if self._view is not None:
+            building = [describe_asset(asdict(job)) for job in self._assets.building]
+            state = self._progress.state(self._ledger.lines, building, parked=self._assets.parked)
+            self._view.update(state)
+            self._tell(state)
+
+
+def _where(line: Mapping[str, Any]) -> str:
+    """What a job or a result is about, for people."""
+    if "trial" not in line:
+        return str(line["asset"])
+    seed = f" with seed {line['seed']}" if line.get("confirms") else ""
+    return f"trial {line['trial']} at {line['steps']} steps{seed}"
+
+
+def _log_text(line: Line) -> str:
+    """A ledger line for people."""
+    if line["kind"] == "trial":
+        params = ", ".join(f"{key}={value}" for key, value in line["params"].items())
+        return f"trial {line['trial']} on {line['dataset']}: {line['codec']} {params}"
+    if line["kind"] in ("failed", "asset_failed"):
+        return f"{_where(line)} failed: {line['reason']}"
+    if line["kind"] == "out_of_memory":
+        return f"{_where(line)} ran out of memory"
+    if line["kind"] == "asset":
+        return f"{_where(line)} is built: {line['bytes']} bytes, {line['cost']['train_s']:.1f} s"
+    return f"{_where(line)}: {line['rate']:.3f} {line['rate_unit']}, {line['psnr_db']:.2f} dB"
+
+
+def _flat(space: Space) -> dict[str, object]:
+    """The space as parameters of an MLflow run."""
+    return {
+        "sampler": space.search.sampler,
+        "scheduler": space.search.scheduler,
+        "trials": space.search.trials,
+        "seed": space.search.seed,
+        "rungs": " ".join(map(str, space.fidelity.rungs)),
+        **{
+            f"{codec}.{key}": _in_words(domain)
+            for codec, domains in space.codecs.items()
+            for key, domain in domains.items()
+        },
+    }
+
+
+def _in_words(domain: Domain) -> str:
+    """A domain for people: ``"2 | 3 | 4"``, ``"0.001 to 0.02, logarithmic"``."""
+    if isinstance(domain, Choice):
+        return " | ".join(map(str, domain.values))
+    if isinstance(domain, Range):
+        return f"{domain.low:g} to {domain.high:g}{', logarithmic' if domain.log else ''}"
+    return str(domain)

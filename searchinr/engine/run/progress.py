@@ -1,0 +1,134 @@
+"""How far a run is and how long it will take: what the terminal view shows."""
+
+import time
+from collections.abc import Mapping, Sequence
+
+from searchinr.engine.report.names import describe
+from searchinr.engine.store.ledger import Line
+from searchinr.engine.terminal.view import DatasetView, FrontRow, ViewState
+from searchinr.search.search import Counts, Search
+from searchinr.signals.registry import MODALITIES
+from searchinr.space import Space
+
+
+class Progress:
+    """Follows a run from the moment it was started or continued.
+
+    Work is counted in training steps. Every ledger line is looked at once: the rest costs time in the size of the
+    fronts.
+    """
+
+    def __init__(self, space: Space, search: Search, modalities: Mapping[str, str]) -> None:
+        """Progress of a search.
+
+        Args:
+            space: Its space.
+            search: Its state.
+            modalities: Dataset label -> modality.
+        """
+        self._space, self._search, self._modalities = space, search, modalities
+        rungs = space.fidelity.rungs
+        self._increments = [rung - below for rung, below in zip(rungs, (0, *rungs[:-1]), strict=True)]
+        self._measured = {label: [0] * len(rungs) for label in modalities}  # results at each rung
+        self._seen = 0  # ledger lines
+        self._done = 0.0  # steps of this session
+        self._started = time.monotonic()
+        self._first: tuple[float, float] | None = None  # when the first result came, and the steps done by then
+
+    def start(self, lines: Sequence[Line]) -> None:
+        """Starts the clock; what is on record already tells nothing about this machine's speed."""
+        self._read(lines)
+        self._done, self._first = 0.0, None
+        self._started = time.monotonic()
+
+    def state(self, lines: Sequence[Line], building: Sequence[str] = (), *, parked: int = 0) -> ViewState:
+        """Where the run stands.
+
+        Args:
+            lines: Ledger lines on record: those of the last call, and newer ones.
+            building: Assets that are being built, in words.
+            parked: Trials that wait for them, which the search takes for running.
+        """
+        self._read(lines)
+        counts = {label: self._search.counts(label) for label in self._modalities}
+        every = counts.values()
+        return ViewState(
+            tried=sum(c.tried for c in every),
+            done=sum(c.done for c in every),
+            running=sum(c.running for c in every) - parked,
+            paused=sum(c.paused for c in every),
+            failed=sum(c.failed for c in every),
+            total=sum(c.total for c in every),
+            confirmed=sum(c.confirmed for c in every),
+            to_confirm=sum(c.to_confirm for c in every),
+            datasets=[self._dataset(label, modality) for label, modality in self._modalities.items()],
+            elapsed_s=time.monotonic() - self._started,
+            remaining_s=self._remaining_s(counts),
+            building=building,
+        )
+
+    def _read(self, lines: Sequence[Line]) -> None:
+        """Counts the work behind the lines that are new."""
+        for line in lines[self._seen :]:
+            if line["kind"] == "point":
+                self._measured[line["dataset"]][line["rung"]] += 1
+                self._done += self._increments[line["rung"]]
+            elif line["kind"] == "confirmation":
+                self._done += line["steps"]
+        self._seen = len(lines)
+        if self._first is None and self._done > 0:
+            self._first = time.monotonic(), self._done
+
+    def _dataset(self, label: str, modality: str) -> DatasetView:
+        front = self._search.front(label)
+        return DatasetView(
+            label=label,
+            rate_unit=MODALITIES[modality].rate_unit,
+            points=sum(self._measured[label]),
+            front=[FrontRow(p["rate"], p["psnr_db"], p.get("ssim"), describe(p["codec"], p["params"])) for p in front],
+            hypervolume=self._search.hypervolume(label),
+        )
+
+    def _remaining_s(self, counts: Mapping[str, Counts]) -> float | None:
+        """Seconds to go if the steps to come are as fast as those since the first new result; None until then.
+
+        The time before the first result is no measure: it is mostly that of starting the workers.
+        """
+        if self._search.finished:
+            return 0.0
+        if self._first is None or self._done <= self._first[1]:
+            return None
+        at, done = self._first
+        steps = sum(self._search_steps(label, c) + self._confirming_steps(label, c) for label, c in counts.items())
+        return steps * (time.monotonic() - at) / (self._done - done)
+
+    def _search_steps(self, label: str, counts: Counts) -> float:
+        """Training steps that the search on a dataset still takes, as far as one can tell."""
+        if counts.done + counts.failed >= counts.total:
+            return 0.0
+        measured = self._measured[label]
+        expected = float(measured[0] + counts.total - counts.tried)
+        steps = 0.0
+        for rung, increment in enumerate(self._increments):
+            steps += increment * max(0.0, expected - measured[rung])
+            expected *= self._kept(measured, rung)
+        return steps
+
+    def _kept(self, measured: Sequence[int], rung: int) -> float:
+        """The part of the trials at a rung that will go on to the next."""
+        reduction = self._space.fidelity.reduction
+        match self._space.search.scheduler:
+            case "fifo":
+                return 1.0
+            case "mo-asha":
+                return 1 / reduction
+            case "mo-asha-stopping":  # more than 1 / reduction: the first results of a rung have nobody to lose against
+                above = measured[rung + 1] if rung + 1 < len(measured) else 0
+                return (above + 1) / (measured[rung] + reduction)
+
+    def _confirming_steps(self, label: str, counts: Counts) -> float:
+        """Training steps that confirming the front takes; until that begins, as if the front stayed as it is."""
+        if self._space.confirm is None:
+            return 0.0
+        steps = self._space.confirm.seeds * sum(point["steps"] for point in self._search.front(label))
+        return float(steps) * (1 - counts.confirmed / counts.to_confirm if counts.to_confirm else 1.0)

@@ -1,0 +1,216 @@
+"""One search from start to end: claims the run folder, starts what executes jobs, and stops it on a signal."""
+
+import signal
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from types import FrameType
+
+import torch
+
+from searchinr import __version__
+from searchinr.engine.catalog import canonicalise, read_space
+from searchinr.engine.run.driver import Driver
+from searchinr.engine.store.lease import Lease
+from searchinr.engine.store.ledger import Ledger
+from searchinr.engine.store.place import Place, write
+from searchinr.engine.store.run_folder import RunFolder
+from searchinr.engine.store.stored_run import IDENTITY, StoredRun, short_hash
+from searchinr.engine.store.training import training_signals
+from searchinr.engine.terminal.log import LOG, log_to
+from searchinr.engine.terminal.view import RunView, ViewState
+from searchinr.engine.workers.worker import run_job
+from searchinr.errors import UserError
+from searchinr.search.search import Search
+from searchinr.signals.datasets import Dataset, load_dataset
+from searchinr.space import Resources, Space, dump_space
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended.
+
+    Attributes:
+        folder: Its run folder.
+        points: Operating points on record.
+        front: Those of them that are on the front of their dataset.
+        failed: Reasons of the trials that failed, by trial.
+        interrupted: Whether it was asked to stop before it was done.
+    """
+
+    folder: RunFolder
+    points: int
+    front: int
+    failed: Mapping[str, str]
+    interrupted: bool
+
+
+def run_search(
+    space_file: Path,
+    *,
+    out: Path | None,
+    workers: int | None = None,
+    trials: int | None = None,
+    seed: int | None = None,
+    data_dir: Path | None = None,
+    address: str | None = None,
+    storage: Place | None = None,
+) -> Outcome:
+    """Runs a search, or continues it where the run folder holds a part of it.
+
+    Args:
+        space_file: The search space.
+        out: The run folder; None means `runs/<name of the space>`.
+        workers: Jobs at the same time; None means as many as the cores and GPUs allow.
+        trials: Instead of the space's number of trials.
+        seed: Instead of the space's seed.
+        data_dir: Where datasets are looked for first.
+        address: `host:port` of a Ray to join, or `auto`, whose nodes all see the storage, or the run folder if there
+            is none; None starts one on this machine.
+        storage: Where the run is kept, in a folder of the run folder's name; None means in the run folder alone.
+
+    Raises:
+        UserError: The space, a dataset or the run folder is not usable. Nothing was started.
+        OSError: The run folder's disk is full or gone, or Ray has died. What is recorded is safe.
+    """
+    space = read_space(space_file).overridden(trials, seed)
+    datasets = {entry.label: load_dataset(entry, data_dir) for entry in space.datasets}
+    training = training_signals(space, datasets, data_dir)
+    search = Search(space, list(datasets), canonicalise)
+    path = out or Path("runs") / space.name
+    folder = RunFolder(path, None if storage is None else storage / path.resolve().name)
+    folder.create()
+    try:
+        with ExitStack() as stack:
+            stack.enter_context(folder.locked())
+            lease = None if folder.stored is None else stack.enter_context(_on_storage(folder, folder.stored))
+            folder.tidy()
+            _claim(folder, space, [*datasets.values(), *training.values()])
+            if folder.stored is not None:
+                folder.stored.bring_together(folder.path)
+            stack.enter_context(log_to(folder.log))
+            ledger = stack.enter_context(Ledger(folder.ledger, _stored_by(folder, lease)))
+            LOG.info("searchinr %s: %s, %d ledger lines on record", __version__, space.name, len(ledger.lines))
+            run = Driver(folder, space, datasets, training, ledger, search, _told_by(lease))
+            _work(run, folder, space, datasets | training, workers, address)
+    except (BrokenPipeError, ChildProcessError):  # no fault of the disk's
+        raise
+    except OSError as error:
+        reason = (
+            f"cannot be written any more ({error.strerror or error}); "
+            "what is recorded is safe: mend that, and the same command again continues"
+        )
+        raise OSError(error.errno, reason, str(folder.shared)) from error
+    failures = {trial: reason for label in datasets for trial, reason in search.failures(label).items()}
+    front = sum(len(search.front(label)) for label in datasets)
+    return Outcome(folder, len(ledger.points()), front, failures, run.stopping and not search.finished)
+
+
+def _work(
+    run: Driver,
+    folder: RunFolder,
+    space: Space,
+    datasets: dict[str, Dataset],
+    workers: int | None,
+    address: str | None,
+) -> None:
+    """Runs what is left of a search; `datasets` has training signals as well."""
+    with run.following() as view:
+        if run.finished():
+            return
+        from searchinr.engine.workers.tune import run_jobs
+
+        resources = space.resources if address else _available(space.resources, view)
+        with _stop_on_signal(run):
+            run_jobs(
+                run,
+                run_job,
+                shared=folder.shared if folder.stored else folder.path.resolve(),
+                signals={label: dataset.signals for label, dataset in datasets.items()},
+                resources=resources,
+                workers=workers,
+                address=address,
+            )
+
+
+def _available(resources: Resources, view: RunView) -> Resources:
+    """What a trial takes of this machine: without a GPU, the same space runs on the CPU."""
+    if resources.gpu > 0 and not torch.cuda.is_available():
+        view.note("no GPU here: trials run on the CPU")
+        return resources.model_copy(update={"gpu": 0.0})
+    return resources
+
+
+def _claim(folder: RunFolder, space: Space, datasets: Sequence[Dataset]) -> None:
+    """Writes the space into a new folder, or makes sure that an old one holds the same search on the same data."""
+    header = f"# searchinr {space.name}: the space as run\n{IDENTITY}{_identity(space, datasets)}\n"
+    places: list[Place] = [folder.space, *([folder.stored.space] if folder.stored else [])]
+    for place in places:
+        if place.exists() and header.splitlines()[1] not in place.read_bytes().decode().splitlines()[:2]:
+            raise UserError(
+                f"{folder.path if place == folder.space else folder.shared}: holds a run of another space, or the same "
+                "on changed data; choose another folder with --out, or restore the space"
+            )
+    for place in places:
+        write(place, (header + dump_space(space)).encode())
+
+
+def _identity(space: Space, datasets: Sequence[Dataset]) -> str:
+    """What must not change when a run is continued: what `space_hash` covers, and the datasets' content."""
+    return "-".join([short_hash(space), *(dataset.key[:8] for dataset in datasets)])
+
+
+@contextmanager
+def _on_storage(folder: RunFolder, stored: StoredRun) -> Iterator[Lease]:
+    """While this is the one driver of a run on a storage."""
+    lease = Lease(stored.place, folder.path, lambda text: print(f"searchinr: {text}", file=sys.stderr, flush=True))
+    with lease.held():
+        try:
+            yield lease
+        finally:
+            with suppress(OSError):  # the report and the log can be made again
+                lease.check()
+                stored.push(folder.path)
+
+
+def _stored_by(folder: RunFolder, lease: Lease | None) -> Callable[[int, bytes], None] | None:
+    """What adds a line to the ledger on the storage, if there is one."""
+    if folder.stored is None or lease is None:
+        return None
+    ledger = folder.stored.ledger
+
+    def store(number: int, row: bytes) -> None:
+        lease.check()
+        ledger.append(number, row, folder.ledger)
+
+    return store
+
+
+def _told_by(lease: Lease | None) -> Callable[[ViewState], None]:
+    """What tells those who look from elsewhere how far the run is, if there is a storage for them to look at."""
+    return lambda state: None if lease is None else lease.tell(partial(asdict, state))
+
+
+@contextmanager
+def _stop_on_signal(run: Driver) -> Iterator[None]:
+    """SIGINT and SIGTERM (which Slurm and Kubernetes send) stop the run; a second one ends it at once."""
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        if run.stopping:
+            raise KeyboardInterrupt
+        run.stop()
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    except KeyboardInterrupt:
+        pass  # recorded results are safe, and checkpoints are at most a minute old
+    except ChildProcessError:
+        if not run.stopping:  # the signal went to Ray as well
+            raise
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

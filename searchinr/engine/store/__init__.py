@@ -1,0 +1,1 @@
+"""What is kept: the ledger, the run folder, storages, tensors and assets as files."""

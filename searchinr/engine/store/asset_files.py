@@ -1,0 +1,135 @@
+"""Assets as files: what a `.inr` file needs beside itself, and where it is found.
+
+An asset that decoding needs is called `<name>-<first 12 digits of its SHA-256>.safetensors`. It lies beside the files
+that name it, or in a folder `assets` beside or above them, as it does in a run's `front`.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from searchinr.codecs.bitstream import container
+from searchinr.codecs.bitstream.container import Container
+from searchinr.codecs.contract import Asset, AssetSpec
+from searchinr.codecs.registry import codec_of
+from searchinr.engine.store.place import Place
+from searchinr.engine.store.tensors import read_tensors, write_tensors
+from searchinr.errors import InvalidFileError
+from searchinr.signals.files import check_readable, read_file, write_file
+from searchinr.signals.signal import Signal
+
+ASSET_SUFFIX = ".safetensors"
+KEPT = "assets"
+"""The folder of assets beside or above the files that need them."""
+
+_LEVELS_ABOVE = 3
+
+
+@dataclass(frozen=True)
+class StoredAsset:
+    """An asset from a file.
+
+    Attributes:
+        asset: The asset.
+        codec: Name of the codec that it is for.
+    """
+
+    asset: Asset
+    codec: str
+
+
+def asset_name(label: str) -> str:
+    """The name of an asset's file, from `Asset.label`."""
+    return f"{label.replace('@', '-')}{ASSET_SUFFIX}"
+
+
+def write_asset(path: Place, codec: str, asset: Asset) -> int:
+    """Writes an asset, whole or not at all; the bytes of the file."""
+    spec = {"name": asset.spec.name, "params": asset.spec.params, "needed_to_decode": asset.spec.needed_to_decode}
+    return write_tensors(path, asset.tensors, {"codec": codec, **{key: json.dumps(spec[key]) for key in spec}})
+
+
+def read_asset(path: Path) -> StoredAsset:
+    """Reads what `write_asset` wrote.
+
+    Raises:
+        UserError: There is no such file.
+        InvalidFileError: It is no asset, or damaged.
+    """
+    check_readable(path)
+    tensors = read_tensors(path)
+    about = _about(path)
+    if tensors is None or about is None:
+        raise InvalidFileError(f"{path}: not an asset of searchinr; `searchinr asset export` writes one")
+    spec = AssetSpec(*(json.loads(about[key]) for key in ("name", "params", "needed_to_decode")))
+    return StoredAsset(Asset.of(spec, tensors), about["codec"])
+
+
+def _about(path: Path) -> dict[str, Any] | None:
+    """The metadata of a whole file of tensors, None if they are not those of an asset."""
+    data = path.read_bytes()
+    header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])  # as the format begins
+    about: dict[str, Any] = header.get("__metadata__", {})
+    return about if {"codec", "name", "params", "needed_to_decode"} <= set(about) else None
+
+
+def copy_asset(source: Path, folder: Path) -> Path:
+    """Copies the file of an asset into a folder, under its own name; the copy.
+
+    Raises:
+        UserError: There is no such file, or it cannot be written.
+    """
+    target = folder / source.name
+    write_file(target, read_file(source))
+    return target
+
+
+def find_asset(file: Container, source: Path | None, given: Path | None) -> Asset | None:
+    """The asset that a file names; None if it names none, or if it is in none of these places.
+
+    Args:
+        file: The file.
+        source: Where the file is, if it is somewhere.
+        given: An asset, or a folder of assets, to look at first.
+
+    Raises:
+        UserError: `given` is not there, or no asset.
+        InvalidFileError: The file is corrupt, or the asset is.
+    """
+    needed = codec_of(file).needed_asset(file)
+    if needed is None:
+        return None
+    if given is not None and not given.is_dir():
+        return read_asset(given).asset
+    for folder in _places(source, given):
+        for path in sorted(folder.glob(f"*-{needed}*{ASSET_SUFFIX}")):
+            return read_asset(path).asset
+    return None
+
+
+def decode_data(data: bytes, source: Path) -> Signal:
+    """The signal in the bytes of a `.inr` file, with the asset that it names.
+
+    Args:
+        data: The whole file.
+        source: Where it is, see `find_asset`.
+
+    Raises:
+        InvalidFileError: The file or its asset is corrupt.
+        MissingAssetError: Its asset is not where it is looked for.
+    """
+    file = container.unpack(data)
+    return codec_of(file).decode(file, asset=find_asset(file, source, None))
+
+
+def _places(source: Path | None, given: Path | None) -> Iterator[Path]:
+    if given is not None:
+        yield given
+    if source is not None:
+        folder = source.resolve().parent
+        yield folder
+        above: Sequence[Path] = (folder, *folder.parents)[:_LEVELS_ABOVE]
+        for each in above:
+            yield each / KEPT

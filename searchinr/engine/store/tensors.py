@@ -1,0 +1,59 @@
+"""Checkpoints and assets: tensors in files, nothing pickled, with a checksum."""
+
+import zlib
+from collections.abc import Mapping
+
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from searchinr.engine.store.place import Place, write
+from searchinr.errors import InvalidFileError
+
+_CHECKSUM = "crc32"
+
+
+def write_tensors(path: Place, tensors: Mapping[str, Tensor], about: Mapping[str, str] | None = None) -> int:
+    """Writes tensors as safetensors, whole or not at all; what is there afterwards survives a crash.
+
+    Args:
+        path: The file.
+        tensors: What to write.
+        about: Metadata, which no check sum covers.
+
+    Returns:
+        Bytes of the file.
+    """
+    data = {name: tensor.contiguous() for name, tensor in tensors.items()}
+    content = safetensors.torch.save(
+        {**data, _CHECKSUM: torch.tensor(checksum(data))}, None if about is None else dict(about)
+    )
+    write(path, content)
+    return len(content)
+
+
+def read_tensors(path: Place) -> dict[str, Tensor] | None:
+    """Tensors of a file, or None where there is none.
+
+    Raises:
+        InvalidFileError: The file is damaged: torn, or not what was written.
+    """
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    try:
+        tensors = safetensors.torch.load(data)
+    except Exception as error:  # of many kinds: the header may say anything
+        raise InvalidFileError(f"{path}: not a whole file of tensors ({error})") from error
+    if _CHECKSUM not in tensors or int(tensors.pop(_CHECKSUM)) != checksum(tensors):
+        raise InvalidFileError(f"{path}: damaged tensors (the checksum is wrong)")
+    return tensors
+
+
+def checksum(tensors: Mapping[str, Tensor]) -> int:
+    """CRC-32 of names and values, in the order of the names."""
+    crc = 0
+    for name in sorted(tensors):
+        crc = zlib.crc32(tensors[name].reshape(-1).view(torch.uint8).numpy().data, zlib.crc32(name.encode(), crc))
+    return crc

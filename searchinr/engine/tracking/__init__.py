@@ -1,0 +1,1 @@
+"""MLflow: one record of a run, kept by one writer, and its pages."""

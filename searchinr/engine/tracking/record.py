@@ -1,0 +1,402 @@
+"""The record of a run in MLflow: experiments, runs, metrics and artifacts, none of them twice.
+
+One experiment per dataset and modality, in it one parent run per search (the front, its hypervolume) and one child run
+per trial (its operating points by step) and per asset that trials share. Runs that are there already are found by their
+tags.
+"""
+
+import hashlib
+import logging
+import os
+import shutil
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import fmean
+from typing import TYPE_CHECKING, Any, Literal
+
+from PIL import Image
+
+from searchinr.engine.report.anytime import Moment
+from searchinr.engine.report.confirmation import Confirmed
+from searchinr.engine.report.names import describe, describe_asset
+from searchinr.engine.store.run_folder import safe_name
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+Line = Mapping[str, Any]
+Status = Literal["RUNNING", "FINISHED", "FAILED", "KILLED"]
+
+_RUN, _TRIAL, _DATASET, _REASON = "searchinr.run", "searchinr.trial", "searchinr.dataset", "searchinr.reason"
+_ASSET = "searchinr.asset"
+_PARENT, _NOTE = "mlflow.parentRunId", "mlflow.note.content"
+MODEL_TRAINING = "workflowType=machine_learning"
+"""Query of an address in MLflow's pages, which would show its tools for language models otherwise."""
+
+_BATCH = 100  # parameters in one request, MLflow's own limit
+_TEMPORARY = {"INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE", "REQUEST_LIMIT_EXCEEDED", "RESOURCE_ALREADY_EXISTS"}
+_ENVIRONMENT = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DO_NOT_TRACK": "true",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    # the caller tries again by itself, and must notice soon that a server is gone
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+}
+
+
+@dataclass
+class _Child:
+    """A trial's or an asset's run in MLflow, as far as we know it."""
+
+    run_id: str
+    status: Status = "RUNNING"
+    reason: str | None = None
+    has_params: bool = False
+    last_ms: int | None = None
+    logged: set[int] | None = field(default_factory=set)  # steps; None until MLflow was asked
+    confirmations: Counter[int] | None = field(default_factory=Counter)  # by steps; None likewise
+
+
+@dataclass
+class _Parent:
+    """A dataset's search in MLflow."""
+
+    run_id: str
+    experiment_id: str
+    children: dict[str, _Child]  # by trial or asset
+    logged: set[int]  # numbers of points whose hypervolume is there
+
+
+def fronts_at(uri: str, name: str) -> dict[str, str]:
+    """Where the fronts of a search are in MLflow's pages.
+
+    Args:
+        uri: An MLflow server.
+        name: Name of the search; of several with that name the latest is meant.
+
+    Returns:
+        Dataset -> address of its parent run's `front.html`.
+    """
+    from mlflow import MlflowClient
+
+    client = MlflowClient(tracking_uri=uri)
+    experiments = [experiment.experiment_id for experiment in client.search_experiments()]
+    found = client.search_runs(experiments, f"tags.`{_RUN}` != '' AND attributes.run_name = '{name}'")
+    return {
+        run.data.tags[_DATASET]: f"{uri}/{_front_page(run.info.experiment_id, run.info.run_id)}"
+        for run in reversed(found)  # the latest comes first
+    }
+
+
+def _front_page(experiment_id: str, run_id: str) -> str:
+    return f"#/experiments/{experiment_id}/runs/{run_id}/artifacts/front.html?{MODEL_TRAINING}"
+
+
+class MlflowRecord:
+    """One run's entries in one MLflow store. Every method may be called again with the same arguments, for nothing."""
+
+    def __init__(
+        self,
+        uri: str,
+        *,
+        artifacts: Path | None,
+        name: str,
+        key: str,
+        modalities: Mapping[str, str],
+        params: Mapping[str, object],
+        max_steps: int,
+    ) -> None:
+        """Connects to nothing yet.
+
+        Args:
+            uri: MLflow's tracking URI.
+            artifacts: Where artifacts go; None leaves it to the server.
+            name: Name of the parent runs.
+            key: What they are recognised by.
+            modalities: Dataset label -> modality.
+            params: Parameters of the parent runs.
+            max_steps: A trial measured there is finished.
+        """
+        self._uri = uri
+        self._artifacts = artifacts
+        self._name = name
+        self._key = hashlib.sha256(key.encode()).hexdigest()[:16]  # goes into filter strings: nothing to escape
+        self._modalities = modalities
+        self._params = params
+        self._max_steps = max_steps
+        self._connection: MlflowClient | None = None
+        self._parents: dict[str, _Parent] = {}
+
+    def log_trial(self, line: Line) -> None:
+        """A trial was started."""
+        child = self._child(line)
+        if not child.has_params:
+            self._log_params(child.run_id, {"codec": line["codec"], "seed": line["seed"], **line["params"]})
+            child.has_params = True
+
+    def log_point(self, line: Line) -> None:
+        """A trial was measured at a rung."""
+        from mlflow.entities import Metric
+
+        self.log_trial(line)
+        child = self._child(line)
+        if child.logged is None:
+            child.logged = {metric.step for metric in self._client.get_metric_history(child.run_id, "psnr_db")}
+        if line["steps"] not in child.logged:
+            metrics = [Metric(name, value, _ms(line), line["steps"]) for name, value in _metrics(line).items()]
+            self._client.log_batch(child.run_id, metrics=metrics)
+            if child.status != "RUNNING":  # resumed
+                self._client.update_run(child.run_id, status="RUNNING")
+                child.status = "RUNNING"
+            child.logged.add(line["steps"])
+        child.last_ms = _ms(line)
+        if line["steps"] >= self._max_steps:
+            self._end_trial(child, "FINISHED", None, _ms(line))
+
+    def log_asset(self, line: Line) -> None:
+        """Something that trials share was built, or could not be built."""
+        from mlflow.entities import Metric
+
+        child = self._child(line)
+        if child.status in ("FINISHED", "FAILED"):
+            return
+        if not child.has_params:
+            self._log_params(child.run_id, {"codec": line["codec"], "seed": line["seed"], **line["params"]})
+            child.has_params = True
+        if line["kind"] == "asset":
+            values = {"macs": line["cost"]["macs"], "train_s": line["cost"]["train_s"], "bytes": line["bytes"]}
+            metrics = [Metric(name, float(value), _ms(line), 0) for name, value in values.items()]
+            self._client.log_batch(child.run_id, metrics=metrics)
+            self._end_trial(child, "FINISHED", None, _ms(line))
+        else:
+            self._end_trial(child, "FAILED", line["reason"], _ms(line))
+
+    def log_failure(self, line: Line) -> None:
+        """A trial failed."""
+        self._end_trial(self._child(line), "FAILED", line["reason"], _ms(line))
+
+    def log_confirmation(self, line: Line, confirmed: Confirmed) -> None:
+        """A point of the front was fitted again, be it in vain: what is known of it by now. The trial stays as it was.
+
+        Metrics have the point's training steps as their step, so those of a point's several confirmations follow each
+        other by time.
+        """
+        from mlflow.entities import Metric
+
+        child = self._child(line)
+        if child.confirmations is None:
+            history = self._client.get_metric_history(child.run_id, "confirmed_seeds")
+            child.confirmations = Counter(metric.step for metric in history)
+        if confirmed.seeds + confirmed.failed <= child.confirmations[line["steps"]]:
+            return
+        values: dict[str, float] = {"confirmed_seeds": confirmed.seeds, "confirmed_failed": confirmed.failed}
+        for name, spread in (("confirmed_psnr_db", confirmed.psnr_db), ("confirmed_rate", confirmed.rate)):
+            if spread is not None:
+                values |= {f"{name}_mean": spread.mean}
+                values |= {} if spread.std is None else {f"{name}_std": spread.std}
+        metrics = [Metric(name, float(value), _ms(line), line["steps"]) for name, value in values.items()]
+        self._client.log_batch(child.run_id, metrics=metrics)
+        child.confirmations[line["steps"]] += 1
+
+    def log_moment(self, line: Line, moment: Moment) -> None:
+        """What the front was after an operating point, `line`: metrics by the number of operating points."""
+        from mlflow.entities import Metric
+
+        parent = self._parent(line["dataset"])
+        if moment.points in parent.logged:
+            return
+        values = {
+            "hypervolume": moment.hypervolume,
+            "front_points": float(moment.front_points),
+            "training_macs": moment.macs,
+        }
+        metrics = [Metric(name, value, _ms(line), moment.points) for name, value in values.items()]
+        self._client.log_batch(parent.run_id, metrics=metrics)
+        parent.logged.add(moment.points)
+
+    def log_report(self, dataset: str, files: Sequence[Path], summary: str) -> None:
+        """Attaches the files of a report to the parent run, as `front.html`, `front.png`, ..., and describes it.
+
+        Args:
+            dataset: Label of the dataset.
+            files: What was written; names end with the label of the dataset.
+            summary: The front in a sentence. It heads the parent's page, with the way to `front.html` and the figure.
+        """
+        parent = self._parent(dataset)
+        with tempfile.TemporaryDirectory(prefix="searchinr-mlflow-") as copies:
+            for file in files:
+                # the experiment says which dataset it is
+                name = file.stem.removesuffix(f"-{safe_name(dataset)}") + file.suffix
+                shutil.copyfile(file, Path(copies) / name)
+            with Image.open(Path(copies) / "front.png") as figure:  # the whole of it is too wide for MLflow's page
+                figure.reduce(2).save(Path(copies) / "front-preview.png")
+            self._client.log_artifacts(parent.run_id, copies)
+        page = _front_page(parent.experiment_id, parent.run_id)
+        preview = f"get-artifact?path=front-preview.png&run_uuid={parent.run_id}"  # MLflow's address of an artifact
+        self._client.set_tag(parent.run_id, _NOTE, f"[**The front**]({page}): {summary}\n\n![The front]({preview})")
+
+    def end(self, *, interrupted: bool) -> None:
+        """The search is over: ends the parent runs and the trials that never reached the last rung."""
+        # that the scheduler has left a trial behind is no failure, which is what MLflow shows killed runs as
+        status: Status = "KILLED" if interrupted else "FINISHED"
+        reason = "the run was interrupted" if interrupted else "not promoted to a longer training"
+        for parent in self._parents.values():
+            for child in parent.children.values():
+                if child.status in ("RUNNING", "KILLED"):
+                    self._end_trial(child, status, reason, child.last_ms)
+            self._client.set_terminated(parent.run_id, status)
+
+    @property
+    def _client(self) -> "MlflowClient":
+        if self._connection is None:
+            from mlflow import MlflowClient
+
+            self._connection = MlflowClient(tracking_uri=self._uri)
+        return self._connection
+
+    def _parent(self, dataset: str) -> _Parent:
+        if dataset not in self._parents:
+            self._parents[dataset] = self._find_or_create_parent(dataset)
+        return self._parents[dataset]
+
+    def _find_or_create_parent(self, dataset: str) -> _Parent:
+        name = f"{dataset} ({self._modalities[dataset]})"
+        experiment = self._client.get_experiment_by_name(name)
+        if experiment is None:
+            location = None if self._artifacts is None else self._artifacts.resolve().as_uri()
+            experiment_id = self._client.create_experiment(
+                name,
+                artifact_location=location,
+                tags={
+                    "mlflow.experimentKind": "custom_model_development",  # or its pages open on language models
+                    _NOTE: "Each search is a run, whose description leads to its front; its child runs are the trials.",
+                },
+            )
+        else:
+            experiment_id = experiment.experiment_id
+        found = self._search(experiment_id, _RUN, self._key)
+        if not found:
+            tags = {
+                _RUN: self._key,
+                _DATASET: dataset,
+                "searchinr.modality": self._modalities[dataset],
+                "mlflow.source.name": "searchinr",
+            }
+            run = self._client.create_run(experiment_id, tags=tags, run_name=self._name)
+            self._log_params(run.info.run_id, self._params)
+            return _Parent(run.info.run_id, experiment_id, {}, set())
+        run_id = found[0].info.run_id
+        if not found[0].data.params:  # we were killed in between
+            self._log_params(run_id, self._params)
+        self._client.update_run(run_id, status="RUNNING")
+        children = {
+            _name(run.data.tags): _Child(
+                run.info.run_id,
+                run.info.status,
+                run.data.tags.get(_REASON),
+                has_params=bool(run.data.params),
+                last_ms=run.info.end_time,
+                logged=None,
+                confirmations=None,
+            )
+            for run in self._search(experiment_id, _PARENT, run_id)
+            if _TRIAL in run.data.tags or _ASSET in run.data.tags
+        }
+        logged = {metric.step for metric in self._client.get_metric_history(run_id, "hypervolume")}
+        return _Parent(run_id, experiment_id, children, logged)
+
+    def _search(self, experiment_id: str, tag: str, value: str) -> list[Any]:
+        condition = f"tags.`{tag}` = '{value}'"
+        page = self._client.search_runs([experiment_id], condition, max_results=1000)
+        runs = list(page)
+        while page.token:
+            page = self._client.search_runs([experiment_id], condition, max_results=1000, page_token=page.token)
+            runs += page
+        return runs
+
+    def _child(self, line: Line) -> _Child:
+        parent = self._parent(line["dataset"])
+        tag = _TRIAL if "trial" in line else _ASSET
+        name = line[tag.removeprefix("searchinr.")]
+        if name not in parent.children:
+            run = self._client.create_run(
+                parent.experiment_id,
+                start_time=_ms(line),
+                run_name=_run_name(line),
+                tags={
+                    _PARENT: parent.run_id,
+                    tag: name,
+                    _DATASET: line["dataset"],
+                    "mlflow.source.name": "searchinr",
+                },
+            )
+            parent.children[name] = _Child(run.info.run_id)
+        return parent.children[name]
+
+    def _end_trial(self, child: _Child, status: Status, reason: str | None, end_ms: int | None) -> None:
+        if (child.status, child.reason) == (status, reason):
+            return
+        if reason is not None:
+            self._client.set_tag(child.run_id, _REASON, reason)
+        elif child.reason is not None:
+            self._client.delete_tag(child.run_id, _REASON)
+        self._client.set_terminated(child.run_id, status, end_ms)
+        child.status, child.reason = status, reason
+
+    def _log_params(self, run_id: str, params: Mapping[str, object]) -> None:
+        from mlflow.entities import Param
+
+        entries = [Param(name, str(value)) for name, value in params.items()]
+        for start in range(0, len(entries), _BATCH):
+            self._client.log_batch(run_id, params=entries[start : start + _BATCH])
+
+
+def _name(tags: Mapping[str, str]) -> str:
+    """The trial or the asset that a child run is about."""
+    return tags.get(_TRIAL) or tags[_ASSET]
+
+
+def _run_name(line: Line) -> str:
+    """What a child run is called: what it is, and of a trial the first letters of what commands know it by."""
+    if "trial" not in line:
+        return describe_asset(line)
+    return f"{describe(line['codec'], line['params'])} · {line['trial'][:6]}" if "params" in line else line["trial"]
+
+
+def import_quietly() -> None:
+    """Imports MLflow (one second) without its telemetry and its logging."""
+    for variable, value in _ENVIRONMENT.items():
+        os.environ.setdefault(variable, value)
+    import mlflow  # noqa: F401
+
+    for library in ("mlflow", "alembic", "sqlalchemy", "urllib3.connectionpool"):
+        logging.getLogger(library).setLevel(logging.CRITICAL)
+
+
+def is_temporary(error: Exception) -> bool:
+    """Whether trying again later may help: a server or disk is out of reach, rather than a request refused."""
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import OperationalError
+
+    if isinstance(error, MlflowException):
+        return error.error_code in _TEMPORARY
+    return isinstance(error, OSError | OperationalError)
+
+
+def _metrics(point: Line) -> dict[str, float]:
+    """The figures of an operating point that are worth a curve."""
+    figures = ("psnr_db", "psnr_of_mean_mse_db", "rate", "ssim", "decode_macs_per_sample")
+    values = {key: point.get(key) for key in figures}
+    values |= {key: point["cost"].get(key) for key in ("train_s", "macs")}
+    values |= {key: fmean(signal[key] for signal in point["signals"]) for key in ("bytes", "encode_s", "decode_s")}
+    return {key: float(value) for key, value in values.items() if value is not None}
+
+
+def _ms(line: Line) -> int:
+    """A line's time as MLflow has it, so that a rebuilt record has the times of the run; now, where it has none."""
+    return round(1000 * float(line.get("time", time.time())))

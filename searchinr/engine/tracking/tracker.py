@@ -1,0 +1,187 @@
+"""MLflow, kept in step with the ledger by one writer: a thread of the driver, which never waits for it."""
+
+import os
+import queue
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from searchinr.engine.report.anytime import Anytime
+from searchinr.engine.report.confirmation import Confirmations, is_confirmation
+from searchinr.engine.store.run_folder import RunFolder
+from searchinr.engine.tracking.record import MlflowRecord, import_quietly, is_temporary
+from searchinr.search.objectives import Objectives
+
+Line = Mapping[str, Any]
+
+_RETRY_S = 15.0  # between attempts to reach a server
+
+
+def tracking_address(folder: RunFolder, tracking_uri: str | None) -> str:
+    """The MLflow store of a run: the one named, else `MLFLOW_TRACKING_URI`, else a database in the run folder."""
+    return tracking_uri or os.environ.get("MLFLOW_TRACKING_URI") or _local(folder)
+
+
+def _local(folder: RunFolder) -> str:
+    return f"sqlite:///{folder.mlflow_db.resolve()}"
+
+
+class Tracker:
+    """Writes a run into MLflow. Nothing that goes wrong there reaches the driver but a line of warning.
+
+    Everything follows from the ledger's lines, in their order, and what MLflow has already is not logged again: handing
+    over the whole ledger completes the record, or rebuilds it where it is lost.
+    """
+
+    def __init__(
+        self,
+        folder: RunFolder,
+        *,
+        name: str,
+        key: str,
+        modalities: Mapping[str, str],
+        objectives: Objectives,
+        params: Mapping[str, object],
+        max_steps: int,
+        tracking_uri: str | None,
+        warn: Callable[[str], None],
+    ) -> None:
+        """Imports MLflow and starts the thread.
+
+        Args:
+            folder: The run folder.
+            name: The run's name, shown as the name of its parent runs (one for each dataset).
+            key: What the run is recognised by when it is continued, on a server with other runs of that name.
+            modalities: Dataset label -> modality.
+            objectives: For the front and its hypervolume.
+            params: What is searched, for the parent runs.
+            max_steps: The last rung: a trial that is measured there is finished.
+            tracking_uri: See `tracking_address`.
+            warn: Called from the thread with one line when MLflow is out of reach or refuses something.
+        """
+        uri = tracking_address(folder, tracking_uri)
+        self._record = MlflowRecord(
+            uri,
+            artifacts=folder.mlflow_artifacts if uri == _local(folder) else None,
+            name=name,
+            key=key,
+            modalities=modalities,
+            params=params,
+            max_steps=max_steps,
+        )
+        self._shown_uri = _without_secrets(uri)
+        self._warn = warn
+        self._anytime = {dataset: Anytime(objectives) for dataset in modalities}
+        self._confirmations = {dataset: Confirmations() for dataset in modalities}
+        self._reports: dict[str, tuple[Sequence[Path], str]] = {}  # the newest of each dataset that is not logged yet
+        self._troubles: set[str] = set()  # told already
+        # not in the thread: two threads that import packages with parts in common can meet a half-imported one
+        import_quietly()
+        self._closing = threading.Event()
+        self._tasks: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._work, name="mlflow-writer", daemon=True)
+        self._complete = False
+        self._thread.start()
+
+    def log(self, line: Line) -> None:
+        """Hands over one ledger line."""
+        record, dataset = self._record, line["dataset"]
+        if line["kind"] == "trial":
+            self._tasks.put(lambda: record.log_trial(line))
+        elif is_confirmation(line):
+            confirmed = self._confirmations[dataset].add(line)
+            self._tasks.put(lambda: record.log_confirmation(line, confirmed))
+        elif line["kind"] == "failed":
+            self._tasks.put(lambda: record.log_failure(line))
+        elif line["kind"] == "asset":
+            self._anytime[dataset].spend(line)
+            self._tasks.put(lambda: record.log_asset(line))
+        elif line["kind"] == "asset_failed":
+            self._tasks.put(lambda: record.log_asset(line))
+        elif line["kind"] == "point":
+            moment = self._anytime[dataset].add(line)
+            self._tasks.put(lambda: record.log_point(line))
+            self._tasks.put(lambda: record.log_moment(line, moment))
+
+    def rebuild(self, lines: Iterable[Line]) -> None:
+        """Hands over a whole ledger, before anything else."""
+        for line in lines:
+            self.log(line)
+
+    def log_report(self, dataset: str, files: Sequence[Path], summary: str) -> None:
+        """Attaches the files of a report to the dataset's parent run, see `MlflowRecord.log_report`.
+
+        Where the thread is behind, only the newest report is attached.
+        """
+        self._reports[dataset] = files, summary
+        self._tasks.put(lambda: self._log_report(dataset))
+
+    def close(self, *, interrupted: bool = False, timeout_s: float = 30.0) -> bool:
+        """Ends the runs and the thread.
+
+        Args:
+            interrupted: Whether the search was stopped before it was done.
+            timeout_s: How long to wait for what is still to be written.
+
+        Returns:
+            Whether MLflow was given everything. What it lacks it is given when the run is continued.
+        """
+        self._tasks.put(lambda: self._record.end(interrupted=interrupted))
+        self._tasks.put(None)
+        self._closing.set()
+        self._thread.join(timeout_s)
+        if not self._complete and not self._troubles:
+            self._tell(
+                f"MLflow at {self._shown_uri} was too slow for all results; the same command again adds the rest"
+            )
+        return self._complete
+
+    def _work(self) -> None:
+        while (task := self._tasks.get()) is not None:
+            if not self._attempt(task):
+                return
+        self._complete = True
+
+    def _attempt(self, task: Callable[[], None]) -> bool:
+        """Repeats a task until it is through or refused; False if MLflow is out of reach while closing."""
+        while True:
+            is_last = self._closing.is_set()
+            try:
+                task()
+                return True
+            except Exception as error:
+                # an error's own text may quote the address with its password, so only its kind is told
+                kind = getattr(error, "error_code", None) or type(error).__name__
+                if not is_temporary(error):
+                    self._tell(f"MLflow at {self._shown_uri} does not take some entries ({kind}); the ledger has them")
+                    return True
+                self._tell(
+                    f"MLflow at {self._shown_uri} cannot be reached ({kind}); the run goes on, "
+                    "and continuing it adds what MLflow lacks"
+                )
+            if is_last:
+                return False
+            self._closing.wait(_RETRY_S)
+
+    def _tell(self, trouble: str) -> None:
+        if trouble not in self._troubles:
+            self._troubles.add(trouble)
+            self._warn(trouble)
+
+    def _log_report(self, dataset: str) -> None:
+        newest = self._reports.get(dataset)
+        if newest is None:  # a newer call's files are logged already
+            return
+        self._record.log_report(dataset, *newest)
+        if self._reports.get(dataset) is newest:
+            del self._reports[dataset]
+
+
+def _without_secrets(uri: str) -> str:
+    """An address without user, password and query; of a file only its name."""
+    parts = urlsplit(uri)
+    if parts.hostname:
+        return f"{parts.scheme}://{parts.hostname}" + (f":{parts.port}" if parts.port else "")
+    return Path(parts.path).name or parts.scheme

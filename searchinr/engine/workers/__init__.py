@@ -1,0 +1,1 @@
+"""What executes jobs: Ray Tune, its processes, and the code that runs on a worker."""

@@ -1,0 +1,299 @@
+"""Ray Tune as the engine that runs jobs: a searcher that hands out jobs, and a quiet local Ray.
+
+One Tune trial is one job: one of our trials from its checkpoint to its next rung, or the building of an asset. A pause
+is the end of a job, a promotion a new one. So there is one path for a trial that is promoted, resumed after a crash, or
+moved to another node, and Tune's own state is never needed again.
+"""
+
+import hashlib
+import logging
+import math
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol
+
+from searchinr.codecs.contract import Asset
+from searchinr.engine.store.place import Place
+from searchinr.engine.terminal.log import adopt, prints_to_log
+from searchinr.engine.workers import last_words
+from searchinr.engine.workers.jobs import AssetJob
+from searchinr.engine.workers.ray_environment import ray_environment
+from searchinr.engine.workers.slots import trials_per_node
+from searchinr.search.search import Job
+from searchinr.signals.signal import Signal
+from searchinr.space import Resources
+
+os.environ.update(ray_environment())
+# Ray and Tune read it when they are imported, so the imports stand below.
+import ray
+import torch
+from numpy.typing import NDArray
+from ray import tune
+from ray.tune.experiment import Trial
+from ray.tune.search import Searcher
+
+from searchinr.engine.workers.local_ray import death_of_ray, end_ray, not_stuck_without_ray, sigterm_stays_ours
+from searchinr.engine.workers.ray_errors import meaning
+
+FINISHED = Searcher.FINISHED
+
+_COUNT_EVERY_S = 10.0  # nodes come and go
+_MANY = 1000
+
+_Shared = ray.ObjectRef[tuple[Asset, dict[str, NDArray[Any]]]]
+"""An asset in the object store: without its tensors, and those as arrays."""
+
+
+class JobSource(Protocol):
+    """What Tune needs of a run."""
+
+    def next_job(self, workers: int) -> Job | AssetJob | None:
+        """The next job for a free one of the workers, or None while there is none."""
+
+    def asset(self, job: Job | AssetJob) -> Asset | None:
+        """The asset that a job starts from, or None: called once for each job that `next_job` gave."""
+
+    def finished(self) -> bool:
+        """Whether no job will ever come any more."""
+
+    def job_ended(self, job: Job | AssetJob, error: Exception | None) -> None:
+        """A job has ended; `error` is set where its worker died or could not deliver, see `ray_errors.meaning`."""
+
+    def tick(self) -> None:
+        """Called several times a second."""
+
+    def abandon(self, reason: str) -> None:
+        """Ends the process: Ray has died, and the main thread waits for it. Called from another thread."""
+
+
+class _JobSearcher(Searcher):
+    """Hands out jobs. Tune pickles it for a restore that is never made, so its state stays behind."""
+
+    def __init__(self, source: JobSource, workers: int) -> None:
+        super().__init__()
+        self._source, self.workers = source, workers
+        self._running: dict[str, Job | AssetJob] = {}
+        self._shared: dict[str, _Shared] = {}  # assets in the object store, by hash
+        self._alone: set[str] = set()  # trials that wait for a whole GPU or node
+
+    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:  # type: ignore[override]  # FINISHED is text
+        if self._source.finished():
+            return str(FINISHED)
+        # Tune asks one ahead of the free workers; a job chosen now would not know the results to come.
+        if len(self._running) >= self.workers:
+            return None
+        if self._alone:  # or others would take every place that becomes free
+            return None
+        job = self._source.next_job(self.workers)
+        if job is None:
+            return str(FINISHED) if self._source.finished() else None
+        self._running[trial_id] = job
+        if isinstance(job, Job) and job.alone:
+            self._alone.add(trial_id)
+        return {"job": asdict(job), "asset": self._share(self._source.asset(job))}
+
+    def _share(self, asset: Asset | None) -> "_Shared | None":
+        """An asset as its workers get it: through the object store, into which it is put once."""
+        if asset is None:
+            return None
+        if asset.sha256 not in self._shared:
+            arrays = {name: tensor.numpy() for name, tensor in asset.tensors.items()}  # which are not copied on a node
+            self._shared[asset.sha256] = ray.put((replace(asset, tensors={}), arrays))
+        return self._shared[asset.sha256]
+
+    def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
+        if not error:  # of which Tune tells a searcher nothing more: `_Watch.on_trial_error` follows
+            self.job_ended(trial_id, None)
+
+    def job_started(self, trial_id: str) -> None:
+        """A job has what it needs."""
+        self._alone.discard(trial_id)
+
+    def job_ended(self, trial_id: str, error: Exception | None) -> None:
+        """Tells the source of a job's end, once."""
+        self._alone.discard(trial_id)
+        job = self._running.pop(trial_id, None)
+        if job is not None:
+            self._source.job_ended(job, error)
+
+    def save(self, checkpoint_path: str) -> None:
+        """Nothing to save: the ledger has it all."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """See `save`."""
+
+    def __reduce__(self) -> tuple[type, tuple[()]]:
+        return Searcher, ()
+
+
+class _Watch(tune.Callback):
+    """Lets the run look after itself between Tune's steps, looks after Ray, and tells why a job failed."""
+
+    def __init__(self, source: JobSource, searcher: _JobSearcher, count: Callable[[], int] | None) -> None:
+        """A watch over a run.
+
+        Args:
+            source: The run.
+            searcher: Hands out its jobs.
+            count: How many jobs the nodes take at the same time; None where that is settled.
+        """
+        self._source, self._searcher, self._count = source, searcher, count
+        self._counted = time.monotonic()
+
+    def on_step_begin(self, iteration: int, trials: list[Trial], **info: Any) -> None:  # noqa: ANN401
+        if reason := death_of_ray():
+            raise ChildProcessError(reason)
+        if self._count is not None and time.monotonic() > self._counted + _COUNT_EVERY_S:
+            self._searcher.workers, self._counted = self._count(), time.monotonic()
+        self._source.tick()
+
+    def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:  # noqa: ANN401
+        self._searcher.job_started(trial.trial_id)
+
+    def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:  # noqa: ANN401
+        self._searcher.job_ended(trial.trial_id, meaning(_error_of(trial)))
+
+    def __reduce__(self) -> tuple[type, tuple[()]]:
+        return tune.Callback, ()
+
+
+def run_jobs(
+    source: JobSource,
+    run_job: Callable[[Mapping[str, Any], Place, Sequence[Signal], Asset | None], None],
+    *,
+    shared: Place,
+    signals: Mapping[str, Sequence[Signal]],
+    resources: Resources,
+    workers: int | None,
+    address: str | None = None,
+) -> None:
+    """Runs jobs until the source is finished.
+
+    Args:
+        source: Where jobs come from and results go to.
+        run_job: Runs on the worker: `(job, shared, signals, asset)`.
+        shared: Where the run is kept: its folder, or its storage.
+        signals: Signals of each dataset, by label, and training signals by `training_name`; sent to the workers once,
+            through the object store.
+        resources: What each job takes.
+        workers: Jobs at the same time; None means as many as the cores and GPUs of the nodes that are up allow.
+        address: `host:port` of a Ray to join, whose nodes all see `shared`; None starts one on this machine.
+
+    Raises:
+        ChildProcessError: The Ray that was started here has died.
+    """
+    if workers is None and address is None:
+        workers = max(1, int((os.cpu_count() or 1) / resources.cpu))
+    os.environ.pop("RAY_ADDRESS", None)  # or Ray would join a cluster that nobody named here
+    adopt("ray")
+    own_ray: dict[str, Any] = {
+        "_node_ip_address": "127.0.0.1",
+        "num_cpus": max(1, round((workers or 1) * resources.cpu)),
+        "include_dashboard": False,
+        "object_store_memory": _object_store_bytes(signals),
+    }
+    joined: dict[str, Any] = {
+        "runtime_env": {"worker_process_setup_hook": last_words.listen}
+    }  # ours is deaf to SIGTERM
+    # Tune looks for result files of its own, which are switched off.
+    logging.getLogger("ray.tune.analysis").setLevel(logging.ERROR)
+
+    def job_on_worker(config: dict[str, Any], signals: Mapping[str, Sequence[Signal]]) -> None:
+        job = {**config["job"], **resources.model_dump()}
+        run_job(job, shared, signals[job.get("built_from", job["dataset"])], _received(config["asset"]))
+        tune.report({"dataset": job["dataset"]})
+
+    try:
+        with sigterm_stays_ours():
+            ray.init(
+                address=address or "local",
+                log_to_driver=False,
+                configure_logging=False,  # its warnings go to the run's log
+                **(joined if address else own_ray),
+            )
+        adopt("ray")  # it has attached itself to the terminal again
+        if source.finished():  # stopped meanwhile
+            return
+        os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(workers or _MANY)  # or Tune starts them one after another
+        searcher = _JobSearcher(source, workers or _places(resources))
+        watch = _Watch(source, searcher, None if workers else partial(_places, resources))
+        with prints_to_log(), _cache_folder(shared) as cache, not_stuck_without_ray(source.abandon):
+            tune.Tuner(
+                tune.with_resources(
+                    tune.with_parameters(job_on_worker, signals=dict(signals)),
+                    lambda config: _needs(config["job"], resources),
+                ),
+                tune_config=tune.TuneConfig(
+                    search_alg=searcher,
+                    num_samples=-1,
+                    reuse_actors=True,
+                    trial_dirname_creator=lambda trial: trial.trial_id,
+                    trial_name_creator=lambda trial: trial.trial_id,
+                ),
+                run_config=tune.RunConfig(
+                    name="jobs",
+                    storage_path=cache,
+                    verbose=0,
+                    callbacks=[watch],
+                    failure_config=tune.FailureConfig(max_failures=0),  # the source decides whether to try again
+                ),
+            ).fit()
+    finally:
+        end_ray()
+
+
+def _needs(job: Mapping[str, Any], resources: Resources) -> tune.PlacementGroupFactory:
+    """What a job takes: one that is to run alone takes a whole GPU, or all cores of the largest node."""
+    cpu, gpu = resources.cpu, resources.gpu
+    if job.get("alone"):
+        gpu = math.ceil(gpu)
+        cpu = cpu if gpu else max(cpu, *(node.get("CPU", 0) for node in _nodes()))
+    return tune.PlacementGroupFactory([{"CPU": cpu, "GPU": gpu}])
+
+
+def _received(shared: _Shared | None) -> Asset | None:
+    """An asset from the object store, whose arrays nobody may write to."""
+    if shared is None:
+        return None
+    asset: Asset
+    asset, arrays = ray.get(shared)
+    return replace(asset, tensors={name: torch.tensor(array) for name, array in arrays.items()})
+
+
+def _places(resources: Resources) -> int:
+    """How many trials the nodes of the Ray that was joined take at the same time."""
+    places = [trials_per_node(resources, int(node.get("CPU", 0)), int(node.get("GPU", 0))) for node in _nodes()]
+    return max(1, sum(places))
+
+
+def _nodes() -> list[dict[str, float]]:
+    """What each node that is up has."""
+    return [node["Resources"] for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
+
+
+def _error_of(trial: Trial) -> Exception | None:
+    """The error that ended a Tune trial. `Trial.get_pickled_error` looks where Tune has not put it yet."""
+    file = trial.pickled_error_file
+    return None if file is None else ray.cloudpickle.loads(Path(file).read_bytes())
+
+
+def _cache_folder(shared: Place) -> "tempfile.TemporaryDirectory[str]":
+    """A folder for Tune's own files; what earlier runs kept there left behind when they were killed goes."""
+    prefix = f"searchinr-tune-{hashlib.sha256(str(shared).encode()).hexdigest()[:12]}-"
+    for left in Path(tempfile.gettempdir()).glob(f"{prefix}*"):
+        shutil.rmtree(left, ignore_errors=True)
+    return tempfile.TemporaryDirectory(prefix=prefix)
+
+
+def _object_store_bytes(signals: Mapping[str, Sequence[Signal]]) -> int:
+    """Room for the signals, small assets and Tune's objects; Ray's default is a third of the machine.
+
+    What does not fit goes to the disk.
+    """
+    return 2 * sum(s.samples.nbytes for group in signals.values() for s in group) + 256 * 2**20

@@ -1,0 +1,167 @@
+"""What the search optimises: from a ledger line to a vector that is minimised."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from searchinr.errors import UserError
+from searchinr.search import pareto
+from searchinr.space import Bound, Space
+
+Direction = Literal["max", "min"]
+Line = Mapping[str, Any]
+"""One line of the ledger."""
+
+LOSSLESS_DB = 200.0
+"""PSNR of a perfect decode for ranking: above what any single wrong sample leaves (16 bits, 10^9 samples: 187 dB)."""
+
+
+class _Axis(NamedTuple):
+    """How a figure enters the search: where it is in a ledger line, and the axis on which differences matter."""
+
+    read: Callable[[Line], Any]
+    scale: Callable[[float], float]
+
+
+def _mean_over_signals(key: str) -> Callable[[Line], float]:
+    return lambda point: float(np.mean([signal[key] for signal in point["signals"]]))
+
+
+# Ratios matter, not differences, for rates and seconds: half the bytes are worth the same at every rate.
+_AXES: dict[str, _Axis] = {
+    "psnr_db": _Axis(lambda point: point["psnr_db"], lambda value: min(value, LOSSLESS_DB)),
+    "ssim": _Axis(lambda point: point["ssim"], lambda value: value),
+    "rate": _Axis(lambda point: point["rate"], math.log2),
+    "encode_s": _Axis(_mean_over_signals("encode_s"), math.log2),
+    "decode_s": _Axis(_mean_over_signals("decode_s"), math.log2),
+}
+_FIGURES: dict[str, Callable[[Line], Any]] = {
+    **{name: axis.read for name, axis in _AXES.items()},
+    "decode_macs_per_sample": lambda point: point["decode_macs_per_sample"],
+}
+
+
+class Objectives:
+    """The objectives of a search and its constraints, and the geometry of its front.
+
+    Attributes:
+        names: The objectives, in the order of the space file; the k axes of every vector.
+        reference_point: Objective -> the worst value that counts, in the objective's own unit.
+        reference: `(k,)`: the reference point as a vector.
+        constraints: Figure -> the bound that a point on the front must meet.
+    """
+
+    def __init__(
+        self,
+        directions: Mapping[str, Direction],
+        reference_point: Mapping[str, float],
+        constraints: Mapping[str, Bound] | None = None,
+    ) -> None:
+        """Objectives with these directions.
+
+        Args:
+            directions: ``"max"`` or ``"min"`` for each of ``psnr_db`` (dB), ``ssim``, ``rate`` (the modality's unit),
+                ``encode_s``, ``decode_s`` (seconds, mean over signals).
+            reference_point: A value for each objective, in the same units: what is worse counts for nothing in the
+                hypervolume.
+            constraints: Bounds by figure, of the objectives' or ``decode_macs_per_sample``: a point that breaks one is
+                not on the front.
+        """
+        self.names = tuple(directions)
+        self.constraints = dict(constraints or {})
+        self.reference_point = {name: reference_point[name] for name in self.names}
+        self._signs = {name: -1.0 if direction == "max" else 1.0 for name, direction in directions.items()}
+        self.reference: NDArray[np.float64] = np.array(
+            [self._place(name, reference_point[name]) for name in self.names]
+        )
+
+    @classmethod
+    def of(cls, space: Space) -> "Objectives":
+        """The objectives and constraints of a space."""
+        return cls(space.objectives, space.reference_point, space.constraints)
+
+    def vector(self, point: Line) -> NDArray[np.float64]:
+        """Where a point stands: rates and seconds as log2, everything oriented so that less is better.
+
+        Args:
+            point: A ledger line of kind ``point``.
+
+        Returns:
+            `(k,)`: PSNR in -dB, rate in octaves, seconds in octaves.
+
+        Raises:
+            UserError: The line lacks an objective's figure (SSIM of audio).
+            ValueError: A figure is NaN, or a rate or time is not positive.
+        """
+        return np.array([self._place(name, self._figure(name, point)) for name in self.names])
+
+    def vectors(self, points: Sequence[Line]) -> NDArray[np.float64]:
+        """The vectors of n points, `(n, k)`."""
+        return np.array([self.vector(point) for point in points]).reshape(len(points), len(self.names))
+
+    def excess(self, point: Line) -> NDArray[np.float64]:
+        """How far a point is beyond each constraint.
+
+        Returns:
+            `(c,)`: as a fraction of the limit; 0 or less is within it.
+
+        Raises:
+            UserError: The line lacks a constrained figure.
+        """
+        return np.array([bound.excess(self._figure(name, point)) for name, bound in self.constraints.items()])
+
+    def is_feasible(self, point: Line) -> bool:
+        """Whether a point meets every constraint."""
+        return bool((self.excess(point) <= 0).all())
+
+    def violation(self, point: Line) -> float:
+        """By how much a point breaks the constraints, summed over them; 0 if it meets all."""
+        return float(np.maximum(self.excess(point), 0.0).sum())
+
+    def broken(self, point: Line) -> list[str]:
+        """The constraints that a point breaks, for people: ``"decode_macs_per_sample is 2304, allowed <= 2000"``."""
+        return [
+            f"{name} is {self._figure(name, point):.6g}, allowed {bound}"
+            for (name, bound), excess in zip(self.constraints.items(), self.excess(point), strict=True)
+            if excess > 0
+        ]
+
+    def hypervolume(self, points: Sequence[Line]) -> float:
+        """What the feasible points dominate, up to the reference point.
+
+        For ``psnr_db`` and ``rate`` the unit is dB x octaves: 1 dB more at every rate over a range of 1:2 in rate.
+        """
+        return pareto.hypervolume(self.vectors(list(filter(self.is_feasible, points))), self.reference)
+
+    def front(self, points: Sequence[Line]) -> list[int]:
+        """Indices of the feasible points that no other feasible one dominates, by ascending rate."""
+        feasible = [index for index, point in enumerate(points) if self.is_feasible(point)]
+        mask = pareto.front_mask(self.vectors([points[index] for index in feasible]))
+        on_front = [feasible[position] for position in np.flatnonzero(mask)]
+        return sorted(on_front, key=lambda index: float(points[index]["rate"]))
+
+    def _place(self, name: str, value: float) -> float:
+        """A figure's place on its axis, less is better."""
+        try:
+            place = self._signs[name] * _AXES[name].scale(value)
+        except ValueError:
+            raise ValueError(f"{name} must be above 0, not {value}") from None
+        if math.isnan(place):
+            raise ValueError(f"{name} is NaN")
+        return place
+
+    def _figure(self, name: str, point: Line) -> float:
+        try:
+            value = _FIGURES[name](point)
+        except KeyError:
+            value = None
+        if value is None:
+            where = "objectives" if name in self.names else "constraints"
+            raise UserError(
+                f"{where}: {name!r} is not measured for {point.get('modality', 'this modality')}; "
+                f"choose among {', '.join(figure for figure in _FIGURES if figure != name)}"
+            )
+        return float(value)

@@ -1,0 +1,406 @@
+"""The search: hands out jobs, takes results, and can be rebuilt from the ledger."""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from searchinr.search.configs import Canonicalise, Config, ConfigSpace
+from searchinr.search.front import Front
+from searchinr.search.mo_asha import MoAsha, MoAshaStopping
+from searchinr.search.objectives import Line, Objectives
+from searchinr.search.sampler_registry import SAMPLERS
+from searchinr.search.samplers import History, Observation, Sampler
+from searchinr.search.scheduler import Fifo, Scheduler
+from searchinr.space import Space, Value, config_hash
+
+
+@dataclass(frozen=True)
+class Job:
+    """One fit from its last checkpoint to its next rung: train, measure, return.
+
+    Attributes:
+        trial: Config hash of the trial.
+        number: How many trials of the dataset were chosen before it.
+        dataset: Label of the dataset.
+        codec: Name of the codec.
+        params: Canonical parameters, flat.
+        seed: Seed of the fit.
+        rung: Index of the rung to train to. The trial was measured at the one below, if there is one.
+        steps: Training length at that rung.
+        confirms: Whether this is a fit of its own that confirms a point on the front with another seed.
+        alone: Whether it is to have a whole GPU, or a whole node, to itself: it has run out of memory before.
+    """
+
+    trial: str
+    number: int
+    dataset: str
+    codec: str
+    params: dict[str, Value]
+    seed: int
+    rung: int
+    steps: int
+    confirms: bool = False
+    alone: bool = False
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Where the trials of a dataset stand.
+
+    Attributes:
+        total: How many there will be.
+        tried: How many have a result, be it a failure.
+        done: At the last rung, or not to be trained any longer because the search has finished without them.
+        running: With a job under way.
+        paused: Waiting between two rungs.
+        failed: Failed.
+        confirmed: Fits of the front with further seeds that have ended.
+        to_confirm: How many of them there will be; 0 until the front is final.
+    """
+
+    total: int
+    tried: int
+    done: int
+    running: int
+    paused: int
+    failed: int
+    confirmed: int
+    to_confirm: int
+
+
+@dataclass
+class _Trial:
+    config: Config
+    number: int
+    rungs: set[int] = field(default_factory=set)
+    """Rungs at which it has been measured."""
+
+
+_Confirmation = tuple[str, int, int]
+"""Trial, rung, seed."""
+
+
+def make_scheduler(space: Space) -> Scheduler:
+    """The scheduler that a space asks for."""
+    rungs, reduction = len(space.fidelity.rungs), space.fidelity.reduction
+    match space.search.scheduler:
+        case "mo-asha":
+            return MoAsha(rungs, reduction)
+        case "mo-asha-stopping":
+            return MoAshaStopping(rungs, reduction)
+        case "fifo":
+            return Fifo(rungs)
+
+
+def make_sampler(space: Space, configs: ConfigSpace) -> Sampler:
+    """The sampler that a space asks for; `UserError` if the space does not suit it."""
+    return SAMPLERS[space.search.sampler](configs, space.search.seed)
+
+
+class Search:
+    """What to run next on each dataset.
+
+    Every dataset has a sampler, a scheduler and a budget of trials of its own; the one that has had the fewest jobs
+    goes next. All decisions follow from the space's seed and the results in their order. So the ledger is all the
+    state there is: after `replay` a search goes on as if it had never been interrupted. A trial that was started but
+    has no result yet is asked again first; a promotion that was under way is decided again.
+    """
+
+    def __init__(
+        self,
+        space: Space,
+        datasets: Sequence[str],
+        canonicalise: Canonicalise,
+        *,
+        make_sampler: Callable[[Space, ConfigSpace], Sampler] = make_sampler,
+        make_scheduler: Callable[[Space], Scheduler] = make_scheduler,
+    ) -> None:
+        """A search that has not begun.
+
+        Args:
+            space: The search space.
+            datasets: Labels of its datasets.
+            canonicalise: `(codec, params) -> params` with defaults filled in and inactive options dropped.
+            make_sampler: Makes the sampler; benchmarks bring others.
+            make_scheduler: Makes the scheduler of each dataset; benchmarks bring others.
+
+        Raises:
+            UserError: The sampler does not suit the space.
+        """
+        self.objectives = Objectives.of(space)
+        sampler = make_sampler(space, ConfigSpace(space.codecs, canonicalise))
+        self._datasets = {
+            label: _DatasetSearch(space, label, sampler, make_scheduler(space), self.objectives) for label in datasets
+        }
+
+    def next_job(self) -> Job | None:
+        """A job for a free worker, from now on running until it is told; None if there is nothing to start now."""
+        for dataset in sorted(self._datasets.values(), key=lambda dataset: dataset.jobs):
+            job = dataset.next_job()
+            if job is not None:
+                return job
+        return None
+
+    @property
+    def finished(self) -> bool:
+        """Whether no job will ever come any more, whatever is told."""
+        return all(dataset.finished for dataset in self._datasets.values())
+
+    def tell(self, line: Line) -> None:
+        """Takes what happened. Of two results of one trial at one rung the first stands.
+
+        Args:
+            line: A ledger line: a trial was started (``trial``), measured at a rung (``point``), fitted again with
+                another seed (``confirmation``), or it has failed (``failed``): then it gets no further job, and what it
+                has measured stays. One that ran out of memory (``out_of_memory``) runs alone the next time.
+
+        Raises:
+            UserError: The line lacks an objective's figure.
+            ValueError: The trial was never started, its dataset is not in the space, or a figure is NaN.
+        """
+        if line["kind"] == "trial":
+            if line["dataset"] not in self._datasets:
+                raise ValueError(f"the ledger has a trial of {line['dataset']!r}, which is not in the space")
+            config = Config(line["codec"], dict(line["params"]))
+            self._datasets[line["dataset"]].start(line["trial"], config, line["number"])
+            return
+        dataset = self._of(line["trial"])
+        if line["kind"] == "out_of_memory":
+            dataset.tell_out_of_memory(line)
+        elif line["kind"] == "confirmation" or line.get("confirms"):
+            dataset.tell_confirmation(line)
+        elif line["kind"] == "point":
+            dataset.tell_point(line)
+        else:
+            dataset.tell_failed(line["trial"], line["reason"])
+
+    def put_back(self, job: Job) -> None:
+        """A job's worker is gone and nothing came of it: the job is handed out again before any other."""
+        self._of(job.trial).put_back(job)
+
+    def replay(self, lines: Iterable[Line]) -> None:
+        """Rebuilds the state from ledger lines, in their order; see `tell`. Those about no trial are left out."""
+        for line in lines:
+            if "trial" in line:
+                self.tell(line)
+
+    def counts(self, dataset: str) -> Counts:
+        """Where the trials of a dataset stand."""
+        return self._datasets[dataset].counts()
+
+    def failures(self, dataset: str) -> dict[str, str]:
+        """The reason of every trial that failed."""
+        return dict(self._datasets[dataset].failures)
+
+    def points(self, dataset: str) -> Sequence[Line]:
+        """All results of a dataset, in the order in which they came."""
+        return self._datasets[dataset].points
+
+    def front(self, dataset: str) -> list[Line]:
+        """The results of a dataset that no other dominates, whatever their rung, by ascending rate."""
+        return self._datasets[dataset].front.points
+
+    def hypervolume(self, dataset: str) -> float:
+        """Hypervolume of the front; see `Objectives.hypervolume`."""
+        return self._datasets[dataset].front.hypervolume
+
+    def _of(self, trial: str) -> "_DatasetSearch":
+        """The search of the dataset to which a trial belongs."""
+        for dataset in self._datasets.values():
+            if trial in dataset.trials:
+                return dataset
+        raise ValueError(f"trial {trial} was never started")
+
+
+class _DatasetSearch:
+    """The search on one dataset."""
+
+    def __init__(
+        self, space: Space, label: str, sampler: Sampler, scheduler: Scheduler, objectives: Objectives
+    ) -> None:
+        self._label = label
+        self._rungs = space.fidelity.rungs
+        self._settings = space.search
+        self._confirm_seeds = space.confirm.seeds if space.confirm is not None else 0
+        self._sampler, self._scheduler, self._objectives = sampler, scheduler, objectives
+        self._running: set[tuple[str, int | None]] = set()  # trial, and the seed of a confirmation
+        self._returned: deque[Job] = deque()
+        self._pending: dict[str, Config] = {}  # started, without a result
+        self._to_start: dict[str, None] = {}  # those of them that do not run: the run was interrupted
+        self._failed: list[Config] = []
+        self._at_end: set[str] = set()
+        self._observations: list[Observation] = []
+        self._confirmed: set[_Confirmation] = set()
+        self._alone: set[tuple[str, int, int | None]] = set()  # trial, rung, and the seed of a confirmation
+        self._exhausted = False
+        self._numbers: set[int] = set()
+        self._next_number = 0
+        self.trials: dict[str, _Trial] = {}
+        self.points: list[Line] = []
+        self.front = Front(objectives)
+        self.failures: dict[str, str] = {}
+
+    @property
+    def jobs(self) -> int:
+        """Jobs handed out so far, as far as the ledger knows, and those under way."""
+        return len(self.points) + len(self.failures) + len(self._confirmed) + len(self._running)
+
+    def next_job(self) -> Job | None:
+        if self._returned:
+            job = self._returned.popleft()
+            self._running.add(_key(job))
+            return job
+        if self._to_start:
+            return self._job(next(iter(self._to_start)), 0)
+        if (promotion := self._scheduler.next_promotion()) is not None:
+            self._scheduler.promote(*promotion)
+            return self._job(*promotion)
+        if self._new_trials_left() and (trial := self._new_trial()) is not None:
+            return self._job(trial, 0)
+        for trial, rung, seed in self._to_confirm():
+            if (trial, rung, seed) not in self._confirmed and (trial, seed) not in self._running:
+                return self._job(trial, rung, seed)
+        return None
+
+    @property
+    def finished(self) -> bool:
+        return self._front_is_final and not self._running and self._confirmed.issuperset(self._to_confirm())
+
+    @property
+    def _front_is_final(self) -> bool:
+        """Whether no trial will be started or trained any more."""
+        return not (
+            any(not job.confirms for job in self._returned)
+            or self._to_start
+            or any(seed is None for _, seed in self._running)
+            or self._scheduler.next_promotion() is not None
+            or self._new_trials_left()
+        )
+
+    def start(self, trial: str, config: Config, number: int) -> None:
+        if trial not in self.trials:
+            self.trials[trial] = _Trial(config, number)
+            self._numbers.add(number)
+            self._pending[trial] = config
+            self._to_start[trial] = None
+
+    def tell_point(self, point: Line) -> None:
+        name, rung = point["trial"], point["rung"]
+        trial = self.trials[name]
+        vector, excess = self._objectives.vector(point), self._objectives.excess(point)
+        self._ended(name)
+        if rung in trial.rungs:
+            return
+        trial.rungs.add(rung)
+        self.points.append(point)
+        self._observations.append(Observation(name, trial.config, rung, vector, excess))
+        violation = float(np.maximum(excess, 0.0).sum())
+        if violation == 0:
+            self.front.add(point, vector)
+        if name not in self.failures:
+            self._scheduler.report(name, rung, vector, violation)
+            if rung == len(self._rungs) - 1:
+                self._at_end.add(name)
+
+    def tell_failed(self, trial: str, reason: str) -> None:
+        self._ended(trial)
+        if trial not in self.failures:
+            self.failures[trial] = reason
+            self._failed.append(self.trials[trial].config)
+            self._at_end.discard(trial)
+            self._scheduler.drop(trial)
+
+    def tell_confirmation(self, line: Line) -> None:
+        self._forget((line["trial"], line["seed"]))
+        self._confirmed.add((line["trial"], line["rung"], line["seed"]))
+
+    def tell_out_of_memory(self, line: Line) -> None:
+        self._alone.add((line["trial"], line["rung"], line["seed"] if line.get("confirms") else None))
+
+    def put_back(self, job: Job) -> None:
+        self._running.discard(_key(job))
+        trial, seed = _key(job)
+        self._returned.append(replace(job, alone=(trial, job.rung, seed) in self._alone))
+
+    def _ended(self, trial: str) -> None:
+        """A trial's job is over, with a result or without."""
+        self._forget((trial, None))
+        self._pending.pop(trial, None)
+        self._to_start.pop(trial, None)
+
+    def _forget(self, key: tuple[str, int | None]) -> None:
+        """The job has a result: it does not run any more, nor again where its worker was taken for dead."""
+        self._running.discard(key)
+        self._returned = deque(job for job in self._returned if _key(job) != key)
+
+    def counts(self) -> Counts:
+        done = len(self._at_end)
+        running = sum(seed is None for _, seed in self._running)
+        paused = len(self.trials) - done - len(self.failures) - running
+        if self._front_is_final:
+            done, paused = done + paused, 0
+        confirming = self._to_confirm()
+        return Counts(
+            total=len(self.trials) if self._exhausted else self._settings.trials,
+            tried=len(self.trials) - len(self._pending),
+            done=done,
+            running=running,
+            paused=paused,
+            failed=len(self.failures),
+            confirmed=len(self._confirmed.intersection(confirming)),
+            to_confirm=len(confirming),
+        )
+
+    def _to_confirm(self) -> list[_Confirmation]:
+        """Every fit with a further seed that the front needs; none until the front is final."""
+        if not self._confirm_seeds or not self._front_is_final:
+            return []
+        first = self._settings.seed + 1
+        return [
+            (point["trial"], point["rung"], seed)
+            for point in self.front.points
+            for seed in range(first, first + self._confirm_seeds)
+        ]
+
+    def _new_trials_left(self) -> bool:
+        return not self._exhausted and len(self.trials) < self._settings.trials
+
+    def _new_trial(self) -> str | None:
+        """Starts a trial with a config that no trial has had yet; None if there is none left."""
+        # A number may be free below others: the run has ended when a later trial had started and this one had not.
+        while self._next_number in self._numbers:
+            self._next_number += 1
+        number = self._next_number
+        history = History(self._observations, tuple(self._pending.values()), self._failed, number)
+        for config in self._sampler.proposals(history):
+            name = config_hash(config.codec, config.params, self._label, self._settings.seed)
+            if name not in self.trials:
+                self.start(name, config, number)
+                return name
+        self._exhausted = True
+        return None
+
+    def _job(self, trial: str, rung: int, confirming_seed: int | None = None) -> Job:
+        self._to_start.pop(trial, None)
+        started = self.trials[trial]
+        job = Job(
+            trial=trial,
+            number=started.number,
+            dataset=self._label,
+            codec=started.config.codec,
+            params=dict(started.config.params),
+            seed=self._settings.seed if confirming_seed is None else confirming_seed,
+            rung=rung,
+            steps=self._rungs[rung],
+            confirms=confirming_seed is not None,
+            alone=(trial, rung, confirming_seed) in self._alone,
+        )
+        self._running.add(_key(job))
+        return job
+
+
+def _key(job: Job) -> tuple[str, int | None]:
+    """What a dataset has at most one job of at a time."""
+    return job.trial, job.seed if job.confirms else None

@@ -1,0 +1,75 @@
+"""A run without training: the same search, with results from a table and a virtual clock."""
+
+import heapq
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from searchinr.search.objectives import Line
+from searchinr.search.search import Job, Search
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a job would bring.
+
+    Attributes:
+        figures: What is measured at its rung: the keys of a ledger line that the objectives and constraints read; None
+            if the trial fails.
+        macs: Multiply-accumulates of training in this job.
+        seconds: How long it takes.
+    """
+
+    figures: Mapping[str, Any] | None
+    macs: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Event:
+    """A job has ended.
+
+    Attributes:
+        line: What a run would write into its ledger.
+        seconds: Virtual time since the start.
+        macs: Training work of all workers until then; of jobs under way, the share that has passed.
+    """
+
+    line: Line
+    seconds: float
+    macs: float
+
+
+def simulate(search: Search, outcome: Callable[[Job], Outcome], workers: int) -> Iterator[Event]:
+    """Runs a search on virtual workers; the caller may stop at any event.
+
+    A free worker gets a job at once, as in a run. Left out is what an engine costs: start-up, sending, checkpoints.
+
+    Args:
+        search: A search that has not begun. It is told every result.
+        outcome: What a job would bring.
+        workers: Jobs at the same time, 1 or more.
+    """
+    clock = ended_macs = 0.0
+    rate = offset = 0.0  # jobs under way have done rate * clock - offset
+    running: list[tuple[float, int, float, Job, Outcome]] = []  # a heap: end, order of start, start
+    started = 0
+    while True:
+        while len(running) < workers and (job := search.next_job()) is not None:
+            found = outcome(job)
+            heapq.heappush(running, (clock + found.seconds, started, clock, job, found))
+            rate += found.macs / found.seconds
+            offset += found.macs / found.seconds * clock
+            started += 1
+        if not running:
+            return
+        clock, _, start, job, found = heapq.heappop(running)
+        rate -= found.macs / found.seconds
+        offset -= found.macs / found.seconds * start
+        ended_macs += found.macs
+        if found.figures is None:
+            line = {"kind": "failed", **asdict(job), "reason": "as recorded"}
+        else:
+            line = {"kind": "confirmation" if job.confirms else "point", **asdict(job), **found.figures}
+        search.tell(line)
+        yield Event(line, clock, ended_macs + (max(0.0, rate * clock - offset) if running else 0.0))

@@ -1,0 +1,141 @@
+"""One suite over a folder, S3 (moto on loopback) and a file system of fsspec's."""
+
+import pickle
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from searchinr.engine.store import place as storage
+from searchinr.engine.store.place import Place, RemotePath, check_writable, files_below, parse_place, remove_tree, write
+from searchinr.errors import UserError
+
+_numbers = count()
+
+
+@pytest.fixture(params=["folder", "s3", "memory"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    if request.param == "folder":
+        (tmp_path / "in").mkdir()
+        return tmp_path
+    if request.param == "s3":
+        found: RemotePath = request.getfixturevalue("remote")
+        return found
+    return parse_place(f"memory://bucket/{next(_numbers)}")
+
+
+def test_what_was_written_is_read_replaced_and_removed(place: Place) -> None:
+    path = place / "in" / "a.zip"
+    assert not path.exists()
+    for data in (b"", b"one", bytes(range(256)) * 1000):
+        write(path, data)
+        assert path.read_bytes() == data
+        assert path.exists()
+    path.unlink()
+    assert not path.exists()
+    path.unlink(missing_ok=True)
+    with pytest.raises(FileNotFoundError):
+        path.unlink()
+    with pytest.raises(FileNotFoundError):
+        path.read_bytes()
+
+
+def test_listings_hold_whole_files_of_one_folder(place: Place) -> None:
+    assert list((place / "none").glob("*")) == []
+    assert list(files_below(place / "none")) == []
+    names = ["a.zip", "b.zip", "c.damaged"]
+    for name in names:
+        write(place / "in" / name, b"1")
+    assert sorted(path.name for path in (place / "in").glob("*.zip")) == ["a.zip", "b.zip"]
+    assert sorted(path.name for path in files_below(place)) == names
+    assert list(place.glob("*.zip")) == []
+
+
+def test_a_file_is_set_aside_by_its_suffix(place: Place) -> None:
+    path = place / "in" / "abc-1.partial.safetensors"
+    write(path, b"1")
+    path.replace(path.with_suffix(".damaged"))  # type: ignore[arg-type]
+    assert [found.name for found in (place / "in").glob("*")] == ["abc-1.partial.damaged"]
+
+
+def test_a_tree_is_removed_with_everything_in_it(place: Place) -> None:
+    write(place / "in" / "a", b"1")
+    remove_tree(place / "in")
+    remove_tree(place / "in")
+    assert list(files_below(place)) == []
+
+
+def test_a_place_travels_to_another_process(place: Place) -> None:
+    assert pickle.loads(pickle.dumps(place)) == place
+    assert parse_place(str(place)) == place
+
+
+def test_a_probe_leaves_nothing_behind(place: Place) -> None:
+    check_writable(place / "in")
+    assert list(files_below(place)) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("s3://bucket/a/b/", "s3://bucket/a/b"),
+        ("s3://bucket", "s3://bucket/"),
+        ("s3://bucket/a?region=x&scheme=http", "s3://bucket/a?region=x&scheme=http"),
+        ("abfs://container@account.dfs.core.windows.net/a", "abfs://container@account.dfs.core.windows.net/a"),
+        ("file:///tmp/with%20space", "/tmp/with space"),
+        ("/tmp/x", "/tmp/x"),
+    ],
+)
+def test_places_by_name(text: str, expected: str) -> None:
+    assert str(parse_place(text)) == expected
+    assert str(parse_place(text) / "c") == str(parse_place(expected) / "c")
+
+
+def test_a_relative_folder_is_that_of_the_moment() -> None:
+    assert parse_place("runs") == Path.cwd() / "runs"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("s3://key:secret@bucket/a", "s3://bucket/a: credentials found in the URL"),
+        ("s3://bucket/a?access_key=abc&secret_key=hush", "s3://bucket/a: credentials found in the URL"),
+        ("s3://bucket/a?session_token=hush", "s3://bucket/a: credentials found in the URL"),
+        ("s5://bucket/a", "s5://bucket/a: scheme 's5' found; allowed are a folder, s3, gs"),
+        ("s3:///a", "s3:///a: no bucket found; allowed is s3://BUCKET/PATH"),
+    ],
+)
+def test_what_names_no_place_is_one_clear_line_without_secrets(text: str, expected: str) -> None:
+    with pytest.raises(UserError) as error:
+        parse_place(text)
+    assert str(error.value).startswith(expected)
+    assert "hush" not in str(error.value) and "secret@" not in str(error.value)
+
+
+def test_a_place_that_cannot_be_written_is_one_clear_line(bucket: RemotePath, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    missing = RemotePath(bucket.root.replace("//bucket", "//nobody"), "a")
+    for place in (missing, tmp_path / "file" / "below"):
+        with pytest.raises(UserError) as error:
+            check_writable(place)
+        assert str(error.value).startswith(f"{place}: cannot write there (")
+        assert "\n" not in str(error.value)
+
+
+def test_a_failure_of_a_moment_is_tried_again_with_new_credentials(
+    remote: RemotePath, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put, failures = storage._put, [OSError("ExpiredToken"), OSError("SlowDown")]
+
+    def fails(*arguments: object) -> None:
+        if failures:
+            raise failures.pop()
+        put(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(storage, "_put", fails)
+    monkeypatch.setattr(storage, "_PAUSES_S", (0.0, 0.0, 0.0))
+    write(remote / "a", b"1")
+    assert (remote / "a").read_bytes() == b"1"
+    failures += [OSError(f"down {i}") for i in range(5)]
+    with pytest.raises(OSError, match="down 1"):
+        write(remote / "a", b"2")

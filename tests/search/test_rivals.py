@@ -1,0 +1,158 @@
+"""What others publish, behind our contract: Ray's ASHA decides as it does alone; where syne-tune's MOASHA fails."""
+
+from collections import Counter
+from collections.abc import Callable
+from functools import partial
+from types import SimpleNamespace
+
+import numpy as np
+import optuna
+import pytest
+from fast_tpe import FastTpe
+from optuna.distributions import CategoricalDistribution, IntDistribution
+from optuna.trial import TrialState, create_trial
+from ray.tune.schedulers import AsyncHyperBandScheduler
+from rivals import RayAsha, SyneTuneMoAsha
+from scheduler_conformance import PROPERTIES, REDUCTION, Fate, Result, Rung, fate
+
+from searchinr.search.mo_asha import MoAsha, MoAshaStopping
+from searchinr.search.optuna_study import quiet
+from searchinr.search.scheduler import Scheduler
+
+RUNGS = 100
+ASKS = 500
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_ray_asha_decides_as_it_does_alone(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    alone = AsyncHyperBandScheduler(
+        time_attr="steps", metric="psnr_db", mode="max", grace_period=100, max_t=900, reduction_factor=3
+    )
+    ours = RayAsha(3, 3, lambda vector: float(vector[0]))
+    decisions = []
+    for index in range(40):
+        name, psnr_db = f"t{index}", 25 + 5 * rng.normal()
+        alone.on_trial_add(None, SimpleNamespace(trial_id=name))
+        for rung, steps in enumerate((100, 300, 900)):
+            result = {"steps": steps, "psnr_db": psnr_db + rng.normal()}
+            ours.report(name, rung, np.array([-result["psnr_db"], rng.normal()]))
+            following = ours.next_promotion()
+            goes_on = alone.on_trial_result(None, SimpleNamespace(trial_id=name), result) == "CONTINUE"
+            decisions.append(goes_on)
+            assert following == ((name, rung + 1) if goes_on else None)
+            if not goes_on:
+                break
+            ours.promote(*following)
+    assert 10 < sum(decisions) < len(decisions) - 10
+
+
+def suggestions(sampler: optuna.samplers.TPESampler) -> list[tuple[int, ...]]:
+    """What a study of three parameters asks for, again and again, with what it knows and what is under way fixed."""
+    rng = np.random.default_rng(0)
+    with quiet():
+        study = optuna.create_study(directions=["minimize"] * 2, sampler=sampler)
+        kinds = {"a": IntDistribution(0, 9), "b": CategoricalDistribution([0, 1]), "c": IntDistribution(0, 2)}
+        for number in range(16):
+            a, b, c = (int(rng.integers(count)) for count in (10, 2, 3))
+            values = {"values": [(a - 3.0) ** 2 + b + c, (a - 6.0) ** 2 - c], "state": TrialState.COMPLETE}
+            running = {"state": TrialState.RUNNING}
+            study.add_trial(
+                create_trial(
+                    params={"a": a, "b": b, "c": c}, distributions=kinds, **(values if number < 12 else running)
+                )
+            )
+        asked = []
+        for _ in range(ASKS):
+            trial = study.ask()
+            asked.append(
+                (trial.suggest_int("a", 0, 9), trial.suggest_categorical("b", [0, 1]), trial.suggest_int("c", 0, 2))
+            )
+            study.tell(trial, state=TrialState.FAIL)
+    return asked
+
+
+def test_fast_tpe_suggests_as_often_what_optunas_does() -> None:
+    ours = suggestions(FastTpe(seed=1))
+    optunas = suggestions(optuna.samplers.TPESampler(seed=2, constant_liar=True))
+    for position in range(3):
+        counts = [Counter(asked[position] for asked in found) for found in (ours, optunas)]
+        for value in counts[0] | counts[1]:
+            shares = [count[value] / ASKS for count in counts]
+            # four standard deviations of a difference of two shares
+            assert abs(shares[0] - shares[1]) <= 4 * np.sqrt(2 * max(shares) * (1 - min(shares)) / ASKS)
+    assert len(set(ours)) > 1
+
+
+def random_rungs(size: int, front: bool) -> list[Rung]:
+    """Rungs of two objectives: a cloud, or a front with a little noise, as rate and distortion have it."""
+    rng = np.random.default_rng(size)
+    rungs = []
+    for _ in range(RUNGS):
+        points = rng.normal(size=(size, 2))
+        if front:
+            angles = rng.random(size) * np.pi / 2
+            points = 0.02 * points - np.stack([np.cos(angles), np.sin(angles)], axis=1)
+        rungs.append([Result(tuple(point)) for point in points.tolist()])
+    return rungs
+
+
+def failures(fate: Fate, holds: Callable[[Fate, Rung], bool | None], rungs: list[Rung]) -> tuple[int, int]:
+    """In how many rungs a property fails, and to how many it applies, with one result of the rung as the newest."""
+    found = []
+    for rung in rungs:
+        turned = ([*rung[turn:], *rung[:turn]] for turn in range(len(rung)))
+        found.append(next((held for held in (holds(fate, other) for other in turned) if held is not None), None))
+    return found.count(False), len(found) - found.count(None)
+
+
+CASES = {"cloud of 9": (9, False), "cloud of 20": (20, False), "front of 20": (20, True)}
+FAILURES = {
+    "ignores_the_order_of_the_others": {
+        "cloud of 9": (100, 42, 0),
+        "cloud of 20": (100, 59, 0),
+        "front of 20": (100, 57, 0),
+    },
+    "ignores_the_scale_of_an_objective": {
+        "cloud of 9": (100, 0, 2),
+        "cloud of 20": (100, 0, 0),
+        "front of 20": (100, 1, 29),
+    },
+    "stops_what_most_dominate": {"cloud of 9": (30, 2, 0), "cloud of 20": (73, 13, 0)},
+    "keeps_a_front_that_fits": {"cloud of 9": (65, 36, 0), "cloud of 20": (97, 57, 0)},
+}
+"""In how many rungs a property applies, and in how many MOASHA breaks it as published and corrected: see
+`docs/decisions/0005-mo-asha-of-our-own.md`."""
+
+
+@pytest.mark.parametrize(("name", "case"), [(name, case) for name, cases in FAILURES.items() for case in cases])
+def test_what_syne_tune_fails(name: str, case: str) -> None:
+    pytest.importorskip("syne_tune")
+    makes: list[Callable[[], Scheduler]] = [
+        partial(SyneTuneMoAsha, 2, REDUCTION, corrected=False),
+        partial(SyneTuneMoAsha, 2, REDUCTION, corrected=True),
+        partial(MoAsha, 2, REDUCTION),
+        partial(MoAshaStopping, 2, REDUCTION),
+    ]
+    rungs = random_rungs(*CASES[case])
+    applies, published, corrected = FAILURES[name][case]
+    found = [failures(fate(make), PROPERTIES[name], rungs) for make in makes]
+    assert found == [(published, applies), (corrected, applies), (0, applies), (0, applies)]
+
+
+@pytest.mark.parametrize("corrected", [False, True])
+def test_the_fast_priorities_are_those_of_syne_tune(corrected: bool) -> None:
+    pytest.importorskip("syne_tune")
+    rng = np.random.default_rng(0)
+    for ties in (False, True):
+        vectors = rng.integers(0, 8, (80, 2)).astype(float) if ties else rng.random((80, 2))
+        slow, fast = (SyneTuneMoAsha(3, REDUCTION, corrected=corrected, fast=fast) for fast in (False, True))
+        for index, vector in enumerate(vectors):
+            for scheduler in (slow, fast):
+                scheduler.report(f"t{index}", 0, vector)
+            while (promotion := slow.next_promotion()) is not None:
+                assert fast.next_promotion() == promotion
+                for scheduler in (slow, fast):
+                    scheduler.promote(*promotion)
+                    scheduler.report(*promotion, vector - promotion[1])
+            assert fast.next_promotion() is None
