@@ -95,7 +95,7 @@ class ShaciraCodec(Codec):
         field = parsed.architecture.field
         return render(lambda coords: field.forward(weights, coords)[0], layout, watch)
 
-    def symbol_range(self, file: container.Container) -> list[tuple[Level, int]]:
+    def levels(self, file: container.Container) -> list[tuple[Level, int]]:
         """See `Codec.levels`; an empty level adds nothing to the one before, and is not among them."""
         return _levels(LatentFile.parse(file))
 
