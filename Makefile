@@ -32,8 +32,8 @@ browser: install
 	$(BIN)/pytest -m browser tests/browser
 
 bench: install
-	$(BIN)/python benchmarks/fit.py
-	$(BIN)/python benchmarks/overhead.py
+	$(BIN)/python -m benchmarks.fit
+	$(BIN)/python -m benchmarks.overhead
 
 install: .venv/installed
 

@@ -1,6 +1,6 @@
 """The engine alone on trivial trials: jobs, workers, deliveries and ledger, without sampler, MLflow and view.
 
-    python benchmarks/engine_jobs.py TRIALS WORKERS
+    python -m benchmarks.engine_jobs TRIALS WORKERS
 
 Each trial is a whole one on a 16 x 16 picture: a training step, a file, its decoding, a delivery, a line of the ledger.
 Prints one JSON object: when the first job was asked for, and when each result was in the ledger (seconds since the

@@ -1,6 +1,6 @@
 """Kills a search again and again, at random moments and in every way, and counts what is lost and what is fitted again.
 
-    python benchmarks/faults.py --kills 50 --json reports/faults.json --markdown reports/faults.md
+    python -m benchmarks.faults --kills 50 --json reports/faults.json --markdown reports/faults.md
 
 Both must be 0. A search is started over and over in one folder until it is finished, then the next one in a new folder,
 until there were so many kills. It takes about 20 s a kill on two cores. Linux only.
@@ -21,9 +21,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from fault_run import Recorded, RunProcess, lost, repeated, running, searchinr, under_way
-from machine import describe_machine, machine_line
-from tables import save, table
+from benchmarks.fault_run import Recorded, RunProcess, lost, repeated, running, searchinr, under_way
+from benchmarks.machine import describe_machine, machine_line
+from benchmarks.tables import save, table
 
 SPACE = """\
 name: faults

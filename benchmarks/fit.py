@@ -1,6 +1,6 @@
 """Training speed: batched against a loop over signals, with and without the allocator setting, against the machine.
 
-    python benchmarks/fit.py --json reports/fit.json --markdown reports/fit.md
+    python -m benchmarks.fit --json reports/fit.json --markdown reports/fit.md
 
 Hash grids beside it: by sparse matrices and by indices, 8 images as a batch and one at a time. About five minutes;
 `--quick` about two. What is compared is timed in turns (A B C A B C ...), each in a process of its
@@ -20,9 +20,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Self
 
-from fit_cells import Cell, Timing
-from machine import describe_machine, machine_line
-from tables import save, spread, table
+from benchmarks.fit_cells import Cell, Timing
+from benchmarks.machine import describe_machine, machine_line
+from benchmarks.tables import save, spread, table
 
 WIDTHS = (16, 32, 64, 128)
 SHAPES = ((24, 1024), (8, 4096))  # signals, points of each
@@ -46,7 +46,7 @@ class _Bench:
     def _start(self, extra: dict[str, str]) -> "subprocess.Popen[str]":
         clean = {key: value for key, value in os.environ.items() if not key.startswith("MALLOC_")}
         return subprocess.Popen(
-            [sys.executable, str(Path(__file__).with_name("fit_cells.py"))],
+            [sys.executable, "-m", "benchmarks.fit_cells"],
             env=clean | {"OMP_NUM_THREADS": str(self._threads)} | extra,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -1,6 +1,6 @@
 """What a result costs the driver when there are 100, 1,000 and 10,000 of them already, and the memory it holds then.
 
-    python benchmarks/growth.py --json reports/growth.json --markdown reports/growth.md
+    python -m benchmarks.growth --json reports/growth.json --markdown reports/growth.md
 
 About two minutes. Results are made up, everything else is the engine's own: deliveries in a run folder, the ledger with
 its fsync, the search (random sampler, so that the sampler's own cost stays out), the front's files, the view's state.
@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from machine import describe_machine, machine_line
-from tables import save, table
 
+from benchmarks.machine import describe_machine, machine_line
+from benchmarks.tables import save, table
 from searchinr.engine.catalog import canonicalise, read_space
 from searchinr.engine.run.progress import Progress
 from searchinr.engine.store.ledger import Ledger

@@ -1,6 +1,6 @@
 """Large pictures: what encoding and decoding them take in memory and time.
 
-    python benchmarks/large.py --json reports/large.json --markdown reports/large.md [--pictures FILE ...]
+    python -m benchmarks.large --json reports/large.json --markdown reports/large.md [--pictures FILE ...]
 
 Makes a picture of 100 megapixels of photographs side by side, some of them mirrored or upside down, encodes it by
 `searchinr encode` with codec `shacira` and decodes it by `searchinr decode`, each in a process of its own; then the
@@ -22,11 +22,11 @@ from typing import Any
 
 import numpy as np
 import yaml
-from machine import describe_machine, machine_line
 from numpy.typing import NDArray
 from PIL import Image
-from tables import save, table
 
+from benchmarks.machine import describe_machine, machine_line
+from benchmarks.tables import save, table
 from searchinr.signals.datasets import load_dataset
 from searchinr.space.schema import DatasetEntry
 

@@ -1,6 +1,6 @@
 """What the engine costs: seconds per trivial trial, against a plain Ray Tune script with defaults.
 
-    python benchmarks/overhead.py --json reports/overhead.json --markdown reports/overhead.md
+    python -m benchmarks.overhead --json reports/overhead.json --markdown reports/overhead.md
 
 About seven minutes on two cores. The three programs run one after the other, in turns, each in a process of its own
 with a Ray of its own.
@@ -20,8 +20,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from machine import describe_machine, machine_line
-from tables import save, spread, table
+from benchmarks.machine import describe_machine, machine_line
+from benchmarks.tables import save, spread, table
 
 SPACE = """\
 name: trivial
@@ -82,8 +82,8 @@ class Seconds:
 
 
 def _script(name: str, trials: int, workers: int) -> Moments:
-    """Runs a script that prints its moments."""
-    started, output, ended = _execute(str(Path(__file__).with_name(name)), str(trials), str(workers))
+    """Runs a module that prints its moments."""
+    started, output, ended = _execute("-m", f"benchmarks.{name}", str(trials), str(workers))
     found = json.loads(output.splitlines()[-1])
     return Moments(started, found["ready"], found["results"], ended)
 
@@ -113,8 +113,8 @@ def _execute(*arguments: str) -> tuple[float, str, float]:
 
 
 PROGRAMS: dict[str, Callable[[int, int], Moments]] = {
-    "plain Ray Tune script": partial(_script, "plain_tune.py"),
-    "engine alone": partial(_script, "engine_jobs.py"),
+    "plain Ray Tune script": partial(_script, "plain_tune"),
+    "engine alone": partial(_script, "engine_jobs"),
     "searchinr run": _search,
 }
 

@@ -1,6 +1,6 @@
 """A plain Ray Tune script with defaults, as in Ray's tutorial: what `overhead.py` compares with.
 
-    python benchmarks/plain_tune.py TRIALS WORKERS
+    python -m benchmarks.plain_tune TRIALS WORKERS
 
 Prints one JSON object: when it was ready to run trials, and when each trial had its result (seconds since the epoch).
 """

@@ -1,6 +1,6 @@
 """ANI ("Streamlined neural images", ECCV 2024 submission): its tables again, on whole files.
 
-    python benchmarks/reproduce/ani.py --json reports/ani.json --markdown reports/ani.md
+    python -m benchmarks.reproduce.ani --json reports/ani.json --markdown reports/ani.md
 
 Five backbones (table 1), 8 and 4 bits after training and in it (table 3), which layers may be quantised (table 4),
 what rate-aware training, searched steps and each coder save, and what every bit-width loses against an equally long fit
@@ -11,23 +11,31 @@ which wants a GPU.
 
 import argparse
 import statistics
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from cells import Bench, Cell, Points, db, difference, mean_db, mean_rate, plus_minus, rate, verdict
-from coders import CODERS, RAW, SHORTEST
 
+from benchmarks.curves import Curve, Panel, draw
+from benchmarks.machine import describe_machine, machine_line
+from benchmarks.reproduce.cells import (
+    Bench,
+    Cell,
+    Points,
+    db,
+    difference,
+    mean_db,
+    mean_rate,
+    plus_minus,
+    rate,
+    verdict,
+)
+from benchmarks.reproduce.coders import CODERS, RAW, SHORTEST
+from benchmarks.tables import save, table
 from searchinr.codecs.quantize.registry import QUANTIZERS
 from searchinr.space import Value
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from curves import Curve, Panel, draw
-from machine import describe_machine, machine_line
-from tables import save, table
 
 PUBLISHED = {"fourier": 27.05, "siren": 27.98, "mfn": 29.16, "wire": 25.96, "diner": 27.34}
 """Table 1: PSNR in dB on Kodak."""

@@ -1,6 +1,6 @@
 """What quantisers and supernets are worth in a search: fronts with and without them.
 
-    python benchmarks/reproduce/ani_search.py --runs DIR --json reports/ani-search.json --markdown reports/ani-search.md
+    python -m benchmarks.reproduce.ani_search --runs DIR --json reports/ani-search.json --markdown reports/ani-search.md
 
 Runs `spaces/ani.yaml` as it is, where fits start from scratch, with slices of supernets to start from as well, and
 with these but weights in fp16, each with five seeds by `searchinr run`, and compares the hypervolumes of the fronts at
@@ -13,14 +13,11 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from searches import Curve, at_equal_work, row, search
-
+from benchmarks.machine import describe_machine, machine_line
+from benchmarks.reproduce.searches import Curve, at_equal_work, row, search
+from benchmarks.tables import save, table
 from searchinr.engine.catalog import read_space
 from searchinr.space import Choice, Domain, Space
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from machine import describe_machine, machine_line
-from tables import save, table
 
 SPACE = Path(__file__).parents[2] / "spaces" / "ani.yaml"
 _QUANTISING = ("weight_bits", "edge_bits", "steps_per", "qat_fraction", "rate_weight", "step_search")

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from coders import bytes_by_coder
 from torch import Tensor
 
+from benchmarks.reproduce.coders import bytes_by_coder
 from searchinr.allocator import keep_freed_memory
 from searchinr.codecs.bitstream import container
 from searchinr.codecs.contract import Asset, Level

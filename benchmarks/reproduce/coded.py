@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from cells import Json, Kept
 
+from benchmarks.reproduce.cells import Json, Kept
 from searchinr.allocator import keep_freed_memory
 from searchinr.codecs.combiner import CODEC, CombinerParams
 from searchinr.codecs.combiner.fit import CombinerState
@@ -32,8 +32,6 @@ from searchinr.signals.signal import Signal
 from searchinr.space import Value, build_params, json_hash
 from searchinr.space.schema import DatasetEntry
 from searchinr.trial import asset_spec, base_spec, build_asset
-
-_DECODER = Path(__file__).with_name("decode_folder.py")
 
 
 @dataclass(frozen=True)
@@ -218,7 +216,12 @@ def _decoded_afresh(files: Sequence[bytes], asset: Asset) -> tuple[list[Any], li
         names = [f"{number:04}" for number in range(len(files))]
         for each, file in zip(names, files, strict=True):
             (folder / f"{each}.inr").write_bytes(file)
-        done = subprocess.run([sys.executable, _DECODER, name], check=True, capture_output=True, text=True)
+        done = subprocess.run(
+            [sys.executable, "-m", "benchmarks.reproduce.decode_folder", name],
+            check=True,
+            capture_output=True,
+            text=True,
+        )
         took = json.loads(done.stdout)
         return [np.load(folder / f"{each}.npy") for each in names], [took[each] for each in names]
 

@@ -1,6 +1,6 @@
 """COMBINER (Guo et al., NeurIPS 2023, arXiv 2305.19185): its figures again, on whole files decoded in a new process.
 
-    python benchmarks/reproduce/combiner.py --kept combiner.jsonl --json reports/combiner.json \
+    python -m benchmarks.reproduce.combiner --kept combiner.jsonl --json reports/combiner.json \
         --markdown reports/combiner.md
 
 Rates and PSNR on CIFAR-10 beside what other neural codecs have published, refinement and prior learning left out
@@ -14,29 +14,25 @@ from: `--train PATH`. `--share` makes all lengths shorter.
 import argparse
 import math
 import statistics
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from cells import plus_minus
-from coded import Cells, Coder
-from combiner_sizes import PHOTOGRAPH, SIZES, Params, Size
-from goals import Goal, Goals
-
+from benchmarks.curves import Curve, Panel, draw
+from benchmarks.machine import describe_machine, machine_line
+from benchmarks.reproduce.cells import plus_minus
+from benchmarks.reproduce.coded import Cells, Coder
+from benchmarks.reproduce.combiner_sizes import PHOTOGRAPH, SIZES, Params, Size
+from benchmarks.reproduce.goals import Goal, Goals
+from benchmarks.tables import save, table
 from searchinr.codecs.combiner.samples import INDEX_BITS
 from searchinr.engine.report.published import published
 from searchinr.signals.registry import MODALITIES
 from searchinr.signals.signal import Signal
 from searchinr.space import Value
 from searchinr.space.schema import DatasetEntry
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from curves import Curve, Panel, draw
-from machine import describe_machine, machine_line
-from tables import save, table
 
 Points = Sequence[tuple[float, float]]
 

@@ -1,6 +1,6 @@
 """Decodes the `.inr` files of a folder in a process of its own, with the priors that lie beside them.
 
-    python benchmarks/reproduce/decode_folder.py FOLDER
+    python -m benchmarks.reproduce.decode_folder FOLDER
 
 Leaves `NAME.npy` beside each `NAME.inr`, and prints `{name: milliseconds of CPU time}`: from the bytes and a prior that
 is read each time to the samples. A small file is decoded once before, so that nothing is imported in that time.

@@ -1,11 +1,8 @@
 """Figures that a reproduction is to reach, and what was found."""
 
-import sys
 from dataclasses import dataclass
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from tables import table
+from benchmarks.tables import table
 
 _HEADER = ("", "goal", "aim", "found", "", "paper")
 

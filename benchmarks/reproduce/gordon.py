@@ -1,6 +1,6 @@
 """Gordon et al., "On Quantizing Implicit Neural Representations" (WACV 2023), again, on whole files.
 
-    python benchmarks/reproduce/gordon.py --json reports/gordon.json --markdown reports/gordon.md
+    python -m benchmarks.reproduce.gordon --json reports/gordon.json --markdown reports/gordon.md
 
 K-means against uniform quantisers at 2 to 8 bits, quantisers that learn in training against those after it (figure 3 of
 their supplement), activations (figure 1), the loss (figure 7) and what code books take of a file (figure 4). With
@@ -10,20 +10,16 @@ Kodak and their larger network, which wants a GPU.
 
 import argparse
 import statistics
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cells import Bench, Cell, Points, db, difference, mean_db, mean_rate, rate, verdict
-
+from benchmarks.curves import Curve, Panel, draw
+from benchmarks.machine import describe_machine, machine_line
+from benchmarks.reproduce.cells import Bench, Cell, Points, db, difference, mean_db, mean_rate, rate, verdict
+from benchmarks.tables import save, table
 from searchinr.codecs.quantize.registry import QUANTIZERS
 from searchinr.space import Value
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from curves import Curve, Panel, draw
-from machine import describe_machine, machine_line
-from tables import save, table
 
 BITS = (2, 3, 4, 5, 6, 8)
 AFTER = ("explicit", "distributional", "minmax", "mse", "kmeans", "adaround")

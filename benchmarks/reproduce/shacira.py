@@ -1,6 +1,6 @@
 """SHACIRA (Girish et al., ICCV 2023, arXiv 2309.15848): its figures again, on whole files.
 
-    python benchmarks/reproduce/shacira.py --json reports/shacira.json --markdown reports/shacira.md
+    python -m benchmarks.reproduce.shacira --json reports/shacira.json --markdown reports/shacira.md
 
 Rates against JPEG, JPEG 2000, WebP and AVIF, photograph by photograph, entropy regularisation (figure 9), roundings and
 the length of annealing (figure 10), the rate-distortion cost of ever longer fits, convergence against networks of the
@@ -12,25 +12,21 @@ same size (figure 8), files streamed by level (figure 7), and Instant-NGP at equ
 
 import argparse
 import statistics
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from cells import Bench, Cell, Points, db, mean_db, mean_rate, plus_minus, rate
-from goals import Goal, Goals
-from shacira_sizes import SIZES, Params, Size
-
+from benchmarks.curves import Curve, Panel, draw
+from benchmarks.machine import describe_machine, machine_line
+from benchmarks.reproduce.cells import Bench, Cell, Points, db, mean_db, mean_rate, plus_minus, rate
+from benchmarks.reproduce.goals import Goal, Goals
+from benchmarks.reproduce.shacira_sizes import SIZES, Params, Size
+from benchmarks.tables import save, table
 from searchinr.engine.report.baselines import Baselines, measure_baselines
 from searchinr.search.bd_rate import METHOD, bd_rate
 from searchinr.signals.datasets import Dataset
 from searchinr.signals.signal import Signal
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from curves import Curve, Panel, draw
-from machine import describe_machine, machine_line
-from tables import save, table
 
 OURS = "the codec"
 JPEG = "JPEG (4:2:0, optimised)"

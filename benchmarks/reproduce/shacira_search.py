@@ -1,6 +1,6 @@
 """What a search over hash grids finds that one hand-set family does not: `spaces/shacira.yaml` against its defaults.
 
-    python benchmarks/reproduce/shacira_search.py --runs DIR --json reports/shacira-search.json \
+    python -m benchmarks.reproduce.shacira_search --runs DIR --json reports/shacira-search.json \
         --markdown reports/shacira-search.md
 
 A family is one table size with the codec's defaults, and lambda swept over the range of the space, every fit as long
@@ -14,15 +14,12 @@ import statistics
 import sys
 from pathlib import Path
 
-from searches import Curve, at_equal_work, row, search
-
+from benchmarks.machine import describe_machine, machine_line
+from benchmarks.reproduce.searches import Curve, at_equal_work, row, search
+from benchmarks.tables import save, table
 from searchinr.engine.catalog import read_space
 from searchinr.space import Choice, Range, Space
 from searchinr.space.schema import Fidelity
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from machine import describe_machine, machine_line
-from tables import save, table
 
 SPACE = Path(__file__).parents[2] / "spaces" / "shacira.yaml"
 TABLES = (8, 9, 10)

@@ -1,6 +1,6 @@
 """ANI, figure 7 in small: one supernet and its 16 networks against networks trained from scratch, at equal cost.
 
-    python benchmarks/reproduce/supernet.py --json reports/supernet.json --markdown reports/supernet.md
+    python -m benchmarks.reproduce.supernet --json reports/supernet.json --markdown reports/supernet.md
 
 Four photographs at 96 x 144, SIREN of widths 16, 24, 32, 48 and depths 2 to 5, all pixels in every step, fp16 files:
 what quantisation does is measured in `ani.py`. About a quarter of an hour a seed on a core.
@@ -8,19 +8,16 @@ what quantisation does is measured in `ani.py`. About a quarter of an hour a see
 
 import argparse
 import statistics
-import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from cells import Bench, Cell, Points
 from scipy.stats import kendalltau
 
+from benchmarks.machine import describe_machine, machine_line
+from benchmarks.reproduce.cells import Bench, Cell, Points
+from benchmarks.tables import save, table
 from searchinr.space import Value
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from machine import describe_machine, machine_line
-from tables import save, table
 
 DEPTHS, WIDTHS = (2, 3, 4, 5), (16, 24, 32, 48)
 SIZES = [(depth, width) for width in WIDTHS for depth in DEPTHS]

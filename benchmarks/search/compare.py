@@ -1,6 +1,6 @@
 """How much fitting work each way of searching needs to reach 90 % and 95 % of the table's hypervolume.
 
-    python benchmarks/search/compare.py
+    python -m benchmarks.search.compare
 
 Replays the recorded curves for 20 seeds on 1, 8, 64 and 512 virtual workers and writes `reports/search/`: the figures
 as JSON, tables as Markdown, plots. About two hours on two cores, most of it in the samplers that fit a model; what is
@@ -24,13 +24,13 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 import optuna
-from fast_nsga2 import FastNsga2
-from fast_tpe import FastTpe
-from plain_optuna import PlainOptuna
-from report import write_report
-from rivals import RayAsha, SyneTuneMoAsha
-from table import CurveTable
 
+from benchmarks.search.fast_nsga2 import FastNsga2
+from benchmarks.search.fast_tpe import FastTpe
+from benchmarks.search.plain_optuna import PlainOptuna
+from benchmarks.search.report import write_report
+from benchmarks.search.rivals import RayAsha, SyneTuneMoAsha
+from benchmarks.search.table import CurveTable
 from searchinr.engine.catalog import canonicalise
 from searchinr.search.configs import ConfigSpace
 from searchinr.search.samplers import Sampler

@@ -1,6 +1,6 @@
 """Records real learning curves: every config of `curves.yaml`, trained to its end and measured at every rung.
 
-    python benchmarks/search/record.py
+    python -m benchmarks.search.record
 
 About an hour on two cores. It writes `curves.npz`; interrupted, it goes on where it was (`--partial`). Configs that
 differ in their bit-widths alone share a fit, since weights are rounded after training: each is encoded from the same
@@ -21,9 +21,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import time
 
 import torch
-from table import BIT_WIDTHS, SPACE_FILE, TABLE_FILE, Cell, grid, pack
 from torch import Tensor
 
+from benchmarks.search.table import BIT_WIDTHS, SPACE_FILE, TABLE_FILE, Cell, grid, pack
 from searchinr.allocator import keep_freed_memory
 from searchinr.codecs.contract import Codec
 from searchinr.codecs.fitting.groups import GroupsState

@@ -1,6 +1,5 @@
 """Tables and plots of the comparison: medians over seeds, with 95 % bootstrap intervals."""
 
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,10 +11,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
-from table import CurveTable
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from tables import table as markdown_table
+from benchmarks.search.table import CurveTable
+from benchmarks.tables import table as markdown_table
 
 Floats = NDArray[np.float64]
 Runs = Sequence[Mapping[str, Any]]

@@ -9,11 +9,11 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
-import fast_priority
 import numpy as np
 from numpy.typing import NDArray
 from ray.tune.schedulers import AsyncHyperBandScheduler
 
+from benchmarks.search import fast_priority
 from searchinr.search.scheduler import StoppingScheduler
 
 if TYPE_CHECKING:

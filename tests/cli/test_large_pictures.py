@@ -8,14 +8,15 @@ from typing import Any
 
 import pytest
 
-SCRIPT = Path(__file__).parents[2] / "benchmarks" / "large.py"
+ROOT = Path(__file__).parents[2]
 TINY = {"table_size_log2": 8, "levels": 2, "mlp_width": 4, "mlp_depth": 1}
 
 
 def measured(folder: Path, megapixels: int) -> dict[str, Any]:
     out = folder / f"{megapixels}.json"
     arguments = ["--megapixels", str(megapixels), "--steps", "2", "--params", json.dumps(TINY), "--json", str(out)]
-    subprocess.run([sys.executable, str(SCRIPT), *arguments], check=True, stdout=subprocess.DEVNULL)
+    command = [sys.executable, "-m", "benchmarks.large", *arguments]
+    subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
     [picture] = json.loads(out.read_text())["pictures"]
     return picture
 

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from fault_run import RunProcess, running, searchinr, wait_until
 from loopback_provider import end_node, nodes, processes
 
+from benchmarks.fault_run import RunProcess, running, searchinr, wait_until
 from searchinr.engine.results.opened import open_run
 from searchinr.engine.results.status import recorded
 from searchinr.engine.results.verify import verify

@@ -7,8 +7,8 @@ import time
 from pathlib import Path
 
 import pytest
-from fault_run import Recorded, RunProcess, lost, repeated, running, searchinr, wait_until
 
+from benchmarks.fault_run import Recorded, RunProcess, lost, repeated, running, searchinr, wait_until
 from searchinr.engine.results.opened import open_run
 from searchinr.engine.results.verify import verify
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from fault_run import Recorded, RunProcess, lost, repeated, running, searchinr, under_way, wait_until
 
+from benchmarks.fault_run import Recorded, RunProcess, lost, repeated, running, searchinr, under_way, wait_until
 from searchinr.engine.results.opened import open_run
 from searchinr.engine.results.verify import verify
 from searchinr.engine.store.run_folder import RunFolder

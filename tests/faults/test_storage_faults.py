@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from fault_run import Recorded, lost, repeated, running, searchinr, wait_until
 
+from benchmarks.fault_run import Recorded, lost, repeated, running, searchinr, wait_until
 from searchinr.engine.results.opened import open_run
 from searchinr.engine.results.verify import verify
 from searchinr.engine.store.place import RemotePath, files_below

@@ -8,13 +8,13 @@ from types import SimpleNamespace
 import numpy as np
 import optuna
 import pytest
-from fast_tpe import FastTpe
 from optuna.distributions import CategoricalDistribution, IntDistribution
 from optuna.trial import TrialState, create_trial
 from ray.tune.schedulers import AsyncHyperBandScheduler
-from rivals import RayAsha, SyneTuneMoAsha
 from scheduler_conformance import PROPERTIES, REDUCTION, Fate, Result, Rung, fate
 
+from benchmarks.search.fast_tpe import FastTpe
+from benchmarks.search.rivals import RayAsha, SyneTuneMoAsha
 from searchinr.search.mo_asha import MoAsha, MoAshaStopping
 from searchinr.search.optuna_study import quiet
 from searchinr.search.scheduler import Scheduler

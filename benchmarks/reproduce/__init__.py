@@ -1,0 +1,1 @@
+"""Figures of papers, again, on whole files."""
