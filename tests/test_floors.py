@@ -14,7 +14,7 @@ FLOORS = (
     ("engine/tracking", "engine/planning"),
     ("engine/results", "engine/check"),
     ("engine/cluster", "engine/report", "engine/coding"),
-    ("engine/workers", "engine/catalog"),
+    ("engine/workers", "engine/catalog", "engine/ids"),
     ("engine/terminal", "engine/store"),
     ("trial",),
     ("codecs/registry",),
@@ -25,7 +25,8 @@ FLOORS = (
     ("codecs/bitstream",),
     ("signals", "search"),
     ("space",),
-    ("errors", "discover", "files", "allocator", "__init__"),
+    ("discover",),
+    ("errors", "reserved", "files", "allocator", "__init__"),
 )
 FLOOR_OF = {room: -number for number, rooms in enumerate(FLOORS) for room in rooms}
 

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from searchinr import __version__
-from searchinr.cli import asset_commands, cluster_commands, codec_commands, data_commands, run_commands
+from searchinr.cli import asset_commands, cluster_commands, codec_commands, data_commands, id_commands, run_commands
 from searchinr.cli.exit_codes import FAILED, INTERRUPTED, OK, WRONG_INPUT
 from searchinr.cli.output import printable
 from searchinr.errors import UserError
@@ -32,6 +32,7 @@ cluster_commands.register(app)
 codec_commands.register(app)
 asset_commands.register(app)
 data_commands.register(app)
+id_commands.register(app)
 
 
 def _version(value: bool) -> None:

@@ -1,27 +1,22 @@
-"""All codecs by name (the modules of this package that define `CODEC`), and decoding by the id in a file."""
+"""All codecs by name (the modules of this package that define `CODEC`, and plug-ins), and decoding by a file's id."""
 
 import searchinr.codecs
 from searchinr.codecs.bitstream import container
 from searchinr.codecs.contract import Asset, Codec, Level, Watch
-from searchinr.discover import discover
+from searchinr.discover import CODEC_KIND, Registry, discover, instances
 from searchinr.errors import InvalidFileError
 from searchinr.signals.signal import Signal
 
-CODECS: dict[str, Codec] = {
-    name: cls()
-    for name, cls in discover(searchinr.codecs, "CODEC", Codec).items()  # type: ignore[type-abstract]
-}
+CODECS: Registry[Codec] = instances(discover(CODEC_KIND, searchinr.codecs, Codec))  # type: ignore[type-abstract]
 
 
 def codec_of(file: container.Container) -> Codec:
     """The codec that wrote a file; `InvalidFileError` if there is none with its id, or it writes no such files."""
-    for codec in CODECS.values():
-        if codec.id == file.codec_id:
-            if codec.scalable == file.scalable:
-                return codec
-            kind = "scalable" if file.scalable else "other than scalable"
-            raise InvalidFileError(f"codec {codec.name} writes no files that are {kind}: the file is corrupt")
-    raise InvalidFileError(f"written by codec number {file.codec_id}, which this searchinr does not have: update it")
+    codec = CODECS.by_id(file.codec_id)
+    if codec.scalable == file.scalable:
+        return codec
+    kind = "scalable" if file.scalable else "other than scalable"
+    raise InvalidFileError(f"codec {codec.name} writes no files that are {kind}: the file is corrupt")
 
 
 def decode(

@@ -1,21 +1,13 @@
-"""All modalities by name: the modules of `modalities` that define `MODALITY`."""
+"""All modalities by name: the modules of `modalities` that define `MODALITY`, and those of other packages."""
 
 from pathlib import Path
 
 import searchinr.signals.modalities
-from searchinr.discover import discover
+from searchinr.discover import MODALITY_KIND, Registry, discover, instances
 from searchinr.errors import UserError
 from searchinr.signals.contract import Modality
 
-MODALITIES: dict[str, Modality] = {
-    name: cls()
-    for name, cls in discover(searchinr.signals.modalities, "MODALITY", Modality).items()  # type: ignore[type-abstract]
-}
-
-
-def modality_by_id(number: int) -> Modality | None:
-    """The modality with this number in `.inr` files, or None."""
-    return next((m for m in MODALITIES.values() if m.id == number), None)
+MODALITIES: Registry[Modality] = instances(discover(MODALITY_KIND, searchinr.signals.modalities, Modality))  # type: ignore[type-abstract]
 
 
 def modality_of_file(path: Path) -> Modality:

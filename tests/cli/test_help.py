@@ -25,6 +25,7 @@ COMMANDS = [
     "trim",
     "inspect",
     "check",
+    "ids",
 ]
 COMMANDS += ["asset", "asset list", "asset show", "asset export", "data", "data list", "data get"]
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 from searchinr.codecs.bitstream.bits import Reader, Writer
 from searchinr.errors import InvalidFileError, UserError
-from searchinr.signals.registry import MODALITIES, modality_by_id
+from searchinr.signals.registry import MODALITIES
 from searchinr.signals.signal import Layout
 
 MAGIC = b"\x89I"
@@ -129,9 +129,7 @@ def unpack(data: bytes) -> Container:
         verify(data[:-CHECK_BYTES], data[-CHECK_BYTES:], "the file")
     reader = Reader(data[3:] if scalable else data[3:-CHECK_BYTES])
     packed = reader.byte()
-    modality = modality_by_id(packed >> 5)
-    if modality is None:
-        raise InvalidFileError(f"unknown modality {packed >> 5}: update searchinr, or the file is corrupt")
+    modality = MODALITIES.by_id(packed >> 5)
     layout = Layout(
         modality=modality.name,
         grid=tuple(reader.varint() for _ in modality.axes),

@@ -118,12 +118,10 @@ class Body:
         architecture, packed = reader.byte(), int.from_bytes(reader.take(2), "big")
         width, has_more, per_channel = (packed & 0x3FF) + 1, bool(packed & 0x400), bool(packed & 0x800)
         number = packed >> 12
-        field_class = next((f for f in FIELDS.values() if f.id == architecture >> 4), None)
-        if field_class is None:
-            raise InvalidFileError(f"unknown backbone number {architecture >> 4}: update searchinr")
-        quantizer = next((q for q in QUANTIZERS.values() if q.id == number), None)
-        if quantizer is None and (number != _FP16_ID or per_channel or has_more):
-            raise InvalidFileError(f"unknown quantiser number {number}: update searchinr, or the file is corrupt")
+        field_class = FIELDS.by_id(architecture >> 4)
+        quantizer = None if number == _FP16_ID else QUANTIZERS.by_id(number)
+        if quantizer is None and (per_channel or has_more):
+            raise InvalidFileError("the file claims steps or bit-widths of weights in fp16: it is corrupt")
         bits, activation_bits = UNQUANTISED, None
         if quantizer is not None:
             weight_bits, edge_bits = divmod(reader.byte(), 16)

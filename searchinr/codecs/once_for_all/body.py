@@ -93,12 +93,10 @@ class Architecture:
     def read(cls, reader: Reader, layout: Layout) -> Self:
         """What `write` wrote for signals of a layout; `InvalidFileError` where it makes no sense."""
         packed = reader.byte()
-        field_class = next((f for f in FIELDS.values() if f.id == packed >> 4), None)
-        if field_class is None:
-            raise InvalidFileError(f"unknown backbone number {packed >> 4}: update searchinr")
-        quantizer = next((q for q in QUANTIZERS.values() if q.id == packed & 15), None)
-        if (quantizer is None and packed & 15 != _FP16_ID) or (quantizer is not None and quantizer.has_book):
-            raise InvalidFileError(f"unknown quantiser number {packed & 15}: update searchinr, or the file is corrupt")
+        field_class = FIELDS.by_id(packed >> 4)
+        quantizer = None if packed & 15 == _FP16_ID else QUANTIZERS.by_id(packed & 15)
+        if quantizer is not None and quantizer.has_book:
+            raise InvalidFileError(f"the file claims quantiser {quantizer.name}, which has code books: it is corrupt")
         weight_bits, edge_bits = (0, 0) if quantizer is None else (1 + nibble for nibble in divmod(reader.byte(), 16))
         mask = int.from_bytes(reader.take(2), "big")
         depths = tuple(depth for depth in range(1, 17) if mask >> (depth - 1) & 1)

@@ -1,7 +1,7 @@
-"""All quantisers by name: the modules of this package that define `QUANTIZER`."""
+"""All quantisers by name: the modules of this package that define `QUANTIZER`, and those of other packages."""
 
 import searchinr.codecs.quantize
 from searchinr.codecs.quantize.contract import Quantizer
-from searchinr.discover import discover
+from searchinr.discover import QUANTISER_KIND, Registry, discover
 
-QUANTIZERS: dict[str, type[Quantizer]] = discover(searchinr.codecs.quantize, "QUANTIZER", Quantizer)  # type: ignore[type-abstract]
+QUANTIZERS: Registry[type[Quantizer]] = discover(QUANTISER_KIND, searchinr.codecs.quantize, Quantizer)  # type: ignore[type-abstract]

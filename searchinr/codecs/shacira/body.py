@@ -94,9 +94,9 @@ class Architecture:
         weight_bits, latent_dim = (1 + nibble for nibble in divmod(reader.byte(), 16))
         width = reader.byte() + 1
         latent_bits, kept = (1 + part for part in divmod(reader.byte(), 32))
-        quantizer = next((q for q in QUANTIZERS.values() if q.id == number), None)
-        if quantizer is None and (number != _FP16_ID or weight_bits > 1):
-            raise InvalidFileError(f"unknown quantiser number {number}: update searchinr, or the file is corrupt")
+        quantizer = None if number == _FP16_ID else QUANTIZERS.by_id(number)
+        if quantizer is None and weight_bits > 1:
+            raise InvalidFileError("the file claims a bit-width of weights in fp16: it is corrupt")
         field = Hashgrid.unpack(field_shape(layout, depth + 1, width), reader)
         if field.grid.entries * max(latent_dim, field.params.features) > MAX_LATENTS:
             raise InvalidFileError(f"the file claims more than {MAX_LATENTS} latents")

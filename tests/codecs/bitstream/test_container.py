@@ -77,7 +77,7 @@ def test_container_of_an_image_takes_ten_bytes() -> None:
         (resealed(b"\x89I\x20" + container.pack(0, RGB, BODY)[3:]), "version 1 found.*encode the signal again"),
         (container.pack(0, RGB, BODY) + b"\0", "check sum"),
         (container.pack(0, RGB, BODY) + b"\0\0", "check sum"),
-        (resealed(b"\x89I\x40\xf0" + container.pack(0, RGB, BODY)[4:]), "modality 7"),
+        (resealed(b"\x89I\x40\xf0" + container.pack(0, RGB, BODY)[4:]), "modality number 7"),
         (resealed(b"\x89I\x40\x11" + container.pack(0, RGB, BODY)[4:]), "no files that are scalable"),
         (container.pack(1, RGB, BODY), "no files that are other than scalable"),
         (container.pack(0, Layout("image", (0, 5), 3, 8), BODY), "allowed are 1 to"),
