@@ -19,7 +19,7 @@ from searchinr.codecs.mlp import MlpCodec
 from searchinr.engine.store.ledger import Ledger
 from searchinr.engine.store.run_folder import RunFolder, open_delivery
 from searchinr.engine.workers.jobs import AssetJob
-from searchinr.engine.workers.tune import run_jobs
+from searchinr.engine.workers.tune import RayTune
 from searchinr.engine.workers.worker import run_job
 from searchinr.search.search import Job
 from searchinr.signals.signal import Layout, Signal
@@ -29,7 +29,7 @@ _LABEL = "noise"
 
 
 class _TrivialJobs:
-    """A source of jobs (`searchinr.engine.workers.tune.JobSource`) that folds results as a run does."""
+    """A source of jobs (`searchinr.engine.workers.executor.JobSource`) that folds results as a run does."""
 
     def __init__(self, trials: int, folder: RunFolder, ledger: Ledger) -> None:
         self._trials, self._folder, self._ledger = trials, folder, ledger
@@ -80,9 +80,7 @@ def main() -> None:
         folder.create()
         with Ledger(folder.ledger) as ledger:
             jobs = _TrivialJobs(trials, folder, ledger)
-            run_jobs(
-                jobs, run_job, shared=folder.path, signals={_LABEL: [signal]}, resources=Resources(), workers=workers
-            )
+            RayTune(workers).run(jobs, run_job, shared=folder.path, signals={_LABEL: [signal]}, resources=Resources())
     print(json.dumps({"ready": jobs.ready, "results": jobs.results}))
 
 

@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 import traceback
+from bdb import BdbQuit
 from collections.abc import Sequence
 from types import FrameType, TracebackType
 from typing import Annotated
@@ -74,7 +75,7 @@ def execute(arguments: Sequence[str]) -> int:
     except BrokenPipeError:  # the reader of our output has gone, e.g. `| head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains when it flushes at exit
         return FAILED
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, BdbQuit):  # the latter is how one leaves the debugger
         return _fail(INTERRUPTED, "interrupted")
     except _UsageError as error:
         command = error.ctx.command_path if error.ctx else "searchinr"

@@ -54,6 +54,9 @@ def run(
         Path | None, typer.Option("--cluster", metavar="FILE", help="Run on this cluster, e.g. clusters/aws.yaml.")
     ] = None,
     down: Down = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Fit one trial at a time in this process, without Ray: breakpoints work.")
+    ] = False,
 ) -> int:
     """Run a search, or continue one that was interrupted.
 
@@ -63,9 +66,14 @@ def run(
     With --cluster everything is checked, the cluster is created or brought up to date, and the search goes on there by
     itself: Ctrl-C leaves it alone, and the same command, or `attach`, comes back to it. In the end the run is fetched.
 
+    With --debug the same search runs in this process alone, and takes the same decisions as with --workers 1. An error
+    that no fit explains ends the run with its traceback; the same command again tries that fit once more.
+
     Example: searchinr run spaces/quickstart.yaml --workers 2
     """
     if cluster is not None:
+        if debug:
+            raise UserError("--debug: found with --cluster, which has other machines fit the trials; leave one out")
         for option, given in (("--address", address), ("--data", data)):
             if given is not None:
                 raise UserError(f"{option}: found with --cluster, whose head knows its own; leave it out")
@@ -94,6 +102,7 @@ def run(
         data_dir=data,
         address=address,
         storage=None if storage is None else parse_place(storage),
+        debug=debug,
     )
     folder = outcome.folder.path
     if outcome.interrupted:

@@ -53,6 +53,8 @@ class Driver:
         ledger: Ledger,
         search: Search,
         tell: Callable[[ViewState], None],
+        *,
+        live: bool = True,
     ) -> None:
         """A driver that has done nothing yet.
 
@@ -64,8 +66,9 @@ class Driver:
             ledger: The run's ledger.
             search: The search before its first line.
             tell: Called often with how far the run is, for those who look from elsewhere.
+            live: Whether a terminal may show one view that is drawn again and again; otherwise it shows plain lines.
         """
-        self._tell = tell
+        self._tell, self._live = tell, live
         self._folder, self._space, self._datasets = folder, space, datasets
         self._ledger, self._search = ledger, search
         keys = {label: dataset.key for label, dataset in {**datasets, **training}.items()}
@@ -85,7 +88,7 @@ class Driver:
         folder, space = self._folder, self._space
         self._search.replay(self._ledger.lines)
         self._assets.replay(self._ledger.lines)
-        with RunView(space.name, folder.path) as self._view:
+        with RunView(space.name, folder.path, live=self._live) as self._view:
             self._tracker = Tracker(
                 folder,
                 name=space.name,
@@ -115,7 +118,7 @@ class Driver:
             finally:
                 self._tracker.close(interrupted=self.stopping and not self._search.finished)
 
-    # ---- the source of jobs (engine.tune.JobSource) ----
+    # ---- the source of jobs (engine.workers.executor.JobSource) ----
 
     def next_job(self, workers: int) -> Job | AssetJob | None:
         """See `JobSource.next_job`."""

@@ -22,6 +22,8 @@ from searchinr.engine.store.stored_run import IDENTITY, StoredRun, short_hash
 from searchinr.engine.store.training import training_signals
 from searchinr.engine.terminal.log import LOG, log_to
 from searchinr.engine.terminal.view import RunView, ViewState
+from searchinr.engine.workers.executor import Executor
+from searchinr.engine.workers.in_process import InProcess
 from searchinr.engine.workers.worker import run_job
 from searchinr.errors import UserError
 from searchinr.search.search import Search
@@ -58,6 +60,7 @@ def run_search(
     data_dir: Path | None = None,
     address: str | None = None,
     storage: Place | None = None,
+    debug: bool = False,
 ) -> Outcome:
     """Runs a search, or continues it where the run folder holds a part of it.
 
@@ -71,11 +74,16 @@ def run_search(
         address: `host:port` of a Ray to join, or `auto`, whose nodes all see the storage, or the run folder if there
             is none; None starts one on this machine.
         storage: Where the run is kept, in a folder of the run folder's name; None means in the run folder alone.
+        debug: Fit one trial after another in this process, without Ray. The view is plain lines, so that a debugger has
+            the terminal, and an error that no fit explains is raised with its traceback instead of being recorded.
 
     Raises:
-        UserError: The space, a dataset or the run folder is not usable. Nothing was started.
+        UserError: The space, a dataset or the run folder is not usable, or `debug` is asked for with workers. Nothing
+            was started.
         OSError: The run folder's disk is full or gone, or Ray has died. What is recorded is safe.
     """
+    if debug:
+        _check_alone(workers, address)
     space = read_space(space_file).overridden(trials, seed)
     datasets = {entry.label: load_dataset(entry, data_dir) for entry in space.datasets}
     training = training_signals(space, datasets, data_dir)
@@ -94,8 +102,8 @@ def run_search(
             stack.enter_context(log_to(folder.log))
             ledger = stack.enter_context(Ledger(folder.ledger, _stored_by(folder, lease)))
             LOG.info("searchinr %s: %s, %d ledger lines on record", __version__, space.name, len(ledger.lines))
-            run = Driver(folder, space, datasets, training, ledger, search, _told_by(lease))
-            _work(run, folder, space, datasets | training, workers, address)
+            run = Driver(folder, space, datasets, training, ledger, search, _told_by(lease), live=not debug)
+            _work(run, folder, space, datasets | training, workers, address, debug)
     except (BrokenPipeError, ChildProcessError):  # no fault of the disk's
         raise
     except OSError as error:
@@ -109,6 +117,22 @@ def run_search(
     return Outcome(folder, len(ledger.points()), front, failures, run.stopping and not search.finished)
 
 
+def _check_alone(workers: int | None, address: str | None) -> None:
+    """Makes sure that nothing was asked for which one process cannot do alone."""
+    for option, found in (("--workers", None if workers == 1 else workers), ("--address", address)):
+        if found is not None:
+            raise UserError(f"{option}: {found} found with --debug, which fits one trial at a time here; leave it out")
+
+
+def _executor(workers: int | None, address: str | None, debug: bool) -> Executor:
+    """What runs the jobs; Ray is imported only where it is used."""
+    if debug:
+        return InProcess()
+    from searchinr.engine.workers.tune import RayTune
+
+    return RayTune(workers, address)
+
+
 def _work(
     run: Driver,
     folder: RunFolder,
@@ -116,23 +140,20 @@ def _work(
     datasets: dict[str, Dataset],
     workers: int | None,
     address: str | None,
+    debug: bool,
 ) -> None:
     """Runs what is left of a search; `datasets` has training signals as well."""
     with run.following() as view:
         if run.finished():
             return
-        from searchinr.engine.workers.tune import run_jobs
-
-        resources = space.resources if address else _available(space.resources, view)
+        executor = _executor(workers, address, debug)
         with _stop_on_signal(run):
-            run_jobs(
+            executor.run(
                 run,
-                run_job,
+                partial(run_job, raises_bugs=debug),
                 shared=folder.shared if folder.stored else folder.path.resolve(),
                 signals={label: dataset.signals for label, dataset in datasets.items()},
-                resources=resources,
-                workers=workers,
-                address=address,
+                resources=space.resources if address else _available(space.resources, view),
             )
 
 

@@ -104,13 +104,14 @@ class RunView:
     `NO_COLOR`, `TERM` and `COLUMNS` are honoured through rich.
     """
 
-    def __init__(self, name: str, path: Path, console: Console | None = None) -> None:
+    def __init__(self, name: str, path: Path, console: Console | None = None, *, live: bool = True) -> None:
         """A view that shows nothing yet.
 
         Args:
             name: The run's name.
             path: The run folder.
             console: Where to show it; None means standard output.
+            live: Whether a terminal may show one view that is drawn again and again; otherwise it shows plain lines.
         """
         self._title = Text.assemble((name, "bold"), (f"  {path}", "dim"))
         self._console = console or Console(file=sys.stdout)  # this one, whatever is redirected later
@@ -118,7 +119,7 @@ class RunView:
         self._updated = 0.0
         self._printed: tuple[float, tuple[object, ...]] = (-math.inf, ())  # when and what the last plain line was
         self._live: Live | None = None
-        if self._console.is_terminal and not self._console.is_dumb_terminal:
+        if live and self._console.is_terminal and not self._console.is_dumb_terminal:
             self._live = Live(console=self._console, refresh_per_second=_REFRESHES_PER_S, get_renderable=self._picture)
 
     def __enter__(self) -> Self:

@@ -13,15 +13,16 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from searchinr.codecs.contract import Asset
 from searchinr.engine.store.place import Place
 from searchinr.engine.terminal.log import adopt, prints_to_log
 from searchinr.engine.workers import last_words
+from searchinr.engine.workers.executor import JobSource, RunJob, perform
 from searchinr.engine.workers.jobs import AssetJob
 from searchinr.engine.workers.ray_environment import ray_environment
 from searchinr.engine.workers.slots import trials_per_node
@@ -45,31 +46,11 @@ FINISHED = Searcher.FINISHED
 
 _COUNT_EVERY_S = 10.0  # nodes come and go
 _MANY = 1000
+_JOINED: dict[str, Any] = {"runtime_env": {"worker_process_setup_hook": last_words.listen}}
+"""How a Ray is joined whose workers are told of the end of their machines; those of our own are deaf to SIGTERM."""
 
 _Shared = ray.ObjectRef[tuple[Asset, dict[str, NDArray[Any]]]]
 """An asset in the object store: without its tensors, and those as arrays."""
-
-
-class JobSource(Protocol):
-    """What Tune needs of a run."""
-
-    def next_job(self, workers: int) -> Job | AssetJob | None:
-        """The next job for a free one of the workers, or None while there is none."""
-
-    def asset(self, job: Job | AssetJob) -> Asset | None:
-        """The asset that a job starts from, or None: called once for each job that `next_job` gave."""
-
-    def finished(self) -> bool:
-        """Whether no job will ever come any more."""
-
-    def job_ended(self, job: Job | AssetJob, error: Exception | None) -> None:
-        """A job has ended; `error` is set where its worker died or could not deliver, see `ray_errors.meaning`."""
-
-    def tick(self) -> None:
-        """Called several times a second."""
-
-    def abandon(self, reason: str) -> None:
-        """Ends the process: Ray has died, and the main thread waits for it. Called from another thread."""
 
 
 class _JobSearcher(Searcher):
@@ -163,89 +144,89 @@ class _Watch(tune.Callback):
         return tune.Callback, ()
 
 
-def run_jobs(
-    source: JobSource,
-    run_job: Callable[[Mapping[str, Any], Place, Sequence[Signal], Asset | None], None],
-    *,
-    shared: Place,
-    signals: Mapping[str, Sequence[Signal]],
-    resources: Resources,
-    workers: int | None,
-    address: str | None = None,
-) -> None:
-    """Runs jobs until the source is finished.
+@dataclass(frozen=True)
+class RayTune:
+    """Runs jobs in the worker processes of Ray: see `Executor`.
 
-    Args:
-        source: Where jobs come from and results go to.
-        run_job: Runs on the worker: `(job, shared, signals, asset)`.
-        shared: Where the run is kept: its folder, or its storage.
-        signals: Signals of each dataset, by label, and training signals by `training_name`; sent to the workers once,
-            through the object store.
-        resources: What each job takes.
+    The signals are sent to the workers once, through the object store.
+
+    Attributes:
         workers: Jobs at the same time; None means as many as the cores and GPUs of the nodes that are up allow.
         address: `host:port` of a Ray to join, whose nodes all see `shared`; None starts one on this machine.
-
-    Raises:
-        ChildProcessError: The Ray that was started here has died.
     """
-    if workers is None and address is None:
-        workers = max(1, int((os.cpu_count() or 1) / resources.cpu))
-    os.environ.pop("RAY_ADDRESS", None)  # or Ray would join a cluster that nobody named here
-    adopt("ray")
-    own_ray: dict[str, Any] = {
+
+    workers: int | None = None
+    address: str | None = None
+
+    def run(
+        self,
+        source: JobSource,
+        run_job: RunJob,
+        *,
+        shared: Place,
+        signals: Mapping[str, Sequence[Signal]],
+        resources: Resources,
+    ) -> None:
+        """See `Executor.run`. A `ChildProcessError` says that the Ray that was started here has died."""
+        workers = self.workers
+        if workers is None and self.address is None:
+            workers = max(1, int((os.cpu_count() or 1) / resources.cpu))
+        os.environ.pop("RAY_ADDRESS", None)  # or Ray would join a cluster that nobody named here
+        adopt("ray")
+        # Tune looks for result files of its own, which are switched off.
+        logging.getLogger("ray.tune.analysis").setLevel(logging.ERROR)
+
+        def job_on_worker(config: dict[str, Any], signals: Mapping[str, Sequence[Signal]]) -> None:
+            perform(run_job, config["job"], shared, signals, resources, _received(config["asset"]))
+            tune.report({"dataset": config["job"]["dataset"]})
+
+        try:
+            with sigterm_stays_ours():
+                ray.init(
+                    address=self.address or "local",
+                    log_to_driver=False,
+                    configure_logging=False,  # its warnings go to the run's log
+                    **(_JOINED if self.address else _own_ray(workers or 1, resources, signals)),
+                )
+            adopt("ray")  # it has attached itself to the terminal again
+            if source.finished():  # stopped meanwhile
+                return
+            os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(workers or _MANY)  # or Tune starts them one after another
+            searcher = _JobSearcher(source, workers or _places(resources))
+            watch = _Watch(source, searcher, None if workers else partial(_places, resources))
+            with prints_to_log(), _cache_folder(shared) as cache, not_stuck_without_ray(source.abandon):
+                tune.Tuner(
+                    tune.with_resources(
+                        tune.with_parameters(job_on_worker, signals=dict(signals)),
+                        lambda config: _needs(config["job"], resources),
+                    ),
+                    tune_config=tune.TuneConfig(
+                        search_alg=searcher,
+                        num_samples=-1,
+                        reuse_actors=True,
+                        trial_dirname_creator=lambda trial: trial.trial_id,
+                        trial_name_creator=lambda trial: trial.trial_id,
+                    ),
+                    run_config=tune.RunConfig(
+                        name="jobs",
+                        storage_path=cache,
+                        verbose=0,
+                        callbacks=[watch],
+                        failure_config=tune.FailureConfig(max_failures=0),  # the source decides whether to try again
+                    ),
+                ).fit()
+        finally:
+            end_ray()
+
+
+def _own_ray(workers: int, resources: Resources, signals: Mapping[str, Sequence[Signal]]) -> dict[str, Any]:
+    """How a Ray is started on this machine, for this run alone."""
+    return {
         "_node_ip_address": "127.0.0.1",
-        "num_cpus": max(1, round((workers or 1) * resources.cpu)),
+        "num_cpus": max(1, round(workers * resources.cpu)),
         "include_dashboard": False,
         "object_store_memory": _object_store_bytes(signals),
     }
-    joined: dict[str, Any] = {
-        "runtime_env": {"worker_process_setup_hook": last_words.listen}
-    }  # ours is deaf to SIGTERM
-    # Tune looks for result files of its own, which are switched off.
-    logging.getLogger("ray.tune.analysis").setLevel(logging.ERROR)
-
-    def job_on_worker(config: dict[str, Any], signals: Mapping[str, Sequence[Signal]]) -> None:
-        job = {**config["job"], **resources.model_dump()}
-        run_job(job, shared, signals[job.get("built_from", job["dataset"])], _received(config["asset"]))
-        tune.report({"dataset": job["dataset"]})
-
-    try:
-        with sigterm_stays_ours():
-            ray.init(
-                address=address or "local",
-                log_to_driver=False,
-                configure_logging=False,  # its warnings go to the run's log
-                **(joined if address else own_ray),
-            )
-        adopt("ray")  # it has attached itself to the terminal again
-        if source.finished():  # stopped meanwhile
-            return
-        os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(workers or _MANY)  # or Tune starts them one after another
-        searcher = _JobSearcher(source, workers or _places(resources))
-        watch = _Watch(source, searcher, None if workers else partial(_places, resources))
-        with prints_to_log(), _cache_folder(shared) as cache, not_stuck_without_ray(source.abandon):
-            tune.Tuner(
-                tune.with_resources(
-                    tune.with_parameters(job_on_worker, signals=dict(signals)),
-                    lambda config: _needs(config["job"], resources),
-                ),
-                tune_config=tune.TuneConfig(
-                    search_alg=searcher,
-                    num_samples=-1,
-                    reuse_actors=True,
-                    trial_dirname_creator=lambda trial: trial.trial_id,
-                    trial_name_creator=lambda trial: trial.trial_id,
-                ),
-                run_config=tune.RunConfig(
-                    name="jobs",
-                    storage_path=cache,
-                    verbose=0,
-                    callbacks=[watch],
-                    failure_config=tune.FailureConfig(max_failures=0),  # the source decides whether to try again
-                ),
-            ).fit()
-    finally:
-        end_ray()
 
 
 def _needs(job: Mapping[str, Any], resources: Resources) -> tune.PlacementGroupFactory:

@@ -17,7 +17,7 @@ from searchinr.engine.store.place import Place
 from searchinr.engine.store.run_folder import SharedFolder, fit_name, set_aside
 from searchinr.engine.store.tensors import read_tensors, write_tensors
 from searchinr.engine.workers import last_words
-from searchinr.errors import InvalidFileError, OutOfMemoryError, TrialError
+from searchinr.errors import InvalidFileError, OutOfMemoryError, TrialError, UserError
 from searchinr.signals.signal import Signal
 from searchinr.trial import Measurement, build_asset, run_trial
 
@@ -26,7 +26,14 @@ _LONGEST_END_S = 150.0  # from its announcement to the end of a machine: two min
 _MAX_REASON = 500  # characters of an exception's text that go into the ledger
 
 
-def run_job(job: Mapping[str, Any], shared: Place, signals: Sequence[Signal], asset: Asset | None) -> None:
+def run_job(
+    job: Mapping[str, Any],
+    shared: Place,
+    signals: Sequence[Signal],
+    asset: Asset | None,
+    *,
+    raises_bugs: bool = False,
+) -> None:
     """Runs a job and delivers what comes of it: an operating point, an asset, or a failure.
 
     Args:
@@ -35,6 +42,8 @@ def run_job(job: Mapping[str, Any], shared: Place, signals: Sequence[Signal], as
         shared: Where the run is kept: its folder, or its storage.
         signals: The job's dataset, or what its asset is built from.
         asset: The asset that the job starts from, or None.
+        raises_bugs: Whether an error that no fit explains is raised, with its traceback, instead of being delivered as
+            a failure. A fit explains NaNs, a lack of memory or time, and parameters that do not go together.
     """
     folder = SharedFolder(shared)
     keep_freed_memory()
@@ -43,18 +52,23 @@ def run_job(job: Mapping[str, Any], shared: Place, signals: Sequence[Signal], as
     if device.type == "cuda":  # Ray only counts: nothing else keeps those who share a GPU to their part
         torch.cuda.set_per_process_memory_fraction(1.0 if job.get("alone") else min(1.0, job["gpu"]))
     if "trial" in job:
-        _run_fit(job, folder, signals, asset, device)
+        _run_fit(job, folder, signals, asset, device, raises_bugs)
     else:
-        _run_building(job, folder, signals, asset, device)
+        _run_building(job, folder, signals, asset, device, raises_bugs)
 
 
 def _run_fit(
-    job: Mapping[str, Any], folder: SharedFolder, signals: Sequence[Signal], asset: Asset | None, device: torch.device
+    job: Mapping[str, Any],
+    folder: SharedFolder,
+    signals: Sequence[Signal],
+    asset: Asset | None,
+    device: torch.device,
+    raises_bugs: bool,
 ) -> None:
     """One trial from its last checkpoint to its next rung."""
     line = {key: job[key] for key in ("trial", "rung", "steps", "dataset", "codec", "params", "seed")}
     line |= {"confirms": True} if job["confirms"] else {}
-    with _delivering_failures(folder, {"kind": "failed", **line}, retried_alone=not job["alone"]):
+    with _delivering_failures(folder, {"kind": "failed", **line}, raises_bugs, retried_alone=not job["alone"]):
         resume = _last_checkpoint(job, folder)
         measured = _run(job, folder, resume, signals, asset, device)
         if measured is None:
@@ -68,13 +82,18 @@ def _run_fit(
 
 
 def _run_building(
-    job: Mapping[str, Any], folder: SharedFolder, signals: Sequence[Signal], base: Asset | None, device: torch.device
+    job: Mapping[str, Any],
+    folder: SharedFolder,
+    signals: Sequence[Signal],
+    base: Asset | None,
+    device: torch.device,
+    raises_bugs: bool,
 ) -> None:
     """One asset from its start to its end."""
     keys = ("asset", "name", "dataset", "built_from", "codec", "params", "needed_to_decode", "seed")
     line = {key: job[key] for key in keys} | ({"confirms": True} if job["confirms"] else {})
     spec = AssetSpec(job["name"], dict(job["params"]), job["needed_to_decode"])
-    with _delivering_failures(folder, {"kind": "asset_failed", **line}):
+    with _delivering_failures(folder, {"kind": "asset_failed", **line}, raises_bugs):
         for state in build_asset(job["codec"], spec, signals, seed=job["seed"], device=device, base=base):
             if state.asset is not None:
                 # Before the delivery: what is recorded can always be used.
@@ -87,13 +106,14 @@ def _run_building(
 
 @contextmanager
 def _delivering_failures(
-    folder: SharedFolder, line: Mapping[str, Any], *, retried_alone: bool = False
+    folder: SharedFolder, line: Mapping[str, Any], raises_bugs: bool, *, retried_alone: bool = False
 ) -> Iterator[None]:
-    """Delivers why the block has failed, if it does; but a disk's fault is not the trial's: the driver decides.
+    """Delivers why the block has failed, if it does. The fault of a disk is not the trial's: it is raised.
 
     Args:
-        folder: Where to.
+        folder: Where to deliver it.
         line: What is known of the failure.
+        raises_bugs: See `run_job`.
         retried_alone: Whether a fit that runs out of memory is tried again, and has not failed for good.
     """
     try:
@@ -106,6 +126,8 @@ def _delivering_failures(
     except OSError:
         raise
     except Exception as error:
+        if raises_bugs and not isinstance(error, UserError):
+            raise
         where = traceback.extract_tb(error.__traceback__)[-1]
         reason = f"{type(error).__name__}: {error} ({Path(where.filename).name}:{where.lineno})"[:_MAX_REASON]
     else:

@@ -12,7 +12,7 @@ PROGRAM = """\
 import sys, time
 from pathlib import Path
 from searchinr.search.search import Job
-from searchinr.engine.workers.tune import run_jobs
+from searchinr.engine.workers.tune import RayTune
 from searchinr.space import Resources
 
 class Source:
@@ -33,7 +33,7 @@ def run_job(job, shared, signals, asset):
     time.sleep(2 if job["trial"] == "1" else 0.3)
     (Path(shared) / job["trial"]).write_text(f"{start} {time.time()}")
 
-run_jobs(Source(), run_job, shared=Path(sys.argv[1]), signals={"d": []}, resources=Resources(cpu=1), workers=2)
+RayTune(workers=2).run(Source(), run_job, shared=Path(sys.argv[1]), signals={"d": []}, resources=Resources(cpu=1))
 """
 
 

@@ -1,0 +1,97 @@
+"""The contract between a run, which knows what is to be done, and an executor, which knows where and when it is done.
+
+A run is a `JobSource`. An `Executor` asks it for jobs, runs each of them, and tells it how each of them ended. The
+results themselves do not come back through the executor: a job delivers them into the run folder (`worker.run_job`).
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+from searchinr.codecs.contract import Asset
+from searchinr.engine.store.place import Place
+from searchinr.engine.workers.jobs import AssetJob
+from searchinr.search.search import Job
+from searchinr.signals.signal import Signal
+from searchinr.space import Resources
+
+RunJob = Callable[[Mapping[str, Any], Place, Sequence[Signal], Asset | None], None]
+"""What runs a job, wherever that is: `(job, shared, signals, asset)`, see `worker.run_job`."""
+
+
+class JobSource(Protocol):
+    """What an executor needs of a run."""
+
+    def next_job(self, workers: int) -> Job | AssetJob | None:
+        """The next job for a free one of the workers, or None while there is none."""
+
+    def asset(self, job: Job | AssetJob) -> Asset | None:
+        """The asset that a job starts from, or None. It is called once for each job that `next_job` gave."""
+
+    def finished(self) -> bool:
+        """Whether no job will ever come any more."""
+
+    def job_ended(self, job: Job | AssetJob, error: Exception | None) -> None:
+        """Takes notice that a job has ended.
+
+        Args:
+            job: A job that `next_job` gave.
+            error: None if the job has come to its end. Otherwise its worker has died or could not deliver:
+                `NodeLostError` if the worker's machine is gone, `OutOfMemoryError` if the worker was killed because its
+                machine had no memory left, an `OSError` if a disk has failed, and anything else in all other cases.
+        """
+
+    def tick(self) -> None:
+        """Lets the run look after itself. It is called several times a second where jobs run in other processes."""
+
+    def abandon(self, reason: str) -> None:
+        """Ends the process, since what executes the jobs has died and the main thread waits for it for ever.
+
+        It is called from another thread.
+        """
+
+
+class Executor(Protocol):
+    """What runs the jobs of a run."""
+
+    def run(
+        self,
+        source: JobSource,
+        run_job: RunJob,
+        *,
+        shared: Place,
+        signals: Mapping[str, Sequence[Signal]],
+        resources: Resources,
+    ) -> None:
+        """Runs jobs until the source is finished.
+
+        Args:
+            source: Where jobs come from, and who is told of their ends.
+            run_job: Runs one job where the executor wants it to run.
+            shared: Where the run is kept: its folder, or its storage.
+            signals: Signals of each dataset, by its label, and training signals by `training_name`.
+            resources: What each job takes.
+
+        Raises:
+            ChildProcessError: What executes the jobs has died.
+        """
+
+
+def perform(
+    run_job: RunJob,
+    job: Mapping[str, Any],
+    shared: Place,
+    signals: Mapping[str, Sequence[Signal]],
+    resources: Resources,
+    asset: Asset | None,
+) -> None:
+    """Runs one job here, with its own signals and with what it may take of this machine.
+
+    Args:
+        run_job: What runs it.
+        job: The fields of a `Job` or an `AssetJob`.
+        shared: See `Executor.run`.
+        signals: See `Executor.run`.
+        resources: See `Executor.run`.
+        asset: What the job starts from.
+    """
+    run_job({**job, **resources.model_dump()}, shared, signals[job.get("built_from", job["dataset"])], asset)

@@ -1,0 +1,67 @@
+"""An executor without Ray: one job after another, in this process and its main thread, so that a debugger works."""
+
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import torch
+
+from searchinr.engine.store.place import Place
+from searchinr.engine.workers.executor import JobSource, RunJob, perform
+from searchinr.signals.signal import Signal
+from searchinr.space import Resources
+
+
+@dataclass(frozen=True)
+class InProcess:
+    """Runs each job where the run itself is: see `Executor`.
+
+    The run is asked for a job when the one before has ended, as it is by Ray Tune with one worker. Hence both make the
+    same decisions and the same files. What a job raises is passed on, except for the fault of a disk: of that the run
+    is told, which then ends in an orderly way. A job that is killed takes the run with it; the same command again
+    continues from the ledger.
+    """
+
+    def run(
+        self,
+        source: JobSource,
+        run_job: RunJob,
+        *,
+        shared: Place,
+        signals: Mapping[str, Sequence[Signal]],
+        resources: Resources,
+    ) -> None:
+        """See `Executor.run`."""
+        while not source.finished():
+            source.tick()
+            job = source.next_job(1)
+            if job is None:
+                if source.finished():
+                    return
+                raise RuntimeError("the run has no job although none is under way, and it has not finished either")
+            error: OSError | None = None
+            try:
+                with _state_put_back():
+                    perform(run_job, asdict(job), shared, signals, resources, source.asset(job))
+            except OSError as disk:
+                error = disk
+            source.job_ended(job, error)
+
+
+@contextmanager
+def _state_put_back() -> Iterator[None]:
+    """Puts back what a job may have changed in the process, for the jobs after it and for the run beside it.
+
+    These are the number of PyTorch's threads and the states of the global generators of random numbers.
+    """
+    threads = torch.get_num_threads()
+    of_python, of_numpy = random.getstate(), np.random.get_state()  # noqa: NPY002  a job may use the global one
+    try:
+        with torch.random.fork_rng():
+            yield
+    finally:
+        torch.set_num_threads(threads)
+        random.setstate(of_python)
+        np.random.set_state(of_numpy)  # noqa: NPY002
