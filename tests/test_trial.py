@@ -31,7 +31,9 @@ def make_image(name: str, height: int, width: int) -> Signal:
 
 IMAGES = [make_image("first", 12, 16), make_image("upright", 16, 12), make_image("second one", 12, 16)]
 TONE = Signal(
-    "tone", np.rint(9000 * np.sin(np.arange(400) / 9)).astype(np.int16)[:, None], Layout("audio", (400,), 1, 16, 8000)
+    "tone",
+    np.rint(9000 * np.sin(np.arange(400) / 9)).astype(np.int16)[:, None],
+    Layout("audio", (400,), 1, 16, (8000,)),
 )
 
 

@@ -328,7 +328,7 @@ def photograph(paper: Paper) -> str:
 
 def _jpeg(signal: Signal) -> list[tuple[float, float]]:
     modality = MODALITIES[signal.layout.modality]
-    codec = next(codec for codec in modality.classical if codec.name.startswith("JPEG ("))
+    codec = next(codec for codec in modality.peers if codec.name.startswith("JPEG ("))
     found = []
     for quality in JPEG_QUALITIES:
         file = codec.encode(signal, quality)

@@ -79,9 +79,7 @@ def decode(
     if as_json:
         print_json(result)
         return
-    size = " x ".join(str(n) for n in result["grid"])
-    rate = f" at {result['sampling_rate']} Hz" if "sampling_rate" in result else ""
-    say(f"{result['out']}: {result['modality']}, {size}{rate}, {result['decode_s']:.2f} s")
+    say(f"{result['out']}: {result['modality']}, {result['size']}, {result['decode_s']:.2f} s")
 
 
 def trim(

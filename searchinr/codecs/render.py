@@ -1,7 +1,6 @@
 """From a network to the samples of a signal."""
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import torch
@@ -9,7 +8,6 @@ from torch import Tensor
 
 from searchinr.codecs.contract import Watch
 from searchinr.errors import InvalidFileError
-from searchinr.signals.metrics import to_samples
 from searchinr.signals.registry import MODALITIES
 from searchinr.signals.signal import Layout, Signal
 
@@ -29,7 +27,7 @@ def render(network: Callable[[Tensor], Tensor], layout: Layout, watch: Watch | N
     """
     modality = MODALITIES[layout.modality]
     low, high = modality.value_range(layout)
-    samples = np.empty((layout.points, layout.channels), _sample_dtype(low, high))
+    samples = np.empty((layout.points, layout.channels), modality.sample_type(layout))
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # sums may round otherwise with another number of threads
     try:
@@ -40,13 +38,9 @@ def render(network: Callable[[Tensor], Tensor], layout: Layout, watch: Watch | N
                 if values.isnan().any():
                     raise InvalidFileError("the file holds weights that give NaN: it is corrupt")
                 scaled = low + (values.double().numpy() + 1) / 2 * (high - low)
-                samples[start:stop] = to_samples(scaled, (low, high))
+                samples[start:stop] = modality.to_samples(layout, scaled)
                 if watch is not None:
                     watch(stop, layout.points)
     finally:
         torch.set_num_threads(threads)
     return Signal("decoded", samples.reshape(*layout.grid, layout.channels), layout)
-
-
-def _sample_dtype(low: int, high: int) -> np.dtype[Any]:
-    return np.promote_types(np.min_scalar_type(low), np.min_scalar_type(high))

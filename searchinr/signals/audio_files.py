@@ -23,6 +23,12 @@ _UNKNOWN_SIZE = 0xFFFFFFFF  # what programs that write to a pipe put in a WAV he
 AUDIO_SUFFIXES = tuple(_SUBTYPES)
 
 
+def sampling_rate(layout: Layout) -> int:
+    """Samples per second, the one further number of an audio file's layout."""
+    (per_second,) = layout.extras
+    return per_second
+
+
 def _sample_type(bit_depth: int) -> type[np.integer]:
     """The smallest signed integer type that holds samples of this bit depth."""
     return np.int8 if bit_depth <= 8 else np.int16 if bit_depth <= 16 else np.int32
@@ -58,13 +64,13 @@ def read_audio(path: Path) -> Signal:
                 raise UserError(
                     f"{path}: {file.subtype} coding found; allowed are {', '.join(_BITS)} and 16-bit floats"
                 )
-            sampling_rate = file.samplerate
+            per_second = file.samplerate
     except (soundfile.SoundFileError, OSError, ValueError) as error:
         reason = getattr(error, "error_string", str(error)).rstrip(".")
         raise UserError(f"{path}: not a WAV or FLAC file, or a damaged one ({reason})") from None
     if not len(samples):
         raise UserError(f"{path}: no samples found; at least one is needed")
-    return Signal(path.stem, samples, Layout("audio", samples.shape[:1], samples.shape[1], bits, sampling_rate))
+    return Signal(path.stem, samples, Layout("audio", samples.shape[:1], samples.shape[1], bits, (per_second,)))
 
 
 def write_audio(signal: Signal, path: Path) -> None:
@@ -84,12 +90,12 @@ def write_audio(signal: Signal, path: Path) -> None:
         soundfile.write(
             file,
             signal.samples.astype(np.int32) << (32 - layout.bit_depth),
-            layout.sampling_rate,
+            sampling_rate(layout),
             format=suffix[1:].upper(),
             subtype=_SUBTYPES[suffix][layout.bit_depth],
         )
     except (soundfile.SoundFileError, OverflowError, ValueError):
-        found = f"{layout.sampling_rate} samples per second in {layout.channels} channels"
+        found = f"{sampling_rate(layout)} samples per second in {layout.channels} channels"
         raise UserError(f"{path}: {found} found, which {suffix} cannot hold; write .wav instead") from None
     write_file(path, file.getvalue())
 

@@ -197,4 +197,8 @@ def _content(signal: Signal) -> str:
 
 
 def _bytes(signal: Signal) -> bytes:
-    return signal.samples.astype(signal.samples.dtype.newbyteorder("<")).tobytes()
+    """All samples and, behind them, layout and samples of what is held out."""
+    samples = signal.samples.astype(signal.samples.dtype.newbyteorder("<")).tobytes()
+    if signal.held_out is None:
+        return samples
+    return samples + json.dumps(asdict(signal.held_out.layout), sort_keys=True).encode() + _bytes(signal.held_out)

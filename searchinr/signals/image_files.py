@@ -72,6 +72,15 @@ def to_pillow(signal: Signal) -> Image.Image:
     return Image.fromarray(samples.astype(dtype, copy=False))
 
 
+def displayed(signal: Signal) -> NDArray[np.uint8]:
+    """The picture as a screen can show it, 8 bits, `(height, width, 3)`, with alpha 4; of 16 bits the upper half."""
+    if signal.layout.bit_depth == 16:
+        image = Image.fromarray((signal.samples[..., 0].astype(np.uint16) >> 8).astype(np.uint8))
+    else:
+        image = to_pillow(signal)
+    return np.asarray(image.convert("RGBA" if image.has_transparency_data else "RGB"))
+
+
 def from_pillow(image: Image.Image, mode: str) -> NDArray[np.integer]:
     """The image's samples in a mode that holds them exactly, `(height, width, channels)`."""
     samples = np.array(image if image.mode == mode else image.convert(mode))

@@ -1,4 +1,4 @@
-"""How good a decoded signal is: the one PSNR of the whole project, and SSIM for images."""
+"""How good a decoded signal is: the one PSNR of the whole project, and the SSIM of pictures."""
 
 import math
 from collections.abc import Iterable
@@ -11,11 +11,16 @@ _BLOCK = 2**22
 
 _SAMPLE_TYPES = (np.uint8, np.int8, np.uint16, np.int16, np.uint32, np.int32)
 
-
 _SSIM_WINDOW = 11
 
 
-def to_samples(values: NDArray[np.floating], value_range: tuple[int, int]) -> NDArray[np.integer]:
+def sample_type(value_range: tuple[float, float]) -> type[np.integer]:
+    """The smallest integer type that holds a range within 32 bits, both ends inclusive."""
+    low, high = value_range
+    return next(t for t in _SAMPLE_TYPES if np.iinfo(t).min <= low and high <= np.iinfo(t).max)
+
+
+def to_samples(values: NDArray[np.floating], value_range: tuple[float, float]) -> NDArray[np.integer]:
     """Decoded values as integer samples: rounded half to even, then clipped.
 
     Args:
@@ -28,42 +33,66 @@ def to_samples(values: NDArray[np.floating], value_range: tuple[int, int]) -> ND
     Raises:
         ValueError: A value is NaN, so that there is no sample to round it to.
     """
-    low, high = value_range
-    dtype = next(t for t in _SAMPLE_TYPES if np.iinfo(t).min <= low and high <= np.iinfo(t).max)
     rounded = np.rint(values, dtype=np.float64)  # 32-bit floats cannot hold the ends of a 32-bit range
     if np.isnan(rounded).any():
         raise ValueError("NaN among the decoded values")
-    samples: NDArray[np.integer] = np.clip(rounded, low, high).astype(dtype)
+    samples: NDArray[np.integer] = np.clip(rounded, *value_range).astype(sample_type(value_range))
     return samples
 
 
-def psnr(original: NDArray[np.integer], decoded: NDArray[np.integer], value_range: tuple[int, int]) -> float:
-    """Peak signal-to-noise ratio in dB of integer samples, over all points and channels.
+def to_reals(values: NDArray[np.floating], value_range: tuple[float, float]) -> NDArray[np.float32]:
+    """Decoded values as real samples: float32, clipped to the range and not rounded otherwise.
+
+    Args:
+        values: Any shape, in the units of the samples; infinities are clipped.
+        value_range: Smallest and largest sample, both inclusive and float32.
+
+    Raises:
+        ValueError: A value is NaN.
+    """
+    if np.isnan(values).any():
+        raise ValueError("NaN among the decoded values")
+    samples: NDArray[np.float32] = np.clip(values, *value_range).astype(np.float32)
+    return samples
+
+
+def psnr(
+    original: NDArray[np.number],
+    decoded: NDArray[np.number],
+    value_range: tuple[float, float],
+    weights: NDArray[np.floating] | None = None,
+) -> float:
+    """Peak signal-to-noise ratio in dB of samples, over all points and channels.
 
     The peak is the width of the value range: 255 for 8-bit images, 65535 for 16-bit audio (which is audio scaled to
     [0, 1] with a peak of 1, as COIN++ and RECOMBINER report it).
 
     An identical signal has no finite PSNR, but figures and JSON need one. Its squared error is taken to be that of
     one single sample off by one half, which is finite and 6.02 dB above the best that a non-identical signal of the
-    same size can reach.
+    same size can reach. For real samples, one half stands for half of the last place of a float32 at the peak.
 
     Args:
-        original: Integer samples, any shape.
-        decoded: Integer samples of the same shape.
+        original: Samples, `(*grid, channels)`; without weights any shape.
+        decoded: Samples of the same shape.
         value_range: Smallest and largest sample, both inclusive.
+        weights: How much each point counts, `(points,)` with mean 1; None if all count the same.
 
     Raises:
         ValueError: The shapes differ.
     """
     if original.shape != decoded.shape:
         raise ValueError(f"original has shape {original.shape}, decoded {decoded.shape}")
+    peak = value_range[1] - value_range[0]
+    # One weight a value: samples of a point follow one another.
+    by_value = None if weights is None else np.repeat(weights, original.shape[-1])
     squared_error = 0.0
     for start in range(0, original.size, _BLOCK):
         few = slice(start, start + _BLOCK)
         difference = np.subtract(original.reshape(-1)[few], decoded.reshape(-1)[few], dtype=np.float64)
-        squared_error += float(difference @ difference)
-    peak = value_range[1] - value_range[0]
-    return 10 * math.log10(peak**2 * original.size / (squared_error or 0.25))
+        weighted = difference if by_value is None else difference * by_value[few]
+        squared_error += float(weighted @ difference)
+    least = 0.25 if np.issubdtype(original.dtype, np.integer) else (peak * 2.0**-25) ** 2
+    return 10 * math.log10(peak**2 * original.size / (squared_error or least))
 
 
 def psnr_of_mean_mse(psnrs_db: Iterable[float]) -> float:
@@ -76,7 +105,7 @@ def psnr_of_mean_mse(psnrs_db: Iterable[float]) -> float:
     return -10 * math.log10(math.fsum(errors) / len(errors))
 
 
-def ssim(original: NDArray[np.integer], decoded: NDArray[np.integer], value_range: tuple[int, int]) -> float:
+def ssim(original: NDArray[np.number], decoded: NDArray[np.number], value_range: tuple[float, float]) -> float:
     """Structural similarity of two images, mean over pixels and channels.
 
     Settings of Wang et al., "Image quality assessment: from error visibility to structural similarity" (2004):
@@ -84,8 +113,8 @@ def ssim(original: NDArray[np.integer], decoded: NDArray[np.integer], value_rang
     the window, the margin left out of the mean shrinks to what fits.
 
     Args:
-        original: Integer samples `(height, width, channels)`.
-        decoded: Integer samples of the same shape.
+        original: Samples `(height, width, channels)`.
+        decoded: Samples of the same shape.
         value_range: Smallest and largest sample, both inclusive.
     """
     rows, columns, channels = original.shape
@@ -102,7 +131,7 @@ def ssim(original: NDArray[np.integer], decoded: NDArray[np.integer], value_rang
 
 
 def _ssim(
-    original: NDArray[np.integer], decoded: NDArray[np.integer], window: int, value_range: tuple[int, int]
+    original: NDArray[np.number], decoded: NDArray[np.number], window: int, value_range: tuple[float, float]
 ) -> float:
     """Of a strip, over the pixels around which the window lies within it."""
     from skimage.metrics import structural_similarity  # takes half a second to import

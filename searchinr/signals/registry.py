@@ -6,6 +6,7 @@ import searchinr.signals.modalities
 from searchinr.discover import MODALITY_KIND, Registry, discover, instances
 from searchinr.errors import UserError
 from searchinr.signals.contract import Modality
+from searchinr.space import PSNR, Metric
 
 MODALITIES: Registry[Modality] = instances(discover(MODALITY_KIND, searchinr.signals.modalities, Modality))  # type: ignore[type-abstract]
 
@@ -21,3 +22,9 @@ def modality_of_file(path: Path) -> Modality:
             return modality
     allowed = " ".join(suffix for modality in MODALITIES.values() for suffix in modality.suffixes)
     raise UserError(f"{path}: suffix {path.suffix!r} found; allowed are {allowed}")
+
+
+def metrics_of(modality: str) -> tuple[Metric, ...]:
+    """What is measured of signals of a modality, PSNR first; of one that is not installed, PSNR at least."""
+    found = MODALITIES.get(modality)
+    return (PSNR,) if found is None else found.metrics

@@ -3,6 +3,7 @@
 from searchinr.space.bounds import Bound
 from searchinr.space.domains import Choice, Domain, Range
 from searchinr.space.load import load_config, load_space, validated
+from searchinr.space.metrics import OF_FILES, PSNR, SSIM, STANDARD, Direction, Metric
 from searchinr.space.parameters import (
     Parameter,
     Value,
@@ -29,16 +30,22 @@ from searchinr.space.schema import (
 from searchinr.space.yaml_lines import Document, dump_yaml, read_safe_yaml, read_yaml
 
 __all__ = [
+    "OF_FILES",
+    "PSNR",
+    "SSIM",
+    "STANDARD",
     "Bound",
     "Catalog",
     "Choice",
     "Confirm",
     "DatasetEntry",
+    "Direction",
     "Document",
     "Domain",
     "Fidelity",
     "Finding",
     "Loc",
+    "Metric",
     "MlflowSettings",
     "Parameter",
     "Problem",

@@ -67,9 +67,9 @@ def make_signals(modality: str) -> list[Signal]:
             "grey, 16 bits": Layout("image", (5, 11), 1, 16),
         },
         "audio": {
-            "mono": Layout("audio", (150,), 1, 16, 8000),
-            "mono 2": Layout("audio", (150,), 1, 16, 8000),
-            "stereo, 24 bits": Layout("audio", (90,), 2, 24, 44100),
+            "mono": Layout("audio", (150,), 1, 16, (8000,)),
+            "mono 2": Layout("audio", (150,), 1, 16, (8000,)),
+            "stereo, 24 bits": Layout("audio", (90,), 2, 24, (44100,)),
         },
     }
     return [make_signal(name, layout) for name, layout in layouts[modality].items()]

@@ -90,7 +90,7 @@ def test_published_networks_have_the_published_number_of_weights() -> None:
     layout = Layout("image", (32, 32), 3, 8)
     for depth, width, features, weights in ((3, 16, 8, 1123), (5, 48, 16, 12675), (6, 56, 24, 21563)):
         assert SineNetwork.of(layout, depth, width, features, 1024.0).size == weights
-    clip = Layout("audio", (48000,), 1, 16, 16000)
+    clip = Layout("audio", (48000,), 1, 16, (16000,))
     assert SineNetwork.of(clip, 5, 48, 32, 1024.0).size == 12675 - 2 * 49
 
 
@@ -150,7 +150,7 @@ def test_a_prior_comes_back_from_its_asset() -> None:
     assert again.by_channels[3].seed == 5
     assert again.of_layout(LAYOUT) is not None
     assert again.of_layout(Layout("image", (8, 12), 1, 8)) is None
-    assert again.of_layout(Layout("audio", (96,), 3, 16, 8000)) is None
+    assert again.of_layout(Layout("audio", (96,), 3, 16, (8000,))) is None
 
 
 def test_decoded_weights_are_the_chosen_samples() -> None:

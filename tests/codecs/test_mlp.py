@@ -165,7 +165,7 @@ def test_more_bits_come_closer_to_fp16() -> None:
 
 @pytest.mark.parametrize(
     "layout",
-    [Layout("image", (1, 1), 3, 8), Layout("image", (1, 40), 1, 8), Layout("audio", (1,), 1, 16, 16000)],
+    [Layout("image", (1, 1), 3, 8), Layout("image", (1, 40), 1, 8), Layout("audio", (1,), 1, 16, (16000,))],
     ids=str,
 )
 def test_smallest_signals(layout: Layout) -> None:
@@ -182,7 +182,7 @@ def test_constant_image_is_brought_back(value: int) -> None:
 
 
 def test_silence_is_brought_back() -> None:
-    signal = Signal("silence", np.zeros((300, 1), np.int16), Layout("audio", (300,), 1, 16, 8000))
+    signal = Signal("silence", np.zeros((300, 1), np.int16), Layout("audio", (300,), 1, 16, (8000,)))
     decoded = decode(encode(signal, 200, quantizer="fp16", batch_fraction=1)).samples
     assert np.abs(decoded.astype(int)).max() <= 1
 

@@ -17,7 +17,7 @@ TYPES = {8: np.int8, 16: np.int16, 24: np.int32, 32: np.int32}
 def signal_of(bits: int = 16, channels: int = 1, samples: int = 1000, sampling_rate: int = 16000) -> Signal:
     values = RNG.integers(-(2 ** (bits - 1)), 2 ** (bits - 1), (samples, channels)).astype(TYPES[bits])
     values[0, 0], values[-1, -1] = -(2 ** (bits - 1)), 2 ** (bits - 1) - 1
-    return Signal("noise", values, Layout("audio", (samples,), channels, bits, sampling_rate))
+    return Signal("noise", values, Layout("audio", (samples,), channels, bits, (sampling_rate,)))
 
 
 def refused(path: Path) -> str:
@@ -134,25 +134,25 @@ def test_flac_refuses_what_it_cannot_hold(tmp_path: Path, bits: int, sampling_ra
 
 
 def test_layout_arithmetic() -> None:
-    layout = Layout("audio", (48000,), 1, 16, 16000)
+    layout = Layout("audio", (48000,), 1, 16, (16000,))
     assert AUDIO.extent(layout) == (1.5,)
     assert AUDIO.rate(layout, 3000) == 8.0
     assert AUDIO.value_range(layout) == (-32768, 32767)
-    assert AUDIO.value_range(Layout("audio", (1,), 1, 8, 8000)) == (-128, 127)
+    assert AUDIO.value_range(Layout("audio", (1,), 1, 8, (8000,))) == (-128, 127)
     assert AUDIO.resized(layout, 1) == layout
-    assert AUDIO.resized(layout, 2) == Layout("audio", (96000,), 1, 16, 32000)
+    assert AUDIO.resized(layout, 2) == Layout("audio", (96000,), 1, 16, (32000,))
 
 
 def test_another_resolution_lasts_as_long() -> None:
-    layout = Layout("audio", (71600,), 1, 16, 16000)
+    layout = Layout("audio", (71600,), 1, 16, (16000,))
     for scale in (0.123456, 0.5, 1.7, 3):
         resized = AUDIO.resized(layout, scale)
-        half_a_sample = 0.5 / resized.sampling_rate
+        half_a_sample = 0.5 / resized.extras[0]
         assert abs(AUDIO.extent(resized)[0] - AUDIO.extent(layout)[0]) <= half_a_sample
 
 
 def test_coordinates_are_seconds() -> None:
-    short, long = Layout("audio", (800,), 1, 16, 8000), Layout("audio", (8000,), 1, 16, 8000)
+    short, long = Layout("audio", (800,), 1, 16, (8000,)), Layout("audio", (8000,), 1, 16, (8000,))
     for layout in (short, long):
         seconds = AUDIO.coordinates(layout)[:, 0].astype(float)
         assert np.allclose(np.diff(seconds), 1 / 8000, atol=1e-6)
@@ -160,7 +160,7 @@ def test_coordinates_are_seconds() -> None:
 
 
 def test_quality_is_the_psnr_of_the_full_range() -> None:
-    signal = Signal("flat", np.zeros((100, 1), np.int16), Layout("audio", (100,), 1, 16, 8000))
+    signal = Signal("flat", np.zeros((100, 1), np.int16), Layout("audio", (100,), 1, 16, (8000,)))
     quality = AUDIO.quality(signal, np.full((100, 1), 3, np.int16))
     assert quality == {"psnr_db": pytest.approx(20 * np.log10(65535 / 3))}
 
@@ -168,7 +168,7 @@ def test_quality_is_the_psnr_of_the_full_range() -> None:
 def test_crop_takes_the_beginning() -> None:
     signal = signal_of(channels=2)
     cropped = AUDIO.crop(signal, (300,))
-    assert cropped.layout == Layout("audio", (300,), 2, 16, 16000)
+    assert cropped.layout == Layout("audio", (300,), 2, 16, (16000,))
     assert np.array_equal(cropped.samples, signal.samples[:300])
     assert AUDIO.crop(signal, (10**9,)).layout == signal.layout
     for size in ((0,), (3, 4), ()):
@@ -182,7 +182,7 @@ def test_downscale_is_refused() -> None:
 
 
 def test_a_file_without_sampling_rate_is_invalid() -> None:
-    data = container.pack(0, Layout("audio", (100,), 1, 16, 0), b"body")
+    data = container.pack(0, Layout("audio", (100,), 1, 16, (0,)), b"body")
     with pytest.raises(InvalidFileError, match="0 samples per second"):
         container.unpack(data)
 
@@ -190,10 +190,10 @@ def test_a_file_without_sampling_rate_is_invalid() -> None:
 def test_real_speech(data_dir: Path, tmp_path: Path) -> None:
     folder = data_dir / "audio" / "librispeech"
     signal = AUDIO.read(folder / "1688-142285-0004.flac")
-    assert signal.layout == Layout("audio", (71600,), 1, 16, 16000)
+    assert signal.layout == Layout("audio", (71600,), 1, 16, (16000,))
     AUDIO.write(signal, tmp_path / "a.wav")
     assert np.array_equal(AUDIO.read(tmp_path / "a.wav").samples, signal.samples)
     floats = AUDIO.read(folder / "recombiner_test-clean_3s.wav")
-    assert floats.layout == Layout("audio", (48000,), 1, 16, 16000)
+    assert floats.layout == Layout("audio", (48000,), 1, 16, (16000,))
     reference, _ = soundfile.read(folder / "recombiner_test-clean_3s.wav", dtype="float64")
     assert np.array_equal(floats.samples[:, 0] / 32768, reference)

@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 
 from searchinr.errors import UserError
-from searchinr.signals.contract import ClassicalCodec
+from searchinr.signals.peers import Peer
 from searchinr.signals.registry import MODALITIES
 from searchinr.signals.signal import Layout, Signal
 
-IMAGE_CODECS = {codec.name.split(" (")[0]: codec for codec in MODALITIES["image"].classical}
-AUDIO_CODECS = {codec.name.split(" (")[0]: codec for codec in MODALITIES["audio"].classical}
+IMAGE_CODECS = {codec.name.split(" (")[0]: codec for codec in MODALITIES["image"].peers}
+AUDIO_CODECS = {codec.name.split(" (")[0]: codec for codec in MODALITIES["audio"].peers}
 
 
 def picture(channels: int, bits: int = 8, grid: tuple[int, int] = (96, 144)) -> Signal:
@@ -31,10 +31,10 @@ def tone(channels: int = 1, bits: int = 16, sampling_rate: int = 16000, samples:
     wave = 0.3 * np.sin(2 * np.pi * (150 + 300 * t) * t) * (1 + np.sin(7 * t)) / 2
     values = np.rint(np.stack([wave] * channels, axis=-1) * 2 ** (bits - 1))
     dtype = np.int8 if bits == 8 else np.int16 if bits == 16 else np.int32
-    return Signal("tone", values.astype(dtype), Layout("audio", (samples,), channels, bits, sampling_rate))
+    return Signal("tone", values.astype(dtype), Layout("audio", (samples,), channels, bits, (sampling_rate,)))
 
 
-def curve(codec: ClassicalCodec, signal: Signal, qualities: Sequence[float]) -> tuple[list[float], list[float]]:
+def curve(codec: Peer, signal: Signal, qualities: Sequence[float]) -> tuple[list[float], list[float]]:
     modality = MODALITIES[signal.layout.modality]
     rates, psnrs = [], []
     for quality in qualities:
@@ -142,13 +142,13 @@ def test_a_delay_of_unknown_length_is_not_compared() -> None:
     signal = tone()
     file = AUDIO_CODECS["Vorbis"].encode(signal, 0.5)
     with pytest.raises(UserError, match="delay"):
-        AUDIO_CODECS["Vorbis"].decode(file, Layout("audio", (23000,), 1, 16, 16000))
+        AUDIO_CODECS["Vorbis"].decode(file, Layout("audio", (23000,), 1, 16, (16000,)))
 
 
 def test_real_photograph_spans_the_rates_of_interest(data_dir: Path) -> None:
     image = MODALITIES["image"]
     signal = image.downscale(image.read(data_dir / "image" / "kodak" / "kodim23.png"), (256, 384))
-    for codec in image.classical:
+    for codec in image.peers:
         rates, psnrs = curve(codec, signal, (codec.qualities[0], codec.qualities[-1]))
         assert rates[0] < 0.25 and 1 < rates[1] < 4.5
         assert psnrs[0] > 22 and psnrs[1] > 37
@@ -165,6 +165,6 @@ def test_jpeg_2000_beats_jpeg_on_a_real_photograph(data_dir: Path) -> None:
 def test_real_speech_spans_the_rates_of_interest(data_dir: Path) -> None:
     audio = MODALITIES["audio"]
     signal = audio.crop(audio.read(data_dir / "audio" / "librispeech" / "1688-142285-0004.flac"), (48000,))
-    for codec in audio.classical:
+    for codec in audio.peers:
         rates, psnrs = curve(codec, signal, codec.qualities)
         assert rates[-1] < 100 and psnrs[-1] > 45 and psnrs[0] > 33

@@ -27,7 +27,7 @@ def write_image(path: Path, grid: tuple[int, int] = (6, 9), value: int = 7) -> N
 
 
 def write_clip(path: Path, samples: int = 50) -> None:
-    AUDIO.write(Signal("a", np.ones((samples, 1), np.int16), Layout("audio", (samples,), 1, 16, 8000)), path)
+    AUDIO.write(Signal("a", np.ones((samples, 1), np.int16), Layout("audio", (samples,), 1, 16, (8000,))), path)
 
 
 def refused(**entry: object) -> str:
@@ -316,7 +316,7 @@ def test_real_data_by_name(data_dir: Path) -> None:
     kodak = load_dataset(DatasetEntry(name="kodak", limit=4), data_dir)
     assert [s.layout.grid for s in kodak.signals] == [(512, 768)] * 3 + [(768, 512)]
     speech = load_dataset(DatasetEntry(name="librispeech", crop=(48000,)), data_dir)
-    assert {s.layout for s in speech.signals} == {Layout("audio", (48000,), 1, 16, 16000)}
+    assert {s.layout for s in speech.signals} == {Layout("audio", (48000,), 1, 16, (16000,))}
     counts = {"cifar10": 100, "cifar10-test": 23, "cifar10-train": 77}
     for name, count in counts.items():
         assert len(load_dataset(DatasetEntry(name=name), data_dir).signals) == count

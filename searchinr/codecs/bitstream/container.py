@@ -2,8 +2,9 @@
 
     byte 0-1   magic 0x89 0x49
     byte 2     version (3 bits) | codec id (5 bits)
-    byte 3     modality id (3 bits) | channels - 1 (2 bits) | bit depth code (2 bits) | scalable (1 bit)
-    varints    one per axis of the grid, then the sampling rate if the modality has one
+    byte 3     modality id (3 bits) | channels - 1 (2 bits) | place of the bit depth (2 bits) | scalable (1 bit)
+    varints    one per axis of the grid, then the further whole numbers that the modality has (`Modality.extras`)
+    8 bytes    smallest and largest value as little-endian float32, if the modality has real samples
     body       the codec's own header and payload, to the end of the file less 2 bytes
     last 2     CRC-16/GENIBUS of everything before
 
@@ -15,6 +16,8 @@ Everything here is counted in the rate: the rate of a signal is the size of this
 """
 
 import binascii
+import math
+import struct
 from dataclasses import dataclass
 
 from searchinr.codecs.bitstream.bits import Reader, Writer
@@ -25,9 +28,9 @@ from searchinr.signals.signal import Layout
 MAGIC = b"\x89I"
 VERSION = 2
 """2: biases of hidden layers have the bits of the first layer."""
-BIT_DEPTHS = (8, 16, 24, 32)
 MAX_CHANNELS = 4
 CHECK_BYTES = 2
+_RANGE = struct.Struct("<ff")
 MAX_VALUES = 2**29
 """Points times channels that a file may claim: bounds what decoding a hostile file can allocate."""
 
@@ -79,11 +82,12 @@ def head(codec_id: int, layout: Layout, *, scalable: bool = False) -> bytes:
     out = Writer()
     out.data += MAGIC
     out.byte(VERSION << 5 | codec_id)
-    out.byte(modality.id << 5 | (layout.channels - 1) << 3 | BIT_DEPTHS.index(layout.bit_depth) << 1 | scalable)
-    for length in layout.grid:
-        out.varint(length)
-    if modality.has_sampling_rate:
-        out.varint(layout.sampling_rate)
+    depth = modality.bit_depths.index(layout.bit_depth)
+    out.byte(modality.id << 5 | (layout.channels - 1) << 3 | depth << 1 | scalable)
+    for number in (*layout.grid, *layout.extras):
+        out.varint(number)
+    if layout.real_range is not None:
+        out.data += _RANGE.pack(*layout.real_range)
     return bytes(out.data)
 
 
@@ -130,15 +134,27 @@ def unpack(data: bytes) -> Container:
     reader = Reader(data[3:] if scalable else data[3:-CHECK_BYTES])
     packed = reader.byte()
     modality = MODALITIES.by_id(packed >> 5)
+    depth = packed >> 1 & 3
+    if depth >= len(modality.bit_depths):
+        raise InvalidFileError(f"the file claims bit depth number {depth}: {modality.name} has {modality.bit_depths}")
     layout = Layout(
         modality=modality.name,
         grid=tuple(reader.varint() for _ in modality.axes),
         channels=(packed >> 3 & 3) + 1,
-        bit_depth=BIT_DEPTHS[packed >> 1 & 3],
-        sampling_rate=reader.varint() if modality.has_sampling_rate else 0,
+        bit_depth=modality.bit_depths[depth],
+        extras=tuple(reader.varint() for _ in modality.extras),
+        real_range=_range(reader) if modality.is_real else None,
     )
     if not 0 < layout.points * layout.channels <= MAX_VALUES:
         raise InvalidFileError(f"the file claims a grid of {layout.grid}: allowed are 1 to {MAX_VALUES} values")
-    if modality.has_sampling_rate and not layout.sampling_rate:
-        raise InvalidFileError("the file claims 0 samples per second: at least 1 is allowed")
+    if (fault := modality.fault(layout)) is not None:
+        raise InvalidFileError(f"the file claims {fault}")
     return Container(data[2] & 31, layout, data[: 3 + reader.position], reader.rest(), scalable)
+
+
+def _range(reader: Reader) -> tuple[float, float]:
+    """The range of real samples; `InvalidFileError` if it is none."""
+    low, high = _RANGE.unpack(reader.take(_RANGE.size))
+    if not (math.isfinite(low) and math.isfinite(high) and low < high):
+        raise InvalidFileError(f"the file claims values from {low} to {high}: two numbers are allowed, in this order")
+    return low, high

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from searchinr.codecs.bitstream.steps import PER_OCTAVE
 from searchinr.signals.registry import MODALITIES
-from searchinr.signals.signal import Layout, Signal
+from searchinr.signals.signal import Layout, Samples, Signal
 
 
 class Part(NamedTuple):
@@ -131,7 +131,7 @@ class GridPoints(Points):
         """The same points, held."""
         return HeldPoints(*self.all())
 
-    def _part(self, coords: NDArray[np.float32], samples: Sequence[NDArray[np.integer]]) -> Part:
+    def _part(self, coords: NDArray[np.float32], samples: Sequence[Samples]) -> Part:
         values = torch.stack([torch.from_numpy(scaled(each, self._layout)) for each in samples])  # (B, m, c)
         return Part(torch.from_numpy(coords).to(self.device), values.to(self.device) / self._gains)
 
@@ -162,7 +162,7 @@ class _SeenPoints(Points):
         return Part(self._encoding(coords), values)
 
 
-def scaled(samples: NDArray[np.integer], layout: Layout) -> NDArray[np.float32]:
+def scaled(samples: Samples, layout: Layout) -> NDArray[np.float32]:
     """Samples of any shape scaled from the value range to [-1, 1]."""
     low, high = MODALITIES[layout.modality].value_range(layout)
     return ((samples.astype(np.float64) - low) / (high - low) * 2 - 1).astype(np.float32)

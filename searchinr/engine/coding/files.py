@@ -198,7 +198,7 @@ def decode_file(
         quiet: Whether to show no progress.
 
     Returns:
-        `out`, `modality`, `grid`, `channels`, `decode_s`.
+        `out`, `modality`, `size` in words, `grid`, `channels`, what is particular to the modality, `decode_s`.
 
     Raises:
         UserError: Not a whole `.inr` file, or something is wrong with `out`, `scale` or `level`; nothing was written.
@@ -217,9 +217,10 @@ def decode_file(
     return {
         "out": str(target),
         "modality": modality.name,
+        "size": modality.size_text(signal.layout),
         "grid": list(signal.layout.grid),
         "channels": signal.layout.channels,
-        **({"sampling_rate": signal.layout.sampling_rate} if modality.has_sampling_rate else {}),
+        **modality.facts(signal.layout),
         "decode_s": decode_s,
     }
 
@@ -288,7 +289,7 @@ def inspect_file(
         "grid": list(layout.grid),
         "channels": layout.channels,
         "bit_depth": layout.bit_depth,
-        **({"sampling_rate": layout.sampling_rate} if modality.has_sampling_rate else {}),
+        **modality.facts(layout),
         "codec": codec.name,
         **content,
         **({"levels": rows} if rows else {}),
@@ -299,14 +300,10 @@ def _read_as(path: Path, layout: Layout) -> Signal:
     """The signal in a file, which must have this layout."""
     signal = modality_of_file(path).read(path)
     if signal.layout != layout:
-        found, allowed = (_described(each) for each in (signal.layout, layout))
+        modality = MODALITIES[layout.modality]
+        found, allowed = modality_of_file(path).described(signal.layout), modality.described(layout)
         raise UserError(f"{path}: {found} found; the encoded signal has {allowed}")
     return signal
-
-
-def _described(layout: Layout) -> str:
-    rate = f" at {layout.sampling_rate} Hz" if MODALITIES[layout.modality].has_sampling_rate else ""
-    return f"{' x '.join(map(str, layout.grid))}{rate}, {layout.channels} channels of {layout.bit_depth} bits"
 
 
 def trim_file(source: Path, out: Path, level: Level, max_bytes: int | None) -> dict[str, Any]:

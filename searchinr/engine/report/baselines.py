@@ -3,15 +3,16 @@
 import json
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
 from searchinr.errors import UserError
 from searchinr.files import write_atomic
-from searchinr.signals.contract import ClassicalCodec, Modality
+from searchinr.signals.contract import Modality
 from searchinr.signals.datasets import Dataset
+from searchinr.signals.peers import Peer
 from searchinr.signals.registry import MODALITIES
 from searchinr.signals.signal import Signal
 
@@ -23,16 +24,23 @@ class BaselinePoint:
     Attributes:
         codec: Name with the settings that matter.
         quality: The codec's own quality setting.
-        rate: In the modality's unit, from complete files.
-        psnr_db: As our own operating points have it.
-        ssim: For images, else None.
+        figures: `rate` in the modality's unit, from complete files, and the modality's metrics, as our own operating
+            points have them.
     """
 
     codec: str
     quality: float
-    rate: float
-    psnr_db: float
-    ssim: float | None = None
+    figures: Mapping[str, float]
+
+    @property
+    def rate(self) -> float:
+        """In the modality's unit."""
+        return self.figures["rate"]
+
+    @property
+    def psnr_db(self) -> float:
+        """In dB."""
+        return self.figures["psnr_db"]
 
 
 @dataclass(frozen=True)
@@ -56,12 +64,17 @@ class Baselines:
 
     def as_json(self) -> dict[str, Any]:
         """Plain JSON; `Baselines.from_json` reads it back."""
-        return {"points": [asdict(point) for point in self.points], "left_out": dict(self.left_out)}
+        points = [{"codec": point.codec, "quality": point.quality, **point.figures} for point in self.points]
+        return {"points": points, "left_out": dict(self.left_out)}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Baselines":
         """What `as_json` wrote."""
-        return cls(tuple(BaselinePoint(**point) for point in data["points"]), data["left_out"])
+        return cls(tuple(_point(dict(point)) for point in data["points"]), data["left_out"])
+
+
+def _point(row: dict[str, Any]) -> BaselinePoint:
+    return BaselinePoint(row.pop("codec"), row.pop("quality"), row)
 
 
 NO_BASELINES = Baselines()
@@ -77,7 +90,7 @@ def measure_baselines(dataset: Dataset) -> Baselines:
     points: list[BaselinePoint] = []
     left_out: dict[str, str] = {}
     with ThreadPoolExecutor() as pool:  # Pillow and libsndfile release the interpreter lock
-        for codec in modality.classical:
+        for codec in modality.peers:
             settings = [(quality, signal) for quality in codec.qualities for signal in dataset.signals]
             try:
                 measured = list(pool.map(lambda s, c=codec: _measure(modality, c, s[0], s[1]), settings))
@@ -92,7 +105,7 @@ def measure_baselines(dataset: Dataset) -> Baselines:
     return Baselines(tuple(points), left_out)
 
 
-def _measure(modality: Modality, codec: ClassicalCodec, quality: float, signal: Signal) -> dict[str, float]:
+def _measure(modality: Modality, codec: Peer, quality: float, signal: Signal) -> dict[str, float]:
     file = codec.encode(signal, quality)
     metrics = modality.quality(signal, codec.decode(file, signal.layout))
     return {"rate": modality.rate(signal.layout, len(file)), **metrics}
@@ -100,7 +113,7 @@ def _measure(modality: Modality, codec: ClassicalCodec, quality: float, signal: 
 
 def _mean(codec: str, quality: float, measured: list[dict[str, float]]) -> BaselinePoint:
     means = {key: fmean(m[key] for m in measured) for key in measured[0]}
-    return BaselinePoint(codec, quality, means["rate"], means["psnr_db"], means.get("ssim"))
+    return BaselinePoint(codec, quality, means)
 
 
 def cached_baselines(dataset: Dataset, folder: Path) -> Baselines:

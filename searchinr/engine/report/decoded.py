@@ -8,17 +8,15 @@ from searchinr.engine.report.front import FrontReport, Point
 from searchinr.engine.store.asset_files import decode_data
 from searchinr.engine.store.run_folder import RunFolder, safe_name
 from searchinr.errors import UserError
+from searchinr.signals.contract import Modality
 from searchinr.signals.datasets import Dataset
+from searchinr.signals.exhibits import Exhibits
 from searchinr.signals.registry import MODALITIES
-from searchinr.signals.signal import Signal
 
 _TITLES = {1: ("only rate",), 2: ("low rate", "high rate"), 3: ("low rate", "middle rate", "high rate")}
 
 SIGNALS = 4
 """Signals that are shown of a dataset, from the one that suffers most to the one that suffers least."""
-
-_SIZES = {"image": (768, 768), "audio": (80_000,)}
-"""What is shown of a signal, and of which modalities anything is: the middle of a picture, the beginning of a clip."""
 
 
 @dataclass(frozen=True)
@@ -29,13 +27,13 @@ class Version:
         title: Which rate it is, e.g. ``"low rate"``.
         point: The operating point.
         figures: The signal's own figures there.
-        signal: What the file decodes to.
+        exhibits: What there is to see of what the file decodes to.
     """
 
     title: str
     point: Point
     figures: Point
-    signal: Signal
+    exhibits: Exhibits
 
 
 @dataclass(frozen=True)
@@ -43,11 +41,13 @@ class Decoded:
     """A signal, and what is left of it at several rates.
 
     Attributes:
-        original: The signal.
+        name: The signal's name.
+        original: What there is to see of the signal, or of the part by which it is judged.
         versions: By rising rate.
     """
 
-    original: Signal
+    name: str
+    original: Exhibits
     versions: tuple[Version, ...]
 
 
@@ -62,24 +62,23 @@ def decoded_signals(folder: RunFolder, report: FrontReport, dataset: Dataset) ->
         dataset: The signals.
 
     Returns:
-        At most `SIGNALS`; none for a modality that cannot be shown.
+        At most `SIGNALS`; none for a modality that shows nothing.
     """
-    size = _SIZES.get(report.modality)
-    if size is None:
+    modality = MODALITIES.get(report.modality)
+    if modality is None:
         return ()
-    modality = MODALITIES[report.modality]
-    signals = {signal.name: signal for signal in dataset.signals}
+    signals = {signal.name: signal.measured for signal in dataset.signals}
     found = []
     for name in _chosen(report):
+        original = () if name not in signals else modality.exhibits(signals[name])
         versions = []
-        for title, point in three_rates(report).items():
-            file = folder.point_folder(point) / f"{safe_name(name)}.inr"
-            signal = _decode(file)
-            if signal is not None:
+        for title, point in three_rates(report).items() if original else ():
+            exhibits = _decoded(folder.point_folder(point) / f"{safe_name(name)}.inr", modality)
+            if exhibits:
                 (figures,) = (row for row in point["signals"] if row["name"] == name)
-                versions.append(Version(title, point, figures, modality.crop(signal, size)))
-        if name in signals and versions:
-            found.append(Decoded(modality.crop(signals[name], size), tuple(versions)))
+                versions.append(Version(title, point, figures, exhibits))
+        if versions:
+            found.append(Decoded(name, original, tuple(versions)))
     return tuple(found)
 
 
@@ -98,8 +97,9 @@ def _chosen(report: FrontReport) -> Sequence[str]:
     return [rows[place]["name"] for place in places]
 
 
-def _decode(path: Path) -> Signal | None:
+def _decoded(path: Path, modality: Modality) -> Exhibits:
+    """What there is to see of what a file holds; nothing if it cannot be decoded."""
     try:
-        return decode_data(path.read_bytes(), path)
+        return modality.exhibits(decode_data(path.read_bytes(), path))
     except (OSError, UserError):
-        return None
+        return ()

@@ -11,9 +11,9 @@ from PIL import Image
 from searchinr.engine.report.decoded import Decoded
 from searchinr.engine.report.document import text
 from searchinr.engine.report.front import FrontReport
-from searchinr.engine.report.picture import displayed
-from searchinr.engine.report.sound import RANGE_DB, envelope, spectrogram, waveform
-from searchinr.signals.signal import Signal
+from searchinr.engine.report.names import quality_text
+from searchinr.engine.report.sound import envelope, spectrogram, waveform
+from searchinr.signals.exhibits import SPECTROGRAM_DB, Exhibit, Exhibits, Picture, Sound
 
 _SMALL = 400  # pixels: what is narrower is shown enlarged, each pixel as a square
 _COLUMNS = 300  # of a waveform
@@ -21,33 +21,42 @@ _COLUMNS = 300  # of a waveform
 
 def exhibit(report: FrontReport, row: Decoded) -> str:
     """One signal: the original, then what the front's files hold of it, by rising rate."""
-    show = _SHOWN[report.modality]
-    figures = [_figure(show(row.original, row.original, "original"), f"<b>{text(row.original.name)}</b>, original")]
+    figures = [_figure(row.original, row, "original", f"<b>{text(row.name)}</b>, original")]
     for version in row.versions:
-        ssim = version.figures.get("ssim")
-        quality = f"{version.figures['psnr_db']:.2f} dB" + ("" if ssim is None else f", SSIM {ssim:.3f}")
+        quality = quality_text(report.metrics, version.figures)
         caption = (
             f"<b>{version.title}</b>, {version.figures['rate']:.3g} {text(report.rate_unit)}<br>"
-            f"{quality}, {version.figures['bytes']:,} bytes"
+            f"{text(quality)}, {version.figures['bytes']:,} bytes"
         )
-        figures.append(_figure(show(version.signal, row.original, version.title), caption))
+        figures.append(_figure(version.exhibits, row, version.title, caption))
     return f'<div class="versions">{"".join(figures)}</div>\n'
 
 
-def _figure(content: str, caption: str) -> str:
+def _figure(exhibits: Exhibits, row: Decoded, title: str, caption: str) -> str:
+    name = f"{text(row.name)}, {title}"
+    content = "".join(_shown(each, original, name) for each, original in zip(exhibits, row.original, strict=True))
     return f"<figure>{content}<figcaption>{caption}</figcaption></figure>"
 
 
-def _picture(signal: Signal, original: Signal, title: str) -> str:
-    sized = ' class="pixels"' if signal.layout.grid[1] < _SMALL else ""
-    return f'<img{sized} alt="{text(original.name)}, {title}" src="{_webp(displayed(signal))}">'
+def _shown(exhibit: Exhibit, original: Exhibit, name: str) -> str:
+    if isinstance(exhibit, Picture):
+        return _picture(exhibit, name)
+    if isinstance(exhibit, Sound):
+        assert isinstance(original, Sound), "exhibits of an original and of what it decodes to are of the same kinds"
+        return _sound(exhibit, original, name)
+    rows = "".join(f"<tr><td>{text(key)}</td><td>{text(value)}</td></tr>" for key, value in exhibit.rows)
+    return f'<table aria-label="{name}">{rows}</table>'
 
 
-def _sound(signal: Signal, original: Signal, title: str) -> str:
-    """A waveform, a spectrogram and a player; both are scaled as the original's are."""
-    name = f"{text(original.name)}, {title}"
+def _picture(picture: Picture, name: str) -> str:
+    sized = ' class="pixels"' if picture.pixels.shape[1] < _SMALL else ""
+    return f'<img{sized} alt="{name}" src="{_webp(Image.fromarray(picture.pixels))}">'
+
+
+def _sound(sound: Sound, original: Sound, name: str) -> str:
+    """A waveform, a player and a spectrogram; what is drawn is scaled as the original's is."""
     peak = float(np.abs(waveform(original)).max()) or 1.0
-    low, high = (50 - 48 * envelope(signal, _COLUMNS) / peak).clip(0, 100).T  # (columns,) each; up is less
+    low, high = (50 - 48 * envelope(sound, _COLUMNS) / peak).clip(0, 100).T  # (columns,) each; up is less
     corners = [*enumerate(high), *reversed(list(enumerate(low)))]
     outline = " ".join(f"{x},{y:.1f}" for x, y in corners)
     wave = (
@@ -55,13 +64,10 @@ def _sound(signal: Signal, original: Signal, title: str) -> str:
         f'<polygon points="{outline}" stroke="var(--c0)" vector-effect="non-scaling-stroke"/></svg>'
     )
     top = float(spectrogram(original).max())
-    level = (spectrogram(signal)[::-1] - top + RANGE_DB) / RANGE_DB  # (frequencies, windows), high ones first
+    level = (spectrogram(sound)[::-1] - top + SPECTROGRAM_DB) / SPECTROGRAM_DB  # (frequencies, windows), high first
     colours = matplotlib.colormaps["magma"](level.clip(0, 1), bytes=True)[..., :3]  # (frequencies, windows, 3)
     picture = f'<img class="spectrogram" alt="spectrogram of {name}" src="{_webp(Image.fromarray(colours))}">'
-    return f'{wave}<audio controls preload="metadata" aria-label="{name}" src="{_wav(signal)}"></audio>{picture}'
-
-
-_SHOWN = {"image": _picture, "audio": _sound}
+    return f'{wave}<audio controls preload="metadata" aria-label="{name}" src="{_wav(sound)}"></audio>{picture}'
 
 
 def _webp(image: Image.Image) -> str:
@@ -70,10 +76,9 @@ def _webp(image: Image.Image) -> str:
     return _data("image/webp", file.getvalue())
 
 
-def _wav(signal: Signal) -> str:
+def _wav(sound: Sound) -> str:
     file = io.BytesIO()
-    scaled = signal.samples / 2.0 ** (signal.layout.bit_depth - 1)
-    soundfile.write(file, scaled, signal.layout.sampling_rate, format="WAV", subtype="PCM_16")
+    soundfile.write(file, sound.channels, sound.sampling_rate, format="WAV", subtype="PCM_16")
     return _data("audio/wav", file.getvalue())
 
 

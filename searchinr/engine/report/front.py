@@ -11,6 +11,8 @@ from searchinr.engine.report.published import NOT_PUBLISHED, Published
 from searchinr.engine.store.ledger import asset_label
 from searchinr.errors import UserError
 from searchinr.search.objectives import Objectives
+from searchinr.signals.registry import metrics_of
+from searchinr.space import Metric
 
 Point = Mapping[str, Any]
 """A ledger line of kind ``point``."""
@@ -51,6 +53,11 @@ class FrontReport:
     baselines: Baselines
     published: Published
     assets: Mapping[str, int]
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        """What is measured of the decoded signals, PSNR first."""
+        return metrics_of(self.modality)
 
     @property
     def hypervolume(self) -> float:

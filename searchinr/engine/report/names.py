@@ -1,7 +1,9 @@
 """Short names of operating points for legends and tables."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
+
+from searchinr.space import PSNR, Metric
 
 
 def family(point: Mapping[str, Any]) -> str:
@@ -32,3 +34,12 @@ def describe(codec: str, params: Mapping[str, Any]) -> str:
     if params.get("init", "scratch") != "scratch":
         words.append(f"from {params['init']}")
     return " ".join(words)
+
+
+def quality_text(metrics: Iterable[Metric], figures: Mapping[str, Any]) -> str:
+    """What was measured of decoded signals, in words: ``"27.50 dB, SSIM 0.8123"``; what is not there is left out."""
+    return ", ".join(
+        f"{'' if metric == PSNR else f'{metric.title} '}{metric.text(figures[metric.name])} {metric.unit}".rstrip()
+        for metric in metrics
+        if figures.get(metric.name) is not None
+    )

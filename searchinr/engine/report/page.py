@@ -13,9 +13,9 @@ from searchinr.engine.report.front import FrontReport, beside, mean_bytes
 from searchinr.engine.report.importance_figure import basis
 from searchinr.engine.report.names import describe
 from searchinr.engine.report.signals_figure import SMALL_PRINT
-from searchinr.engine.report.sound import RANGE_DB
 from searchinr.search.bd_rate import METHOD
 from searchinr.search.importance import Importance
+from searchinr.signals.registry import MODALITIES
 
 
 @dataclass(frozen=True)
@@ -162,15 +162,8 @@ def _front_table(run: str, front: FrontReport, *, several: bool) -> str:
 def _exhibits(report: DatasetReport) -> list[str]:
     if not report.decoded:
         return []
-    explained = {
-        "image": "The originals, and what files at both ends and in the middle of the front decode to. "
-        "Large pictures: their middle.",
-        "audio": "The originals, and what files at both ends and in the middle of the front decode to: waveform, and "
-        f"spectrogram from 0 to half the sampling rate over {RANGE_DB:.0f} dB, scaled as the original's. Of long "
-        "clips: the beginning.",
-    }
     return [
         "<h3>Decoded signals</h3>",
-        note(explained[report.front.modality]),
+        note(MODALITIES[report.front.modality].exhibits_note),
         *(exhibit(report.front, row) for row in report.decoded),
     ]

@@ -173,7 +173,10 @@ def _add_curves(figure: go.Figure, report: FrontReport) -> None:
             name=codec,
             mode="lines",
             line={"color": _GREYS[min(i, 1)], "width": 1.3, "dash": dash},
-            text=[f"{codec}<br>quality {p.quality:g}<br>{_figures(p.rate, report, p.psnr_db, p.ssim)}" for p in curve],
+            text=[
+                f"{codec}<br>quality {p.quality:g}<br>{_figures(p.rate, report, p.psnr_db, p.figures.get('ssim'))}"
+                for p in curve
+            ],
             hoverinfo="text",
             legendgroup="baselines",
             legendgrouptitle={"text": "measured on the same files"},

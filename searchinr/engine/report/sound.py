@@ -3,37 +3,33 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from searchinr.signals.signal import Signal
+from searchinr.signals.exhibits import Sound
 
 WINDOW = 512
 """Samples in a window of the spectrogram; windows overlap by three quarters."""
 
-RANGE_DB = 80.0
-"""What is shown of a spectrogram, from its highest power down."""
-
 _FLOOR_DB = -160.0
 
 
-def waveform(signal: Signal) -> NDArray[np.float64]:
+def waveform(sound: Sound) -> NDArray[np.float64]:
     """The mean of the channels between -1 and 1, `(n,)`."""
-    full: float = 2.0 ** (signal.layout.bit_depth - 1)
-    mono: NDArray[np.float64] = signal.samples.mean(axis=1) / full
+    mono: NDArray[np.float64] = sound.channels.mean(axis=1)
     return mono
 
 
-def envelope(signal: Signal, columns: int) -> NDArray[np.float64]:
+def envelope(sound: Sound, columns: int) -> NDArray[np.float64]:
     """The lowest and the highest sample in each of at most `columns` equal parts, `(columns, 2)`."""
-    parts = np.array_split(waveform(signal), min(columns, signal.layout.points))
+    parts = np.array_split(waveform(sound), min(columns, len(sound.channels)))
     return np.array([[part.min(), part.max()] for part in parts])
 
 
-def spectrogram(signal: Signal) -> NDArray[np.float64]:
+def spectrogram(sound: Sound) -> NDArray[np.float64]:
     """Power of each frequency over time in dB, a full-scale sine at 0.
 
     Returns:
         `(frequencies, windows)`: from 0 to half the sampling rate, Hann windows; silence at -160.
     """
-    wave = waveform(signal)
+    wave = waveform(sound)
     wave = np.pad(wave, (0, max(0, WINDOW - len(wave))))
     windows = np.lib.stride_tricks.sliding_window_view(wave, WINDOW)[:: WINDOW // 4]  # (windows, WINDOW)
     hann = np.hanning(WINDOW)

@@ -1,18 +1,33 @@
 """Images: samples `(height, width, channels)`, rate in bits per pixel."""
 
+import math
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from searchinr.errors import UserError
-from searchinr.signals.contract import ClassicalCodec, Modality
-from searchinr.signals.image_codecs import image_codecs
-from searchinr.signals.image_files import IMAGE_SUFFIXES, read_image, write_image
-from searchinr.signals.metrics import psnr, ssim, to_samples
-from searchinr.signals.signal import Layout, Signal
+from searchinr.signals.contract import Modality
+from searchinr.signals.exhibits import Exhibit, Picture
+from searchinr.signals.image_files import IMAGE_SUFFIXES, displayed, read_image, write_image
+from searchinr.signals.image_peers import image_peers
+from searchinr.signals.metrics import ssim, to_samples
+from searchinr.signals.peers import Peer
+from searchinr.signals.signal import Layout, Samples, Signal
+from searchinr.signals.suggestion import Suggestion, sized_network
+from searchinr.space import PSNR, SSIM
+
+_SHOWN = (768, 768)
+"""What a report shows of a picture: its middle, if it is larger."""
+
+_GRID_POINTS = range(2**13, 2**20 + 1)
+"""Points of pictures that get a hash grid. Of smaller ones its network is most of the file; of larger ones each step
+looks at some points only, and a minute is too short."""
+_POINTS_PER_ENTRY = 20
+_GRID_STEPS = (300, 1500)
+_GRID_WORK = 400 * 768 * 512  # points of all steps: about a minute
 
 
 class ImageModality(Modality):
@@ -23,6 +38,11 @@ class ImageModality(Modality):
     rate_unit = "bpp"
     suffixes = IMAGE_SUFFIXES
     axes = ("height", "width")
+    metrics = (PSNR, SSIM)
+    exhibits_note = (
+        "The originals, and what files at both ends and in the middle of the front decode to. "
+        "Large pictures: their middle."
+    )
 
     def read(self, path: Path) -> Signal:
         """See `read_image`."""
@@ -31,10 +51,6 @@ class ImageModality(Modality):
     def write(self, signal: Signal, path: Path) -> None:
         """See `write_image`."""
         write_image(signal, path)
-
-    def value_range(self, layout: Layout) -> tuple[int, int]:
-        """0 to 255 for 8 bits."""
-        return 0, 2**layout.bit_depth - 1
 
     def extent(self, layout: Layout) -> tuple[float, ...]:
         """The longest side spans [-1, 1], the other keeps the aspect ratio: square pixels stay square."""
@@ -48,12 +64,11 @@ class ImageModality(Modality):
         """Bits per pixel: 8 * bytes / (height * width)."""
         return 8 * n_bytes / layout.points
 
-    def quality(self, original: Signal, decoded: NDArray[np.integer]) -> dict[str, float]:
+    def quality(self, original: Signal, decoded: Samples) -> dict[str, float]:
         """`psnr_db` and `ssim`."""
-        value_range = self.value_range(original.layout)
         return {
-            "psnr_db": psnr(original.samples, decoded, value_range),
-            "ssim": ssim(original.samples, decoded, value_range),
+            PSNR.name: self.psnr_db(original, decoded),
+            SSIM.name: ssim(original.samples, decoded, self.value_range(original.layout)),
         }
 
     def crop(self, signal: Signal, size: tuple[int, ...]) -> Signal:
@@ -91,9 +106,24 @@ class ImageModality(Modality):
         return Signal(signal.name, samples, replace(signal.layout, grid=(height, width)))
 
     @property
-    def classical(self) -> tuple[ClassicalCodec, ...]:
+    def peers(self) -> tuple[Peer, ...]:
         """JPEG, JPEG 2000, WebP, AVIF."""
-        return image_codecs()
+        return image_peers()
+
+    def exhibits(self, signal: Signal) -> Sequence[Exhibit]:
+        """The middle of the picture."""
+        return (Picture(displayed(self.crop(signal, _SHOWN))),)
+
+    def suggestion(self, layout: Layout) -> Suggestion:
+        """About 0.5 bpp: most pictures get a hash grid, very small and very large ones a plain network."""
+        if layout.points not in _GRID_POINTS:
+            return sized_network(layout.points)
+        least, most = _GRID_STEPS
+        return Suggestion(
+            "shacira",
+            steps=min(max(_GRID_WORK // layout.points, least), most),
+            params={"table_size_log2": round(math.log2(layout.points / _POINTS_PER_ENTRY)), "min_resolution": 8},
+        )
 
     def _oriented(self, signal: Signal, size: tuple[int, ...]) -> tuple[int, int]:
         """`size` with its sides swapped where the image is upright and `size` is not, or the other way round."""

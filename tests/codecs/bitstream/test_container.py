@@ -10,7 +10,7 @@ from searchinr.errors import InvalidFileError, UserError
 from searchinr.signals.signal import Layout
 
 RGB = Layout("image", (512, 768), 3, 8)
-SPEECH = Layout("audio", (48_000,), 1, 16, 16_000)
+SPEECH = Layout("audio", (48_000,), 1, 16, (16_000,))
 BODY = b"any body"
 
 
@@ -34,7 +34,7 @@ def resealed(data: bytes) -> bytes:
             st.tuples(st.integers(1, 2**26)),
             st.integers(1, 4),
             st.sampled_from([8, 16, 24, 32]),
-            st.integers(1, 192_000),
+            st.tuples(st.integers(1, 192_000)),
         ),
     ),
     codec_id=st.integers(0, 31),
@@ -82,8 +82,8 @@ def test_container_of_an_image_takes_ten_bytes() -> None:
         (container.pack(1, RGB, BODY), "no files that are other than scalable"),
         (container.pack(0, Layout("image", (0, 5), 3, 8), BODY), "allowed are 1 to"),
         (container.pack(0, Layout("image", (2**14, 2**14), 3, 8), BODY), "allowed are 1 to"),
-        (container.pack(0, Layout("audio", (2**40,), 1, 16, 8000), BODY), "too large"),
-        (container.pack(0, Layout("audio", (100,), 1, 16, 0), BODY), "0 samples per second"),
+        (container.pack(0, Layout("audio", (2**40,), 1, 16, (8000,)), BODY), "too large"),
+        (container.pack(0, Layout("audio", (100,), 1, 16, (0,)), BODY), "0 samples per second"),
         (resealed(b"\x89I\x40\x10\x80\x80\x80\x00\x00"), "truncated"),
         (container.pack(31, RGB, BODY), "codec number 31"),
     ],

@@ -16,7 +16,7 @@ from searchinr.space import Value, build_params
 LAYOUTS = {
     "image": Layout("image", (5, 7), 3, 8),
     "grey, 16 bits": Layout("image", (6, 4), 1, 16),
-    "audio": Layout("audio", (31,), 2, 24, 8000),
+    "audio": Layout("audio", (31,), 2, 24, (8000,)),
 }
 
 

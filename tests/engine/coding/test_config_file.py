@@ -26,9 +26,9 @@ def test_a_dumped_config_reads_back(tmp_path: Path) -> None:
         Layout("image", (1, 1), 3, 8),
         Layout("image", (64, 96), 3, 8),
         Layout("image", (4000, 6000), 4, 8),
-        Layout("audio", (1,), 1, 16, 8000),
-        Layout("audio", (48_000,), 1, 16, 16_000),
-        Layout("audio", (10_000_000,), 2, 24, 48_000),
+        Layout("audio", (1,), 1, 16, (8000,)),
+        Layout("audio", (48_000,), 1, 16, (16_000,)),
+        Layout("audio", (10_000_000,), 2, 24, (48_000,)),
     ],
 )
 def test_defaults_are_allowed_and_take_bounded_time(layout: Layout) -> None:
@@ -55,5 +55,5 @@ def test_the_network_grows_with_the_signal() -> None:
 
 
 def test_speech_does_not_start_from_the_frequencies_of_pictures() -> None:
-    params = default_config(Layout("audio", (48_000,), 1, 16, 16_000)).params
+    params = default_config(Layout("audio", (48_000,), 1, 16, (16_000,))).params
     assert (params["backbone"], params["fourier.sigma"]) == ("fourier", 300.0)

@@ -3,6 +3,7 @@
 import numpy as np
 
 from searchinr.engine.report.decoded import Decoded, Version
+from searchinr.signals.registry import MODALITIES
 from searchinr.signals.signal import Layout, Signal
 
 
@@ -17,15 +18,16 @@ def tone(name: str, hertz: float, amplitude: float = 0.5, seconds: float = 0.25)
     """A sine at 8 kHz, 16 bits."""
     time = np.arange(round(8000 * seconds)) / 8000
     samples = np.round(32767 * amplitude * np.sin(2 * np.pi * hertz * time)).astype(np.int16)[:, None]
-    return Signal(name, samples, Layout("audio", samples.shape[:1], 1, 16, 8000))
+    return Signal(name, samples, Layout("audio", samples.shape[:1], 1, 16, (8000,)))
 
 
 def decoded(name: str, *, audio: bool = False) -> tuple[Decoded, ...]:
     """One signal at two rates."""
     signals = [tone(name, 440, 0.5 / k) for k in (1, 2, 4)] if audio else [picture(name, seed) for seed in range(3)]
+    exhibits = [MODALITIES[signal.layout.modality].exhibits(signal) for signal in signals]
     figures = {"name": name, "bytes": 100, "rate": 0.5, "psnr_db": 20.0, "sha256": "0"}
     versions = [
-        Version(title, {"trial": "aaa"}, figures | {"rate": rate}, signal)
-        for title, rate, signal in zip(("low rate", "high rate"), (0.5, 1.0), signals[1:], strict=True)
+        Version(title, {"trial": "aaa"}, figures | {"rate": rate}, shown)
+        for title, rate, shown in zip(("low rate", "high rate"), (0.5, 1.0), exhibits[1:], strict=True)
     ]
-    return (Decoded(signals[0], tuple(versions)),)
+    return (Decoded(name, exhibits[0], tuple(versions)),)

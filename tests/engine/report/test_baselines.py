@@ -25,8 +25,8 @@ def two() -> Dataset:
 def test_baselines_are_means_over_complete_files(two: Dataset) -> None:
     image = MODALITIES["image"]
     measured = measure_baselines(two).curves()
-    assert set(measured) == {codec.name for codec in image.classical}
-    for codec in image.classical:
+    assert set(measured) == {codec.name for codec in image.peers}
+    for codec in image.peers:
         quality = codec.qualities[0]
         files = [codec.encode(signal, quality) for signal in two.signals]
         point = next(p for p in measured[codec.name] if p.quality == quality)
@@ -36,13 +36,13 @@ def test_baselines_are_means_over_complete_files(two: Dataset) -> None:
             for signal, file in zip(two.signals, files, strict=True)
         ]
         assert point.psnr_db == pytest.approx((each[0]["psnr_db"] + each[1]["psnr_db"]) / 2)
-        assert point.ssim == pytest.approx((each[0]["ssim"] + each[1]["ssim"]) / 2)
+        assert point.figures["ssim"] == pytest.approx((each[0]["ssim"] + each[1]["ssim"]) / 2)
 
 
 def test_a_codec_that_cannot_take_one_signal_is_left_out_with_the_reason(two: Dataset) -> None:
     with_alpha = Dataset("alpha", "image", (*two.signals, picture("glass", 4, 3)), "f" * 64)
     measured = measure_baselines(with_alpha)
-    jpeg = next(codec.name for codec in MODALITIES["image"].classical if codec.name.startswith("JPEG ("))
+    jpeg = next(codec.name for codec in MODALITIES["image"].peers if codec.name.startswith("JPEG ("))
     assert jpeg not in measured.curves()
     assert "glass" in measured.left_out[jpeg]
     assert any(name.startswith("WebP") for name in measured.curves())

@@ -12,12 +12,13 @@ from report_signals import decoded, picture
 from searchinr.engine.report.decoded import SIGNALS, decoded_signals, three_rates
 from searchinr.engine.report.front import FrontReport, collect_front
 from searchinr.engine.report.page import DatasetReport, report_html
-from searchinr.engine.report.picture import displayed
 from searchinr.engine.report.sheet import decoded_png
 from searchinr.engine.store.run_folder import RunFolder
 from searchinr.search.objectives import Objectives
 from searchinr.signals.datasets import Dataset
+from searchinr.signals.exhibits import Picture
 from searchinr.signals.metrics import psnr
+from searchinr.signals.registry import MODALITIES
 from searchinr.trial import Measurement, run_trial
 
 Line = dict[str, Any]
@@ -52,13 +53,16 @@ def test_what_is_shown_is_what_the_files_decode_to(
     assert len(shown) == SIGNALS
     psnrs = {row["name"]: row["psnr_db"] for row in lines[1]["signals"]}
     order = sorted(psnrs, key=lambda name: psnrs[name])
-    names = [row.original.name for row in shown]
+    names = [row.name for row in shown]
     assert (names[0], names[-1]) == (order[0], order[-1])
     assert names == sorted(names, key=order.index)
     for row in shown:
         assert [version.title for version in row.versions] == ["low rate", "middle rate", "high rate"]
         for version in row.versions:
-            assert psnr(row.original.samples, version.signal.samples, (0, 255)) == version.figures["psnr_db"]
+            (before,), (after,) = row.original, version.exhibits
+            assert isinstance(before, Picture)
+            assert isinstance(after, Picture)
+            assert psnr(before.pixels, after.pixels, (0, 255)) == version.figures["psnr_db"]
 
 
 def test_missing_and_damaged_files_are_left_out(
@@ -122,9 +126,10 @@ def test_sounds_can_be_seen_and_heard(sounds: FrontReport) -> None:
 )
 def test_every_kind_of_picture_can_be_displayed(channels: int, bits: int, mode: str) -> None:
     signal = picture("a", 0, channels, bits)
-    shown = displayed(signal)
-    assert (shown.mode, shown.size) == (mode, (16, 12))
-    assert np.asarray(shown)[3, 5, 0] == signal.samples[3, 5, 0] >> (bits - 8)
+    (shown,) = MODALITIES["image"].exhibits(signal)
+    assert isinstance(shown, Picture)
+    assert shown.pixels.shape == (12, 16, len(mode))
+    assert shown.pixels[3, 5, 0] == signal.samples[3, 5, 0] >> (bits - 8)
 
 
 def test_a_modality_that_cannot_be_shown_is_not(

@@ -34,7 +34,9 @@ def test_the_figure_shows_every_family_of_the_front(ledger: list[Line], objectiv
 
 
 def test_baselines_are_drawn(ledger: list[Line], objectives: Objectives) -> None:
-    curve = tuple(BaselinePoint("JPEG (x)", q, rate, 24 + 3 * rate) for q, rate in enumerate((0.3, 0.8, 1.5)))
+    curve = tuple(
+        BaselinePoint("JPEG (x)", q, {"rate": rate, "psnr_db": 24 + 3 * rate}) for q, rate in enumerate((0.3, 0.8, 1.5))
+    )
     grey = style.BASELINE_LINES[0][0]
     with_jpeg = pixels(front_png(collect_front(ledger, "photos", objectives, Baselines(curve))))
     without = pixels(front_png(collect_front(ledger, "photos", objectives)))

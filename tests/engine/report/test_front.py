@@ -55,7 +55,9 @@ def test_the_line_of_a_front_of_three_objectives_leaves_out_what_is_below_it(mak
 
 
 def test_front_json_is_complete_and_plain(ledger: list[Line], objectives: Objectives) -> None:
-    baselines = Baselines((BaselinePoint("JPEG", 50, 0.9, 27.0, 0.8),), {"AVIF": "cannot hold it"})
+    baselines = Baselines(
+        (BaselinePoint("JPEG", 50, {"rate": 0.9, "psnr_db": 27.0, "ssim": 0.8}),), {"AVIF": "cannot hold it"}
+    )
     report = collect_front(ledger, "photos", objectives, baselines)
     data = json.loads(json.dumps(front_json(report), allow_nan=False))
     assert data["reference_point"] == {"psnr_db": 20, "rate": 4}

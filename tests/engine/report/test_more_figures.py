@@ -90,8 +90,11 @@ def test_few_signals_are_named_and_many_are_not(
 
 
 def test_bd_rates_as_a_table(ledger: list[Line], objectives: Objectives) -> None:
-    points = [BaselinePoint("twice", i, 2 * rate, psnr) for i, (rate, psnr) in enumerate(((0.5, 24.0), (1.01, 27.5)))]
-    points += [BaselinePoint("far", i, 1.0 + i, 60.0 + i) for i in range(3)]
+    points = [
+        BaselinePoint("twice", i, {"rate": 2 * rate, "psnr_db": psnr})
+        for i, (rate, psnr) in enumerate(((0.5, 24.0), (1.01, 27.5)))
+    ]
+    points += [BaselinePoint("far", i, {"rate": 1.0 + i, "psnr_db": 60.0 + i}) for i in range(3)]
     table = bd_rate_tsv(collect_front(ledger, "photos", objectives, Baselines(tuple(points))))
     header, twice, far = (row.split("\t") for row in table.splitlines())
     assert header == ["codec", "basis", "bd_rate_percent", "psnr_db_low", "psnr_db_high"]

@@ -36,7 +36,8 @@ def test_the_page_loads_nothing(ledger: list[Line], objectives: Objectives) -> N
 
 
 def test_every_point_can_be_hovered_over(ledger: list[Line], objectives: Objectives) -> None:
-    curve = (BaselinePoint("JPEG (x)", 50, 0.8, 26.0, 0.8), BaselinePoint("JPEG (x)", 90, 1.6, 29.0, 0.9))
+    settings = {50: {"rate": 0.8, "psnr_db": 26.0, "ssim": 0.8}, 90: {"rate": 1.6, "psnr_db": 29.0, "ssim": 0.9}}
+    curve = tuple(BaselinePoint("JPEG (x)", quality, figures) for quality, figures in settings.items())
     report = collect_front(ledger, "photos", objectives, Baselines(curve))
     named = {trace["name"]: trace for trace in traces(report_page(report)) if "name" in trace}
     assert set(named) == {"JPEG (x)", "mfn", "siren", "siren, not on the front"}

@@ -40,7 +40,9 @@ def report(make_point: Callable[..., Line], objectives: Objectives) -> Callable[
 
 
 def curve(name: str, *points: tuple[float, float]) -> Baselines:
-    return Baselines(tuple(BaselinePoint(name, i, rate, psnr) for i, (rate, psnr) in enumerate(points)))
+    return Baselines(
+        tuple(BaselinePoint(name, i, {"rate": rate, "psnr_db": psnr}) for i, (rate, psnr) in enumerate(points))
+    )
 
 
 def test_limits_hold_the_front_and_not_the_points_far_below_it(report: Callable[[Baselines], FrontReport]) -> None:

@@ -8,12 +8,13 @@ import soundfile
 from numpy.typing import NDArray
 
 from searchinr.errors import UserError
-from searchinr.signals.contract import ClassicalCodec
+from searchinr.signals.audio_files import sampling_rate
 from searchinr.signals.metrics import to_samples
+from searchinr.signals.peers import Peer
 from searchinr.signals.signal import Layout, Signal
 
 
-def audio_codecs() -> tuple[ClassicalCodec, ...]:
+def audio_peers() -> tuple[Peer, ...]:
     """MP3, Opus and Vorbis, as far as this libsndfile has them.
 
     `quality` is one minus libsndfile's compression level. What they write is aligned with the original: MP3 with a
@@ -36,7 +37,7 @@ def audio_codecs() -> tuple[ClassicalCodec, ...]:
 
 def _codec(
     name: str, container: str, subtype: str, qualities: tuple[float, ...], options: dict[str, Any]
-) -> ClassicalCodec | None:
+) -> Peer | None:
     """One codec, or None if this libsndfile was built without it."""
     if not soundfile.check_format(container, subtype):
         return None
@@ -48,14 +49,14 @@ def _codec(
             soundfile.write(
                 file,
                 signal.samples / 2.0 ** (layout.bit_depth - 1),
-                layout.sampling_rate,
+                sampling_rate(layout),
                 format=container,
                 subtype=subtype,
                 compression_level=1 - quality,
                 **options,
             )
         except (soundfile.SoundFileError, OverflowError, ValueError):
-            found = f"{layout.sampling_rate} samples per second in {layout.channels} channels"
+            found = f"{sampling_rate(layout)} samples per second in {layout.channels} channels"
             raise UserError(f"{signal.name}: {name} cannot hold {found}") from None
         return file.getvalue()
 
@@ -66,4 +67,4 @@ def _codec(
         full = 2 ** (layout.bit_depth - 1)
         return to_samples(values * full, (-full, full - 1))
 
-    return ClassicalCodec(name, qualities, encode, decode)
+    return Peer(name, qualities, encode, decode)

@@ -9,14 +9,14 @@ from numpy.typing import NDArray
 from PIL import Image, features
 
 from searchinr.errors import UserError
-from searchinr.signals.contract import ClassicalCodec
 from searchinr.signals.image_files import from_pillow, pillow_mode, to_pillow
+from searchinr.signals.peers import Peer
 from searchinr.signals.signal import Layout, Signal
 
 _Options = Callable[[float, Layout], dict[str, Any]]
 
 
-def image_codecs() -> tuple[ClassicalCodec, ...]:
+def image_peers() -> tuple[Peer, ...]:
     """JPEG, JPEG 2000, WebP and AVIF, as far as this Pillow has them; their settings span about 0.1 to 3 bpp."""
     codecs = [
         _codec(
@@ -57,7 +57,7 @@ def image_codecs() -> tuple[ClassicalCodec, ...]:
 
 def _codec(
     name: str, pillow_format: str, feature: str, modes: tuple[str, ...], qualities: tuple[float, ...], options: _Options
-) -> ClassicalCodec | None:
+) -> Peer | None:
     """One codec, or None if this Pillow was built without it (`feature` is Pillow's name for it)."""
     if not features.check(feature):
         return None
@@ -81,7 +81,7 @@ def _codec(
         assert mode is not None, "encode refuses such layouts"
         return from_pillow(Image.open(BytesIO(file), formats=(pillow_format,)), mode)
 
-    return ClassicalCodec(name, qualities, encode, decode)
+    return Peer(name, qualities, encode, decode)
 
 
 def _jpeg_2000_options(bpp: float, layout: Layout) -> dict[str, Any]:
