@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ import torch
 from torch import Tensor
 
 from searchinr.codecs.contract import Asset, AssetSpec, AssetState, Codec, FitState, Watch
+from searchinr.codecs.fitting.nesting import nested, part_of
 from searchinr.codecs.registry import CODECS, decode
 from searchinr.errors import InvalidFileError, OutOfMemoryError, TrialError
 from searchinr.signals.metrics import psnr_of_mean_mse
@@ -23,6 +25,7 @@ from searchinr.signals.signal import Signal
 from searchinr.space import Value, build_params
 
 _FROM_SCRATCH = "scratch"
+_WORK = "fit"  # the part of a checkpoint that is the codec's
 
 
 @dataclass(frozen=True)
@@ -62,13 +65,16 @@ class Building:
         steps: Training steps done.
         total: Training steps in all.
         asset: The asset, in the end; None before.
-        cost: `macs`, `train_s` and `device` so far, as in a ledger line.
+        cost: `macs`, `train_s` and `device` so far, those before a checkpoint among them, as in a ledger line.
+        checkpoint: Makes the checkpoint of this moment. It is valid until the next state is asked for, and the last
+            state has nothing to go on to.
     """
 
     steps: int
     total: int
     asset: Asset | None
     cost: dict[str, Any]
+    checkpoint: Callable[[], dict[str, Tensor]]
 
 
 def asset_spec(codec: str, params: Mapping[str, Value]) -> AssetSpec | None:
@@ -90,6 +96,7 @@ def build_asset(
     seed: int,
     device: torch.device,
     base: Asset | None = None,
+    resume: Mapping[str, Tensor] | None = None,
 ) -> Iterator[Building]:
     """Builds what fits share.
 
@@ -100,6 +107,7 @@ def build_asset(
         seed: Fixes the result.
         device: Where to train.
         base: What was built for its `base_spec`; None if that is None.
+        resume: An earlier `Building.checkpoint()`.
 
     Yields:
         A state several times a second where that is possible, the last one with the asset.
@@ -107,8 +115,9 @@ def build_asset(
     Raises:
         TrialError: NaN, or out of memory.
     """
-    states = CODECS[codec].prepare(signals, spec, seed=seed, device=device, base=base)
-    train_s = 0.0
+    train_s = 0.0 if resume is None else float(resume["train_s"])
+    below = None if resume is None else part_of(resume, _WORK)
+    states = CODECS[codec].prepare(signals, spec, seed=seed, device=device, base=base, resume=below)
     while True:
         started = time.perf_counter()
         with _out_of_memory_is_a_failure():
@@ -117,7 +126,8 @@ def build_asset(
         if state is None:
             return
         cost = {"macs": state.macs, "train_s": train_s, "device": _device_name(device)}
-        yield Building(state.steps, state.total, state.asset, cost)
+        checkpoint = partial(_under_way, state.steps, train_s, state.checkpoint)
+        yield Building(state.steps, state.total, state.asset, cost, checkpoint)
 
 
 def run_trial(
@@ -163,7 +173,7 @@ def run_trial(
         seed=seed,
         device=device,
         asset=asset,
-        resume=None if resume is None else {k[len("fit.") :]: v for k, v in resume.items() if k.startswith("fit.")},
+        resume=None if resume is None else part_of(resume, _WORK),
     )
     while True:
         started = time.perf_counter()
@@ -205,10 +215,15 @@ def _label(asset: Asset | None, resume: Mapping[str, Tensor] | None) -> str:
 def _checkpoint(state: FitState, train_s: float, init: str) -> Callable[[], dict[str, Tensor]]:
     def make() -> dict[str, Tensor]:
         began = {} if init == _FROM_SCRATCH else {"init": torch.tensor(list(init.encode()), dtype=torch.uint8)}
-        progress = {"train_s": torch.tensor(train_s, dtype=torch.float64), "steps": torch.tensor(state.steps)}
-        return {**progress, **began, **{f"fit.{name}": tensor for name, tensor in state.checkpoint().items()}}
+        return {**began, **_under_way(state.steps, train_s, state.checkpoint)}
 
     return make
+
+
+def _under_way(steps: int, train_s: float, work: Callable[[], Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    """The checkpoint of a fit or a building: how far it is, and what the codec needs to go on."""
+    progress = {"train_s": torch.tensor(train_s, dtype=torch.float64), "steps": torch.tensor(steps)}
+    return {**progress, **nested(_WORK, work())}
 
 
 def _measure(

@@ -40,17 +40,24 @@ class CodecParams(BaseModel):
 
 @dataclass(frozen=True)
 class AssetSpec:
-    """What fits share, before it is built: a supernet, a learned prior, a meta-learned network.
+    """What fits share, before it is built: a supernet to start from, or a network that was trained on other signals.
 
     Attributes:
         name: What it is, in a word: ``"supernet"``.
         params: All of the codec's parameters that it depends on, flat. It depends on the signals and on a seed as well.
-        needed_to_decode: True for a prior, which files name by its hash; False for a mere initialisation.
+        needed_to_decode: True if files cannot be decoded without it and name it by its hash; False for a mere
+            initialisation.
+        per_seed: True if fits with another seed get another asset, which is built with their seed. False if fits with
+            all seeds share one asset, whose seed the engine derives from everything else that it is built from.
+        version: Number of the algorithm that builds it. Raise it whenever the algorithm changes what it builds, so that
+            nobody is given an asset that an older algorithm has left in a cache.
     """
 
     name: str
     params: dict[str, Value]
     needed_to_decode: bool
+    per_seed: bool = False
+    version: int = 1
 
 
 @dataclass(frozen=True)
@@ -96,12 +103,15 @@ class AssetState:
         steps: Training steps done.
         total: Training steps in all.
         macs: Multiply-accumulates spent on them, over all signals, including backward passes.
+        checkpoint: Makes everything that `Codec.prepare(resume=...)` needs to go on exactly from here, as flat tensors
+            on the CPU. It is valid until the next state is asked for. The last state has nothing to go on to.
         asset: The asset, with the last state; None before.
     """
 
     steps: int
     total: int
     macs: float
+    checkpoint: Callable[[], dict[str, Tensor]] = dict
     asset: Asset | None = None
 
 
@@ -183,6 +193,7 @@ class Codec(ABC):
         seed: int,
         device: torch.device,
         base: Asset | None = None,
+        resume: Mapping[str, Tensor] | None = None,
     ) -> Iterator[AssetState]:
         """Builds an asset; for codecs whose `asset_spec` asks for one.
 
@@ -192,8 +203,9 @@ class Codec(ABC):
             spec: What `asset_spec` returned.
             seed: Fixes the content, on the same machine.
             device: Where to train.
-            base: What was built, from the same signals and with the same seed, for the `base_spec` of `spec`; None if
-                that is None.
+            base: What was built from the same signals for the `base_spec` of `spec`; None if that is None.
+            resume: The checkpoint of an earlier building with the same arguments. The states that lie behind it are not
+                yielded again, and the asset is the same, bit by bit, as if nothing had interrupted the building.
 
         Yields:
             States often enough that a caller who wants to stop can do so within seconds; the last one has the asset.

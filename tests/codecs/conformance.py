@@ -104,33 +104,58 @@ def training_signals(modality: str) -> list[Signal]:
     return [make_signal(f"training {number}", layout) for layout in layouts for number in range(TRAINING_SIGNALS)]
 
 
-def prepare(codec: str, case: Case, *, seed: int = 0, only: int | None = None) -> list[AssetState]:
-    """Every state of the building of a case's asset; none if it shares nothing."""
+@dataclass(frozen=True)
+class Prepared:
+    """The building of an asset.
+
+    Attributes:
+        states: All of them, in their order.
+        checkpoints: After every state but the last, `safetensors` bytes.
+    """
+
+    states: list[AssetState]
+    checkpoints: list[bytes]
+
+    @property
+    def asset(self) -> Asset:
+        """What was built."""
+        asset = self.states[-1].asset
+        assert asset is not None
+        return asset
+
+
+def prepare(
+    codec: str, case: Case, *, seed: int = 0, only: int | None = None, resume: bytes | None = None
+) -> Prepared | None:
+    """The building of a case's asset, from a checkpoint if there is one; None if the case shares nothing."""
     engine = CODECS[codec]
     spec = engine.asset_spec(build_params(engine.Params, case.params))
     if spec is None:
-        return []
+        return None
     assert spec.needed_to_decode == engine.needs_training
     signals = (training_signals if spec.needed_to_decode else make_signals)(case.modality)
     if only is not None and not spec.needed_to_decode:
         signals = [signals[only]]
-    return _prepare(engine, signals, spec, seed)
+    return _prepare(engine, signals, spec, seed, resume)
 
 
-def _prepare(engine: Codec, signals: list[Signal], spec: AssetSpec, seed: int) -> list[AssetState]:
+def _prepare(engine: Codec, signals: list[Signal], spec: AssetSpec, seed: int, resume: bytes | None = None) -> Prepared:
     base_spec = engine.base_spec(spec)
-    base = None if base_spec is None else _prepare(engine, signals, base_spec, seed)[-1].asset
-    return list(engine.prepare(signals, spec, seed=seed, device=CPU, base=base))
+    base = None if base_spec is None else _prepare(engine, signals, base_spec, seed).asset
+    states, checkpoints = [], []
+    from_there = None if resume is None else load(resume)
+    for state in engine.prepare(signals, spec, seed=seed, device=CPU, base=base, resume=from_there):
+        states.append(state)
+        if state.asset is None:
+            checkpoints.append(save(state.checkpoint()))
+    return Prepared(states, checkpoints)
 
 
 @cache
 def _prepared(codec: str, modality: str, params: str, seed: int, only: int | None) -> Asset | None:
     """The asset of a case, None if it shares nothing; built once, since its building is tested by itself."""
     prepared = prepare(codec, Case(modality, json.loads(params)), seed=seed, only=only)
-    if not prepared:
-        return None
-    assert prepared[-1].asset is not None
-    return prepared[-1].asset
+    return None if prepared is None else prepared.asset
 
 
 def fit(
@@ -282,38 +307,52 @@ class CodecConformance:
             psnr(signal.samples, fitted.decode(among_others).samples, value_range), abs=0.1
         )
 
-    def test_an_asset_is_built_in_steps_that_count_their_work(self, case: Case) -> None:
-        states = prepare(self.codec, case)
-        if not states:
+    @pytest.fixture
+    def prepared(self, case: Case) -> Prepared:
+        """The building of the case's asset."""
+        found = prepare(self.codec, case)
+        if found is None:
             pytest.skip("shares nothing")
+        return found
+
+    def test_an_asset_is_built_in_steps_that_count_their_work(self, prepared: Prepared) -> None:
+        states = prepared.states
         assert [state.asset is None for state in states] == [True] * (len(states) - 1) + [False]
         assert states[-1].steps == states[-1].total >= len(states) - 1
         for key in ("steps", "macs"):
             values = [getattr(state, key) for state in states]
             assert values == sorted(values) and values[0] > 0
 
-    def test_an_asset_follows_from_its_spec_and_its_seed(self, case: Case) -> None:
-        states = prepare(self.codec, case)
-        if not states:
-            pytest.skip("shares nothing")
-        assets = [prepare(self.codec, case, seed=seed)[-1].asset for seed in (0, 1)]
-        asset = states[-1].asset
-        assert asset is not None and assets[0] is not None and assets[1] is not None
-        assert asset.sha256 == assets[0].sha256 == content_hash(asset.tensors) != assets[1].sha256
+    def test_an_asset_follows_from_its_spec_and_its_seed(self, case: Case, prepared: Prepared) -> None:
+        again, other = prepare(self.codec, case), prepare(self.codec, case, seed=1)
+        assert again is not None and other is not None
+        asset = prepared.asset
+        assert asset.sha256 == again.asset.sha256 == content_hash(asset.tensors) != other.asset.sha256
         engine = CODECS[self.codec]
         assert asset.spec == engine.asset_spec(build_params(engine.Params, case.params))
         assert set(asset.spec.params) <= set(canonical_params(engine.Params, case.params))
 
+    def test_a_resumed_building_equals_an_uninterrupted_one(self, case: Case, prepared: Prepared) -> None:
+        last = len(prepared.checkpoints) - 1
+        assert last >= 2, "choose parameters by which the building has several checkpoints"
+        for moment in (0, last // 2, last):
+            resumed = prepare(self.codec, case, resume=prepared.checkpoints[moment])
+            assert resumed is not None
+            assert resumed.asset.sha256 == prepared.asset.sha256
+            for key in ("steps", "total", "macs"):
+                left = [getattr(state, key) for state in prepared.states[moment + 1 :]]
+                assert [getattr(state, key) for state in resumed.states] == left, "no step is taken again"
+
     def test_what_decoding_needs_is_named_in_the_file(self, case: Case, fitted: Fitted) -> None:
         engine = CODECS[self.codec]
-        other = prepare(self.codec, case, seed=1)[-1].asset if engine.needs_training else None
+        other = prepare(self.codec, case, seed=1) if engine.needs_training else None
         for data in fitted.files[self.rungs[-1]]:
             needed = engine.needed_asset(container.unpack(data))
             assert (needed is not None) == engine.needs_training
             if needed is None:
                 continue
             assert fitted.asset is not None and fitted.asset.sha256.startswith(needed)
-            for wrong in (None, other):
+            for wrong in (None, None if other is None else other.asset):
                 with pytest.raises(MissingAssetError, match=f"{needed}.*--asset"):
                     decode(data, asset=wrong)
             assert sum(engine.inspect(container.unpack(data))["bits"].values()) == 8 * len(data)

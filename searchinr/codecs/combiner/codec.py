@@ -63,9 +63,10 @@ class CombinerCodec(Codec):
         seed: int,
         device: torch.device,
         base: Asset | None = None,
+        resume: Mapping[str, Tensor] | None = None,
     ) -> Iterator[AssetState]:
         """See `Codec.prepare`."""
-        return learn_prior(signals, spec, seed=seed, device=device, base=base)
+        return learn_prior(signals, spec, seed=seed, device=device, base=base, resume=resume)
 
     def fit(
         self,

@@ -3,10 +3,12 @@
 Notation used for tensor shapes: B signals of a layout, m points of a step, n weights.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from searchinr.codecs.combiner.betas import betas_text
 from searchinr.codecs.combiner.blocks import partition
@@ -18,6 +20,7 @@ from searchinr.codecs.combiner.prior import Prior, WeightPrior, rounded
 from searchinr.codecs.combiner.samples import MAX_SEED, shared_order
 from searchinr.codecs.contract import Asset, AssetSpec, AssetState
 from searchinr.codecs.fitting.layouts import Targets, targets_by_layout
+from searchinr.codecs.fitting.nesting import nested, part_of
 from searchinr.errors import TrialError
 from searchinr.signals.signal import Signal
 from searchinr.space import Value, build_params
@@ -25,6 +28,8 @@ from searchinr.space import Value, build_params
 _FIRST_DEVIATION = 0.05
 _UPDATE_EVERY = 20  # steps between updates of the prior
 _YIELD_EVERY = 20
+
+_DONE, _LEARNER = "done", "learner"
 
 
 def prior_spec(params: Any) -> AssetSpec:  # noqa: ANN401  CombinerParams, which is made at run time
@@ -46,9 +51,17 @@ def neighbour_spec(spec: AssetSpec) -> AssetSpec | None:
 
 
 def learn_prior(
-    signals: Sequence[Signal], spec: AssetSpec, *, seed: int, device: torch.device, base: Asset | None = None
+    signals: Sequence[Signal],
+    spec: AssetSpec,
+    *,
+    seed: int,
+    device: torch.device,
+    base: Asset | None = None,
+    resume: Mapping[str, Tensor] | None = None,
 ) -> Iterator[AssetState]:
     """See `Codec.prepare`; `signals` are training signals. Layouts with as many channels share a prior.
+
+    A checkpoint holds the priors for the numbers of channels that are done, and the learner of the one under way.
 
     Raises:
         TrialError: There are fewer signals than the parameters ask for, or the training diverged.
@@ -64,25 +77,50 @@ def learn_prior(
     for targets in targets_by_layout(signals[: params.prior_signals], device):
         by_channels.setdefault(targets.layout.channels, []).append(targets)
     total = steps * len(by_channels)
+    axes = len(signals[0].layout.grid)
     learned: dict[int, WeightPrior] = {}
-    macs = 0.0
+    prior = Prior(params.depth, params.width, params.features, params.max_frequency, axes, learned)
+    macs, first = 0.0, 0
+    if resume is not None:
+        learned |= Prior.of(Asset.of(spec, part_of(resume, _DONE))).by_channels
+        macs, first = float(resume["macs"]), len(learned)
     for number, (channels, layouts) in enumerate(by_channels.items()):
+        if number < first:
+            continue
         learner = _Learner(layouts, params, seed, steps, neighbours.get(channels))
-        for step in range(steps):
-            learner.step(step)
-            if (step + 1) % _YIELD_EVERY == 0:
+        if resume is not None and number == first:
+            learner.load(part_of(resume, _LEARNER))
+        while learner.steps < steps:
+            learner.step()
+            if learner.steps % _YIELD_EVERY == 0:
                 learner.check_finite()
-                yield AssetState(number * steps + step + 1, total, macs + learner.macs)
+                checkpoint = partial(_checkpoint, prior.tensors(seed % MAX_SEED), macs, learner)
+                yield AssetState(number * steps + learner.steps, total, macs + learner.macs, checkpoint)
         learner.check_finite()
         learned[channels] = learner.result()
         macs += learner.macs
-    axes = len(signals[0].layout.grid)
-    prior = Prior(params.depth, params.width, params.features, params.max_frequency, axes, learned)
-    yield AssetState(total, total, macs, Asset.of(spec, prior.tensors(seed % MAX_SEED)))
+    yield AssetState(total, total, macs, asset=Asset.of(spec, prior.tensors(seed % MAX_SEED)))
+
+
+def _checkpoint(done: Mapping[str, Tensor], macs: float, learner: "_Learner") -> dict[str, Tensor]:
+    """See `AssetState.checkpoint`.
+
+    Args:
+        done: The priors that are learned, as an asset would hold them.
+        macs: Multiply-accumulates of these.
+        learner: Of the next one.
+    """
+    spent = torch.tensor(macs, dtype=torch.float64)
+    return {"macs": spent, **nested(_DONE, done), **nested(_LEARNER, learner.state())}
 
 
 class _Learner:
-    """The posteriors of the training signals of several layouts, and the prior that they share."""
+    """The posteriors of the training signals of several layouts, and the prior that they share.
+
+    Attributes:
+        steps: Taken so far.
+        macs: Multiply-accumulates spent on them.
+    """
 
     def __init__(
         self,
@@ -92,8 +130,8 @@ class _Learner:
         steps: int,
         neighbour: WeightPrior | None,
     ) -> None:
-        self._params, self._seed, self._steps = params, seed, steps
-        self.macs = 0.0
+        self._params, self._seed, self._all_steps = params, seed, steps
+        self.steps, self.macs = 0, 0.0
         device = layouts[0].points.device
         self._rng = torch.Generator(device).manual_seed(seed)
         architecture = params.depth, params.width, params.features, params.max_frequency
@@ -114,7 +152,7 @@ class _Learner:
             for targets in layouts
         ]
 
-    def step(self, number: int) -> None:
+    def step(self) -> None:
         """One step of all posteriors and, every so often, the prior that suits them best."""
         for distortion, posteriors, bit_weight in self._layouts:
             shape = posteriors.mean.shape
@@ -122,10 +160,32 @@ class _Learner:
             batch = distortion.batch(self._rng)
             gradient = distortion.gradient(posteriors.sample(noise), batch)
             self.macs += distortion.macs(batch, passes=3)
-            lr = self._params.prior_lr * min(1.0, 3 * (1 - number / self._steps))
+            lr = self._params.prior_lr * min(1.0, 3 * (1 - self.steps / self._all_steps))
             posteriors.step(lr, gradient, noise, bit_weight, self._mean, self._deviation)
-        if (number + 1) % _UPDATE_EVERY == 0:
+        self.steps += 1
+        if self.steps % _UPDATE_EVERY == 0:
             self._update()
+
+    def state(self) -> dict[str, Tensor]:
+        """What `load` needs to go on exactly from here, as flat tensors on the CPU."""
+        own = {
+            "steps": torch.tensor(self.steps),
+            "macs": torch.tensor(self.macs, dtype=torch.float64),
+            "rng": self._rng.get_state(),
+            "mean": self._mean.cpu().clone(),
+            "deviation": self._deviation.cpu().clone(),
+        }
+        for number, (_, posteriors, _) in enumerate(self._layouts):
+            own |= nested(str(number), posteriors.adam.state())
+        return own
+
+    def load(self, state: Mapping[str, Tensor]) -> None:
+        """Goes on from what `state` returned."""
+        self.steps, self.macs = int(state["steps"]), float(state["macs"])
+        self._rng.set_state(state["rng"])
+        self._mean, self._deviation = (state[name].to(self._mean) for name in ("mean", "deviation"))
+        for number, (_, posteriors, _) in enumerate(self._layouts):
+            posteriors.adam.load(part_of(state, str(number)))
 
     def _update(self) -> None:
         """The prior of the least mean KL divergence (equation 5), or of one deviation for each layer about zero."""

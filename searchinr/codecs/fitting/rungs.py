@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from searchinr.codecs.contract import FitState
+from searchinr.codecs.fitting.nesting import nested, part_of
 
 BRANCH = "branch."
 """What the names in a checkpoint begin with that belong to the branches to a rung, not to the trunks."""
@@ -101,8 +102,8 @@ class RungState(FitState, Generic[GroupT, MeasuredT]):
         flat = {"rungs_passed": torch.tensor(self.rungs_passed), _BRANCH_RUNG: torch.tensor(self.branch_rung)}
         fits: dict[str, Fit] = {str(number): group.trunk for number, group in enumerate(self.groups)}
         fits |= {f"{BRANCH}{number}": branch for number, branch in enumerate(self.branches)}
-        for prefix, fit in fits.items():
-            flat.update({f"{prefix}.{key}": value for key, value in fit.state().items()})
+        for name, fit in fits.items():
+            flat |= nested(name, fit.state())
         return flat
 
 
@@ -128,7 +129,7 @@ def fit_to_rungs(
     if resume:
         state.steps = state.rungs_passed = int(resume["rungs_passed"])
         for number, group in enumerate(groups):
-            group.trunk.load(_part(resume, f"{number}."))
+            group.trunk.load(part_of(resume, str(number)))
     for rung in rungs:
         passed = state.rungs_passed
         if rung <= passed:
@@ -136,7 +137,7 @@ def fit_to_rungs(
         state.branch_rung = rung
         ends: list[FitT] = []
         for number, group in enumerate(groups):
-            branched = _part(resume, f"{BRANCH}{number}.") if rung == int(resume.get(_BRANCH_RUNG, 0)) else {}
+            branched = part_of(resume, f"{BRANCH}{number}") if rung == int(resume.get(_BRANCH_RUNG, 0)) else {}
             for fit, is_end in advance(group, rung, branched or None):
                 fit.check_finite()
                 if is_end:
@@ -156,8 +157,3 @@ def fit_to_rungs(
         state.measured = measured
         yield
         state.measured = []
-
-
-def _part(checkpoint: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    """What a checkpoint holds of one fit."""
-    return {name.removeprefix(prefix): value for name, value in checkpoint.items() if name.startswith(prefix)}

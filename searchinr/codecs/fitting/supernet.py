@@ -217,11 +217,13 @@ class Trained:
         stored: Its tensors, `{name: (B, ...)}`.
         steps: Steps taken.
         macs: Multiply-accumulates spent on them.
+        state: Makes what `train` needs to go on exactly from here, as flat tensors on the CPU.
     """
 
     stored: dict[str, Tensor]
     steps: int
     macs: float
+    state: Callable[[], dict[str, Tensor]]
 
 
 def train(
@@ -233,6 +235,7 @@ def train(
     lr: float,
     batch_fraction: float,
     seed: int,
+    resume: Mapping[str, Tensor] | None = None,
 ) -> Iterator[Trained]:
     """Trains the supernets of B signals; the learning rate falls along a cosine from the first step on.
 
@@ -244,14 +247,16 @@ def train(
         lr: Learning rate at the start.
         batch_fraction: Points of each step, as a fraction of all.
         seed: Fixes the draws of widths and points.
+        resume: What `Trained.state` made in an earlier training with the same arguments, to go on from there.
 
     Yields:
-        After every step.
+        After every step; where all steps were taken before, once.
 
     Raises:
         TrialError: The training diverged.
     """
     recipe = Recipe(lr=lr, decay=1.0, batch_fraction=batch_fraction, seed=seed)
-    for fit in fit_to_rung(BatchFit(Sandwich(supernet), initial, points, recipe), recipe, steps):
+    trunk = BatchFit(Sandwich(supernet), initial, points, recipe)
+    for fit in fit_to_rung(trunk, recipe, steps, branched=resume):
         fit.check_finite()
-        yield Trained({name: weight.detach() for name, weight in fit.weights.items()}, fit.steps, fit.macs)
+        yield Trained({name: weight.detach() for name, weight in fit.weights.items()}, fit.steps, fit.macs, fit.state)

@@ -67,9 +67,10 @@ class MlpCodec(Codec):
         seed: int,
         device: torch.device,
         base: Asset | None = None,
+        resume: Mapping[str, Tensor] | None = None,
     ) -> Iterator[AssetState]:
         """See `Codec.prepare`; a supernet starts from no other asset."""
-        return build_supernets(signals, spec, seed=seed, device=device)
+        return build_supernets(signals, spec, seed=seed, device=device, resume=resume)
 
     def fit(
         self,

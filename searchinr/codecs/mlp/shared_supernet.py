@@ -6,6 +6,7 @@ slices are networks that have seen their signal already. Its loss is the logarit
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -16,11 +17,14 @@ from searchinr.codecs.fields.contract import Field
 from searchinr.codecs.fields.registry import FIELDS
 from searchinr.codecs.fitting.groups import same_for_all
 from searchinr.codecs.fitting.layouts import field_shape, targets_by_layout
+from searchinr.codecs.fitting.nesting import nested, part_of
 from searchinr.codecs.fitting.supernet import Supernet, Trained, train
 from searchinr.codecs.mlp.params import MlpParams
 from searchinr.codecs.params.sizes import parse_sizes
 from searchinr.signals.signal import Layout, Signal
 from searchinr.space import build_params
+
+_DONE, _TRAINING = "done", "training"
 
 
 def supernet_spec(params: Any) -> AssetSpec | None:  # noqa: ANN401  MlpParams, which is made at run time
@@ -37,35 +41,62 @@ def supernet_spec(params: Any) -> AssetSpec | None:  # noqa: ANN401  MlpParams, 
             **{f"supernet.{key}": value for key, value in params.supernet},
         },
         needed_to_decode=False,
+        per_seed=True,  # or the fits that confirm a point would all start from one supernet's luck
     )
 
 
 def build_supernets(
-    signals: Sequence[Signal], spec: AssetSpec, *, seed: int, device: torch.device
+    signals: Sequence[Signal],
+    spec: AssetSpec,
+    *,
+    seed: int,
+    device: torch.device,
+    resume: Mapping[str, Tensor] | None = None,
 ) -> Iterator[AssetState]:
-    """See `Codec.prepare`. The learning rate is that of the width halfway between the narrowest and the widest."""
+    """See `Codec.prepare`. The learning rate is that of the width halfway between the narrowest and the widest.
+
+    A checkpoint holds the supernets of the layouts that are done, and the training of the one that is under way.
+    """
     params: Any = build_params(MlpParams, spec.params)
     groups = targets_by_layout(signals, device)
-    total = params.supernet.steps * len(groups)
-    tensors: dict[str, Tensor] = {}
-    macs = 0.0
-    for number, group in enumerate(groups):
+    steps, resume = params.supernet.steps, resume or {}
+    tensors = part_of(resume, _DONE)
+    macs = float(resume.get("macs", 0.0))
+    first = int(resume.get("layout", 0))
+    for number, group in enumerate(groups[first:], start=first):
         supernet = _supernet(params, group.layout)
-        initial = supernet.init(torch.Generator().manual_seed(seed))
-        trained = Trained({}, 0, 0.0)
+        under_way = part_of(resume, _TRAINING) if number == first else {}
         for trained in train(
             supernet,
-            same_for_all(initial, group),
+            same_for_all(supernet.init(torch.Generator().manual_seed(seed)), group),
             group.points,
-            steps=params.supernet.steps,
+            steps=steps,
             lr=FIELDS[params.backbone].default_lr(round(math.sqrt(supernet.widths[0] * supernet.widths[-1]))),
             batch_fraction=params.batch_fraction,
             seed=seed,
+            resume=under_way or None,
         ):
-            yield AssetState(number * params.supernet.steps + trained.steps, total, macs + trained.macs)
+            if under_way and trained.steps == int(under_way["steps"]):
+                continue  # all steps of this layout were taken before the checkpoint
+            checkpoint = partial(_checkpoint, number, macs, tensors, trained)
+            yield AssetState(number * steps + trained.steps, steps * len(groups), macs + trained.macs, checkpoint)
         macs += trained.macs
-        tensors |= {f"{number}.{name}": weight.cpu() for name, weight in trained.stored.items()}
-    yield AssetState(total, total, macs, Asset.of(spec, tensors))
+        tensors |= nested(str(number), {name: weight.cpu() for name, weight in trained.stored.items()})
+    total = steps * len(groups)
+    yield AssetState(total, total, macs, asset=Asset.of(spec, tensors))
+
+
+def _checkpoint(layout: int, macs: float, done: Mapping[str, Tensor], trained: Trained) -> dict[str, Tensor]:
+    """See `AssetState.checkpoint`.
+
+    Args:
+        layout: Place of the layout that is under way among all.
+        macs: Multiply-accumulates of those before it.
+        done: Their supernets.
+        trained: Its own.
+    """
+    place = {"layout": torch.tensor(layout), "macs": torch.tensor(macs, dtype=torch.float64)}
+    return {**place, **nested(_DONE, done), **nested(_TRAINING, trained.state())}
 
 
 def supernet_slices(asset: Asset, number: int, params: Any, layout: Layout) -> dict[str, Tensor]:  # noqa: ANN401
@@ -77,11 +108,7 @@ def supernet_slices(asset: Asset, number: int, params: Any, layout: Layout) -> d
         params: The fit's parameters.
         layout: Of the group's signals.
     """
-    prefix = f"{number}."
-    stored: Mapping[str, Tensor] = {
-        name.removeprefix(prefix): tensor for name, tensor in asset.tensors.items() if name.startswith(prefix)
-    }
-    return _supernet(params, layout).subnet(stored, params.depth, params.width)
+    return _supernet(params, layout).subnet(part_of(asset.tensors, str(number)), params.depth, params.width)
 
 
 def _supernet(params: Any, layout: Layout) -> Supernet:  # noqa: ANN401

@@ -7,6 +7,7 @@ Some start from another asset, which is built first.
 from collections.abc import Callable, Iterable, Mapping
 
 from searchinr.codecs.contract import Asset
+from searchinr.engine.store.asset_keys import asset_key, building_seed
 from searchinr.engine.store.ledger import Line
 from searchinr.engine.store.run_folder import RunFolder, set_aside
 from searchinr.engine.store.tensors import read_tensors
@@ -14,7 +15,6 @@ from searchinr.engine.store.training import training_name
 from searchinr.engine.workers.jobs import AssetJob
 from searchinr.errors import InvalidFileError
 from searchinr.search.search import Job
-from searchinr.space import json_hash
 from searchinr.trial import asset_spec, base_spec
 
 
@@ -125,16 +125,18 @@ class Assets:
             return None
         # What decoding needs must not know what is measured.
         built_from = training_name(job.dataset) if spec.needed_to_decode else job.dataset
-        key = [job.codec, spec.name, spec.params, self._dataset_keys[built_from], job.seed]
+        key = asset_key(job.codec, spec, self._dataset_keys[built_from], job.seed)
         return AssetJob(
-            asset=f"{spec.name}-{json_hash(key)[:12]}",
+            asset=f"{spec.name}-{key[:12]}",
             name=spec.name,
             dataset=job.dataset,
             built_from=built_from,
             codec=job.codec,
             params=spec.params,
             needed_to_decode=spec.needed_to_decode,
-            seed=job.seed,
+            per_seed=spec.per_seed,
+            version=spec.version,
+            seed=building_seed(key, spec, job.seed),
             confirms=job.confirms,
         )
 

@@ -17,10 +17,7 @@ class Deaths:
         self._counts: dict[tuple[str, int], tuple[int, int]] = {}
 
     def another(self, job: Job | AssetJob) -> int:
-        """Counts one more death of a job's worker; how many there are since its checkpoint last got further.
-
-        The building of an asset has no checkpoints.
-        """
+        """Counts one more death of a job's worker; how many there are since its checkpoint last got further."""
         key = (job.asset, 0) if isinstance(job, AssetJob) else (fit_name(vars(job)), job.rung)
         stands = self._progress(*key)
         stood, count = self._counts.get(key, (stands, 0))

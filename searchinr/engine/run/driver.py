@@ -254,6 +254,7 @@ class Driver:
                 self._folder.keep_asset(name, self._folder.asset(line["asset"]).read_bytes())
         if not self._ledger.has(line):
             self._append(line)
+        self._folder.drop_building(line["asset"])
         self._assets.tell(line)
 
     def _has_result(self, job: Job | AssetJob) -> bool:

@@ -6,7 +6,7 @@ that name it, or in a folder `assets` beside or above them, as it does in a run'
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -47,8 +47,8 @@ def asset_name(label: str) -> str:
 
 def write_asset(path: Place, codec: str, asset: Asset) -> int:
     """Writes an asset, whole or not at all; the bytes of the file."""
-    spec = {"name": asset.spec.name, "params": asset.spec.params, "needed_to_decode": asset.spec.needed_to_decode}
-    return write_tensors(path, asset.tensors, {"codec": codec, **{key: json.dumps(spec[key]) for key in spec}})
+    spec = {key: json.dumps(value) for key, value in asdict(asset.spec).items()}
+    return write_tensors(path, asset.tensors, {"codec": codec, **spec})
 
 
 def read_asset(path: Path) -> StoredAsset:
@@ -63,7 +63,7 @@ def read_asset(path: Path) -> StoredAsset:
     about = _about(path)
     if tensors is None or about is None:
         raise InvalidFileError(f"{path}: not an asset of searchinr; `searchinr asset export` writes one")
-    spec = AssetSpec(*(json.loads(about[key]) for key in ("name", "params", "needed_to_decode")))
+    spec = AssetSpec(**{each.name: json.loads(about[each.name]) for each in fields(AssetSpec) if each.name in about})
     return StoredAsset(Asset.of(spec, tensors), about["codec"])
 
 

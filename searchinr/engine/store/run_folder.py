@@ -7,7 +7,8 @@
     inbox/          <fit>-<rung>.zip, <asset>.zip: a worker's results that the driver has not folded into the ledger yet
     trials/         checkpoints of unfinished fits (see `fit_name`), each named by its rung, so that two workers on one
                     fit, of which one was given up for dead, never spoil each other's:
-                    <fit>-<rung>.safetensors at the rung, <fit>-<rung>.partial.safetensors on the way to it
+                    <fit>-<rung>.safetensors at the rung, <fit>-<rung>.partial.safetensors on the way to it;
+                    <asset>-0.partial.safetensors of an asset that is being built
     assets/         <asset>.safetensors: what fits share, see `engine/run/assets.py`
     report/         figures and tables
     mlflow.db, mlartifacts/
@@ -81,6 +82,10 @@ class SharedFolder:
         paths = [self.checkpoint_under_way(fit, rung), self.checkpoint(fit, rung - 1)]
         for path in paths + [self.checkpoint(fit, rung)] * over:
             path.unlink(missing_ok=True)
+
+    def drop_building(self, asset: str) -> None:
+        """Removes the checkpoint of an asset's building once what came of it is on record."""
+        self.checkpoint_under_way(asset, 0).unlink(missing_ok=True)
 
     def damaged_checkpoints(self) -> list[Place]:
         """Checkpoints that workers have set aside."""

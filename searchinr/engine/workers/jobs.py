@@ -18,7 +18,9 @@ class AssetJob:
         codec: Name of the codec.
         params: The codec's parameters that it depends on, flat.
         needed_to_decode: See `AssetSpec`.
-        seed: Seed of the fits that need it, and its own.
+        per_seed: See `AssetSpec`.
+        version: See `AssetSpec`.
+        seed: Seed of its building, see `asset_keys.building_seed`.
         confirms: Whether those fits confirm points on the front.
     """
 
@@ -29,10 +31,12 @@ class AssetJob:
     codec: str
     params: dict[str, Value]
     needed_to_decode: bool
+    per_seed: bool
+    version: int
     seed: int
     confirms: bool
 
     @property
     def spec(self) -> AssetSpec:
         """What to build."""
-        return AssetSpec(self.name, self.params, self.needed_to_decode)
+        return AssetSpec(self.name, self.params, self.needed_to_decode, self.per_seed, self.version)

@@ -4,8 +4,9 @@ import time
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -19,11 +20,13 @@ from searchinr.engine.store.tensors import read_tensors, write_tensors
 from searchinr.engine.workers import last_words
 from searchinr.errors import InvalidFileError, OutOfMemoryError, TrialError, UserError
 from searchinr.signals.signal import Signal
-from searchinr.trial import Measurement, build_asset, run_trial
+from searchinr.trial import Building, Measurement, Progress, build_asset, run_trial
 
 CHECKPOINT_EVERY_S = 60.0
 _LONGEST_END_S = 150.0  # from its announcement to the end of a machine: two minutes on AWS
 _MAX_REASON = 500  # characters of an exception's text that go into the ledger
+
+_State = TypeVar("_State", Progress, Building)
 
 
 def run_job(
@@ -89,18 +92,21 @@ def _run_building(
     device: torch.device,
     raises_bugs: bool,
 ) -> None:
-    """One asset from its start to its end."""
+    """One asset, from its last checkpoint to its end."""
     keys = ("asset", "name", "dataset", "built_from", "codec", "params", "needed_to_decode", "seed")
     line = {key: job[key] for key in keys} | ({"confirms": True} if job["confirms"] else {})
-    spec = AssetSpec(job["name"], dict(job["params"]), job["needed_to_decode"])
+    spec = AssetSpec(**{each.name: job[each.name] for each in fields(AssetSpec)})
+    checkpoint = folder.checkpoint_under_way(job["asset"], 0)
     with _delivering_failures(folder, {"kind": "asset_failed", **line}, raises_bugs):
-        for state in build_asset(job["codec"], spec, signals, seed=job["seed"], device=device, base=base):
+        resume = _first_whole([checkpoint])
+        states = build_asset(job["codec"], spec, signals, seed=job["seed"], device=device, base=base, resume=resume)
+        for state in _checkpointed(states, checkpoint, folder):
             if state.asset is not None:
                 # Before the delivery: what is recorded can always be used.
                 size = write_asset(folder.asset(job["asset"]), job["codec"], state.asset)
                 line |= {"sha256": state.asset.sha256, "bytes": size, "cost": state.cost}
+                line["resumed_at"] = 0 if resume is None else int(resume["steps"])
                 folder.deliver({"kind": "asset", **line, "time": time.time()}, {})
-            elif folder.asked_to_stop():
                 return
 
 
@@ -136,15 +142,20 @@ def _delivering_failures(
 
 
 def _last_checkpoint(job: Mapping[str, Any], folder: SharedFolder) -> dict[str, Tensor] | None:
-    """From where the job goes on: where it was interrupted, else the rung below; None: from the start.
-
-    A damaged checkpoint is set aside, for the driver to tell of.
-    """
+    """From where a fit goes on: where it was interrupted, else the rung below; None: from the start."""
     fit, rung = fit_name(job), job["rung"]
     paths = [folder.checkpoint_under_way(fit, rung)]
     if rung > 0 and not job["confirms"]:
         paths.append(folder.checkpoint(fit, rung - 1))
-    for path in paths:
+    return _first_whole(paths)
+
+
+def _first_whole(checkpoints: Sequence[Place]) -> dict[str, Tensor] | None:
+    """The first of these checkpoints that is there; None if there is none.
+
+    A damaged checkpoint is set aside, for the driver to tell of.
+    """
+    for path in checkpoints:
         try:
             tensors = read_tensors(path)
         except InvalidFileError:
@@ -164,8 +175,6 @@ def _run(
     device: torch.device,
 ) -> Measurement | None:
     """The measurement at the job's rung, or None if the run was asked to stop before."""
-    checkpoint = folder.checkpoint_under_way(fit_name(job), job["rung"])
-    saved = time.monotonic()
     states = run_trial(
         job["codec"],
         job["params"],
@@ -177,15 +186,28 @@ def _run(
         resume=resume,
         timeout_s=job["timeout_s"],
     )
-    for state in states:
+    for state in _checkpointed(states, folder.checkpoint_under_way(fit_name(job), job["rung"]), folder):
         if isinstance(state, Measurement):
             return state
+    if folder.asked_to_stop():
+        return None
+    raise TrialError(f"the checkpoint is already past step {job['steps']}")
+
+
+def _checkpointed(states: Iterator[_State], path: Place, folder: SharedFolder) -> Iterator[_State]:
+    """Passes on the states of a fit or a building, and writes their checkpoints, one a minute at the least.
+
+    Ends early where the run is asked to stop; where the machine announces its end, it waits to be killed. Neither
+    happens before a checkpoint is written.
+    """
+    saved = time.monotonic()
+    for state in states:
+        yield state
         stopping, ending = folder.asked_to_stop(), last_words.announced()
         if stopping or ending or time.monotonic() - saved > CHECKPOINT_EVERY_S:
-            write_tensors(checkpoint, state.checkpoint())
+            write_tensors(path, state.checkpoint())
             saved = time.monotonic()
         if ending:
             last_words.wait_for_it(_LONGEST_END_S)
         if stopping:
-            return None
-    raise TrialError(f"the checkpoint is already past step {job['steps']}")
+            return

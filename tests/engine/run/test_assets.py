@@ -1,5 +1,6 @@
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -7,9 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from searchinr.codecs.contract import Asset
+import searchinr.codecs.combiner.codec as combiner_codec
+import searchinr.codecs.mlp.codec as mlp_codec
+from searchinr.codecs.contract import Asset, AssetSpec
 from searchinr.engine.catalog import canonicalise
 from searchinr.engine.run.assets import Assets
+from searchinr.engine.store.asset_keys import asset_key
 from searchinr.engine.store.ledger import Ledger
 from searchinr.engine.store.run_folder import RunFolder, open_delivery
 from searchinr.engine.store.tensors import write_tensors
@@ -18,6 +22,7 @@ from searchinr.engine.workers import worker
 from searchinr.engine.workers.jobs import AssetJob
 from searchinr.search.search import Job
 from searchinr.signals.signal import Layout, Signal
+from searchinr.trial import asset_spec
 
 Line = dict[str, Any]
 KEYS = {"tiny": "0" * 64, "other": "1" * 64, training_name("tiny"): "2" * 64}
@@ -107,6 +112,39 @@ def test_an_asset_belongs_to_a_dataset_and_a_seed_and_to_trials_of_every_size(as
     assert names[0] == names[1]
     assert len(set(names)) == 4
     assert confirms == [False, False, False, True, False]
+
+
+def test_what_does_not_depend_on_the_seed_is_shared_by_fits_of_all_seeds() -> None:
+    job = make_prior_job("a", 0.03)
+    confirming = [replace(job, seed=seed, confirms=True) for seed in (1, 2, 3)]
+    first, *others = (handed_out(Assets(RunFolder(Path()), KEYS, warn=print), each)[0] for each in (job, *confirming))
+    assert all(other.confirms for other in others)
+    assert all(replace(other, confirms=False) == first for other in others)
+    (of_others,) = handed_out(Assets(RunFolder(Path()), {**KEYS, training_name("tiny"): "3" * 64}, warn=print), job)
+    assert of_others.asset != first.asset and of_others.seed != first.seed
+
+
+def test_an_algorithm_of_another_version_builds_another_asset(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And so does one whose base is built by another."""
+    jobs = make_job("a"), make_prior_job("b", 0.003)
+
+    def keys() -> list[str]:
+        return [asset_key(job.codec, wanted(job), "0" * 64, 0) for job in jobs]
+
+    def wanted(job: Job) -> AssetSpec:
+        spec = asset_spec(job.codec, job.params)
+        assert spec is not None
+        return spec
+
+    def newer(old: Callable[[Any], AssetSpec | None], given: object) -> AssetSpec | None:
+        spec = old(given)
+        return None if spec is None else replace(spec, version=spec.version + 1)
+
+    before = keys()
+    assert before == keys()
+    for module, name in ((mlp_codec, "supernet_spec"), (combiner_codec, "neighbour_spec")):
+        monkeypatch.setattr(module, name, partial(newer, getattr(module, name)))
+    assert not set(before) & set(keys())
 
 
 def test_a_building_without_a_result_is_handed_out_again(folder: RunFolder, assets: Assets) -> None:

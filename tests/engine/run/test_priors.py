@@ -86,6 +86,20 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     return folder
 
 
+def test_confirming_the_front_builds_no_further_prior(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "run")
+    folder.create()
+    folder.space.write_text(SPACE.replace("trials: 3", "trials: 1") + "confirm: {seeds: 3}\n")
+    assert len(run(folder)) == 1
+    lines = read_ledger(folder.ledger)
+    (asset,) = (line for line in lines if line["kind"] == "asset")
+    confirmations = [line for line in lines if line["kind"] == "confirmation"]
+    assert {line["seed"] for line in confirmations} == {4, 5, 6}
+    assert {line["decodes_with"] for line in confirmations} == {f"prior@{asset['sha256'][:12]}"}
+    (point, *_) = points(folder)
+    assert len({point["psnr_db"], *(line["psnr_db"] for line in confirmations)}) > 1, "the fits' own seeds do differ"
+
+
 @pytest.fixture
 def copy(finished: RunFolder, tmp_path: Path) -> RunFolder:
     return RunFolder(shutil.copytree(finished.path, tmp_path / "copy"))

@@ -158,8 +158,8 @@ def make_asset_job(**changes: object) -> dict[str, Any]:
     params = {"supernet.steps": 500, "supernet.depths": "1 2", "supernet.widths": "6 8", "backbone": "siren"}
     fields: dict[str, Any] = {
         "asset": "supernet-012", "name": "supernet", "dataset": "tiny", "built_from": "tiny", "codec": "mlp",
-        "params": params, "needed_to_decode": False, "seed": 0, "confirms": False, "cpu": 1.0, "gpu": 0.0,
-        "timeout_s": None,
+        "params": params, "needed_to_decode": False, "per_seed": True, "version": 1, "seed": 0, "confirms": False,
+        "cpu": 1.0, "gpu": 0.0, "timeout_s": None,
     }  # fmt: skip
     return {**fields, **changes}
 
@@ -190,10 +190,47 @@ def test_an_asset_is_delivered_with_its_cost_and_lies_in_the_run_folder(
     assert built(folder, signals).sha256 == line["sha256"]
 
 
-def test_asked_to_stop_no_asset_is_delivered(folder: RunFolder, signals: list[Signal]) -> None:
+def test_asked_to_stop_a_building_writes_its_checkpoint_and_goes_on_from_there(
+    folder: RunFolder, signals: list[Signal]
+) -> None:
+    worker.run_job(make_asset_job(), folder.path, signals, None)
+    whole, _ = delivery(folder)
+    folder.delivered()[0].unlink()
+    folder.asset("supernet-012").unlink()
     folder.stop.touch()
     worker.run_job(make_asset_job(), folder.path, signals, None)
     assert folder.delivered() == [] and list(folder.assets.iterdir()) == []
+    checkpoint = read_tensors(folder.checkpoint_under_way("supernet-012", 0))
+    assert checkpoint is not None and int(checkpoint["steps"]) == 1
+    folder.stop.unlink()
+    worker.run_job(make_asset_job(), folder.path, signals, None)
+    line, _ = delivery(folder)
+    assert (whole["resumed_at"], line["resumed_at"]) == (0, 1)
+    assert line["sha256"] == whole["sha256"]
+    assert line["cost"]["macs"] == whole["cost"]["macs"], "every step was taken once"
+    assert line["cost"]["train_s"] > float(checkpoint["train_s"])
+
+
+def test_a_building_writes_checkpoints_on_the_way(
+    folder: RunFolder, signals: list[Signal], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[int] = []
+
+    def write(path: object, tensors: dict[str, Any], *_: object) -> int:
+        written.append(int(tensors["steps"]))
+        return 0
+
+    monkeypatch.setattr(worker, "write_tensors", write)
+    monkeypatch.setattr(worker, "CHECKPOINT_EVERY_S", 0.0)
+    worker.run_job(make_asset_job(), folder.path, signals, None)
+    assert written == list(range(1, 501))
+
+
+def test_a_damaged_checkpoint_of_a_building_is_set_aside(folder: RunFolder, signals: list[Signal]) -> None:
+    folder.checkpoint_under_way("supernet-012", 0).write_bytes(b"half a checkpoint")
+    worker.run_job(make_asset_job(), folder.path, signals, None)
+    assert delivery(folder)[0]["resumed_at"] == 0
+    assert [path.read_bytes() for path in folder.damaged_checkpoints()] == [b"half a checkpoint"]
 
 
 def test_an_asset_that_cannot_be_built_is_a_recorded_failure(folder: RunFolder, signals: list[Signal]) -> None:
