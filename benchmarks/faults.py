@@ -6,7 +6,6 @@ Both must be 0. A search is started over and over in one folder until it is fini
 until there were so many kills. It takes about 20 s a kill on two cores. Linux only.
 """
 
-import argparse
 import contextlib
 import itertools
 import os
@@ -21,9 +20,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from benchmarks.command import Command, Found
 from benchmarks.fault_run import Recorded, RunProcess, lost, repeated, running, searchinr, under_way
-from benchmarks.machine import describe_machine, machine_line
-from benchmarks.tables import save, table
+from benchmarks.machine import describe_machine
+from benchmarks.tables import table
 
 SPACE = """\
 name: faults
@@ -212,8 +212,8 @@ def _files(line: Mapping[str, Any]) -> list[str]:
     return [row["sha256"] for row in line.get("signals", [])]
 
 
-def measure(kills: int, seed: int, workers: int) -> dict[str, Any]:
-    """Leaves one search alone, then kills others; all figures as a JSON object."""
+def measure(kills: int, seed: int, workers: int) -> Found:
+    """Leaves one search alone, then kills others."""
     machine = describe_machine("torch", "ray")
     moments, kinds = random.Random(seed), itertools.cycle(KINDS)
     searches: list[Finished] = []
@@ -245,77 +245,58 @@ def measure(kills: int, seed: int, workers: int) -> dict[str, Any]:
     }
 
 
-def report(found: Mapping[str, Any]) -> str:
-    """The figures as Markdown."""
-    searches: list[Finished] = found["searches"]
-    kills = [kill for search in searches for kill in search.kills]
-    problems = [
-        problem
-        for search in searches
-        for problem in (*search.repeated, *search.unclear, *(text for kill in search.kills for text in kill.lost))
-    ]
-    return "\n".join(
+def fill(found: Found) -> dict[str, str]:
+    """The figures of the report."""
+    searches: list[Found] = found["searches"]
+    kills = [kill for search in searches for kill in search["kills"]]
+    rows = [
         [
-            f"# {len(kills)} kills at random moments: {sum(len(kill.lost) for kill in kills)} results lost, "
-            f"{sum(len(search.repeated) for search in searches)} fitted again",
-            "",
-            machine_line(found["machine"]) + ".",
-            "",
-            f"A search of {found['alone']['results']} results ({found['alone']['seconds']} s when left alone, "
-            f"{found['workers']} workers) was killed at random moments and started again until it was finished, in "
-            f"{len(searches)} folders one after the other; {found['seconds']} s in all. A fifth of the kills came in "
-            f"the first {_STARTING_S:.0f} s, others up to {_SPAN_S:.0f} s after 0 to {_MOST_RESULTS} further results. "
-            "Killed while starting: before the run's first job; between: no job under way, as at the end of a run. "
-            "Lost: what was on record or delivered at the kill and is not on record, once and unchanged, in the end. "
-            "Fitted again: see `repeated` in `benchmarks/fault_run.py`. Left out: nodes, disks (see `tests/faults`).",
-            "",
-            table(
-                ["kill", "kills", "while starting", "fitting", "between", "results on record", "delivered", "lost"],
-                [_row(kind, [kill for kill in kills if kill.kind == kind]) for kind in KINDS] + [_row("all", kills)],
-            ),
-            "",
-            table(
-                ["search", "runs", "kills", "points", "confirmations", "fitted again", "same trials", "same files"],
-                [
-                    [
-                        str(number),
-                        *map(str, (search.runs, len(search.kills), search.points, search.confirmations)),
-                        str(len(search.repeated)),
-                        "yes" if search.same_trials else "no",
-                        f"{search.compared - search.different} of {search.compared}",
-                    ]
-                    for number, search in enumerate(searches, start=1)
-                ],
-            ),
-            "",
-            "Same trials, same files: as the search that was left alone has, as far as it trained the same configs to "
-            "the same rungs: promotions depend on the order in which results come.",
-            *(f"- {problem}" for problem in problems),
+            str(number),
+            *map(str, (search["runs"], len(search["kills"]), search["points"], search["confirmations"])),
+            str(len(search["repeated"])),
+            "yes" if search["same_trials"] else "no",
+            f"{search['compared'] - search['different']} of {search['compared']}",
         ]
-    )
+        for number, search in enumerate(searches, start=1)
+    ]
+    return {
+        "count": str(len(kills)),
+        "lost": str(sum(len(kill["lost"]) for kill in kills)),
+        "repeated": str(sum(len(search["repeated"]) for search in searches)),
+        "alone_results": str(found["alone"]["results"]),
+        "alone_s": str(found["alone"]["seconds"]),
+        "folders": str(len(searches)),
+        **{key: str(found[key]) for key in ("workers", "seconds")},
+        "kills": table(
+            ["kill", "kills", "while starting", "fitting", "between", "results on record", "delivered", "lost"],
+            [_row(kind, [kill for kill in kills if kill["kind"] == kind]) for kind in KINDS] + [_row("all", kills)],
+        ),
+        "searches": table(
+            ["search", "runs", "kills", "points", "confirmations", "fitted again", "same trials", "same files"], rows
+        ),
+        "problems": "".join(f"\n- {problem}" for search in searches for problem in _problems(search)),
+    }
 
 
-def _row(name: str, kills: list[Kill]) -> list[str]:
-    phases = [sum(kill.phase == phase for kill in kills) for phase in ("starting", "fitting", "between")]
-    figures = (sum(kill.on_record for kill in kills), sum(kill.delivered for kill in kills))
-    return [name, *map(str, (len(kills), *phases, *figures, sum(len(kill.lost) for kill in kills)))]
+def _problems(search: Found) -> list[str]:
+    """What may not be, and how a run has ended that was neither finished nor clearly interrupted."""
+    return [*search["repeated"], *search["unclear"], *(text for kill in search["kills"] for text in kill["lost"])]
+
+
+def _row(name: str, kills: list[Found]) -> list[str]:
+    phases = [sum(kill["phase"] == phase for kill in kills) for phase in ("starting", "fitting", "between")]
+    figures = (sum(kill["on_record"] for kill in kills), sum(kill["delivered"] for kill in kills))
+    return [name, *map(str, (len(kills), *phases, *figures, sum(len(kill["lost"]) for kill in kills)))]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--kills", type=int, default=50, help="how often to kill [50]")
-    parser.add_argument("--seed", type=int, default=0, help="of the moments [0]")
-    parser.add_argument("--workers", type=int, default=2, help="jobs at the same time [2]")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure there")
-    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the tables there as well")
-    options = parser.parse_args()
+    command = Command(__file__, __doc__)
+    command.add_argument("--kills", type=int, default=50, help="how often to kill [50]")
+    command.add_argument("--seed", type=int, default=0, help="of the moments [0]")
+    command.add_argument("--workers", type=int, default=2, help="jobs at the same time [2]")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # what was started is removed
-    found = measure(options.kills, options.seed, options.workers)
-    save(report(found), found, options.markdown, options.json)
-    if any(
-        search.repeated or search.unclear or any(kill.lost for kill in search.kills) for search in found["searches"]
-    ):
-        raise SystemExit(1)
+    _, found = command.run(lambda given: measure(given.kills, given.seed, given.workers), fill)
+    raise SystemExit(any(_problems(search) for search in found["searches"]))
 
 
 if __name__ == "__main__":

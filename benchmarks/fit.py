@@ -7,7 +7,6 @@ Hash grids beside it: by sparse matrices and by indices, 8 images as a batch and
 own, and ratios are those of one turn.
 """
 
-import argparse
 import itertools
 import json
 import os
@@ -17,12 +16,12 @@ import sys
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any, Self
 
+from benchmarks.command import Command, Found
 from benchmarks.fit_cells import Cell, Timing
-from benchmarks.machine import describe_machine, machine_line
-from benchmarks.tables import save, spread, table
+from benchmarks.machine import describe_machine
+from benchmarks.tables import spread, table
 
 WIDTHS = (16, 32, 64, 128)
 SHAPES = ((24, 1024), (8, 4096))  # signals, points of each
@@ -34,6 +33,8 @@ SETTINGS = ("none", "mallopt", "environment")
 
 Results = dict[str, list[Timing]]
 """Timings by what was varied, one for each turn."""
+Timings = list[dict[str, float]]
+"""The same of one thing, as they are kept."""
 
 
 class _Bench:
@@ -81,8 +82,8 @@ class _Bench:
         return results
 
 
-def measure(threads: int, quick: bool) -> dict[str, Any]:
-    """All timings, as a JSON object."""
+def measure(threads: int, quick: bool) -> Found:
+    """All timings."""
     seconds, turns = (0.2, 2) if quick else (0.4, 3)
     machine = describe_machine("torch")
     started = time.perf_counter()
@@ -142,117 +143,53 @@ def _grids(bench: _Bench, points: int) -> dict[str, Any]:
     return {"points": points, "signals": GRID_SIGNALS, "interpolation": interpolation, "fits": fits}
 
 
-def report(found: Mapping[str, Any]) -> str:
-    """The figures as Markdown."""
-    peak = max(found["matmul_gflops"])
-    threads = f"{found['threads']} thread{'s' if found['threads'] > 1 else ''}"
-    return "\n".join(
-        [
-            f"# Training speed, {threads}",
-            "",
-            machine_line(found["machine"]) + ".",
-            "",
-            "Work: steps of `BatchFit` (forward, backward, Adam) on a SIREN of depth 3 from 2 coordinates to 3 values, "
-            "all points in each step, random targets. "
-            f"Every cell ran {found['turns']} times for {found['seconds_per_cell']} s, in turns with those that it is "
-            "compared with, each time in a process of its own, in a second thread as under Ray Tune. Figures are "
-            "medians over the turns, brackets their smallest and largest; a ratio is taken within each turn. "
-            f"The whole took {found['took_s']:.0f} s.",
-            "",
-            "Left out: other backbones, drawing a part of the points for each step, encoding and decoding, GPUs.",
-            "",
-            f"The machine's matrix products: {peak:.0f} GFLOP/s in fp32, the best of five square sizes, {threads} "
-            f"(over the run: {spread(found['matmul_gflops'], 0)}). The step's rate counts two operations per "
-            "multiply-accumulate and nothing for sines and Adam.",
-            "",
-            "## Batched against a loop over signals",
-            "",
-            "Both with the allocator setting that workers have, and with the tiles that the fit chooses. The loop "
-            "trains one signal after the other with the same code.",
-            "",
-            table(
-                [
-                    "width, signals x points",
-                    "batched: signals x steps/s",
-                    "loop: signals x steps/s",
-                    "batched/loop",
-                    "the same, no setting",
-                    "GFLOP/s",
-                    "of matrix product",
-                ],
-                [_batched_row(fit, peak) for fit in found["fits"]],
-            ),
-            "",
-            "## The allocator setting",
-            "",
-            "Milliseconds per step of all signals. `mallopt`: `keep_freed_memory` in the running process, as in a "
-            f"worker; environment: {' and '.join(f'`{name}`' for name in ENVIRONMENT)} set before it starts. "
-            "Whole grid: without tiles, so that every activation is one large block. Faults: page faults per step "
-            "without and with `mallopt`.",
-            "",
-            table(
-                [
-                    "width, signals x points",
-                    "none: ms",
-                    "mallopt: ms",
-                    "environment: ms",
-                    "none/mallopt",
-                    "environment/mallopt",
-                    "faults",
-                ],
-                [
-                    row
-                    for fit in found["fits"]
-                    for row in (_allocator_row(fit, work) for work in ("batched", "loop", "whole grid"))
-                ],
-            ),
-            "",
-            "## Size of the tiles",
-            "",
-            "Milliseconds per step against the number of activations that one layer has in a tile "
-            "(signals x points x width).",
-            "",
-            table(
-                ["width, signals x points", *(f"2^{elements.bit_length() - 1}" for elements in TILE_ELEMENTS)],
-                [[_shape(fit), *(_ms(timings) for timings in fit["results"].values())] for fit in found["tiles"]],
-            ),
-            *_grid_lines(found["grids"]),
-        ]
-    )
+def fill(found: Found) -> dict[str, str]:
+    """The figures of the report."""
+    peak, grids = max(found["matmul_gflops"]), found["grids"]
+    shape = "width, signals x points"
+    return {
+        **{key: str(found[key]) for key in ("turns", "seconds_per_cell")},
+        "threads": f"{found['threads']} thread{'s' if found['threads'] > 1 else ''}",
+        "took_s": f"{found['took_s']:.0f}",
+        "peak": f"{peak:.0f}",
+        "matmuls": spread(found["matmul_gflops"], 0),
+        "batched": table(
+            [
+                shape,
+                "batched: signals x steps/s",
+                "loop: signals x steps/s",
+                "batched/loop",
+                "the same, no setting",
+                "GFLOP/s",
+                "of matrix product",
+            ],
+            [_batched_row(fit, peak) for fit in found["fits"]],
+        ),
+        "allocator": table(
+            [shape, "none: ms", "mallopt: ms", "environment: ms", "none/mallopt", "environment/mallopt", "faults"],
+            [_allocator_row(fit, work) for fit in found["fits"] for work in ("batched", "loop", "whole grid")],
+        ),
+        "tiles": table(
+            [shape, *(f"2^{elements.bit_length() - 1}" for elements in TILE_ELEMENTS)],
+            [[_shape(fit), *map(_ms, fit["results"].values())] for fit in found["tiles"]],
+        ),
+        "grid_points": str(grids["points"]),
+        "grid_signals": str(grids["signals"]),
+        "interpolation": _pairs(grids["interpolation"], "sparse", "gather", ": ms"),
+        "grid_fits": _pairs(grids["fits"], "batched", "loop", ": ms a step"),
+    }
 
 
-def _grid_lines(grids: Mapping[str, Any]) -> list[str]:
-    interpolation, fits = grids["interpolation"], grids["fits"]
-    return [
-        "",
-        "## Hash grids",
-        "",
-        f"16 levels of at most 2^11 entries, {grids['points']} points. Interpolation: values and gradient of one "
-        "signal, by sparse matrices, or gathered by indices and weights that are there already. Fits: steps of codec "
-        f"`shacira` for {grids['signals']} images, as one batch or one after the other.",
-        "",
-        table(
-            ["features", "sparse: ms", "gather: ms", "gather/sparse"],
-            [
-                [str(features), _ms(of["sparse"]), _ms(of["gather"]), _ratio(of["gather"], of["sparse"])]
-                for features, of in interpolation.items()
-            ],
-        ),
-        "",
-        table(
-            ["features", "batched: ms a step", "loop: ms a step", "loop/batched"],
-            [
-                [str(features), _ms(of["batched"]), _ms(of["loop"]), _ratio(of["loop"], of["batched"])]
-                for features, of in fits.items()
-            ],
-        ),
-    ]
+def _pairs(timed: Mapping[str, Any], fast: str, slow: str, unit: str) -> str:
+    """What two ways of working take with one feature and more."""
+    rows = [[features, _ms(of[fast]), _ms(of[slow]), _ratio(of[slow], of[fast])] for features, of in timed.items()]
+    return table(["features", f"{fast}{unit}", f"{slow}{unit}", f"{slow}/{fast}"], rows)
 
 
 def _batched_row(fit: Mapping[str, Any], peak: float) -> list[str]:
-    results: Results = fit["results"]
+    results = fit["results"]
     batched, loop = results["batched, mallopt"], results["loop, mallopt"]
-    gflops = statistics.median(timing.gflops for timing in batched)
+    gflops = statistics.median(timing["gflops"] for timing in batched)
     return [
         _shape(fit),
         *(f"{fit['signals'] / _median(timings):.0f}" for timings in (batched, loop)),
@@ -265,7 +202,7 @@ def _batched_row(fit: Mapping[str, Any], peak: float) -> list[str]:
 
 def _allocator_row(fit: Mapping[str, Any], work: str) -> list[str]:
     none, mallopt, environment = (fit["results"][f"{work}, {setting}"] for setting in SETTINGS)
-    faults = (statistics.median(timing.page_faults for timing in timings) for timings in (none, mallopt))
+    faults = (statistics.median(timing["page_faults"] for timing in timings) for timings in (none, mallopt))
     return [
         f"{_shape(fit)}, {work}",
         *(_ms(timings) for timings in (none, mallopt, environment)),
@@ -279,27 +216,23 @@ def _shape(fit: Mapping[str, Any]) -> str:
     return f"{fit['width']}, {fit['signals']} x {fit['points']}"
 
 
-def _median(timings: list[Timing]) -> float:
-    return statistics.median(timing.seconds for timing in timings)
+def _median(timings: Timings) -> float:
+    return statistics.median(timing["seconds"] for timing in timings)
 
 
-def _ms(timings: list[Timing]) -> str:
+def _ms(timings: Timings) -> str:
     return f"{1e3 * _median(timings):.2f}"
 
 
-def _ratio(slower: list[Timing], faster: list[Timing]) -> str:
-    return spread([a.seconds / b.seconds for a, b in zip(slower, faster, strict=True)])
+def _ratio(slower: Timings, faster: Timings) -> str:
+    return spread([a["seconds"] / b["seconds"] for a, b in zip(slower, faster, strict=True)])
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--threads", type=int, default=1, help="threads of a step, 1 or more [1, as a trial has]")
-    parser.add_argument("--quick", action="store_true", help="fewer and shorter measurements")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write every timing there")
-    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the tables there as well")
-    options = parser.parse_args()
-    found = measure(max(1, options.threads), options.quick)
-    save(report(found), found, options.markdown, options.json)
+    command = Command(__file__, __doc__)
+    command.add_argument("--threads", type=int, default=1, help="threads of a step, 1 or more [1, as a trial has]")
+    command.add_argument("--quick", action="store_true", help="fewer and shorter measurements")
+    command.run(lambda options: measure(max(1, options.threads), options.quick), fill)
 
 
 if __name__ == "__main__":

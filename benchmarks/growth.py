@@ -6,7 +6,6 @@ About two minutes. Results are made up, everything else is the engine's own: del
 its fsync, the search (random sampler, so that the sampler's own cost stays out), the front's files, the view's state.
 """
 
-import argparse
 import hashlib
 import math
 import resource
@@ -22,8 +21,9 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.machine import describe_machine, machine_line
-from benchmarks.tables import save, table
+from benchmarks.command import Command, Found
+from benchmarks.machine import describe_machine
+from benchmarks.tables import table
 from searchinr.engine.catalog import canonicalise, read_space
 from searchinr.engine.run.progress import Progress
 from searchinr.engine.store.ledger import Ledger
@@ -76,8 +76,8 @@ class Watch:
         self.seconds[part].append(time.perf_counter() - started)
 
 
-def measure() -> dict[str, Any]:
-    """Takes results up to the last mark; all figures as a JSON object."""
+def measure() -> Found:
+    """Takes results up to the last mark."""
     machine = describe_machine("numpy")
     found: dict[str, Any] = {}
     rng, before = np.random.default_rng(0), _megabytes()
@@ -142,44 +142,26 @@ def _megabytes() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def report(found: dict[str, Any]) -> str:
-    """The figures as Markdown."""
+def fill(found: Found) -> dict[str, str]:
+    """The figures of the report."""
     marks = found["marks"]
     parts = list(marks[str(MARKS[-1])]["ms"])
-    rows = [[part, *(f"{marks[mark]['ms'].get(part, 0.0):.2f}" for mark in marks)] for part in parts]
-    rows.append(["all of it", *(f"{sum(marks[mark]['ms'].values()):.2f}" for mark in marks)])
+    rows = [[part, *(f"{mark['ms'].get(part, 0.0):.2f}" for mark in marks.values())] for part in parts]
+    rows.append(["all of it", *(f"{sum(mark['ms'].values()):.2f}" for mark in marks.values())])
     facts = [
-        ["driver memory added, MB", *(f"{marks[mark]['megabytes']:.0f}" for mark in marks)],
-        ["ledger, MB", *(f"{marks[mark]['ledger_bytes'] / 1e6:.1f}" for mark in marks)],
-        ["files in the run folder", *(f"{marks[mark]['files']:,}" for mark in marks)],
-        ["trials", *(f"{marks[mark]['trials']:,}" for mark in marks)],
-        ["points on the front", *(f"{marks[mark]['front']}" for mark in marks)],
+        ["driver memory added, MB", *(f"{mark['megabytes']:.0f}" for mark in marks.values())],
+        ["ledger, MB", *(f"{mark['ledger_bytes'] / 1e6:.1f}" for mark in marks.values())],
+        ["files in the run folder", *(f"{mark['files']:,}" for mark in marks.values())],
+        ["trials", *(f"{mark['trials']:,}" for mark in marks.values())],
+        ["points on the front", *(str(mark["front"]) for mark in marks.values())],
     ]
     header = [f"{mark:,} points" for mark in MARKS]
-    return "\n".join(
-        [
-            "# What a result costs the driver, by the number of results on record",
-            "",
-            machine_line(found["machine"]) + ".",
-            "",
-            f"Milliseconds, median of the {found['window']} results up to each mark: `benchmarks/growth.py`, with "
-            "made-up results in an engine that is otherwise real. Left out: samplers that fit a model, MLflow's writer "
-            "(a thread of its own) and the drawing of fronts (every two minutes and at the end).",
-            "",
-            table(["ms per result", *header], rows),
-            "",
-            table(["", *header], facts),
-        ]
-    )
+    costs, others = table(["ms per result", *header], rows), table(["", *header], facts)
+    return {"window": str(found["window"]), "costs": costs, "facts": others}
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure there")
-    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the table there as well")
-    options = parser.parse_args()
-    found = measure()
-    save(report(found), found, options.markdown, options.json)
+    Command(__file__, __doc__).run(lambda _: measure(), fill)
 
 
 if __name__ == "__main__":

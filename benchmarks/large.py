@@ -14,7 +14,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
@@ -25,8 +24,9 @@ import yaml
 from numpy.typing import NDArray
 from PIL import Image
 
-from benchmarks.machine import describe_machine, machine_line
-from benchmarks.tables import save, table
+from benchmarks.command import Command, Found
+from benchmarks.machine import describe_machine
+from benchmarks.tables import table
 from searchinr.signals.datasets import load_dataset
 from searchinr.space.schema import DatasetEntry
 
@@ -112,44 +112,27 @@ def measure(name: str, source: Path, config: dict[str, Any], folder: Path) -> Co
     return Coded(name, height * width, encoded, decoded)
 
 
-def report(machine: dict[str, Any], config: dict[str, Any], found: Sequence[Coded]) -> str:
-    """The figures as Markdown."""
+def fill(found: Found) -> dict[str, str]:
+    """The figures of the report."""
     header = ["", "megapixels", "bpp", "PSNR, dB", "SSIM", "encode: s", "peak, GiB", "decode: s", "peak, GiB"]
-    rows = [
-        [
-            picture.name,
-            f"{picture.pixels / 1e6:.1f}",
-            f"{picture.encode.said['rate']:.3f}",
-            f"{picture.encode.said['psnr_db']:.2f}",
-            f"{picture.encode.said['ssim']:.3f}",
-            *(
-                figure
-                for ran in (picture.encode, picture.decode)
-                for figure in (f"{ran.seconds:.0f}", f"{ran.peak_bytes / 2**30:.2f}")
-            ),
-        ]
-        for picture in found
-    ]
+    rows = []
+    for picture in found["pictures"]:
+        ran, said = [picture[verb] for verb in ("encode", "decode")], picture["encode"]["said"]
+        rows.append(
+            [
+                picture["name"],
+                f"{picture['pixels'] / 1e6:.1f}",
+                *(f"{said[key]:.{digits}f}" for key, digits in (("rate", 3), ("psnr_db", 2), ("ssim", 3))),
+                *(figure for each in ran for figure in (f"{each['seconds']:.0f}", f"{each['peak_bytes'] / 2**30:.2f}")),
+            ]
+        )
+    config = found["config"]
     params = ", ".join(f"{key} {value}" for key, value in config["params"].items())
-    return "\n\n".join(
-        [
-            "# Large pictures",
-            machine_line(machine) + ".",
-            f"Codec shacira, {config['steps']} steps, {params}. `encode` includes decoding the file and measuring it.",
-            table(header, rows),
-        ]
-    )
+    return {"steps": str(config["steps"]), "params": params, "table": table(header, rows)}
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--megapixels", type=float, default=100, help="of the picture that is made [100]")
-    parser.add_argument("--pictures", type=Path, nargs="*", default=[], metavar="FILE", help="others to encode")
-    parser.add_argument("--steps", type=int, default=200, help="[200]")
-    parser.add_argument("--params", type=json.loads, default=PARAMS, metavar="JSON", help="of codec shacira")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure there")
-    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the report there")
-    options = parser.parse_args()
+def measure_all(options: argparse.Namespace) -> Found:
+    """Makes the large picture, and measures it and the others."""
     config = {"codec": "shacira", "params": options.params, "steps": options.steps}
     machine = describe_machine("torch", "numpy", "pillow")
     with tempfile.TemporaryDirectory() as name:
@@ -158,8 +141,16 @@ def main() -> None:
         Image.fromarray(make_picture(options.megapixels)).save(made, compress_level=1)
         sources = {"photographs side by side": made, **{path.name: path for path in options.pictures}}
         found = [measure(name, source, config, folder) for name, source in sources.items()]
-    results = {"machine": machine, "config": config, "pictures": found}
-    save(report(machine, config, found), results, options.markdown, options.json)
+    return {"machine": machine, "config": config, "pictures": found}
+
+
+def main() -> None:
+    command = Command(__file__, __doc__)
+    command.add_argument("--megapixels", type=float, default=100, help="of the picture that is made [100]")
+    command.add_argument("--pictures", type=Path, nargs="*", default=[], metavar="FILE", help="others to encode")
+    command.add_argument("--steps", type=int, default=200, help="[200]")
+    command.add_argument("--params", type=json.loads, default=PARAMS, metavar="JSON", help="of codec shacira")
+    command.run(measure_all, fill)
 
 
 if __name__ == "__main__":

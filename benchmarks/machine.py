@@ -25,11 +25,6 @@ def describe_machine(*packages: str) -> dict[str, Any]:
     }
 
 
-def machine_line(machine: dict[str, Any]) -> str:
-    """The description as one line of text."""
-    return "; ".join(f"{key.replace('_', ' ')}: {value}" for key, value in machine.items())
-
-
 def _cpu() -> str:
     path = Path("/proc/cpuinfo")
     info = path.read_text() if path.is_file() else ""

@@ -6,7 +6,6 @@ About seven minutes on two cores. The three programs run one after the other, in
 with a Ray of its own.
 """
 
-import argparse
 import json
 import os
 import statistics
@@ -14,14 +13,17 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-from benchmarks.machine import describe_machine, machine_line
-from benchmarks.tables import save, spread, table
+from benchmarks.command import Command, Found
+from benchmarks.machine import describe_machine
+from benchmarks.tables import spread, table
+
+Runs = Mapping[str, Sequence[Mapping[str, float]]]
+"""The `Seconds` of each program, by turn."""
 
 SPACE = """\
 name: trivial
@@ -119,8 +121,8 @@ PROGRAMS: dict[str, Callable[[int, int], Moments]] = {
 }
 
 
-def measure(trials: int, workers: int, turns: int) -> dict[str, Any]:
-    """Runs the programs in turns; all figures as a JSON object."""
+def measure(trials: int, workers: int, turns: int) -> Found:
+    """Runs the programs in turns."""
     machine = describe_machine("torch", "ray")
     runs: dict[str, list[Seconds]] = {name: [] for name in PROGRAMS}
     for turn in range(turns):
@@ -134,61 +136,37 @@ def measure(trials: int, workers: int, turns: int) -> dict[str, Any]:
     return {"machine": machine, "trials": trials, "workers": workers, "turns": turns, "runs": runs}
 
 
-def report(found: Mapping[str, Any]) -> str:
-    """The figures as Markdown."""
-    runs: dict[str, list[Seconds]] = found["runs"]
+def fill(found: Found) -> dict[str, str]:
+    """The figures of the report."""
+    runs: Runs = found["runs"]
     plain, *others = runs
-    columns = [field.name for field in fields(Seconds)]
-    ratios = [
-        f"{name}: {_ratio(runs, plain, name, 'per_trial')} times as fast per trial, "
-        f"{_ratio(runs, plain, name, 'per_later_trial')} times after the first."
-        for name in others
-    ]
-    return "\n".join(
-        [
-            f"# Seconds per trivial trial, {found['trials']} trials, {found['workers']} at a time",
-            "",
-            machine_line(found["machine"]) + ".",
-            "",
-            "plain Ray Tune script: `benchmarks/plain_tune.py`, a function that imports PyTorch and adds up 256 "
-            "numbers, random search, everything else as Ray Tune has it by default, except that usage reports are off. "
-            "engine alone: `benchmarks/engine_jobs.py`, whole trials (one training step on a 16 x 16 picture, a file, "
-            "its decoding) with their deliveries and the ledger. searchinr run: the whole command on such trials, "
-            "with sampler, MLflow, view and, in the end, the report.",
-            "",
-            f"Each program ran {found['turns']} times, in turns. Seconds, median and in brackets the smallest and the "
-            "largest. Start-up ends when the first trial can be handed out; the time per trial counts from there, so "
-            "it includes the workers' start. Left out: clusters, GPUs, trials that write checkpoints on the way.",
-            "",
-            table(
-                ["program", *(column.replace("_", " ") for column in columns)],
-                [
-                    [name, *(spread([getattr(run, column) for run in timed]) for column in columns)]
-                    for name, timed in runs.items()
-                ],
-            ),
-            "",
-            "Against the plain script: " + " ".join(ratios),
-        ]
-    )
+    columns = list(runs[plain][0])
+    return {
+        **{key: str(found[key]) for key in ("trials", "workers", "turns")},
+        "table": table(
+            ["program", *(column.replace("_", " ") for column in columns)],
+            [[name, *(spread([run[column] for run in of]) for column in columns)] for name, of in runs.items()],
+        ),
+        "ratios": " ".join(
+            f"{name}: {_ratio(runs, plain, name, 'per_trial')} times as fast per trial, "
+            f"{_ratio(runs, plain, name, 'per_later_trial')} times after the first."
+            for name in others
+        ),
+    }
 
 
-def _ratio(runs: Mapping[str, list[Seconds]], slower: str, faster: str, column: str) -> str:
+def _ratio(runs: Runs, slower: str, faster: str, column: str) -> str:
     """Median ratio of two programs' seconds within a turn."""
     pairs = zip(runs[slower], runs[faster], strict=True)
-    return f"{statistics.median(getattr(a, column) / getattr(b, column) for a, b in pairs):.1f}"
+    return f"{statistics.median(a[column] / b[column] for a, b in pairs):.1f}"
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--trials", type=int, default=60, help="trials of each program, 2 or more [60]")
-    parser.add_argument("--workers", type=int, default=2, help="trials at the same time [2]")
-    parser.add_argument("--turns", type=int, default=2, help="how often each program runs [2]")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure there")
-    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the table there as well")
-    options = parser.parse_args()
-    found = measure(max(2, options.trials), max(1, options.workers), max(1, options.turns))
-    save(report(found), found, options.markdown, options.json)
+    command = Command(__file__, __doc__)
+    command.add_argument("--trials", type=int, default=60, help="trials of each program, 2 or more [60]")
+    command.add_argument("--workers", type=int, default=2, help="trials at the same time [2]")
+    command.add_argument("--turns", type=int, default=2, help="how often each program runs [2]")
+    command.run(lambda given: measure(max(2, given.trials), max(1, given.workers), max(1, given.turns)), fill)
 
 
 if __name__ == "__main__":

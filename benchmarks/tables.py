@@ -1,11 +1,7 @@
 """Figures as text: a Markdown table that is also readable in a terminal, medians with their spread."""
 
-import json
 import statistics
 from collections.abc import Sequence
-from dataclasses import asdict
-from pathlib import Path
-from typing import Any
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -26,12 +22,3 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def spread(values: Sequence[float], digits: int = 2) -> str:
     """Median and, in brackets, the smallest and the largest value."""
     return f"{statistics.median(values):.{digits}f} [{min(values):.{digits}f}-{max(values):.{digits}f}]"
-
-
-def save(markdown: str, results: dict[str, Any], markdown_file: Path | None, json_file: Path | None) -> None:
-    """Prints the report and writes the files that were asked for; dataclasses become JSON objects."""
-    print(markdown)
-    if markdown_file is not None:
-        markdown_file.write_text(markdown + "\n", encoding="utf-8")
-    if json_file is not None:
-        json_file.write_text(json.dumps(results, indent=1, default=asdict) + "\n", encoding="utf-8")
