@@ -25,12 +25,12 @@ class Command(argparse.ArgumentParser):
             doc: Its `__doc__`.
         """
         super().__init__(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
-        self._template = Path(script).with_suffix(".md")
+        self.template = Path(script).with_suffix(".md")
         self.add_argument("--kept", type=Path, metavar="FILE", help="measure nothing: take the figures of this JSON")
         self.add_argument("--json", type=Path, metavar="FILE", help="write every figure there")
         self.add_argument("--markdown", type=Path, metavar="FILE", help="write the report there, and plots beside it")
 
-    def run(
+    def run_command(
         self, measure: Callable[[argparse.Namespace], Found], fill: Callable[[Found], dict[str, str]]
     ) -> tuple[argparse.Namespace, Found]:
         """Measures, or takes what was kept, and reports.
@@ -49,7 +49,7 @@ class Command(argparse.ArgumentParser):
             found = json.loads(json.dumps(measure(options), default=asdict))
         if options.json is not None:
             options.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-        text = filled(self._template, {"machine": machine_line(found["machine"]), **fill(found)})
+        text = filled(self.template, {"machine": machine_line(found["machine"]), **fill(found)})
         print(text)
         if options.markdown is not None:
             options.markdown.write_text(text + "\n", encoding="utf-8")

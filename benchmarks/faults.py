@@ -295,7 +295,7 @@ def main() -> None:
     command.add_argument("--seed", type=int, default=0, help="of the moments [0]")
     command.add_argument("--workers", type=int, default=2, help="jobs at the same time [2]")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # what was started is removed
-    _, found = command.run(lambda given: measure(given.kills, given.seed, given.workers), fill)
+    _, found = command.run_command(lambda given: measure(given.kills, given.seed, given.workers), fill)
     raise SystemExit(any(_problems(search) for search in found["searches"]))
 
 

@@ -232,7 +232,7 @@ def main() -> None:
     command = Command(__file__, __doc__)
     command.add_argument("--threads", type=int, default=1, help="threads of a step, 1 or more [1, as a trial has]")
     command.add_argument("--quick", action="store_true", help="fewer and shorter measurements")
-    command.run(lambda options: measure(max(1, options.threads), options.quick), fill)
+    command.run_command(lambda options: measure(max(1, options.threads), options.quick), fill)
 
 
 if __name__ == "__main__":

@@ -161,7 +161,7 @@ def fill(found: Found) -> dict[str, str]:
 
 
 def main() -> None:
-    Command(__file__, __doc__).run(lambda _: measure(), fill)
+    Command(__file__, __doc__).run_command(lambda _: measure(), fill)
 
 
 if __name__ == "__main__":

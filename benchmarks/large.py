@@ -150,7 +150,7 @@ def main() -> None:
     command.add_argument("--pictures", type=Path, nargs="*", default=[], metavar="FILE", help="others to encode")
     command.add_argument("--steps", type=int, default=200, help="[200]")
     command.add_argument("--params", type=json.loads, default=PARAMS, metavar="JSON", help="of codec shacira")
-    command.run(measure_all, fill)
+    command.run_command(measure_all, fill)
 
 
 if __name__ == "__main__":

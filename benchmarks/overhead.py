@@ -166,7 +166,7 @@ def main() -> None:
     command.add_argument("--trials", type=int, default=60, help="trials of each program, 2 or more [60]")
     command.add_argument("--workers", type=int, default=2, help="trials at the same time [2]")
     command.add_argument("--turns", type=int, default=2, help="how often each program runs [2]")
-    command.run(lambda given: measure(max(2, given.trials), max(1, given.workers), max(1, given.turns)), fill)
+    command.run_command(lambda given: measure(max(2, given.trials), max(1, given.workers), max(1, given.turns)), fill)
 
 
 if __name__ == "__main__":

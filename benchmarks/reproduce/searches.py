@@ -1,79 +1,105 @@
-"""Searches that are compared: run by `searchinr run`, read from their ledgers, compared at equal training work."""
+"""Searches that are compared at equal training work: run by `searchinr run`, read from their ledgers.
 
+    python -m benchmarks.reproduce.searches ani --runs DIR --json reports/ani-search.json \
+        --markdown reports/ani-search.md
+    python -m benchmarks.reproduce.searches shacira --runs DIR --json reports/shacira-search.json \
+        --markdown reports/shacira-search.md
+
+`ani`: what quantisers and supernets are worth in a search: `spaces/ani.yaml` as it is, where fits start from scratch,
+with slices of supernets to start from as well, and with these but weights in fp16; forty minutes on two cores.
+`shacira`: what a search over hash grids finds that one hand-set family does not: `spaces/shacira.yaml` against its
+defaults; half an hour of a core for each seed. `search_NAME.yaml` has the variants. Hypervolumes are compared at the
+training work of the cheapest run of a seed. Runs in DIR that are complete are not repeated.
+"""
+
+import argparse
 import statistics
-import subprocess
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
+import yaml
 from scipy.stats import wilcoxon
 
+from benchmarks.command import Command, Found
+from benchmarks.machine import describe_machine
+from benchmarks.reproduce.study import read_study, run
+from benchmarks.tables import table
 from searchinr.engine.report.anytime import Anytime
-from searchinr.engine.results.opened import open_run
-from searchinr.search.objectives import Objectives
-from searchinr.space import Space, dump_space
+from searchinr.engine.results.opened import OpenedRun
 
-Curve = list[tuple[float, float]]
+ROOT = Path(__file__).parents[2]
+
+Curve = Sequence[Sequence[float]]
 """Training work (multiply-accumulates, those of assets included) and hypervolume, after each result."""
 
 
-def search(space: Space, folder: Path, *, seed: int, trials: int, workers: int | None = None) -> Curve:
-    """Runs a search, or goes on with it, and reads its ledger.
+def measure(options: argparse.Namespace) -> Found:
+    """The curve of every variant, with every seed."""
+    study = read_study(f"search_{options.study}")
+    machine = describe_machine("torch", "optuna", "ray")
+    seeds, trials = options.seeds or study["seeds"], options.trials or study["trials"]
+    curves: dict[str, list[Curve]] = {name: [] for name in study["variants"]}
+    for seed in range(seeds):
+        for number, (name, variant) in enumerate(study["variants"].items()):
+            folder, most = (
+                options.runs / f"{options.study}-{number}-seed{seed}",
+                min(trials, variant.get("trials", trials)),
+            )
+            found = run(_tree(study, variant), folder, seed=seed, trials=most, workers=study["workers"])
+            curves[name].append(list(_curve(found)))
+    return {"machine": machine, "study": options.study, "trials": trials, "curves": curves}
 
-    Args:
-        space: What to search; it gets the folder's name.
-        folder: The run folder; the space file is kept beside it.
-        seed: Of the search.
-        trials: Of the search.
-        workers: Trials at a time; left out, as many as there are cores. With one, a search can be repeated exactly.
-    """
-    named = space.model_copy(update={"name": folder.name})
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    file = folder.with_suffix(".yaml")
-    file.write_text(dump_space(named), encoding="utf-8")
-    command = [sys.executable, "-m", "searchinr", "run", str(file), "--out", str(folder)]
-    command += ["--seed", str(seed), "--trials", str(trials)]
-    command += [] if workers is None else ["--workers", str(workers)]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    anytime, curve = Anytime(Objectives.of(named)), [(0.0, 0.0)]
-    for line in open_run(folder).folder.lines():
+
+def _tree(study: Found, variant: Found) -> dict[str, Any]:
+    """The space of a variant."""
+    tree = {**yaml.safe_load((ROOT / study["space"]).read_text(encoding="utf-8")), **variant.get("sections", {})}
+    dropped, added = variant.get("drop", ()), variant.get("add", {})
+    tree["codecs"] = {
+        codec: {**{key: domain for key, domain in domains.items() if key not in dropped}, **added}
+        for codec, domains in tree["codecs"].items()
+    }
+    return tree
+
+
+def _curve(opened: OpenedRun) -> Iterator[tuple[float, float]]:
+    anytime = Anytime(opened.objectives)
+    yield 0.0, 0.0
+    for line in opened.lines:
         if line["kind"] == "asset":
             anytime.spend(line)
         elif line["kind"] == "point":
             moment = anytime.add(line)
-            curve.append((moment.macs, moment.hypervolume))
-    return curve
+            yield moment.macs, moment.hypervolume
 
 
-def at(curve: Curve, macs: float) -> float:
-    """The hypervolume when this much work was spent."""
-    return max(volume for work, volume in curve if work <= macs)
-
-
-def at_equal_work(curves: Mapping[str, Sequence[Curve]]) -> dict[str, list[float]]:
-    """The hypervolume of each search of each seed when the cheapest search of that seed had ended."""
+def fill(found: Found) -> dict[str, str]:
+    """The figures of the report; `the search is better by` is said of the first variant."""
+    study, curves = read_study(f"search_{found['study']}"), found["curves"]
     by_seed = list(zip(*curves.values(), strict=True))
     budgets = [min(curve[-1][0] for curve in of_seed) for of_seed in by_seed]
-    return {name: [at(c, budget) for c, budget in zip(of, budgets, strict=True)] for name, of in curves.items()}
+    volumes = {name: [_at(c, budget) for c, budget in zip(of, budgets, strict=True)] for name, of in curves.items()}
+    first, *others = volumes
+    rows = []
+    for name, of in volumes.items():
+        compared = ["", ""] if name == first else _against(volumes[first], of)
+        deviation = statistics.stdev(of) if len(of) > 1 else 0
+        ends = [statistics.mean(curve[-1][index] for curve in curves[name]) for index in (0, 1)]
+        rows.append(
+            [name, f"{statistics.mean(of):.2f} ± {deviation:.2f}", *compared, f"{ends[1]:.2f}", f"{ends[0] / 1e12:.2f}"]
+        )
+    better = f"{study['first']} is better by"
+    return {
+        "seeds": f"{len(by_seed)} seeds",
+        "trials": str(found["trials"]),
+        "searches": table(["", "hypervolume at equal work", better, "seeds", "at the end", "work, TMAC"], rows),
+        "best": max(others, key=lambda name: statistics.mean(volumes[name])),
+    }
 
 
-def row(name: str, volumes: Sequence[float], curves: Sequence[Curve], best: Sequence[float] | None) -> list[str]:
-    """A row of a report: hypervolume at equal work, by how much `best` is better, and how each search ended.
-
-    Args:
-        name: First cell.
-        volumes: At equal work, by seed.
-        curves: By seed.
-        best: Volumes that these are compared with; None where these are the ones.
-    """
-    deviation = statistics.stdev(volumes) if len(volumes) > 1 else 0
-    return [
-        name,
-        f"{statistics.mean(volumes):.2f} ± {deviation:.2f}",
-        *([""] * 2 if best is None else _against(best, volumes)),
-        f"{statistics.mean(curve[-1][1] for curve in curves):.2f}",
-        f"{statistics.mean(curve[-1][0] for curve in curves) / 1e12:.2f}",
-    ]
+def _at(curve: Curve, macs: float) -> float:
+    """The hypervolume when this much work was spent."""
+    return max(volume for work, volume in curve if work <= macs)
 
 
 def _against(best: Sequence[float], other: Sequence[float]) -> list[str]:
@@ -82,3 +108,23 @@ def _against(best: Sequence[float], other: Sequence[float]) -> list[str]:
     if len(gains) > 1 and any(gains):
         better += f" (p {wilcoxon(gains, alternative='greater').pvalue:.3f})"
     return [f"{statistics.mean(gains):+.2f}", better]
+
+
+class _Searches(Command):
+    """Whose report depends on the study."""
+
+    def parse_args(self, *given: Any) -> argparse.Namespace:  # noqa: ANN401  argparse
+        options = super().parse_args(*given)
+        self.template = Path(__file__).with_name(f"search_{options.study}.md")
+        return options
+
+
+if __name__ == "__main__":
+    command = _Searches(__file__, __doc__)
+    command.add_argument("study", choices=("ani", "shacira"))
+    command.add_argument(
+        "--runs", type=Path, default=Path("runs"), metavar="DIR", help="where searches are kept [runs]"
+    )
+    command.add_argument("--seeds", type=int, help="of each search [ani 5, shacira 2]")
+    command.add_argument("--trials", type=int, help="of each search [ani 48, shacira 96]")
+    command.run_command(measure, fill)

@@ -1,0 +1,126 @@
+"""Where the seconds and the bits of codec `combiner` go: its blocks, seen while they are coded."""
+
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from benchmarks.command import Found
+from searchinr.codecs.combiner import CODEC, CombinerParams
+from searchinr.codecs.combiner.fit import CombinerState
+from searchinr.codecs.combiner.samples import INDEX_BITS
+from searchinr.codecs.contract import Asset, AssetSpec
+from searchinr.codecs.registry import decode
+from searchinr.engine.store.asset_files import asset_name, write_asset
+from searchinr.signals.signal import Signal
+from searchinr.space import Value, build_params
+from searchinr.trial import asset_spec, base_spec, build_asset, file_figures
+
+
+def coded_points(
+    params: Mapping[str, Value],
+    signals: Sequence[Signal],
+    training: Sequence[Signal],
+    rungs: Sequence[int],
+    seed: int,
+    device: torch.device,
+) -> Iterator[Found]:
+    """The point of each rung: means over the signals. Seconds are CPU time of this thread, or what passes on a GPU.
+
+    `kl_bits` is the divergence of the posteriors from the prior when they were coded, `fit_s` the seconds until the
+    first block is coded, `code_s` those of coding and refinement, `prior_s` those of the prior without the ones from
+    which it starts.
+    """
+    clock = time.perf_counter if device.type == "cuda" else time.process_time
+    spec = asset_spec(CODEC.name, params)
+    assert spec is not None
+    torch.set_num_threads(1)
+    prior, prior_s = _learn(spec, training, seed, device, clock)
+    codec, bits, spent, last = CODEC(), _BlockBits(), {"fit_s": 0.0, "code_s": 0.0}, clock()
+    typed = build_params(CombinerParams, params)
+    for state in codec.fit(signals, typed, rungs, seed=seed, device=device, asset=prior):
+        assert isinstance(state, CombinerState)
+        now = clock()
+        spent["code_s" if bits.tell(state) else "fit_s"] += now - last
+        last = now
+        if state.is_rung:
+            files = codec.encode(state)
+            blocks = statistics.mean(indices.shape[1] for indices in state.measured for _ in indices)
+            decoded, milliseconds = _decoded_afresh(files, prior)
+            here = [decode(file, asset=prior) for file in files]
+            rows = [file_figures(*each) for each in zip(signals, files, here, strict=True)]
+            yield {
+                "params": dict(params),
+                "steps": state.steps,
+                "seed": seed,
+                "blocks": blocks,
+                **{key: statistics.mean(row[key] for row in rows) for key in ("psnr_db", "rate")},
+                "kl_bits": bits.of_a_block * blocks,
+                "file_bits": 8 * statistics.mean(map(len, files)),
+                **{key: seconds / len(signals) for key, seconds in spent.items()},
+                "exact": all(np.array_equal(a.samples, b) for a, b in zip(here, decoded, strict=True)),
+                "decode_ms": statistics.median(milliseconds),
+                "prior_s": prior_s,
+                "prior_bytes": sum(tensor.numel() * tensor.element_size() for tensor in prior.tensors.values()),
+                "signals": {row["name"]: [row["rate"], row["psnr_db"]] for row in rows},
+            }
+            last = clock()
+
+
+def _learn(
+    spec: AssetSpec, training: Sequence[Signal], seed: int, device: torch.device, clock: Callable[[], float]
+) -> tuple[Asset, float]:
+    """A prior, and the seconds of its learning, without those of the one from which it starts."""
+    base = base_spec(CODEC.name, spec)
+    neighbour = None if base is None else _learn(base, training, seed, device, clock)[0]
+    started = clock()
+    *_, last = build_asset(CODEC.name, spec, training, seed=seed, device=device, base=neighbour)
+    assert last.asset is not None
+    return last.asset, clock() - started
+
+
+def _decoded_afresh(files: Sequence[bytes], prior: Asset) -> tuple[list[Any], list[float]]:
+    """The samples in files as another process decodes them, and its milliseconds for each."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write_asset(folder / asset_name(prior.label), CODEC.name, prior)
+        names = [f"{number:04}" for number in range(len(files))]
+        for each, file in zip(names, files, strict=True):
+            (folder / f"{each}.inr").write_bytes(file)
+        command = [sys.executable, "-m", "benchmarks.reproduce.decode_folder", name]
+        took = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+        return [np.load(folder / f"{each}.npy") for each in names], [took[each] for each in names]
+
+
+class _BlockBits:
+    """The divergence of blocks at the moment at which they are coded; the last of each file is not seen."""
+
+    def __init__(self) -> None:
+        self._coded: dict[int, int] = {}
+        self._bits: list[float] = []
+
+    @property
+    def of_a_block(self) -> float:
+        """Mean over blocks and signals."""
+        return statistics.mean(self._bits) if self._bits else float(INDEX_BITS)
+
+    def tell(self, state: CombinerState) -> bool:
+        """Takes a state of a fit; whether blocks are being coded."""
+        if state.is_rung:
+            return True
+        number = len(state.branches) - 1
+        if number < 0 or not 0 < state.branches[number].coded < state.branches[number].blocks:
+            return False
+        branch = state.branches[number]
+        if branch.coded > self._coded.get(number, 0):
+            self._coded[number] = branch.coded
+            self._bits += branch.block_bits()[:, branch.coded - 1].tolist()
+        return True
