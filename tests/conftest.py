@@ -1,5 +1,6 @@
 """A shell that starts the tests in the background makes them ignore SIGINT, and with them every program they start."""
 
+import os
 import signal
 from collections.abc import Iterator
 from itertools import count
@@ -7,9 +8,10 @@ from itertools import count
 import pytest
 from object_store import object_store
 
-# Before any test imports Ray, which reads then how it authenticates: once for the whole process.
-import searchinr.engine.workers.tune  # noqa: F401
 from searchinr.engine.store.place import RemotePath, parse_place
+from searchinr.engine.workers.ray_environment import ray_environment
+
+os.environ.update(ray_environment())  # before a test imports Ray, which reads then how it authenticates
 
 signal.signal(signal.SIGINT, signal.default_int_handler)
 _numbers = count()

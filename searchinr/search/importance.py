@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import optuna
-from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 from optuna.trial import FrozenTrial, TrialState
 
 from searchinr.search.configs import Config, ConfigSpace
@@ -62,6 +61,9 @@ def importance(points: Sequence[Line], configs: ConfigSpace, objectives: Objecti
     counts = Counter(point["rung"] for point in points)
     if counts[0] < ENOUGH:
         return None
+    # It brings scikit-learn with it: a second and a half that most commands can do without.
+    from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
+
     rung = max(rung for rung, count in counts.items() if count >= max(ENOUGH, _ALL * counts[0]))
     here = [point for point in points if point["rung"] == rung]
     distributions = distributions_of(configs)

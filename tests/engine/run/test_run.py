@@ -1,11 +1,13 @@
-"""Whole runs through the command line, with the real Ray: kills, signals, failures, continuation.
+"""Whole runs through the command line, with Ray and without: kills, signals, failures, continuation.
 
-Each run is a process group of its own, and whatever is left of it is killed by that group.
+What starts Ray is a process group of its own, and whatever is left of it is killed by that group. What holds with Ray
+and without is tested both ways, but most of it with Ray only among the slow tests: they are the same driver.
 """
 
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,6 +19,7 @@ from typing import Any
 import pytest
 import torch
 
+from searchinr.cli.app import execute
 from searchinr.engine.catalog import read_space
 from searchinr.engine.store.ledger import read_ledger
 from searchinr.signals.datasets import load_dataset
@@ -24,10 +27,10 @@ from searchinr.trial import Measurement, run_trial
 
 SPACE = """
 name: tiny
-datasets: [{{name: photos, downscale: [24, 36], limit: 2}}]
-reference_point: {{psnr_db: 10, rate: 32}}
+datasets: [{{name: photos, downscale: [{height}, 24], limit: 2}}]
+reference_point: {{psnr_db: 5, rate: 64}}
 fidelity: {{min_steps: {min_steps}, max_steps: {max_steps}, reduction: 2}}
-search: {{trials: {trials}, sampler: random, scheduler: {scheduler}, seed: 3}}
+search: {{trials: {trials}, sampler: {sampler}, scheduler: {scheduler}, seed: 3}}
 codecs:
   mlp:
     backbone: {{choice: [siren, diner]}}
@@ -35,17 +38,19 @@ codecs:
     depth: 2
 {more}
 """
+HERE, ON_RAY = "--debug", "--workers=1"
+BOTH = [HERE, pytest.param(ON_RAY, marks=pytest.mark.slow)]
 
 Start = Callable[..., "subprocess.Popen[str]"]
 
 
-@pytest.fixture
-def start(tmp_path: Path) -> Iterator[Start]:
-    """Starts `searchinr run` in a process group of its own."""
+@contextlib.contextmanager
+def starting(folder: Path) -> Iterator[Start]:
+    """Starts `searchinr run` in a process group of its own, of which nothing is left in the end."""
     started: list[subprocess.Popen[str]] = []
 
     def run(space: Path, *options: str) -> subprocess.Popen[str]:
-        command = [sys.executable, "-m", "searchinr", "run", str(space), "--out", str(tmp_path / "run"), *options]
+        command = [sys.executable, "-m", "searchinr", "run", str(space), "--out", str(folder), *options]
         process = subprocess.Popen(
             command,
             text=True,
@@ -62,25 +67,29 @@ def start(tmp_path: Path) -> Iterator[Start]:
         kill_group(process)
 
 
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "run"
+
+
+@pytest.fixture
+def start(folder: Path) -> Iterator[Start]:
+    with starting(folder) as start:
+        yield start
+
+
 def kill_group(process: "subprocess.Popen[str]") -> None:
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
 
 
-def write_space(
-    tmp_path: Path,
-    trials: int = 6,
-    min_steps: int = 20,
-    max_steps: int = 80,
-    scheduler: str = "mo-asha",
-    more: str = "",
-) -> Path:
-    path = tmp_path / "tiny.yaml"
-    path.write_text(
-        SPACE.format(trials=trials, min_steps=min_steps, max_steps=max_steps, scheduler=scheduler, more=more)
-    )
-    return path
+def write_space(path: Path, more: str = "", **changes: object) -> Path:
+    settings = {
+        "height": 16, "trials": 6, "min_steps": 20, "max_steps": 80, "sampler": "random", "scheduler": "mo-asha",
+    }  # fmt: skip
+    (path / "tiny.yaml").write_text(SPACE.format(**settings | changes, more=more))
+    return path / "tiny.yaml"
 
 
 def finish(process: "subprocess.Popen[str]") -> tuple[int, str, str]:
@@ -98,30 +107,67 @@ def wait_for_points(run: Path, count: int, process: "subprocess.Popen[str]") -> 
         time.sleep(0.05)
 
 
-def searchinr(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "searchinr", *arguments], text=True, capture_output=True, timeout=300, check=False
-    )
+@pytest.fixture(scope="module")
+def finished_here(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run that has been in this process all the time. Look, do not touch; its space lies beside it."""
+    path = tmp_path_factory.mktemp("here")
+    assert execute(["run", str(write_space(path, sampler="tpe")), "--out", str(path / "run"), HERE]) == 0
+    return path / "run"
 
 
-def test_a_run_finishes_verifies_and_is_reproduced_without_ray(tmp_path: Path, start: Start) -> None:
-    space = write_space(tmp_path)
-    code, out, err = finish(start(space, "--workers", "2"))
+@pytest.fixture(scope="module")
+def finished_on_ray(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same on Ray, with one worker. Look, do not touch."""
+    path = tmp_path_factory.mktemp("ray")
+    with starting(path / "run") as start:
+        code, out, err = finish(start(write_space(path, sampler="tpe"), ON_RAY))
     assert (code, err) == (0, "")
-    assert "ray" not in out.lower().replace(str(tmp_path).lower(), "")
-    run = tmp_path / "run"
-    lines = read_ledger(run / "ledger.jsonl")
-    assert len({line["trial"] for line in lines if line["kind"] == "trial"}) == 6
-    assert not list((run / "inbox").iterdir())
-    assert not (run / "trials").exists()
-    assert searchinr("verify", str(run)).returncode == 0
-    assert len((run / "log.txt").read_text().splitlines()) >= len(lines)
+    assert "ray" not in out.lower().replace(str(path).lower(), "")
+    return path / "run"
 
-    # A fresh process that has fitted nothing before gives the same files as the reused workers did, at every rung.
-    (entry,) = read_space(run / "space.yaml").datasets
+
+@pytest.fixture(params=["finished_here", "finished_on_ray"])
+def finished(request: pytest.FixtureRequest) -> Path:
+    return Path(request.getfixturevalue(request.param))
+
+
+def test_a_finished_run_is_tidy_and_verifies(finished: Path) -> None:
+    lines = read_ledger(finished / "ledger.jsonl")
+    assert len({line["trial"] for line in lines if line["kind"] == "trial"}) == 6
+    assert not list((finished / "inbox").iterdir())
+    assert not (finished / "trials").exists()
+    assert execute(["verify", str(finished)]) == 0
+    assert len((finished / "log.txt").read_text().splitlines()) >= len(lines)
+
+
+def test_both_executors_make_the_same_decisions_and_the_same_files(finished_here: Path, finished_on_ray: Path) -> None:
+    def without_times(line: dict[str, Any]) -> dict[str, Any]:
+        cost = {"cost": {**line["cost"], "train_s": 0}} if "cost" in line else {}
+        seconds = {"encode_s": 0, "decode_s": 0}
+        signals = {"signals": [{**row, **seconds} for row in line["signals"]]} if "signals" in line else {}
+        return {**line, **cost, **signals, "time": 0}
+
+    here, on_ray = (
+        [without_times(line) for line in read_ledger(run / "ledger.jsonl")] for run in (finished_here, finished_on_ray)
+    )
+    assert here == on_ray
+    files = [
+        {path.relative_to(run): path.read_bytes() for path in (run / "front").rglob("*.inr")}
+        for run in (finished_here, finished_on_ray)
+    ]
+    assert files[0] == files[1] != {}
+    kept = [
+        {str(path.relative_to(run)).split("/")[0] for path in run.rglob("*")}
+        for run in (finished_here, finished_on_ray)
+    ]
+    assert kept[0] == kept[1] > {"space.yaml", "ledger.jsonl", "mlflow.db", "report"}
+
+
+def test_another_process_gives_the_files_that_reused_workers_gave_at_every_rung(finished_on_ray: Path) -> None:
+    (entry,) = read_space(finished_on_ray / "space.yaml").datasets
     signals = load_dataset(entry).signals
     torch.set_num_threads(1)
-    for point in points(run):
+    for point in points(finished_on_ray):
         (measured,) = [
             state
             for state in run_trial(
@@ -136,77 +182,107 @@ def test_a_run_finishes_verifies_and_is_reproduced_without_ray(tmp_path: Path, s
         ]
         assert [row["sha256"] for row in measured.figures["signals"]] == [row["sha256"] for row in point["signals"]]
 
-    # The same command again has nothing to do; a larger budget goes on.
-    before = (run / "ledger.jsonl").read_bytes()
-    assert finish(start(space, "--workers", "2"))[0] == 0
-    assert (run / "ledger.jsonl").read_bytes() == before
-    assert finish(start(space, "--workers", "2", "--trials", "8"))[0] == 0
-    after = (run / "ledger.jsonl").read_bytes()
-    assert after.startswith(before)
-    assert len({line["trial"] for line in read_ledger(run / "ledger.jsonl")}) == 8
 
-
-def test_kill_9_of_everything_loses_nothing_and_repeats_nothing(tmp_path: Path, start: Start) -> None:
-    space = write_space(tmp_path, trials=8, min_steps=60, max_steps=240)
-    run = tmp_path / "run"
-    for wanted in (2, 5):
-        process = start(space, "--workers", "2")
-        wait_for_points(run, wanted, process)
-        kill_group(process)
-        recorded = points(run)
-    code, _, err = finish(start(space, "--workers", "2"))
+@pytest.mark.parametrize("option", [HERE, "--workers=2"])
+def test_the_same_command_has_nothing_to_do_and_a_larger_budget_goes_on_with_either_executor(
+    finished_here: Path, finished_on_ray: Path, folder: Path, start: Start, option: str
+) -> None:
+    finished = finished_on_ray if option == HERE else finished_here  # the other one has begun
+    shutil.copytree(finished, folder)
+    space = finished.with_name("tiny.yaml")
+    before = (folder / "ledger.jsonl").read_bytes()
+    assert execute(["run", str(space), "--out", str(folder), option]) == 0  # Ray is not started where nothing is left
+    assert (folder / "ledger.jsonl").read_bytes() == before
+    code, _, err = finish(start(space, option, "--trials", "8"))
     assert (code, err) == (0, "")
-    final = points(run)
+    after = (folder / "ledger.jsonl").read_bytes()
+    assert after.startswith(before)
+    assert len({line["trial"] for line in read_ledger(folder / "ledger.jsonl")}) == 8
+
+
+@pytest.mark.parametrize("option", [HERE, pytest.param("--workers=2", marks=pytest.mark.slow)])
+def test_kill_9_of_everything_loses_nothing_and_repeats_nothing(
+    tmp_path: Path, folder: Path, start: Start, option: str
+) -> None:
+    space = write_space(tmp_path, trials=8, min_steps=60, max_steps=240)
+    for wanted in (2, 5):
+        process = start(space, option)
+        wait_for_points(folder, wanted, process)
+        kill_group(process)
+        recorded = points(folder)
+    code, _, err = finish(start(space, option))
+    assert (code, err) == (0, "")
+    final = points(folder)
     assert final[: len(recorded)] == recorded
     keys = [(point["trial"], point["rung"]) for point in final]
     assert len(set(keys)) == len(keys)
     assert len({trial for trial, _ in keys}) == 8
-    assert searchinr("verify", str(run)).returncode == 0
+    assert execute(["verify", str(folder)]) == 0
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    ("number", "option"),
+    [
+        (signal.SIGINT, HERE),
+        (signal.SIGTERM, HERE),
+        (signal.SIGTERM, ON_RAY),
+        pytest.param(signal.SIGINT, ON_RAY, marks=pytest.mark.slow),
+    ],
+)
 def test_a_signal_stops_cleanly_and_keeps_the_training_so_far(
-    tmp_path: Path, start: Start, number: signal.Signals
+    tmp_path: Path,
+    folder: Path,
+    start: Start,
+    number: signal.Signals,
+    option: str,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     space = write_space(tmp_path, trials=2, min_steps=50, max_steps=40_000, scheduler="fifo")
-    run = tmp_path / "run"
-    process = start(space, "--workers", "1")
-    wait_for_points(run, 4, process)
+    process = start(space, option)
+    wait_for_points(folder, 4, process)
     time.sleep(1)  # into the long rung
-    recorded = points(run)
+    recorded = points(folder)
     os.kill(process.pid, number)
     code, _, err = finish(process)
     assert code == 130
-    assert err == f"searchinr: interrupted; the same command again continues {run}\n"
-    assert points(run)[: len(recorded)] == recorded
-    assert list((run / "trials").glob("*.safetensors"))
-    assert list((run / "report").glob("front-*.png"))
-    state = json.loads(searchinr("status", str(run), "--json").stdout)
-    assert state["state"].startswith("interrupted")
-    assert searchinr("verify", str(run)).returncode == 0
+    assert err == f"searchinr: interrupted; the same command again continues {folder}\n"
+    assert points(folder)[: len(recorded)] == recorded
+    assert list((folder / "trials").glob("*.safetensors"))
+    assert list((folder / "report").glob("front-*.png"))
+    capsys.readouterr()
+    assert execute(["status", str(folder), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["state"].startswith("interrupted")
+    assert execute(["verify", str(folder)]) == 0
 
 
-def test_a_run_in_which_every_trial_fails_says_why(tmp_path: Path, start: Start) -> None:
+@pytest.mark.parametrize("option", BOTH)
+def test_a_run_in_which_every_trial_fails_says_why(tmp_path: Path, folder: Path, start: Start, option: str) -> None:
     space = write_space(tmp_path, trials=4, more="resources: {cpu: 1, timeout_s: 0.0001}")
-    code, _, err = finish(start(space, "--workers", "1"))
+    code, _, err = finish(start(space, option))
     assert code == 1
     assert "all 4 trials failed: over the time limit" in err
     assert err.count("\n") == 1
-    failed = [line for line in read_ledger(tmp_path / "run" / "ledger.jsonl") if line["kind"] == "failed"]
+    failed = [line for line in read_ledger(folder / "ledger.jsonl") if line["kind"] == "failed"]
     assert len(failed) == 4
 
 
-def test_another_space_or_a_second_driver_in_the_folder_is_refused(tmp_path: Path, start: Start) -> None:
+@pytest.mark.parametrize("option", BOTH)
+def test_another_space_or_a_second_driver_in_the_folder_is_refused(
+    tmp_path: Path, folder: Path, start: Start, option: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     space = write_space(tmp_path, trials=2, min_steps=50, max_steps=50)
-    process = start(space, "--workers", "1")
-    wait_for_points(tmp_path / "run", 1, process)
+    process = start(space, option)
+    wait_for_points(folder, 1, process)
     os.kill(process.pid, signal.SIGSTOP)  # or it may have finished before the other one gets there
-    code, _, err = finish(start(space, "--workers", "1"))
+    command = ["run", str(space), "--out", str(folder), option]
+    assert execute(command) == 2
     os.kill(process.pid, signal.SIGCONT)
-    assert (code, err.count("\n")) == (2, 1)
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1
     assert "another searchinr is running in this folder" in err
     assert finish(process)[0] == 0
-    other = write_space(tmp_path, trials=2, min_steps=40, max_steps=50)
-    code, _, err = finish(start(other, "--workers", "1"))
-    assert (code, err.count("\n")) == (2, 1)
+    write_space(tmp_path, trials=2, min_steps=40, max_steps=50)
+    assert execute(command) == 2
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1
     assert "holds a run of another space" in err
