@@ -36,8 +36,8 @@ class Case:
         self.space, self.folder = path / "tiny.yaml", path / "run"
         self.space.write_text(SPACE)
 
-    def command(self) -> tuple[str, ...]:
-        return searchinr("run", str(self.space), "--out", str(self.folder), "--workers", "2")
+    def command(self, option: str = "--workers=2") -> tuple[str, ...]:
+        return searchinr("run", str(self.space), "--out", str(self.folder), option)
 
     def buildings(self) -> int:
         """How often the building of a supernet was handed out."""
@@ -67,13 +67,14 @@ def case(tmp_path: Path) -> Case:
     return Case(tmp_path)
 
 
-def test_kill_9_of_everything_while_a_supernet_is_built(case: Case) -> None:
-    with running(*case.command()) as run:
+@pytest.mark.parametrize("option", ["--debug", pytest.param("--workers=2", marks=pytest.mark.slow)])
+def test_kill_9_of_everything_while_a_supernet_is_built(case: Case, option: str) -> None:
+    with running(*case.command(option)) as run:
         case.wait_for_building(run)
         run.kill_all()
     before = Recorded.of(case.folder)
     assert {line["params"]["init"] for line in before.lines if line["kind"] == "trial"} == {"scratch"}
-    with running(*case.command()) as run:
+    with running(*case.command(option)) as run:
         code, _, err = run.finish()
     assert (code, err) == (0, "")
     assert case.buildings() == 2

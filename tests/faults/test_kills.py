@@ -21,6 +21,10 @@ from searchinr.engine.store.run_folder import RunFolder
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks processes up in /proc")
 
 TRIALS = 9
+HERE, ON_RAY = "--debug", "--workers=2"
+BOTH = [HERE, pytest.param(ON_RAY, marks=pytest.mark.slow)]
+"""For what does not depend on who executes the jobs: in the default suite without Ray."""
+
 SPACE = """\
 name: tiny
 datasets: [{{name: photos, downscale: [16, 24], limit: 2}}]
@@ -43,8 +47,8 @@ class Case:
     space: Path
     folder: Path
 
-    def command(self, workers: int = 2) -> tuple[str, ...]:
-        return searchinr("run", str(self.space), "--out", str(self.folder), "--workers", str(workers))
+    def command(self, option: str = ON_RAY) -> tuple[str, ...]:
+        return searchinr("run", str(self.space), "--out", str(self.folder), option)
 
     def log(self) -> str:
         path = self.folder / "log.txt"
@@ -65,9 +69,9 @@ def case(tmp_path: Path) -> Case:
     return make_case(tmp_path)
 
 
-def finish(case: Case, environment: dict[str, str] | None = None) -> None:
+def finish(case: Case, option: str = ON_RAY) -> None:
     """The same command again finishes the run."""
-    with running(*case.command(), environment=environment) as run:
+    with running(*case.command(option)) as run:
         code, _, err = run.finish()
     assert (code, err) == (0, "")
 
@@ -129,7 +133,8 @@ def test_a_killed_worker_and_a_killed_driver(snapshot: Case) -> None:
     check(case, before)
 
 
-def test_what_a_crash_can_leave_in_the_folder(half: Case) -> None:
+@pytest.mark.parametrize("option", BOTH)
+def test_what_a_crash_can_leave_in_the_folder(half: Case, option: str) -> None:
     before = Recorded.of(half.folder)
     folder = RunFolder(half.folder)
     with folder.ledger.open("a") as ledger:
@@ -141,7 +146,7 @@ def test_what_a_crash_can_leave_in_the_folder(half: Case) -> None:
     folder.deliver({"kind": "failed", "trial": "0123456789", "rung": 1, "dataset": "photos", "reason": "NaN"}, {})
     (folder.front / "x").mkdir()
     (folder.front / "x" / ".y.tmp").mkdir()
-    finish(half)
+    finish(half, option)
     log = half.log()
     assert "0123456789-0.zip: a damaged result (" in log
     assert "0123456789-1.zip: of trial 0123456789, which the ledger does not know" in log
@@ -162,12 +167,13 @@ time.time_ns = lambda: _time_ns() + 86400 * 10**9 * _days()
 """
 
 
-def test_a_clock_that_jumps_by_days(half: Case, tmp_path: Path) -> None:
+@pytest.mark.parametrize("option", BOTH)
+def test_a_clock_that_jumps_by_days(half: Case, tmp_path: Path, option: str) -> None:
     before = Recorded.of(half.folder)
     (tmp_path / "sitecustomize.py").write_text(CLOCK)
     flag = tmp_path / "jump"
     path = os.pathsep.join(filter(None, [str(tmp_path), os.environ.get("PYTHONPATH")]))
-    with running(*half.command(), environment={"PYTHONPATH": path, "CLOCK_JUMPS": str(flag)}) as run:
+    with running(*half.command(option), environment={"PYTHONPATH": path, "CLOCK_JUMPS": str(flag)}) as run:
         wait_until(lambda: half.points() > before.points(), run)
         flag.touch()
         code, _, err = run.finish()
@@ -177,9 +183,10 @@ def test_a_clock_that_jumps_by_days(half: Case, tmp_path: Path) -> None:
     assert times != sorted(times)
 
 
-def test_a_full_disk(half: Case) -> None:
+@pytest.mark.parametrize("option", BOTH)
+def test_a_full_disk(half: Case, option: str) -> None:
     before = Recorded.of(half.folder)
-    with running(*half.command()) as run:
+    with running(*half.command(option)) as run:
         wait_until(lambda: half.points() > before.points(), run)
         size = (half.folder / "ledger.jsonl").stat().st_size
         resource.prlimit(run.process.pid, resource.RLIMIT_FSIZE, (size + 50, resource.RLIM_INFINITY))
@@ -189,7 +196,7 @@ def test_a_full_disk(half: Case) -> None:
     assert err.splitlines()[-1] == f"searchinr: {half.folder}: {reason} again continues"
     full = Recorded.of(half.folder)
     assert (half.folder / "ledger.jsonl").read_bytes().endswith(b"}\n")
-    finish(half)
+    finish(half, option)
     check(half, before, full)
 
 
@@ -220,7 +227,7 @@ def test_a_full_file_system(case: Case) -> None:
 @pytest.mark.slow
 def test_a_fit_that_kills_its_workers_has_failed_and_the_others_go_on(tmp_path: Path) -> None:
     case = make_case(tmp_path, steps=1000)
-    with running(*case.command(workers=1)) as run:
+    with running(*case.command("--workers=1")) as run:
         wait_until(lambda: " started" in case.log(), run)
         for death in (1, 2, 3):
             kill_a_worker(case, run, put_back=death)
