@@ -121,7 +121,7 @@ def _time_steps(cell: Cell) -> Timing:
 
 
 def _make_fit(cell: Cell, batch: int) -> BatchFit:
-    shape = FieldShape(_D_IN, _D_OUT, _DEPTH, cell.width, grid=(1, cell.points), extent=(1.0, 1.0))
+    shape = FieldShape(_D_IN, _D_OUT, _DEPTH, cell.width, cells=(1, cell.points), extent=(1.0, 1.0))
     field = Siren(shape, SirenParams())
     rng = torch.Generator().manual_seed(0)
     objective = SingleNetwork(field.forward, macs_per_point=field.macs_per_point(), elements_per_point=cell.width)
@@ -141,7 +141,7 @@ def _make_fit(cell: Cell, batch: int) -> BatchFit:
 
 def _time_interpolation(cell: Cell) -> Timing:
     layout = _layout(cell)
-    shape = FieldShape(2, _D_OUT, _DEPTH, 16, grid=layout.grid, extent=MODALITIES["image"].extent(layout))
+    shape = FieldShape(2, _D_OUT, _DEPTH, 16, cells=layout.grid, extent=MODALITIES["image"].extent(layout))
     grid = Hashgrid(shape, HashgridParams(features=cell.width)).grid
     coords = torch.from_numpy(MODALITIES["image"].coordinates(layout)).view(*layout.grid, -1)  # (H, W, 2)
     table = torch.randn(cell.signals, grid.entries, cell.width, requires_grad=True)

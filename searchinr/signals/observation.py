@@ -13,6 +13,7 @@ coordinates of a query, d_out values that the network gives for it.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -59,3 +60,23 @@ class Observation(ABC):
         Returns:
             `(B, m, c)`, nominally in [-1, 1], which stands for the samples' range.
         """
+
+
+def observed(
+    network: Callable[[Tensor], Tensor],
+    observation: Observation | None,
+    points: Tensor,
+    rng: torch.Generator | None = None,
+) -> Tensor:
+    """Values of points, `(B, m, c)`, whether or not something stands between them and the network.
+
+    Args:
+        network: From places `(n, d_in)` to what is there, `(B, n, d_out)`.
+        observation: What stands between; None if the network's values are those of the points.
+        points: `(m, d)`.
+        rng: See `Observation.queries`.
+    """
+    if observation is None:
+        return network(points)
+    queries = observation.queries(points, rng)
+    return observation.values(points, queries, network(queries))

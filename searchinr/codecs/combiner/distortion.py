@@ -18,7 +18,7 @@ class Distortion:
 
     Attributes:
         network: Theirs.
-        points: All, with the features of their coordinates in place of these.
+        points: All, with the features of their coordinates in place of these, unless an observation stands between.
     """
 
     def __init__(self, network: SineNetwork, targets: Targets, batch_fraction: float) -> None:
@@ -30,12 +30,17 @@ class Distortion:
             batch_fraction: Points used in each step, as a fraction of all.
         """
         self.network = network
-        self.points = targets.points.seen(network.features)
+        # Features can be held only where they are those of the points, and not of an observation's queries.
+        observation = targets.observation
+        self.points = targets.points.seen(network.features) if observation is None else targets.points
+        queries = 1 if observation is None else observation.queries_per_point
+        self._macs_per_point = queries * network.macs_per_point
         self._batch = max(1, round(batch_fraction * self.points.count))
         self._objective = SingleNetwork(
-            network.forward,
+            network.forward if observation is None else network.at,
             macs_per_point=network.macs_per_point,
             elements_per_point=network.elements_per_point,
+            observation=observation,
         )
 
     @property
@@ -67,4 +72,4 @@ class Distortion:
 
     def macs(self, batch: Points, *, passes: int) -> float:
         """Multiply-accumulates of forward passes over a batch; a backward pass counts for two."""
-        return float(passes * self.network.macs_per_point * batch.signals * batch.count)
+        return float(passes * self._macs_per_point * batch.signals * batch.count)

@@ -61,6 +61,10 @@ class SineNetwork:
             hidden = torch.sin(affine(hidden, weights[f"layer{layer}.weight"], weights[f"layer{layer}.bias"]))
         return affine(hidden, weights["out.weight"], weights["out.bias"])
 
+    def at(self, weights: Mapping[str, Tensor], coords: Tensor) -> Tensor:
+        """Values `(B, m, c)` at coordinates `(m, d)`."""
+        return self.forward(weights, self.features(coords))
+
     def init(self, rng: torch.Generator) -> Tensor:
         """Initial weights of one signal, `(n,)`: SIREN's for its hidden layers, in all but the last."""
         parts, n_in = [], 0

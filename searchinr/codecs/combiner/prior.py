@@ -3,7 +3,7 @@
 There is a prior for each number of channels among the training signals. As tensors:
 
     about                 int32: format, version of the samples, their seed, depth, width, features, code of the highest
-                          frequency (see `bits.ByteFloat`), axes
+                          frequency (see `bits.ByteFloat`), coordinates per point
     <channels>.mean       float16, `(n,)`
     <channels>.deviation  float16, `(n,)`, standard deviations
     <channels>.lengths    uint8, `(K,)`, of the blocks
@@ -80,7 +80,7 @@ class Prior:
         width: Of the network.
         features: Frequencies along each axis.
         max_frequency: The highest, in periods over the signal.
-        axes: Of the signals.
+        axes: Coordinates per point of the signals.
         by_channels: The prior for signals of so many channels.
     """
 
@@ -148,7 +148,8 @@ class Prior:
     def of_layout(self, layout: Layout) -> WeightPrior | None:
         """The prior for signals of a layout; None if it was learned from none that are like it."""
         prior = self.by_channels.get(layout.channels)
-        if prior is None or len(layout.grid) != self.axes or len(prior.mean) != self.network(layout).size:
+        network = self.network(layout)
+        if prior is None or network.shape.d_in != self.axes or len(prior.mean) != network.size:
             return None
         return prior
 

@@ -19,7 +19,7 @@ from searchinr.codecs.combiner.params import PRIOR_KEYS, CombinerParams
 from searchinr.codecs.combiner.prior import Prior, WeightPrior, rounded
 from searchinr.codecs.combiner.samples import MAX_SEED, shared_order
 from searchinr.codecs.contract import Asset, AssetSpec, AssetState
-from searchinr.codecs.fitting.layouts import Targets, targets_by_layout
+from searchinr.codecs.fitting.layouts import Targets, field_shape, targets_by_layout
 from searchinr.codecs.fitting.nesting import nested, part_of
 from searchinr.errors import TrialError
 from searchinr.signals.signal import Signal
@@ -77,7 +77,7 @@ def learn_prior(
     for targets in targets_by_layout(signals[: params.prior_signals], device):
         by_channels.setdefault(targets.layout.channels, []).append(targets)
     total = steps * len(by_channels)
-    axes = len(signals[0].layout.grid)
+    axes = field_shape(signals[0].layout, params.depth, params.width).d_in
     learned: dict[int, WeightPrior] = {}
     prior = Prior(params.depth, params.width, params.features, params.max_frequency, axes, learned)
     macs, first = 0.0, 0

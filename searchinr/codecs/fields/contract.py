@@ -49,7 +49,8 @@ class FieldShape:
         d_out: Values per point.
         depth: Number of nonlinear layers, 1 or more (depth - 1 matrices are `width x width`).
         width: Channels of every hidden layer.
-        grid: The signal's own grid, e.g. `(height, width)`; coordinates may come from another resolution.
+        cells: Into how many cells tables and hash grids cut the domain along each coordinate: those of the signal's own
+            grid `(height, width)`, for example. Coordinates may come from another resolution.
         extent: Coordinates of axis `a` lie in `[-extent[a], extent[a]]`.
     """
 
@@ -57,7 +58,7 @@ class FieldShape:
     d_out: int
     depth: int
     width: int
-    grid: tuple[int, ...]
+    cells: tuple[int, ...]
     extent: tuple[float, ...]
 
 

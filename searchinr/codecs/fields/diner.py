@@ -54,7 +54,7 @@ class Diner(Field):
     def __init__(self, shape: FieldShape, params: DinerParams) -> None:
         super().__init__(shape, params)
         self.params = params
-        self.entries = min(2**params.table_size_log2, math.prod(shape.grid))
+        self.entries = min(2**params.table_size_log2, math.prod(shape.cells))
         self._network = Siren(shape, SirenParams(omega_first=params.omega, omega=params.omega))
 
     @staticmethod
@@ -77,11 +77,11 @@ class Diner(Field):
         hashed.
         """
         cell = torch.zeros(coords.shape[0], dtype=torch.int64, device=coords.device)
-        for axis, (length, half) in enumerate(zip(self.shape.grid, self.shape.extent, strict=True)):
+        for axis, (length, half) in enumerate(zip(self.shape.cells, self.shape.extent, strict=True)):
             # float64: with float32 the cells of an axis of some million samples would run into each other
             position = (coords[:, axis].double() / half + 1) * (length / 2)
             cell = cell * length + position.floor().long().clamp(0, length - 1)
-        if self.entries == math.prod(self.shape.grid):
+        if self.entries == math.prod(self.shape.cells):
             return cell
         return random_bits(cell, self.params.table_size_log2)
 

@@ -67,7 +67,7 @@ class Hashgrid(Field):
         super().__init__(shape, params)
         if shape.d_in > MAX_AXES:
             raise ValueError(f"{shape.d_in} coordinates found; hash grids have at most {MAX_AXES}")
-        finest = params.max_resolution or min(max(shape.grid), MAX_RESOLUTION)
+        finest = params.max_resolution or min(max(shape.cells), MAX_RESOLUTION)
         self.params = params.model_copy(update={"max_resolution": max(finest, params.min_resolution)})
 
     @cached_property

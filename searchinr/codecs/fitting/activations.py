@@ -16,8 +16,8 @@ from torch import Tensor
 
 from searchinr.codecs.bitstream.steps import SymbolRange, log_step, nearest_code, symbol_range
 from searchinr.codecs.fields.contract import Field
+from searchinr.codecs.fitting.layouts import Targets
 from searchinr.codecs.fitting.objective import Forward
-from searchinr.codecs.fitting.points import Points
 from searchinr.codecs.quantize.contract import Coded, Quantizer
 from searchinr.codecs.quantize.uniform import best_steps, learnt_step, round_through, step_of
 
@@ -54,10 +54,15 @@ def _rounded(hidden: Tensor, steps: Tensor, symbols: SymbolRange) -> Tensor:
     return round_through((hidden / step).clamp(*symbols)) * step
 
 
-def calibration_coords(points: Points) -> Tensor:
+def calibration_coords(targets: Targets) -> Tensor:
     """Where to look at activations to choose their steps: some places of the signals, `(m, d)`."""
+    points, observation = targets.points, targets.observation
     chosen = np.random.default_rng(0).permutation(points.count)[:_CALIBRATION_POINTS]
-    return points.at(torch.from_numpy(chosen).to(points.device)).coords
+    coords = points.at(torch.from_numpy(chosen).to(points.device)).coords
+    if observation is None:
+        return coords
+    queries = observation.queries(coords)
+    return queries[:: max(1, len(queries) // _CALIBRATION_POINTS)]
 
 
 class WithActivations(Quantizer):

@@ -10,6 +10,7 @@ from torch import Tensor
 from searchinr.codecs.bitstream.steps import PER_OCTAVE
 from searchinr.codecs.fields.contract import FieldShape
 from searchinr.codecs.fitting.points import GridPoints, Points, scaled
+from searchinr.signals.observation import Observation
 from searchinr.signals.registry import MODALITIES
 from searchinr.signals.signal import Layout, Signal
 
@@ -19,14 +20,32 @@ _MOST_HELD = 2**25
 
 def field_shape(layout: Layout, depth: int, width: int) -> FieldShape:
     """What a backbone for signals of this layout is built from."""
+    modality, observation = MODALITIES[layout.modality], observation_of(layout)
+    extent = modality.extent(layout)
     return FieldShape(
-        d_in=len(layout.grid),
-        d_out=layout.channels,
+        d_in=len(extent),
+        d_out=layout.channels if observation is None else observation.outputs,
         depth=depth,
         width=width,
-        grid=layout.grid,
-        extent=MODALITIES[layout.modality].extent(layout),
+        cells=modality.cells(layout),
+        extent=extent,
     )
+
+
+def observation_of(layout: Layout) -> Observation | None:
+    """What makes values of points from a network's; None if its values at points are theirs."""
+    return MODALITIES[layout.modality].observation(layout)
+
+
+def queries_per_point(layout: Layout) -> int:
+    """How often a network is asked for the value of one point."""
+    observation = observation_of(layout)
+    return 1 if observation is None else observation.queries_per_point
+
+
+def is_separable(layout: Layout) -> bool:
+    """Whether a network is asked on a grid, each of whose axes changes one coordinate only."""
+    return MODALITIES[layout.modality].is_separable and observation_of(layout) is None
 
 
 @dataclass(frozen=True)
@@ -37,13 +56,16 @@ class Targets:
         indices: Their places among all signals.
         layout: Their layout.
         points: Of these signals, each divided by its gain, so that its peak is about 1.
-        gains: `(B,)`, int64: a gain is 2**(gains / 6), a whole number of quantiser steps.
+        gains: `(B,)`, int64: a gain is 2**(gains / 6), a whole number of quantiser steps. Where an observation stands
+            between network and values, scaling the network would not scale the values, and all gains are 1.
+        observation: What that is; None if the network's values are those of the points.
     """
 
     indices: list[int]
     layout: Layout
     points: Points
     gains: Tensor
+    observation: Observation | None = None
 
 
 def targets_by_layout(signals: Sequence[Signal], device: torch.device) -> list[Targets]:
@@ -58,9 +80,12 @@ def _targets(signals: Sequence[Signal], indices: list[int], device: torch.device
     layout, few = signals[indices[0]].layout, [signals[i] for i in indices]
     peaks = torch.tensor([_peak(signal) for signal in few]).clamp_min(2.0**-20)  # (B,)
     gains = torch.ceil(PER_OCTAVE * torch.log2(peaks)).long()  # (B,)
+    observation = observation_of(layout)
+    if observation is not None:
+        gains = torch.zeros_like(gains)
     points = GridPoints(few, gains, device)
     is_small = points.signals * points.values_each <= _MOST_HELD
-    return Targets(indices, layout, points.held() if is_small else points, gains)
+    return Targets(indices, layout, points.held() if is_small else points, gains, observation)
 
 
 def _peak(signal: Signal) -> float:

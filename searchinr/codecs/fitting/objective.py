@@ -5,6 +5,7 @@ Notation used for tensor shapes: B signals, k of them, m points of a tile, c cha
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -13,6 +14,7 @@ from torch import Tensor
 
 from searchinr.codecs.fitting.points import Points
 from searchinr.codecs.params.network_params import LossName
+from searchinr.signals.observation import Observation, observed
 
 Forward = Callable[[dict[str, Tensor], Tensor], Tensor]
 """`(weights, coords (m, d)) -> (B, m, c)`."""
@@ -73,16 +75,25 @@ class Objective(ABC):
 class SingleNetwork(Objective):
     """One network for each signal; the squared error is added up over tiles of points, so that memory is bounded."""
 
-    def __init__(self, forward: Forward, *, macs_per_point: int, elements_per_point: int) -> None:
+    def __init__(
+        self,
+        forward: Forward,
+        *,
+        macs_per_point: int,
+        elements_per_point: int,
+        observation: Observation | None = None,
+    ) -> None:
         """Takes the network.
 
         Args:
             forward: The network.
-            macs_per_point: Of one forward pass of one signal.
+            macs_per_point: Of one forward pass of one signal at one place.
             elements_per_point: Width of the largest activation, by which the tiles are sized.
+            observation: What stands between the network and the values of points, if something does.
         """
-        self._forward = forward
-        self._macs_per_point, self._elements_per_point = macs_per_point, elements_per_point
+        queries = 1 if observation is None else observation.queries_per_point
+        self._forward, self._observation = forward, observation
+        self._macs_per_point, self._elements_per_point = queries * macs_per_point, queries * elements_per_point
 
     def backward(
         self,
@@ -93,11 +104,13 @@ class SingleNetwork(Objective):
         rng: np.random.Generator,
         annealed: float = 0.0,
     ) -> Evaluated:
-        """See `Objective.backward`; nothing is drawn or annealed."""
+        """See `Objective.backward`. Nothing is annealed, and only an observation may draw its queries."""
         network = dict(weights)
+        draws = None if self._observation is None else drawing(rng, points)
         squared_error = torch.zeros(points.signals, device=points.device)
-        for coords, values in points.tiles(points_per_tile(points, self._elements_per_point)):
-            error = (self._forward(network, coords) - values).square().sum(dim=(1, 2))  # (B,)
+        for coords, values, counts in points.tiles(points_per_tile(points, self._elements_per_point)):
+            found = observed(partial(self._forward, network), self._observation, coords, draws)  # (B, m, c)
+            error = weighted_squares(found - values, counts).sum(dim=(1, 2))  # (B,)
             torch.autograd.backward(error.sum())
             squared_error += error.detach()
         divisor = gradient_divisor(squared_error, points, loss)
@@ -112,11 +125,22 @@ class SingleNetwork(Objective):
         """See `Objective.losses`."""
         network = dict(weights)
         squared_error = torch.zeros(len(signals), device=points.device)
-        for coords, values in points.tiles(points_per_tile(points, self._elements_per_point)):
-            error = self._forward(network, coords) - values[signals]  # (k, m, c)
-            squared_error += error.square().sum(dim=(1, 2))
+        for coords, values, counts in points.tiles(points_per_tile(points, self._elements_per_point)):
+            found = observed(partial(self._forward, network), self._observation, coords)  # (k, m, c)
+            squares = weighted_squares(found - values[signals], None if counts is None else counts[signals])
+            squared_error += squares.sum(dim=(1, 2))
         losses = loss_of(squared_error / points.values_each, loss)
         return Evaluated(losses, self._macs_per_point * len(signals) * points.count)
+
+
+def weighted_squares(error: Tensor, weights: Tensor | None) -> Tensor:
+    """Squared errors of any shape, multiplied by what each point counts, if points do not all count the same."""
+    return error.square() if weights is None else error.square() * weights
+
+
+def drawing(rng: np.random.Generator, points: Points) -> torch.Generator:
+    """A generator of a step's random numbers on the device of its points."""
+    return torch.Generator(points.device).manual_seed(int(rng.integers(2**62)))
 
 
 def points_per_tile(points: Points, elements_per_point: int) -> int:

@@ -26,10 +26,13 @@ class Part(NamedTuple):
     Attributes:
         coords: `(m, d)`.
         values: `(B, m, c)`.
+        weights: How much each point counts, `(B, m, 1)`, 1 on average over all points of a signal; None if all count
+            the same.
     """
 
     coords: Tensor
     values: Tensor
+    weights: Tensor | None = None
 
 
 class Points(ABC):
@@ -82,22 +85,24 @@ class Points(ABC):
 class HeldPoints(Points):
     """Points whose floats are held."""
 
-    def __init__(self, coords: Tensor, values: Tensor) -> None:
-        """Takes coordinates `(n, d)` and values `(B, n, c)`."""
+    def __init__(self, coords: Tensor, values: Tensor, weights: Tensor | None = None) -> None:
+        """Takes coordinates `(n, d)`, values `(B, n, c)` and, unless all points count the same, weights `(B, n, 1)`."""
         super().__init__(len(values), len(coords), values.shape[-1], coords.device)
-        self._coords, self._values = coords, values
+        self._coords, self._values, self._weights = coords, values, weights
 
     def part(self, start: int, stop: int) -> Part:
         """See `Points.part`."""
-        return Part(self._coords[start:stop], self._values[:, start:stop])
+        weights = None if self._weights is None else self._weights[:, start:stop]
+        return Part(self._coords[start:stop], self._values[:, start:stop], weights)
 
     def at(self, index: Tensor) -> Part:
         """See `Points.at`."""
-        return Part(self._coords.index_select(0, index), self._values.index_select(1, index))
+        weights = None if self._weights is None else self._weights.index_select(1, index)
+        return Part(self._coords.index_select(0, index), self._values.index_select(1, index), weights)
 
     def seen(self, encoding: Callable[[Tensor], Tensor]) -> "HeldPoints":
         """See `Points.seen`."""
-        return HeldPoints(encoding(self._coords), self._values)
+        return HeldPoints(encoding(self._coords), self._values, self._weights)
 
 
 class GridPoints(Points):
@@ -111,29 +116,36 @@ class GridPoints(Points):
             gains: `(B,)`, int64: values are divided by 2**(gain / 6).
             device: Where to give tensors.
         """
-        self._layout = signals[0].layout
+        self._signals, self._layout = signals, signals[0].layout
         super().__init__(len(signals), self._layout.points, self._layout.channels, device)
         self._samples = [signal.samples.reshape(-1, self.channels) for signal in signals]  # (*grid, c) -> (n, c)
         self._gains = torch.exp2(gains.to(device) / PER_OCTAVE).view(-1, 1, 1)
 
     def part(self, start: int, stop: int) -> Part:
         """See `Points.part`."""
-        coords = MODALITIES[self._layout.modality].coordinates(self._layout, start, stop)
-        return self._part(coords, [samples[start:stop] for samples in self._samples])
+        return self._part(np.arange(start, stop), [samples[start:stop] for samples in self._samples])
 
     def at(self, index: Tensor) -> Part:
         """See `Points.at`."""
         numbers = index.cpu().numpy()
-        coords = MODALITIES[self._layout.modality].coordinates_at(self._layout, numbers)
-        return self._part(coords, [samples[numbers] for samples in self._samples])
+        return self._part(numbers, [samples[numbers] for samples in self._samples])
 
     def held(self) -> HeldPoints:
         """The same points, held."""
         return HeldPoints(*self.all())
 
-    def _part(self, coords: NDArray[np.float32], samples: Sequence[Samples]) -> Part:
+    def _part(self, index: NDArray[np.integer], samples: Sequence[Samples]) -> Part:
+        modality = MODALITIES[self._layout.modality]
+        coords = torch.from_numpy(modality.coordinates_at(self._layout, index)).to(self.device)
         values = torch.stack([torch.from_numpy(scaled(each, self._layout)) for each in samples])  # (B, m, c)
-        return Part(torch.from_numpy(coords).to(self.device), values.to(self.device) / self._gains)
+        return Part(coords, values.to(self.device) / self._gains, self._weights(index))
+
+    def _weights(self, index: NDArray[np.integer]) -> Tensor | None:
+        """Of points with these numbers, `(B, m, 1)`; None if all count the same."""
+        modality = MODALITIES[self._layout.modality]
+        weights = [modality.weights_at(signal, index) for signal in self._signals]  # B of (m,)
+        known = [torch.from_numpy(each) for each in weights if each is not None]
+        return torch.stack(known).unsqueeze(-1).to(self.device) if known else None
 
 
 class _DrawnPoints(Points):
@@ -154,12 +166,13 @@ class _SeenPoints(Points):
         self._points, self._encoding = points, encoding
 
     def part(self, start: int, stop: int) -> Part:
-        coords, values = self._points.part(start, stop)
-        return Part(self._encoding(coords), values)
+        return self._encoded(self._points.part(start, stop))
 
     def at(self, index: Tensor) -> Part:
-        coords, values = self._points.at(index)
-        return Part(self._encoding(coords), values)
+        return self._encoded(self._points.at(index))
+
+    def _encoded(self, part: Part) -> Part:
+        return part._replace(coords=self._encoding(part.coords))
 
 
 def scaled(samples: Samples, layout: Layout) -> NDArray[np.float32]:

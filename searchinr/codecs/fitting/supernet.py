@@ -23,10 +23,11 @@ import torch
 from torch import Tensor
 
 from searchinr.codecs.fields.contract import Field, TensorSpec
-from searchinr.codecs.fitting.objective import MSE_FLOOR, Evaluated, Objective
-from searchinr.codecs.fitting.points import Points
+from searchinr.codecs.fitting.objective import MSE_FLOOR, Evaluated, Objective, drawing, weighted_squares
+from searchinr.codecs.fitting.points import Part, Points
 from searchinr.codecs.fitting.training import BatchFit, Recipe, fit_to_rung
 from searchinr.codecs.params.network_params import LossName
+from searchinr.signals.observation import Observation
 
 _CHUNK_ELEMENTS = 2**25  # activations of a pass over a chunk of signals; autograd keeps a few times as many
 MakeField = Callable[[int, int], Field]
@@ -161,6 +162,7 @@ class Sandwich(Objective):
         self,
         supernet: Supernet,
         stored: Callable[[Mapping[str, Tensor]], Mapping[str, Tensor]] = lambda weights: weights,
+        observation: Observation | None = None,
     ) -> None:
         """Takes the supernet.
 
@@ -168,8 +170,9 @@ class Sandwich(Objective):
             supernet: Which subnets to train.
             stored: From the weights that are trained to the supernet's stored tensors, differentiable, if the two
                 differ.
+            observation: What stands between the networks and the values of points, if something does.
         """
-        self._supernet = supernet
+        self._supernet, self._observation = supernet, observation
         self._stored = stored
 
     def backward(
@@ -182,31 +185,48 @@ class Sandwich(Objective):
         annealed: float = 0.0,
     ) -> Evaluated:
         """See `Objective.backward`; the third width is drawn, and nothing is annealed."""
-        coords, targets = points.all()
+        every = points.all()
+        queries = None if self._observation is None else self._observation.queries(every.coords, drawing(rng, points))
         widths = sandwich(self._supernet.widths, rng)
-        elements = points.count * self._supernet.depths[-1] * self._supernet.widths[-1]
+        asked = points.count if queries is None else len(queries)
+        elements = asked * self._supernet.depths[-1] * self._supernet.widths[-1]
         chunk = max(1, _CHUNK_ELEMENTS // elements)
         losses = []
         for start in range(0, points.signals, chunk):
             few = slice(start, start + chunk)
-            each = [self._backward(weights, few, width, coords, targets[few], loss) for width in widths]
+            part = Part(every.coords, every.values[few], None if every.weights is None else every.weights[few])
+            each = [self._backward(weights, few, width, part, queries, loss) for width in widths]
             losses.append(torch.stack(each).sum(0))
-        macs = 3 * sum(self._supernet.macs_per_point(width) for width in widths) * points.signals * points.count
+        macs = 3 * sum(self._supernet.macs_per_point(width) for width in widths) * points.signals * asked
         return Evaluated(torch.cat(losses), macs)
 
     def _backward(
-        self, weights: Mapping[str, Tensor], few: slice, width: int, coords: Tensor, targets: Tensor, loss: LossName
+        self,
+        weights: Mapping[str, Tensor],
+        few: slice,
+        width: int,
+        part: Part,
+        queries: Tensor | None,
+        loss: LossName,
     ) -> Tensor:
         stored = self._stored({name: weight[few] for name, weight in weights.items()})
         errors = torch.stack(
             [
-                (values - targets).square().mean(dim=(1, 2)).clamp_min(MSE_FLOOR)  # (B,)
-                for _, values in self._supernet.outputs(stored, width, coords)
+                weighted_squares(self._values(outputs, part, queries) - part.values, part.weights)
+                .mean(dim=(1, 2))
+                .clamp_min(MSE_FLOOR)  # (B,)
+                for _, outputs in self._supernet.outputs(stored, width, part.coords if queries is None else queries)
             ]
         )  # (depths, B)
         total = (errors.log() if loss == "log_mse" else errors).sum(0)  # (B,)
         torch.autograd.backward(total.sum())
         return total.detach()
+
+    def _values(self, outputs: Tensor, part: Part, queries: Tensor | None) -> Tensor:
+        """Values of points, `(B, m, c)`, from what a network gives at them, or else at queries."""
+        if self._observation is None or queries is None:
+            return outputs
+        return self._observation.values(part.coords, queries, outputs)
 
 
 @dataclass(frozen=True)
@@ -236,6 +256,7 @@ def train(
     batch_fraction: float,
     seed: int,
     resume: Mapping[str, Tensor] | None = None,
+    observation: Observation | None = None,
 ) -> Iterator[Trained]:
     """Trains the supernets of B signals; the learning rate falls along a cosine from the first step on.
 
@@ -248,6 +269,7 @@ def train(
         batch_fraction: Points of each step, as a fraction of all.
         seed: Fixes the draws of widths and points.
         resume: What `Trained.state` made in an earlier training with the same arguments, to go on from there.
+        observation: See `Sandwich`.
 
     Yields:
         After every step; where all steps were taken before, once.
@@ -256,7 +278,7 @@ def train(
         TrialError: The training diverged.
     """
     recipe = Recipe(lr=lr, decay=1.0, batch_fraction=batch_fraction, seed=seed)
-    trunk = BatchFit(Sandwich(supernet), initial, points, recipe)
+    trunk = BatchFit(Sandwich(supernet, observation=observation), initial, points, recipe)
     for fit in fit_to_rung(trunk, recipe, steps, branched=resume):
         fit.check_finite()
         yield Trained({name: weight.detach() for name, weight in fit.weights.items()}, fit.steps, fit.macs, fit.state)

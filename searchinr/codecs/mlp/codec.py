@@ -107,13 +107,14 @@ class MlpCodec(Codec):
             forward_of(field, params.activation_bits),
             macs_per_point=field.macs_per_point(),
             elements_per_point=params.width,
+            observation=targets.observation,
         )
         quantizer: Quantizer | None = None
         if params.quantizer != FP16:
             parts = parts_of(field, bit_widths(params), params.steps_per == "channel")
             quantizer = QUANTIZERS[params.quantizer](parts)
             if params.activation_bits is not None:
-                coords = calibration_coords(targets.points)
+                coords = calibration_coords(targets)
                 quantizer = WithActivations(quantizer, field, params.activation_bits, coords)
         if asset is None:
             initial = same_for_all(field.init(torch.Generator().manual_seed(recipe.seed)), targets)

@@ -75,6 +75,7 @@ def build_supernets(
             batch_fraction=params.batch_fraction,
             seed=seed,
             resume=under_way or None,
+            observation=group.observation,
         ):
             if under_way and trained.steps == int(under_way["steps"]):
                 continue  # all steps of this layout were taken before the checkpoint

@@ -69,7 +69,7 @@ class OnceForAllCodec(Codec):
                     targets,
                     supernet.largest,
                     same_for_all(initial, targets),
-                    Sandwich(supernet, shells.join),
+                    Sandwich(supernet, shells.join, targets.observation),
                     None if architecture.quantizer is None else architecture.quantizer(shells.all_parts),
                     recipe,
                 )

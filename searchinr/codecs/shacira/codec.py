@@ -25,7 +25,7 @@ from searchinr.codecs.fitting.groups import (
     make_group,
     same_for_all,
 )
-from searchinr.codecs.fitting.layouts import Targets, field_shape, targets_by_layout
+from searchinr.codecs.fitting.layouts import Targets, field_shape, is_separable, targets_by_layout
 from searchinr.codecs.fitting.training import Recipe
 from searchinr.codecs.level_names import matching
 from searchinr.codecs.params.network_params import FP16
@@ -148,7 +148,8 @@ def _group(targets: Targets, params: Any, recipe: Recipe) -> Group:  # noqa: ANN
     level_entries = [level.entries for level in field.grid.levels]
     rate = RateModel(level_entries, params.latent_dim, per_level=params.rate_model == "level", device=device)
     points = targets.layout.points
-    is_fixed = recipe.batch(points) == points and matrices_pay(field.grid, targets.layout.grid, device)
+    is_fixed = recipe.batch(points) == points and is_separable(targets.layout)
+    is_fixed = is_fixed and matrices_pay(field.grid, targets.layout.grid, device)
     objective = LatentGrid(
         field,
         rate,
@@ -158,6 +159,7 @@ def _group(targets: Targets, params: Any, recipe: Recipe) -> Group:  # noqa: ANN
         bit_weight=getattr(params, "lambda"),
         ste_fraction=params.ste_fraction,
         level_dropout=params.level_dropout,
+        observation=targets.observation,
     )
     rng = torch.Generator().manual_seed(recipe.seed)
     initial = {

@@ -10,7 +10,7 @@ Notation used for tensor shapes: B signals, k of them, m points of a step or a t
 dimensions, F features, L levels.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import torch
@@ -18,11 +18,19 @@ from torch import Tensor
 
 from searchinr.codecs.fields.hashgrid import Hashgrid
 from searchinr.codecs.fields.interpolation import FixedPoints, gather
-from searchinr.codecs.fitting.objective import Evaluated, Objective, gradient_divisor, loss_of, points_per_tile
-from searchinr.codecs.fitting.points import Points
+from searchinr.codecs.fitting.objective import (
+    Evaluated,
+    Objective,
+    gradient_divisor,
+    loss_of,
+    points_per_tile,
+    weighted_squares,
+)
+from searchinr.codecs.fitting.points import Part, Points
 from searchinr.codecs.fitting.rounding import Rounding, rounded
 from searchinr.codecs.params.network_params import LossName
 from searchinr.codecs.shacira.rate import RateModel
+from searchinr.signals.observation import Observation
 
 LATENTS, DECODER = "latents", "decoder.weight"
 """Names of two of the weights: `(B, E, D)`, and the linear decoder that all levels share, `(B, D, F)`.
@@ -48,6 +56,7 @@ class LatentGrid(Objective):
         bit_weight: float,
         ste_fraction: float,
         level_dropout: float,
+        observation: Observation | None = None,
     ) -> None:
         """Takes what does not change.
 
@@ -60,7 +69,10 @@ class LatentGrid(Objective):
             bit_weight: Lambda.
             ste_fraction: Last part of a branch in which every rounding is straight through.
             level_dropout: Probability that a step sees the coarse levels only, down to one that is drawn.
+            observation: What stands between the network and the values of points, if something does.
         """
+        self._observation = observation
+        self._queries = 1 if observation is None else observation.queries_per_point
         self._field, self._rate, self._fixed = field, rate, fixed
         self._rounding, self._ste_fraction, self._level_dropout = rounding, ste_fraction, level_dropout
         self._weight_of_bit = bit_weight / points
@@ -83,10 +95,11 @@ class LatentGrid(Objective):
         table = latents @ weights[DECODER]  # (B, E, F)
         if rng.random() < self._level_dropout:
             table = self._without_fine_levels(table, int(rng.integers(1, len(self._field.grid.levels) + 1)))
-        coords, values = points.all()
-        features = self._interpolated(table, coords)  # (B, L * F, m)
+        part = points.all()
+        queries = self._asked(part.coords, drawn)
+        features = self._interpolated(table, queries)  # (B, L * F, m * q)
         tile = self._points_per_tile(points)
-        squared_error, gradient = self._backward_of_network(weights, features.detach(), values, tile)
+        squared_error, gradient = self._backward_of_network(weights, features.detach(), part, queries, tile)
         divisor = gradient_divisor(squared_error, points, loss)
         for weight in weights.values():
             if weight.grad is not None:
@@ -97,20 +110,40 @@ class LatentGrid(Objective):
         return Evaluated(squared_error, 3 * self._macs(weights, points.count))
 
     def _backward_of_network(
-        self, weights: Mapping[str, Tensor], features: Tensor, targets: Tensor, tile: int
+        self, weights: Mapping[str, Tensor], features: Tensor, part: Part, queries: Tensor, tile: int
     ) -> tuple[Tensor, Tensor]:
-        """Squared errors `(B,)`, and their gradients by the features `(B, L * F, m)`; others are left in `grad`."""
-        squared_error = torch.zeros(len(targets), device=targets.device)
+        """Squared errors `(B,)`, and their gradients by the features `(B, L * F, m * q)`; others are left in `grad`."""
+        squared_error = torch.zeros(len(features), device=features.device)
         gradient = torch.empty_like(features)
-        parts = (torch.split(of, tile, dim=2) for of in (features, targets.mT, gradient))
-        for seen, values, into in zip(*parts, strict=True):
-            found = self._field.network(dict(weights), seen.requires_grad_())  # (B, c, m)
-            error = (found - values).square().sum(dim=(1, 2))  # (B,)
+        into = torch.split(gradient, tile * self._queries, dim=2)
+        for (seen, few, asked), of_features in zip(self._tiles(features, part, queries, tile), into, strict=True):
+            error = self._errors(dict(weights), seen.requires_grad_(), few, asked)  # (B,)
             torch.autograd.backward(error.sum())
             assert seen.grad is not None
-            into.copy_(seen.grad)
+            of_features.copy_(seen.grad)
             squared_error += error.detach()
         return squared_error, gradient
+
+    def _tiles(self, features: Tensor, part: Part, queries: Tensor, tile: int) -> Iterator[tuple[Tensor, Part, Tensor]]:
+        """Features, points and queries, so many points at a time."""
+        for start in range(0, len(part.coords), tile):
+            few, asked = slice(start, start + tile), slice(start * self._queries, (start + tile) * self._queries)
+            weights = None if part.weights is None else part.weights[:, few]
+            yield features[:, :, asked], Part(part.coords[few], part.values[:, few], weights), queries[asked]
+
+    def _errors(self, weights: dict[str, Tensor], features: Tensor, part: Part, queries: Tensor) -> Tensor:
+        """Squared errors of points, `(B,)`, from features `(B, L * F, m * q)`."""
+        outputs = self._field.network(weights, features)  # (B, d_out, m * q)
+        if self._observation is None:
+            error = outputs - part.values.mT  # (B, c, m)
+        else:
+            error = (self._observation.values(part.coords, queries, outputs.mT) - part.values).mT
+        counts = None if part.weights is None else part.weights.mT  # (B, 1, m)
+        return weighted_squares(error, counts).sum(dim=(1, 2))
+
+    def _asked(self, coords: Tensor, rng: torch.Generator | None = None) -> Tensor:
+        """Where the network is asked for the values of points: `(m, d)` -> `(m * q, d_in)`."""
+        return coords if self._observation is None else self._observation.queries(coords, rng)
 
     @torch.no_grad()
     def losses(self, weights: Mapping[str, Tensor], points: Points, signals: Tensor, *, loss: LossName) -> Evaluated:
@@ -119,18 +152,20 @@ class LatentGrid(Objective):
         table = latents @ weights[DECODER]  # (k, E, F)
         squared_error = torch.zeros(len(signals), device=points.device)
         tile = self._points_per_tile(points)
-        for coords, targets in points.tiles(points.count if self._fixed is not None else _SAMPLED_POINTS):
-            features = self._interpolated(table, coords)  # (k, L * F, m)
-            parts = (torch.split(of, tile, dim=2) for of in (features, targets[signals].mT))
-            for seen, values in zip(*parts, strict=True):
-                error = self._field.network(dict(weights), seen) - values  # (k, c, m)
-                squared_error += error.square().sum(dim=(1, 2))
+        at_once = points.count if self._fixed is not None else max(1, _SAMPLED_POINTS // self._queries)
+        for coords, values, counts in points.tiles(at_once):
+            queries = self._asked(coords)
+            features = self._interpolated(table, queries)  # (k, L * F, m * q)
+            part = Part(coords, values[signals], None if counts is None else counts[signals])
+            for seen, few, asked in self._tiles(features, part, queries, tile):
+                squared_error += self._errors(dict(weights), seen, few, asked)
         losses = loss_of(squared_error / points.values_each, loss)
         bits = self._rate.bits(weights, latents)
         return Evaluated(losses + self._weight_of_bit * bits, self._macs(weights, points.count))
 
     def _points_per_tile(self, points: Points) -> int:
-        return _TILES * points_per_tile(points, max(self._field.inputs, self._field.shape.width))
+        elements = max(self._field.inputs, self._field.shape.width)
+        return _TILES * points_per_tile(points, self._queries * elements)
 
     def _interpolated(self, table: Tensor, coords: Tensor) -> Tensor:
         """`(B, E, F)` -> `(B, L * F, m)`."""
@@ -144,4 +179,5 @@ class LatentGrid(Objective):
     def _macs(self, weights: Mapping[str, Tensor], points: int) -> float:
         """Of one forward pass; the decoder's work is there once for each entry."""
         decoder = weights[DECODER]  # (B, D, F)
-        return len(decoder) * points * self._field.macs_per_point() + self._field.grid.entries * decoder.numel()
+        asked = points * self._queries
+        return len(decoder) * asked * self._field.macs_per_point() + self._field.grid.entries * decoder.numel()

@@ -16,7 +16,7 @@ Weights = dict[str, Tensor]
 
 
 def make_shape(d_in: int = 2, depth: int = 3, width: int = 13, d_out: int = 3) -> FieldShape:
-    return FieldShape(d_in, d_out, depth, width, grid=(6, 9)[:d_in], extent=(0.7, 1.0)[:d_in])
+    return FieldShape(d_in, d_out, depth, width, cells=(6, 9)[:d_in], extent=(0.7, 1.0)[:d_in])
 
 
 def grid_coords(shape: FieldShape, times: int = 1) -> Tensor:

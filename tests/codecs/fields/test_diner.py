@@ -18,7 +18,7 @@ def test_a_long_table_has_one_entry_per_point_in_order(d_in: int) -> None:
 
 
 def test_a_short_table_is_shared_evenly() -> None:
-    shape = FieldShape(2, 3, 2, 8, grid=(96, 144), extent=(2 / 3, 1.0))
+    shape = FieldShape(2, 3, 2, 8, cells=(96, 144), extent=(2 / 3, 1.0))
     field = Diner(shape, DinerParams(table_size_log2=8))
     counts = torch.bincount(field.entry_of(grid_coords(shape)), minlength=256)
     assert counts.shape == (256,)  # 54 points per entry on average, deviation 7.3
@@ -42,7 +42,7 @@ def test_coordinates_on_and_beyond_the_border_use_the_border_cells() -> None:
 
 def test_cells_of_a_long_recording_do_not_run_into_each_other() -> None:
     samples = 16_000 * 120
-    shape = FieldShape(1, 1, 2, 8, grid=(samples,), extent=(60.0,))
+    shape = FieldShape(1, 1, 2, 8, cells=(samples,), extent=(60.0,))
     field = Diner(shape, DinerParams(table_size_log2=24))
     assert torch.equal(field.entry_of(grid_coords(shape)), torch.arange(samples))
 

@@ -13,7 +13,7 @@ from searchinr.errors import InvalidFileError
 
 
 def image_field(name: str, width: int, depth: int, **params: object) -> Field:
-    shape = FieldShape(2, 3, depth, width, grid=(512, 768), extent=(2 / 3, 1.0))
+    shape = FieldShape(2, 3, depth, width, cells=(512, 768), extent=(2 / 3, 1.0))
     return FIELDS[name](shape, FIELDS[name].Params(**params))
 
 
