@@ -94,9 +94,7 @@ def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A real search of four trials on two tiny photographs, its front confirmed. Look, do not touch: see `run_copy`."""
     folder = tmp_path_factory.mktemp("search")
     (folder / "mini.yaml").write_text(SPACE)
-    arguments = ["run", str(folder / "mini.yaml"), "--out", str(folder / "mini"), "--workers", "1"]
-    done = subprocess.run([sys.executable, "-m", "searchinr", *arguments], capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert execute(["run", str(folder / "mini.yaml"), "--out", str(folder / "mini"), "--debug"]) == 0
     return folder / "mini"
 
 

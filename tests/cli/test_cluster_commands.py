@@ -163,14 +163,11 @@ def test_a_plan_says_what_it_is_and_stays_in_the_run_folder(searchinr: Callable,
     assert kept["rows"][1]["cost"]["median"] == pytest.approx(kept["rows"][1]["hours"]["median"] * (0.19 + 2 * 0.35))
 
 
-@pytest.mark.slow
-def test_a_run_tells_what_was_estimated_beside_what_it_took(
-    start: Callable, searchinr: Callable, tmp_path: Path
-) -> None:
+def test_a_run_tells_what_was_estimated_beside_what_it_took(searchinr: Callable, tmp_path: Path) -> None:
     (tmp_path / "tiny.yaml").write_text(TINY)
     searchinr("plan", tmp_path / "tiny.yaml", "--out", tmp_path / "run", "--probes", 2)
-    out, err = start("run", tmp_path / "tiny.yaml", "--out", tmp_path / "run", "--workers", 1).communicate()
-    assert err == ""
+    code, out, err = searchinr("run", tmp_path / "tiny.yaml", "--out", tmp_path / "run", "--debug")
+    assert (code, err) == (0, "")
     assert "hours of training in all; it took " in out
 
 

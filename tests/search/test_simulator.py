@@ -1,13 +1,11 @@
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from search_toy import make_search, make_space, measure
 
+from searchinr.cli.app import execute
 from searchinr.engine.catalog import canonicalise, read_space
 from searchinr.engine.store.ledger import Line, read_ledger
 from searchinr.search.search import Job, Search
@@ -76,11 +74,10 @@ codecs:
 
 @pytest.mark.parametrize("scheduler", ["mo-asha", "mo-asha-stopping"])
 def test_a_run_and_its_simulation_make_the_same_decisions(tmp_path: Path, scheduler: str) -> None:
-    """The run is a real one, on Ray; the simulation is given its results, and asks for the same in the same order."""
+    """The run is a real one; the simulation is given its results, and asks for the same in the same order."""
     space_file = tmp_path / "tiny.yaml"
     space_file.write_text(SPACE.replace("SCHEDULER", scheduler))
-    command = [sys.executable, "-m", "searchinr", "run", str(space_file), "--out", str(tmp_path / "run"), "--workers=1"]
-    subprocess.run(command, check=True, capture_output=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    assert execute(["run", str(space_file), "--out", str(tmp_path / "run"), "--debug"]) == 0
     lines = read_ledger(tmp_path / "run" / "ledger.jsonl")
     measured = {(line["trial"], line["rung"]): line for line in lines if line["kind"] == "point"}
     assert len(measured) > 14

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from dataclasses import asdict
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from searchinr.engine.store.stored_run import StoredRun
 from searchinr.engine.store.training import training_name, training_signals
 from searchinr.engine.terminal.log import log_to
 from searchinr.engine.workers import worker
-from searchinr.engine.workers.jobs import AssetJob
+from searchinr.engine.workers.in_process import InProcess
 from searchinr.errors import InvalidFileError, MissingAssetError, UserError
 from searchinr.search.search import Search
 from searchinr.signals.datasets import load_dataset
@@ -58,19 +58,17 @@ def run(folder: RunFolder) -> list[str]:
     training = training_signals(space, datasets, None)
     signals = {label: dataset.signals for label, dataset in {**datasets, **training}.items()}
     built_from = []
+
+    def noting(job: Mapping[str, Any], *others: Any) -> None:  # noqa: ANN401  as `run_job` has them
+        if "built_from" in job:
+            built_from.append(job["built_from"])
+        worker.run_job(job, *others)
+
     with log_to(folder.log), Ledger(folder.ledger) as ledger:
         search = Search(space, list(datasets), canonicalise)
         driver = Driver(folder, space, datasets, training, ledger, search, lambda state: None)
         with driver.following():
-            while not driver.finished():
-                job = driver.next_job(1)
-                assert job is not None
-                if isinstance(job, AssetJob):
-                    built_from.append(job.built_from)
-                fields: dict[str, Any] = {**asdict(job), "cpu": 1.0, "gpu": 0.0, "timeout_s": None}
-                own = signals[fields.get("built_from", job.dataset)]
-                worker.run_job(fields, folder.path, own, driver.asset(job))
-                driver.job_ended(job, None)
+            InProcess().run(driver, noting, shared=folder.path, signals=signals, resources=space.resources)
     return built_from
 
 
