@@ -1,7 +1,9 @@
 """Writing files so that a reader never sees half of one: write, fsync, rename."""
 
 import os
+import time
 import uuid
+from contextlib import suppress
 from pathlib import Path
 
 _PREFIX, _SUFFIX = ".searchinr-", ".tmp"
@@ -22,10 +24,17 @@ def write_atomic(path: Path, data: bytes) -> None:
     sync_folder(path.parent)
 
 
-def remove_temporaries(folder: Path) -> None:
-    """Removes what `write_atomic` has left in a folder when it was killed."""
+def remove_temporaries(folder: Path, *, older_than_s: float = 0.0) -> None:
+    """Removes what `write_atomic` has left in a folder when it was killed.
+
+    Args:
+        folder: The folder.
+        older_than_s: Younger files are left alone: where others write as well, they may be about to be renamed.
+    """
     for path in folder.glob(f"{_PREFIX}*{_SUFFIX}"):
-        path.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):
+            if older_than_s == 0.0 or time.time() - path.stat().st_mtime > older_than_s:
+                path.unlink()
 
 
 def sync_folder(folder: Path) -> None:

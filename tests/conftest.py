@@ -1,4 +1,8 @@
-"""A shell that starts the tests in the background makes them ignore SIGINT, and with them every program they start."""
+"""What all tests need of their surroundings.
+
+A shell that starts the tests in the background makes them ignore SIGINT, and with them every program they start. No
+test may read or write the assets that the user has in a cache.
+"""
 
 import os
 import signal
@@ -15,6 +19,18 @@ os.environ.update(ray_environment())  # before a test imports Ray, which reads t
 
 signal.signal(signal.SIGINT, signal.default_int_handler)
 _numbers = count()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_user_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """For fixtures that several tests share."""
+    os.environ["SEARCHINR_ASSETS"] = str(tmp_path_factory.mktemp("assets"))
+
+
+@pytest.fixture(autouse=True)
+def _own_asset_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each test has a cache of assets of its own, and so have the commands that it starts."""
+    monkeypatch.setenv("SEARCHINR_ASSETS", str(tmp_path_factory.mktemp("assets")))
 
 
 @pytest.fixture(scope="session")

@@ -16,6 +16,15 @@ Data = Annotated[
         help="Data folder, laid out MODALITY/DATASET/ (default: $SEARCHINR_DATA).",
     ),
 ]
+Assets = Annotated[
+    Path | None,
+    typer.Option(
+        "--assets",
+        metavar="DIR",
+        file_okay=False,
+        help="Where what fits share is kept for all runs (default: $SEARCHINR_ASSETS, else in your cache folder).",
+    ),
+]
 Storage = Annotated[
     str | None,
     typer.Option(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from searchinr.cli.exit_codes import FAILED, INTERRUPTED, OK
-from searchinr.cli.options import Data, Json, Out, OutFolder, Run, Storage
+from searchinr.cli.options import Assets, Data, Json, Out, OutFolder, Run, Storage
 from searchinr.cli.output import print_json, print_table, printable, say
 from searchinr.errors import UserError
 
@@ -45,6 +45,7 @@ def run(
         int | None, typer.Option("--seed", metavar="N", min=0, max=2**31 - 1, help="Seed, instead of the space's.")
     ] = None,
     data: Data = None,
+    assets: Assets = None,
     address: Annotated[
         str | None,
         typer.Option("--address", metavar="HOST:PORT", help="Use the Ray that runs there; auto: on this machine."),
@@ -74,7 +75,7 @@ def run(
     if cluster is not None:
         if debug:
             raise UserError("--debug: found with --cluster, which has other machines fit the trials; leave one out")
-        for option, given in (("--address", address), ("--data", data)):
+        for option, given in (("--address", address), ("--data", data), ("--assets", assets)):
             if given is not None:
                 raise UserError(f"{option}: found with --cluster, whose head knows its own; leave it out")
         from searchinr.engine.cluster.remote_run import launch
@@ -100,6 +101,7 @@ def run(
         trials=trials,
         seed=seed,
         data_dir=data,
+        assets_dir=assets,
         address=address,
         storage=None if storage is None else parse_place(storage),
         debug=debug,

@@ -7,7 +7,7 @@ Some start from another asset, which is built first.
 from collections.abc import Callable, Iterable, Mapping
 
 from searchinr.codecs.contract import Asset
-from searchinr.engine.store.asset_keys import asset_key, building_seed
+from searchinr.engine.store.asset_keys import asset_id, building_seed
 from searchinr.engine.store.ledger import Line
 from searchinr.engine.store.run_folder import RunFolder, set_aside
 from searchinr.engine.store.tensors import read_tensors
@@ -125,9 +125,9 @@ class Assets:
             return None
         # What decoding needs must not know what is measured.
         built_from = training_name(job.dataset) if spec.needed_to_decode else job.dataset
-        key = asset_key(job.codec, spec, self._dataset_keys[built_from], job.seed)
+        asset = asset_id(job.codec, spec, self._dataset_keys[built_from], job.seed)
         return AssetJob(
-            asset=f"{spec.name}-{key[:12]}",
+            asset=asset,
             name=spec.name,
             dataset=job.dataset,
             built_from=built_from,
@@ -136,7 +136,7 @@ class Assets:
             needed_to_decode=spec.needed_to_decode,
             per_seed=spec.per_seed,
             version=spec.version,
-            seed=building_seed(key, spec, job.seed),
+            seed=building_seed(asset, spec, job.seed),
             confirms=job.confirms,
         )
 

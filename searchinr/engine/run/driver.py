@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from searchinr.codecs.contract import Asset
@@ -23,7 +24,8 @@ from searchinr.engine.results.report import dataset_report
 from searchinr.engine.run.assets import Assets
 from searchinr.engine.run.deaths import Deaths
 from searchinr.engine.run.progress import Progress
-from searchinr.engine.store.asset_files import asset_name
+from searchinr.engine.store.asset_cache import AssetCache, Origin
+from searchinr.engine.store.asset_files import asset_name, unpack_asset, write_asset
 from searchinr.engine.store.ledger import Ledger, Line, asset_label
 from searchinr.engine.store.place import remove_tree
 from searchinr.engine.store.run_folder import RunFolder, open_delivery, safe_name, set_aside
@@ -55,6 +57,7 @@ class Driver:
         tell: Callable[[ViewState], None],
         *,
         live: bool = True,
+        cache: Path | None = None,
     ) -> None:
         """A driver that has done nothing yet.
 
@@ -66,6 +69,7 @@ class Driver:
             ledger: The run's ledger.
             search: The search before its first line.
             tell: Called often with how far the run is, for those who look from elsewhere.
+            cache: Where assets are kept for all runs, see `asset_cache.cache_folder`; None for nowhere.
             live: Whether a terminal may show one view that is drawn again and again; otherwise it shows plain lines.
         """
         self._tell, self._live = tell, live
@@ -73,6 +77,7 @@ class Driver:
         self._ledger, self._search = ledger, search
         keys = {label: dataset.key for label, dataset in {**datasets, **training}.items()}
         self._assets = Assets(folder, keys, warn=self._warn)
+        self._cache = AssetCache(cache, folder.path, self._warn)
         self._progress = Progress(space, search, {label: data.modality for label, data in datasets.items()})
         self._drawn = time.monotonic(), 0  # when, and at how many ledger lines, the fronts were drawn last
         self._deaths = Deaths(folder)
@@ -135,6 +140,8 @@ class Driver:
     def _next_job(self, workers: int) -> Job | AssetJob | None:
         while (job := self._assets.next_task(self._search.next_job, room=workers)) is not None:
             if isinstance(job, AssetJob):
+                if self._is_cached(job):
+                    continue
                 LOG.info("building %s: %s", job.asset, describe_asset(asdict(job)))
                 return job
             if self._has_result(job):  # of a worker that was given up, delivered while the job was parked
@@ -246,16 +253,37 @@ class Driver:
             line, over=line["kind"] != "point" or line["steps"] >= self._space.fidelity.rungs[-1]
         )
 
+    def _is_cached(self, job: AssetJob) -> bool:
+        """Takes an asset from the cache into the run, if there is one that is usable."""
+        found = self._cache.find(job.asset, job.spec)
+        if found is None:
+            return False
+        stored, origin = found
+        size = write_asset(self._folder.asset(job.asset), job.codec, stored.asset)
+        built = {"sha256": stored.asset.sha256, "bytes": size, "cost": dict(origin.cost), "cached": True}
+        self._fold_asset({"kind": "asset", **asdict(job), **built, "time": time.time()})
+        return self._assets.ended(job)
+
     def _fold_asset(self, line: Line) -> None:
         """Folds what came of the building of an asset; that it was built again to the same content is no news."""
-        if line.get("needed_to_decode") and line["kind"] == "asset":  # before it is on record: files will need it
-            name = asset_name(asset_label(line))
-            with suppress(FileNotFoundError):  # it is built again
-                self._folder.keep_asset(name, self._folder.asset(line["asset"]).read_bytes())
+        if line["kind"] == "asset":
+            with suppress(FileNotFoundError, InvalidFileError):  # it is built again
+                self._keep_asset(line, self._folder.asset(line["asset"]).read_bytes())
         if not self._ledger.has(line):
             self._append(line)
         self._folder.drop_building(line["asset"])
         self._assets.tell(line)
+
+    def _keep_asset(self, line: Line, data: bytes) -> None:
+        """Keeps the file of an asset wherever it will be needed beside the run's own assets."""
+        stored = unpack_asset(data, self._folder.asset(line["asset"]))
+        if stored.asset.sha256 != line["sha256"]:
+            return
+        if line.get("needed_to_decode"):  # before it is on record: files will need it
+            self._folder.keep_asset(asset_name(asset_label(line)), data)
+        if not line.get("cached"):
+            origin = Origin(line["cost"], line["dataset"], line["time"])
+            self._cache.keep(line["asset"], line["codec"], stored.asset, origin)
 
     def _has_result(self, job: Job | AssetJob) -> bool:
         """Whether what a job was for is on record, or on record as failed; not for a job that runs."""
@@ -353,6 +381,8 @@ def _log_text(line: Line) -> str:
         return f"{_where(line)} failed: {line['reason']}"
     if line["kind"] == "out_of_memory":
         return f"{_where(line)} ran out of memory"
+    if line.get("cached"):
+        return f"{_where(line)} is taken from the cache: {line['bytes']} bytes, once {line['cost']['train_s']:.1f} s"
     if line["kind"] == "asset":
         return f"{_where(line)} is built: {line['bytes']} bytes, {line['cost']['train_s']:.1f} s"
     return f"{_where(line)}: {line['rate']:.3f} {line['rate_unit']}, {line['psnr_db']:.2f} dB"

@@ -14,6 +14,7 @@ import torch
 from searchinr import __version__
 from searchinr.engine.catalog import canonicalise, read_space
 from searchinr.engine.run.driver import Driver
+from searchinr.engine.store.asset_cache import cache_folder
 from searchinr.engine.store.lease import Lease
 from searchinr.engine.store.ledger import Ledger
 from searchinr.engine.store.place import Place, write
@@ -61,6 +62,7 @@ def run_search(
     address: str | None = None,
     storage: Place | None = None,
     debug: bool = False,
+    assets_dir: Path | None = None,
 ) -> Outcome:
     """Runs a search, or continues it where the run folder holds a part of it.
 
@@ -76,6 +78,7 @@ def run_search(
         storage: Where the run is kept, in a folder of the run folder's name; None means in the run folder alone.
         debug: Fit one trial after another in this process, without Ray. The view is plain lines, so that a debugger has
             the terminal, and an error that no fit explains is raised with its traceback instead of being recorded.
+        assets_dir: Where assets are kept for all runs; see `asset_cache.cache_folder`.
 
     Raises:
         UserError: The space, a dataset or the run folder is not usable, or `debug` is asked for with workers. Nothing
@@ -87,6 +90,7 @@ def run_search(
     space = read_space(space_file).overridden(trials, seed)
     datasets = {entry.label: load_dataset(entry, data_dir) for entry in space.datasets}
     training = training_signals(space, datasets, data_dir)
+    cache = cache_folder(assets_dir)
     search = Search(space, list(datasets), canonicalise)
     path = out or Path("runs") / space.name
     folder = RunFolder(path, None if storage is None else storage / path.resolve().name)
@@ -102,7 +106,9 @@ def run_search(
             stack.enter_context(log_to(folder.log))
             ledger = stack.enter_context(Ledger(folder.ledger, _stored_by(folder, lease)))
             LOG.info("searchinr %s: %s, %d ledger lines on record", __version__, space.name, len(ledger.lines))
-            run = Driver(folder, space, datasets, training, ledger, search, _told_by(lease), live=not debug)
+            run = Driver(
+                folder, space, datasets, training, ledger, search, _told_by(lease), live=not debug, cache=cache
+            )
             _work(run, folder, space, datasets | training, workers, address, debug)
     except (BrokenPipeError, ChildProcessError):  # no fault of the disk's
         raise

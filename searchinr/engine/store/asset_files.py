@@ -5,17 +5,16 @@ that name it, or in a folder `assets` beside or above them, as it does in a run'
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
 
 from searchinr.codecs.bitstream import container
 from searchinr.codecs.bitstream.container import Container
 from searchinr.codecs.contract import Asset, AssetSpec
 from searchinr.codecs.registry import codec_of
-from searchinr.engine.store.place import Place
-from searchinr.engine.store.tensors import read_tensors, write_tensors
+from searchinr.engine.store.place import Place, write
+from searchinr.engine.store.tensors import metadata, pack_tensors, unpack_tensors
 from searchinr.errors import InvalidFileError
 from searchinr.signals.files import check_readable, read_file, write_file
 from searchinr.signals.signal import Signal
@@ -34,10 +33,12 @@ class StoredAsset:
     Attributes:
         asset: The asset.
         codec: Name of the codec that it is for.
+        about: All of the file's metadata.
     """
 
     asset: Asset
     codec: str
+    about: Mapping[str, str]
 
 
 def asset_name(label: str) -> str:
@@ -47,8 +48,9 @@ def asset_name(label: str) -> str:
 
 def write_asset(path: Place, codec: str, asset: Asset) -> int:
     """Writes an asset, whole or not at all; the bytes of the file."""
-    spec = {key: json.dumps(value) for key, value in asdict(asset.spec).items()}
-    return write_tensors(path, asset.tensors, {"codec": codec, **spec})
+    data = pack_asset(codec, asset, {})
+    write(path, data)
+    return len(data)
 
 
 def read_asset(path: Path) -> StoredAsset:
@@ -59,20 +61,34 @@ def read_asset(path: Path) -> StoredAsset:
         InvalidFileError: It is no asset, or damaged.
     """
     check_readable(path)
-    tensors = read_tensors(path)
-    about = _about(path)
-    if tensors is None or about is None:
-        raise InvalidFileError(f"{path}: not an asset of searchinr; `searchinr asset export` writes one")
+    return unpack_asset(path.read_bytes(), path)
+
+
+def pack_asset(codec: str, asset: Asset, more: Mapping[str, str]) -> bytes:
+    """The bytes of an asset's file.
+
+    Args:
+        codec: Name of the codec that it is for.
+        asset: The asset.
+        more: What else its metadata are to say.
+    """
+    spec = {key: json.dumps(value) for key, value in asdict(asset.spec).items()}
+    return pack_tensors(asset.tensors, {"codec": codec, **spec, **more})
+
+
+def unpack_asset(data: bytes, source: object) -> StoredAsset:
+    """The asset in the bytes of a file; see `read_asset`.
+
+    Args:
+        data: The whole file.
+        source: Where it is from, for the error.
+    """
+    tensors = unpack_tensors(data, source)
+    about = metadata(data)
+    if not {"codec", "name", "params", "needed_to_decode"} <= set(about):
+        raise InvalidFileError(f"{source}: not an asset of searchinr; `searchinr asset export` writes one")
     spec = AssetSpec(**{each.name: json.loads(about[each.name]) for each in fields(AssetSpec) if each.name in about})
-    return StoredAsset(Asset.of(spec, tensors), about["codec"])
-
-
-def _about(path: Path) -> dict[str, Any] | None:
-    """The metadata of a whole file of tensors, None if they are not those of an asset."""
-    data = path.read_bytes()
-    header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])  # as the format begins
-    about: dict[str, Any] = header.get("__metadata__", {})
-    return about if {"codec", "name", "params", "needed_to_decode"} <= set(about) else None
+    return StoredAsset(Asset.of(spec, tensors), about["codec"], about)
 
 
 def copy_asset(source: Path, folder: Path) -> Path:

@@ -5,8 +5,8 @@ from searchinr.space import json_hash
 from searchinr.trial import base_spec
 
 
-def asset_key(codec: str, spec: AssetSpec, content: str, fit_seed: int) -> str:
-    """A hash, in hex, of everything that an asset is built from; equal keys stand for the same asset.
+def asset_id(codec: str, spec: AssetSpec, content: str, fit_seed: int) -> str:
+    """The name of an asset in run folders and caches: what it is, and a hash of everything that it is built from.
 
     Args:
         codec: Name of the codec.
@@ -14,6 +14,23 @@ def asset_key(codec: str, spec: AssetSpec, content: str, fit_seed: int) -> str:
         content: Hash of the signals that it is built from (`Dataset.key`).
         fit_seed: Seed of the fits that need it. It counts only where the asset is one `per_seed`.
     """
+    return f"{spec.name}-{_key(codec, spec, content, fit_seed)[:16]}"
+
+
+def building_seed(asset: str, spec: AssetSpec, fit_seed: int) -> int:
+    """The seed with which an asset is built: that of the fits, or, where fits of all seeds share it, one from its hash.
+
+    So a search that is run again builds the same asset, whatever its own seed is.
+
+    Args:
+        asset: Its `asset_id`.
+        spec: What is built.
+        fit_seed: Seed of the fits that need it.
+    """
+    return fit_seed if spec.per_seed else int(asset[-8:], 16) & 0x7FFF_FFFF
+
+
+def _key(codec: str, spec: AssetSpec, content: str, fit_seed: int) -> str:
     base = base_spec(codec, spec)
     return json_hash(
         [
@@ -23,14 +40,6 @@ def asset_key(codec: str, spec: AssetSpec, content: str, fit_seed: int) -> str:
             spec.params,
             content,
             fit_seed if spec.per_seed else None,
-            None if base is None else asset_key(codec, base, content, fit_seed),
+            None if base is None else _key(codec, base, content, fit_seed),
         ]
     )
-
-
-def building_seed(key: str, spec: AssetSpec, fit_seed: int) -> int:
-    """The seed with which an asset is built: that of the fits, or, where fits of all seeds share it, one from its key.
-
-    So a search that is run again builds the same asset, whatever its own seed is.
-    """
-    return fit_seed if spec.per_seed else int(key[:8], 16) & 0x7FFF_FFFF

@@ -1,5 +1,6 @@
 """Checkpoints and assets: tensors in files, nothing pickled, with a checksum."""
 
+import json
 import zlib
 from collections.abc import Mapping
 
@@ -24,10 +25,7 @@ def write_tensors(path: Place, tensors: Mapping[str, Tensor], about: Mapping[str
     Returns:
         Bytes of the file.
     """
-    data = {name: tensor.contiguous() for name, tensor in tensors.items()}
-    content = safetensors.torch.save(
-        {**data, _CHECKSUM: torch.tensor(checksum(data))}, None if about is None else dict(about)
-    )
+    content = pack_tensors(tensors, about)
     write(path, content)
     return len(content)
 
@@ -42,13 +40,38 @@ def read_tensors(path: Place) -> dict[str, Tensor] | None:
         data = path.read_bytes()
     except FileNotFoundError:
         return None
+    return unpack_tensors(data, path)
+
+
+def pack_tensors(tensors: Mapping[str, Tensor], about: Mapping[str, str] | None = None) -> bytes:
+    """The bytes of a file of tensors; see `write_tensors`."""
+    data = {name: tensor.contiguous() for name, tensor in tensors.items()}
+    return safetensors.torch.save(
+        {**data, _CHECKSUM: torch.tensor(checksum(data))}, None if about is None else dict(about)
+    )
+
+
+def unpack_tensors(data: bytes, source: object) -> dict[str, Tensor]:
+    """The tensors in the bytes of a file; see `read_tensors`.
+
+    Args:
+        data: The whole file.
+        source: Where it is from, for the error.
+    """
     try:
         tensors = safetensors.torch.load(data)
     except Exception as error:  # of many kinds: the header may say anything
-        raise InvalidFileError(f"{path}: not a whole file of tensors ({error})") from error
+        raise InvalidFileError(f"{source}: not a whole file of tensors ({error})") from error
     if _CHECKSUM not in tensors or int(tensors.pop(_CHECKSUM)) != checksum(tensors):
-        raise InvalidFileError(f"{path}: damaged tensors (the checksum is wrong)")
+        raise InvalidFileError(f"{source}: damaged tensors (the checksum is wrong)")
     return tensors
+
+
+def metadata(data: bytes) -> dict[str, str]:
+    """The metadata of a file of tensors, from its bytes or as many of them as its header has; empty if it has none."""
+    header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])  # as the format begins
+    found: dict[str, str] = header.get("__metadata__", {})
+    return found
 
 
 def checksum(tensors: Mapping[str, Tensor]) -> int:

@@ -13,7 +13,7 @@ import searchinr.codecs.mlp.codec as mlp_codec
 from searchinr.codecs.contract import Asset, AssetSpec
 from searchinr.engine.catalog import canonicalise
 from searchinr.engine.run.assets import Assets
-from searchinr.engine.store.asset_keys import asset_key
+from searchinr.engine.store.asset_keys import asset_id
 from searchinr.engine.store.ledger import Ledger
 from searchinr.engine.store.run_folder import RunFolder, open_delivery
 from searchinr.engine.store.tensors import write_tensors
@@ -129,7 +129,7 @@ def test_an_algorithm_of_another_version_builds_another_asset(monkeypatch: pytes
     jobs = make_job("a"), make_prior_job("b", 0.003)
 
     def keys() -> list[str]:
-        return [asset_key(job.codec, wanted(job), "0" * 64, 0) for job in jobs]
+        return [asset_id(job.codec, wanted(job), "0" * 64, 0) for job in jobs]
 
     def wanted(job: Job) -> AssetSpec:
         spec = asset_spec(job.codec, job.params)

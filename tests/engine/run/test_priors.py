@@ -19,6 +19,7 @@ from searchinr.engine.report.front import front_json, summary
 from searchinr.engine.results.opened import OpenedRun, open_run
 from searchinr.engine.results.verify import verify
 from searchinr.engine.run.driver import Driver
+from searchinr.engine.store.asset_cache import entries
 from searchinr.engine.store.asset_files import asset_name, find_asset, read_asset
 from searchinr.engine.store.ledger import Ledger, read_ledger
 from searchinr.engine.store.run_folder import RunFolder
@@ -51,7 +52,7 @@ codecs:
 """
 
 
-def run(folder: RunFolder) -> list[str]:
+def run(folder: RunFolder, cache: Path | None = None) -> list[str]:
     """Runs what is left of the search, in this process; what assets were built from."""
     space = read_space(folder.space)
     datasets = {entry.label: load_dataset(entry) for entry in space.datasets}
@@ -66,7 +67,7 @@ def run(folder: RunFolder) -> list[str]:
 
     with log_to(folder.log), Ledger(folder.ledger) as ledger:
         search = Search(space, list(datasets), canonicalise)
-        driver = Driver(folder, space, datasets, training, ledger, search, lambda state: None)
+        driver = Driver(folder, space, datasets, training, ledger, search, lambda state: None, cache=cache)
         with driver.following():
             InProcess().run(driver, noting, shared=folder.path, signals=signals, resources=space.resources)
     return built_from
@@ -80,22 +81,46 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     folder.space.write_text(SPACE)
     mlflow.MlflowClient(f"sqlite:///{folder.mlflow_db}").search_experiments()
     (label,) = {entry.label for entry in read_space(folder.space).datasets}
-    assert run(folder) == [training_name(label)] * 2
+    assert run(folder, folder.path.with_name("cache")) == [training_name(label)] * 2
     return folder
 
 
-def test_confirming_the_front_builds_no_further_prior(tmp_path: Path) -> None:
-    folder = RunFolder(tmp_path / "run")
+@pytest.fixture
+def another(finished: RunFolder, tmp_path: Path) -> RunFolder:
+    """The folder of a run of one trial that has not begun, whose front will be confirmed."""
+    folder = RunFolder(tmp_path / "another")
     folder.create()
     folder.space.write_text(SPACE.replace("trials: 3", "trials: 1") + "confirm: {seeds: 3}\n")
-    assert len(run(folder)) == 1
-    lines = read_ledger(folder.ledger)
+    shutil.copy(finished.mlflow_db, folder.mlflow_db)  # whose tables take seconds to make
+    return folder
+
+
+def test_confirming_the_front_builds_no_further_prior(another: RunFolder) -> None:
+    assert len(run(another)) == 1
+    lines = read_ledger(another.ledger)
     (asset,) = (line for line in lines if line["kind"] == "asset")
     confirmations = [line for line in lines if line["kind"] == "confirmation"]
     assert {line["seed"] for line in confirmations} == {4, 5, 6}
     assert {line["decodes_with"] for line in confirmations} == {f"prior@{asset['sha256'][:12]}"}
-    (point, *_) = points(folder)
+    (point, *_) = points(another)
     assert len({point["psnr_db"], *(line["psnr_db"] for line in confirmations)}) > 1, "the fits' own seeds do differ"
+
+
+def test_a_run_with_another_seed_takes_the_prior_from_the_cache(finished: RunFolder, another: RunFolder) -> None:
+    another.space.write_text(another.space.read_text().replace("seed: 3}", "seed: 8}"))
+    cache = finished.path.with_name("cache")
+    assert run(another, cache) == []
+    (taken,) = (line for line in read_ledger(another.ledger) if line["kind"] == "asset")
+    (built,) = (line for line in read_ledger(finished.ledger) if line.get("sha256") == taken["sha256"])
+    assert taken["cached"] and "cached" not in built
+    for key in ("asset", "seed", "bytes", "cost"):
+        assert taken[key] == built[key], "as if it had been built here"
+    assert problems(open_run(another.path)) == []
+    (label,) = open_run(another.path).labels
+    assert open_run(another.path).front(label).anytime[0].macs > built["cost"]["macs"], "its work counts"
+    used = {entry.path.name[: len(taken["asset"])]: entry.runs for entry in entries(cache)}
+    assert used[taken["asset"]] == (str(finished.path), str(another.path))
+    assert len(used) == 2
 
 
 @pytest.fixture
