@@ -7,8 +7,8 @@ from searchinr.codecs.registry import CODECS
 from searchinr.errors import UserError
 from searchinr.search.search import Search
 from searchinr.signals.datasets import REGISTRY
-from searchinr.signals.registry import MODALITIES
-from searchinr.space import Catalog, Space, SpaceError, Value, canonical_params, load_space, read_yaml
+from searchinr.signals.registry import MODALITIES, all_metrics
+from searchinr.space import OF_FILES, Catalog, Space, SpaceError, Value, canonical_params, load_space, read_yaml
 
 
 def catalog() -> Catalog:
@@ -18,6 +18,7 @@ def catalog() -> Catalog:
         datasets={name: entry.modality for name, entry in REGISTRY.items()},
         modalities=tuple(MODALITIES),
         complete={name: codec.completed for name, codec in CODECS.items()},
+        metrics={**all_metrics(), **OF_FILES},
     )
 
 

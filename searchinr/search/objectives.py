@@ -2,16 +2,15 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from searchinr.errors import UserError
 from searchinr.search import pareto
-from searchinr.space import Bound, Space
+from searchinr.space import STANDARD, Bound, Direction, Metric, Space
 
-Direction = Literal["max", "min"]
 Line = Mapping[str, Any]
 """One line of the ledger."""
 
@@ -19,29 +18,16 @@ LOSSLESS_DB = 200.0
 """PSNR of a perfect decode for ranking: above what any single wrong sample leaves (16 bits, 10^9 samples: 187 dB)."""
 
 
-class _Axis(NamedTuple):
-    """How a figure enters the search: where it is in a ledger line, and the axis on which differences matter."""
+_NEAREST_ONE = 2.0**-20
+"""How far from 1 a perfect overlap is taken to be."""
 
-    read: Callable[[Line], Any]
-    scale: Callable[[float], float]
-
-
-def _mean_over_signals(key: str) -> Callable[[Line], float]:
-    return lambda point: float(np.mean([signal[key] for signal in point["signals"]]))
-
-
-# Ratios matter, not differences, for rates and seconds: half the bytes are worth the same at every rate.
-_AXES: dict[str, _Axis] = {
-    "psnr_db": _Axis(lambda point: point["psnr_db"], lambda value: min(value, LOSSLESS_DB)),
-    "ssim": _Axis(lambda point: point["ssim"], lambda value: value),
-    "rate": _Axis(lambda point: point["rate"], math.log2),
-    "encode_s": _Axis(_mean_over_signals("encode_s"), math.log2),
-    "decode_s": _Axis(_mean_over_signals("decode_s"), math.log2),
+_PLACES: dict[str, Callable[[float], float]] = {
+    "linear": lambda value: value,
+    "log": math.log2,
+    "near_one": lambda value: -math.log2(max(1 - value, _NEAREST_ONE)),
+    "db": lambda value: min(value, LOSSLESS_DB),
 }
-_FIGURES: dict[str, Callable[[Line], Any]] = {
-    **{name: axis.read for name, axis in _AXES.items()},
-    "decode_macs_per_sample": lambda point: point["decode_macs_per_sample"],
-}
+"""Where a figure stands on its metric's axis, so that equal distances are worth the same; see `Metric.axis`."""
 
 
 class Objectives:
@@ -59,17 +45,20 @@ class Objectives:
         directions: Mapping[str, Direction],
         reference_point: Mapping[str, float],
         constraints: Mapping[str, Bound] | None = None,
+        metrics: Mapping[str, Metric] = STANDARD,
     ) -> None:
         """Objectives with these directions.
 
         Args:
-            directions: ``"max"`` or ``"min"`` for each of ``psnr_db`` (dB), ``ssim``, ``rate`` (the modality's unit),
-                ``encode_s``, ``decode_s`` (seconds, mean over signals).
+            directions: ``"max"`` or ``"min"`` for each of ``psnr_db`` (dB), ``rate`` (the modality's unit),
+                ``encode_s``, ``decode_s`` (seconds, mean over signals), and further metrics such as ``ssim``.
             reference_point: A value for each objective, in the same units: what is worse counts for nothing in the
                 hypervolume.
             constraints: Bounds by figure, of the objectives' or ``decode_macs_per_sample``: a point that breaks one is
                 not on the front.
+            metrics: What can be named, and on which axis differences of each are compared.
         """
+        self._metrics = metrics
         self.names = tuple(directions)
         self.constraints = dict(constraints or {})
         self.reference_point = {name: reference_point[name] for name in self.names}
@@ -81,10 +70,10 @@ class Objectives:
     @classmethod
     def of(cls, space: Space) -> "Objectives":
         """The objectives and constraints of a space."""
-        return cls(space.objectives, space.reference_point, space.constraints)
+        return cls(space.objectives, space.reference_point, space.constraints, space.metrics)
 
     def vector(self, point: Line) -> NDArray[np.float64]:
-        """Where a point stands: rates and seconds as log2, everything oriented so that less is better.
+        """Where a point stands on the metrics' axes (rates as log2), everything oriented so that less is better.
 
         Args:
             point: A ledger line of kind ``point``.
@@ -146,7 +135,7 @@ class Objectives:
     def _place(self, name: str, value: float) -> float:
         """A figure's place on its axis, less is better."""
         try:
-            place = self._signs[name] * _AXES[name].scale(value)
+            place = self._signs[name] * _PLACES[self._metrics[name].axis](value)
         except ValueError:
             raise ValueError(f"{name} must be above 0, not {value}") from None
         if math.isnan(place):
@@ -154,14 +143,13 @@ class Objectives:
         return place
 
     def _figure(self, name: str, point: Line) -> float:
-        try:
-            value = _FIGURES[name](point)
-        except KeyError:
-            value = None
+        value = point.get(name)
+        if value is None and name in ("encode_s", "decode_s"):
+            value = np.mean([signal[name] for signal in point["signals"]])
         if value is None:
             where = "objectives" if name in self.names else "constraints"
             raise UserError(
                 f"{where}: {name!r} is not measured for {point.get('modality', 'this modality')}; "
-                f"choose among {', '.join(figure for figure in _FIGURES if figure != name)}"
+                f"choose among {', '.join(figure for figure in self._metrics if figure != name)}"
             )
         return float(value)

@@ -24,6 +24,20 @@ def modality_of_file(path: Path) -> Modality:
     raise UserError(f"{path}: suffix {path.suffix!r} found; allowed are {allowed}")
 
 
+def all_metrics() -> dict[str, Metric]:
+    """What is measured of signals of any modality, by name.
+
+    Raises:
+        TypeError: Two modalities mean different things by one name.
+    """
+    found: dict[str, Metric] = {}
+    for modality in MODALITIES.values():
+        for metric in modality.metrics:
+            if found.setdefault(metric.name, metric) != metric:
+                raise TypeError(f"modality {modality.name} has a metric {metric.name!r} that differs from another's")
+    return found
+
+
 def metrics_of(modality: str) -> tuple[Metric, ...]:
     """What is measured of signals of a modality, PSNR first; of one that is not installed, PSNR at least."""
     found = MODALITIES.get(modality)

@@ -5,25 +5,24 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from searchinr.space.bounds import WrittenBound
 from searchinr.space.domains import Domain, as_yaml
+from searchinr.space.metrics import STANDARD, Metric
 from searchinr.space.parameters import json_hash
 from searchinr.space.problems import Finding, nearest, shown, unknown
 from searchinr.space.yaml_lines import dump_yaml
-
-_DIRECTIONS: Mapping[str, Literal["max", "min"]] = {
-    "psnr_db": "max",
-    "ssim": "max",
-    "rate": "min",
-    "encode_s": "min",
-    "decode_s": "min",
-}
-_POSITIVE = ("rate", "encode_s", "decode_s")  # the search takes their logarithm
-_CONSTRAINED = (*_DIRECTIONS, "decode_macs_per_sample")
-
 
 Complete = Callable[[Mapping[str, Domain]], tuple[dict[str, Domain], list[Finding]]]
 """Adds to a codec's domains what follows from them, and finds what is wrong with them taken together."""
@@ -38,12 +37,14 @@ class Catalog:
         datasets: Modality of each registered dataset.
         modalities: Names of the modalities.
         complete: How the domains of a codec are completed; they are as they are of codecs left out.
+        metrics: What objectives and constraints can name: the metrics of all modalities, and those of files.
     """
 
     codecs: Mapping[str, type[BaseModel]]
     datasets: Mapping[str, str]
     modalities: tuple[str, ...]
     complete: Mapping[str, Complete] = field(default_factory=dict)
+    metrics: Mapping[str, Metric] = field(default_factory=lambda: STANDARD)
 
 
 class _Section(BaseModel):
@@ -223,10 +224,11 @@ class Space(_Section):
     Attributes:
         name: Name of the search, and of its run folder.
         datasets: What to search on, each on its own.
-        objectives: Direction of each objective: at least two of psnr_db, ssim, rate, encode_s, decode_s.
+        objectives: Direction of each objective. There are at least two of rate, encode_s, decode_s, psnr_db and the
+            further metrics of the modalities, such as ssim.
         reference_point: The worst value that counts, for each objective, in its own unit (dB, rate unit, seconds).
-        constraints: Bounds that a point must meet to be on the front, for any of psnr_db, ssim, rate, encode_s,
-            decode_s (seconds, mean over signals), decode_macs_per_sample (multiply-accumulates to decode one pixel).
+        constraints: Bounds that a point must meet to be on the front, for what can be an objective and for
+            decode_macs_per_sample (multiply-accumulates to decode one pixel). Seconds are means over signals.
         fidelity: Training lengths.
         search: Sampler, scheduler, budget, seed.
         confirm: How the front is confirmed at the end; left out, it is not.
@@ -246,6 +248,17 @@ class Space(_Section):
     resources: Resources = Resources()
     mlflow: MlflowSettings = MlflowSettings()
     codecs: dict[str, dict[str, Domain]] = Field(min_length=1)
+    _metrics: Mapping[str, Metric] = PrivateAttr(default_factory=lambda: STANDARD)
+
+    @property
+    def metrics(self) -> Mapping[str, Metric]:
+        """What objectives and constraints can name, with directions and axes, by name."""
+        return self._metrics
+
+    @model_validator(mode="after")
+    def _knows_its_metrics(self, info: ValidationInfo) -> Self:
+        self._metrics = _metrics(info)
+        return self
 
     @field_validator("name")
     @classmethod
@@ -273,17 +286,18 @@ class Space(_Section):
 
     @field_validator("objectives", mode="before")
     @classmethod
-    def _have_their_directions(cls, objectives: object) -> object:
+    def _have_their_directions(cls, objectives: object, info: ValidationInfo) -> object:
         if not isinstance(objectives, Mapping):
             return objectives
+        known = {name: metric.direction for name, metric in _metrics(info).items() if metric.is_objective}
         findings: list[Finding] = []
         for name, direction in objectives.items():
-            if name not in _DIRECTIONS:
-                findings.append(((name,), unknown("objective", name, _DIRECTIONS)))
-            elif direction != _DIRECTIONS[name]:
-                findings.append(((name,), f"found {shown(direction)}; allowed {_DIRECTIONS[name]!r}"))
+            if name not in known:
+                findings.append(((name,), unknown("objective", name, known)))
+            elif direction != known[name]:
+                findings.append(((name,), f"found {shown(direction)}; allowed {known[name]!r}"))
         if len(objectives) < 2:
-            findings.append(((), f"found {len(objectives)} of them; allowed two or more of {', '.join(_DIRECTIONS)}"))
+            findings.append(((), f"found {len(objectives)} of them; allowed two or more of {', '.join(known)}"))
         _raise_all(findings)
         return objectives
 
@@ -291,6 +305,7 @@ class Space(_Section):
     @classmethod
     def _matches_objectives(cls, point: dict[str, float], info: ValidationInfo) -> dict[str, float]:
         objectives: Mapping[str, object] = info.data.get("objectives", point)  # wrong ones are reported already
+        metrics = _metrics(info)
         findings: list[Finding] = [
             ((name,), "missing; allowed the worst value of this objective that counts")
             for name in objectives
@@ -299,17 +314,18 @@ class Space(_Section):
         for name, value in point.items():
             if name not in objectives:
                 findings.append(((name,), unknown("objective", name, objectives)))
-            elif name in _POSITIVE and value <= 0:
+            elif name in metrics and metrics[name].axis == "log" and value <= 0:  # the search takes its logarithm
                 findings.append(((name,), f"found {value:g}; allowed a number above 0"))
         _raise_all(findings)
         return point
 
     @field_validator("constraints", mode="before")
     @classmethod
-    def _are_on_figures(cls, constraints: object) -> object:
+    def _are_on_figures(cls, constraints: object, info: ValidationInfo) -> object:
         if not isinstance(constraints, Mapping):
             return constraints
-        _raise_all(((name,), unknown("figure", name, _CONSTRAINED)) for name in constraints if name not in _CONSTRAINED)
+        known = _metrics(info)
+        _raise_all(((name,), unknown("figure", name, known)) for name in constraints if name not in known)
         return constraints or None
 
     def overridden(self, trials: int | None, seed: int | None) -> Self:
@@ -342,6 +358,12 @@ def _tree(space: Space) -> dict[str, Any]:
         codec: {key: as_yaml(domain) for key, domain in domains.items()} for codec, domains in space.codecs.items()
     }
     return tree
+
+
+def _metrics(info: ValidationInfo) -> Mapping[str, Metric]:
+    """What can be named where this is checked."""
+    catalog: Catalog | None = info.context
+    return STANDARD if catalog is None else catalog.metrics
 
 
 def _error(text: str) -> PydanticCustomError:

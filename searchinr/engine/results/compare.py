@@ -45,7 +45,11 @@ def _compare(first: OpenedRun, second: OpenedRun, label: str) -> Comparison:
                 f"{first.folder.path}; compare runs on the same signals"
             )
     names = first.objectives.names
-    shared = Objectives({name: first.space.objectives[name] for name in names}, first.objectives.reference_point)
+    shared = Objectives(
+        {name: first.space.objectives[name] for name in names},
+        first.objectives.reference_point,
+        metrics=first.space.metrics,
+    )
     sides = [
         Side(str(run.folder.path), front, shared.hypervolume(front.front))
         for run, front in zip((first, second), fronts, strict=True)
