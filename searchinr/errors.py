@@ -1,5 +1,7 @@
 """The errors that a user sees as one clear line instead of a traceback."""
 
+from pathlib import Path
+
 
 class UserError(Exception):
     """The user's input is wrong: printed as one line on stderr, exit code 2.
@@ -15,6 +17,18 @@ class InvalidFileError(UserError):
 
 class MissingAssetError(UserError):
     """A file cannot be decoded without an asset that is not there, or not the one that it names."""
+
+
+class SearchInterrupted(KeyboardInterrupt):
+    """A search was asked to stop before it was done. The same search again continues the run.
+
+    Attributes:
+        folder: The run folder.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(f"interrupted; the same search again continues {folder}")
+        self.folder = folder
 
 
 class NodeLostError(Exception):

@@ -10,6 +10,9 @@ PACKAGE = Path(__file__).parent.parent / "searchinr"
 FLOORS = (
     ("__main__",),
     ("cli",),
+    ("__init__",),  # the public API
+    ("api",),
+    ("run",),
     ("engine/run",),
     ("engine/tracking", "engine/planning"),
     ("engine/results", "engine/check"),
@@ -26,7 +29,7 @@ FLOORS = (
     ("signals", "search"),
     ("space",),
     ("discover",),
-    ("errors", "reserved", "files", "allocator", "__init__"),
+    ("errors", "reserved", "files", "allocator", "version"),
 )
 FLOOR_OF = {room: -number for number, rooms in enumerate(FLOORS) for room in rooms}
 

@@ -11,11 +11,11 @@ from typing import Annotated
 
 import typer
 
-from searchinr import __version__
 from searchinr.cli import asset_commands, cluster_commands, codec_commands, data_commands, id_commands, run_commands
 from searchinr.cli.exit_codes import FAILED, INTERRUPTED, OK, WRONG_INPUT
 from searchinr.cli.output import printable
 from searchinr.errors import UserError
+from searchinr.version import __version__
 
 # Typer's own usage errors have no public name but that of a subclass.
 _UsageError: type[typer.BadParameter] = typer.BadParameter.__bases__[0]

@@ -127,6 +127,7 @@ def _ended(folder: Path, points: int, front: int, failures: Sequence[str]) -> in
 
 def _follow(run: "RemoteRun", down: bool) -> int:
     """Shows a run on a cluster until it ends, or until Ctrl-C."""
+    from searchinr.engine.results.opened import open_run
     from searchinr.engine.results.status import recorded
 
     folder = run.folder.path
@@ -140,7 +141,7 @@ def _follow(run: "RemoteRun", down: bool) -> int:
     if not finished:
         typer.echo(f"searchinr: stopped; the same command again continues {folder}", err=True)
         return INTERRUPTED
-    rows = recorded(folder)
+    rows = recorded(open_run(folder))
     failures = [reason for row in rows for reason in row["failures"].values()]
     return _ended(folder, sum(row["points"] for row in rows), sum(row["front"] for row in rows), failures)
 
@@ -373,44 +374,28 @@ def export(
     Example: searchinr export runs/kodak --max-rate 0.5 -o best.yaml
     """
     from searchinr.engine.coding.config_file import dump_config
-    from searchinr.engine.results.export import Criterion, best_config, best_config_per_signal
+    from searchinr.engine.results.export import Criterion, best_config, export_best, export_per_signal
     from searchinr.engine.results.opened import open_run
-    from searchinr.engine.store.asset_files import copy_asset
-    from searchinr.engine.store.run_folder import safe_name
-    from searchinr.errors import UserError
-    from searchinr.signals.datasets import files_here
-    from searchinr.signals.files import make_folder, write_file
 
     criterion = Criterion(max_rate, min_psnr, trial, steps)
     opened = open_run(run)
-    if not per_signal:
-        config = best_config(opened, dataset, criterion)
-        text = dump_config(config)
-        if out is None:
-            typer.echo(text, nl=False)
-            return
-        write_file(out, text.encode())
-        say(f"{out}: {_of_config(config.provenance)}")
-        if config.asset is not None:
-            say(f"{copy_asset(opened.folder.kept_assets / config.asset, out.parent)}: its prior")
-        say(shlex.join(["searchinr", "encode", "SIGNAL", "--config", str(out)]))
+    if out is None and not per_signal:
+        typer.echo(dump_config(best_config(opened, dataset, criterion)), nl=False)
         return
     if out is None:
         raise UserError("export: --per-signal writes several files; name a folder for them with -o")
-    configs = best_config_per_signal(opened, dataset, criterion)
-    make_folder(out)
-    labels = {entry.label: entry for entry in opened.space.datasets}
-    files = files_here(labels[next(iter(configs.values())).provenance["dataset"]], data)
-    for name, config in configs.items():
-        path = out / f"{safe_name(name)}.yaml"
-        write_file(path, dump_config(config).encode())
-        say(f"{path}: {_of_config(config.provenance)}")
-        if config.asset is not None:
-            say(f"{copy_asset(opened.folder.kept_assets / config.asset, out)}: its prior")
-    for name in configs:
-        path = out / f"{safe_name(name)}.yaml"
-        command = ["searchinr", "encode", str(files.get(name, name)), "--config", str(path)]
-        say(shlex.join([*command, "-o", str(path.with_suffix(".inr"))]))
+    written = (
+        export_per_signal(opened, dataset, criterion, out, data)
+        if per_signal
+        else [export_best(opened, dataset, criterion, out)]
+    )
+    for each in written:
+        say(f"{each.path}: {_of_config(each.config.provenance)}")
+        if each.asset is not None:
+            say(f"{each.asset}: its prior")
+    for each in written:
+        command = ["searchinr", "encode", str(each.signal or "SIGNAL"), "--config", str(each.path)]
+        say(shlex.join([*command, *(["-o", str(each.path.with_suffix(".inr"))] if per_signal else [])]))
 
 
 def _of_config(found: Mapping[str, Any]) -> str:

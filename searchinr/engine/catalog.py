@@ -8,7 +8,7 @@ from searchinr.errors import UserError
 from searchinr.search.search import Search
 from searchinr.signals.datasets import REGISTRY
 from searchinr.signals.registry import MODALITIES, all_metrics
-from searchinr.space import OF_FILES, Catalog, Space, SpaceError, Value, canonical_params, load_space, read_yaml
+from searchinr.space import OF_FILES, Catalog, Space, SpaceError, Value, canonical_params, load_space, read_source
 
 
 def catalog() -> Catalog:
@@ -27,22 +27,22 @@ def canonicalise(codec: str, params: Mapping[str, Value]) -> dict[str, Value]:
     return canonical_params(CODECS[codec].Params, params)
 
 
-def read_space(path: Path) -> Space:
-    """A space file, checked whole; the `UserError` lists everything that is wrong with it."""
-    space = load_space(path, catalog())
-    _check_training(path, space)
+def read_space(source: Path | Mapping[str, object]) -> Space:
+    """A space file, or what it would say, checked whole; the `UserError` lists everything that is wrong with it."""
+    space = load_space(source, catalog())
+    _check_training(source, space)
     try:
         Search(space, [entry.label for entry in space.datasets], canonicalise)
     except UserError as error:  # the sampler does not suit the space
-        raise UserError(f"{path}: {error}") from error
+        raise UserError(f"{source if isinstance(source, Path) else 'space'}: {error}") from error
     return space
 
 
-def _check_training(path: Path, space: Space) -> None:
+def _check_training(source: Path | Mapping[str, object], space: Space) -> None:
     """Makes sure that datasets have the training signals that codecs need; `SpaceError` if not."""
     needing = [name for name in space.codecs if CODECS[name].needs_training]
     lacking = [index for index, entry in enumerate(space.datasets) if entry.train is None]
     if needing and lacking:
-        document = read_yaml(path)
+        document = read_source(source, "space")
         text = f"train: missing; allowed are signals that are not measured, from which {needing[0]} learns its prior"
         raise SpaceError([document.problem(("datasets", index), text) for index in lacking])

@@ -27,7 +27,7 @@ from searchinr.space.schema import (
     dump_space,
     space_hash,
 )
-from searchinr.space.yaml_lines import Document, dump_yaml, read_safe_yaml, read_yaml
+from searchinr.space.yaml_lines import Document, dump_yaml, read_safe_yaml, read_source, read_yaml
 
 __all__ = [
     "OF_FILES",
@@ -67,6 +67,7 @@ __all__ = [
     "nearest",
     "parameters",
     "read_safe_yaml",
+    "read_source",
     "read_yaml",
     "shown",
     "space_hash",

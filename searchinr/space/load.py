@@ -12,7 +12,7 @@ from searchinr.space.domains import parse_domains
 from searchinr.space.parameters import check_params
 from searchinr.space.problems import Finding, Loc, SpaceError, nearest, shown, unknown
 from searchinr.space.schema import Catalog, Space
-from searchinr.space.yaml_lines import Document, read_yaml
+from searchinr.space.yaml_lines import Document, read_source
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -31,17 +31,17 @@ _ALLOWED = {
 }
 
 
-def load_space(path: Path, catalog: Catalog) -> Space:
-    """Reads and checks a search-space file.
+def load_space(source: Path | Mapping[str, object], catalog: Catalog) -> Space:
+    """Reads and checks a search space.
 
     Args:
-        path: The file.
+        source: The file, or what it would say.
         catalog: What it can name.
 
     Raises:
         SpaceError: Everything that is wrong with it, one line each, in the order of the lines.
     """
-    document = read_yaml(path)
+    document = read_source(source, "space")
     tree, findings = document.value, list[Finding]()
     if isinstance(tree, Mapping) and isinstance(tree.get("codecs"), Mapping):
         codecs: dict[str, object] = {}
@@ -60,18 +60,18 @@ def load_space(path: Path, catalog: Catalog) -> Space:
     return _build(Space, tree, document, findings, catalog)
 
 
-def load_config(path: Path, model: type[Model], catalog: Catalog) -> Model:
-    """Reads and checks a file that holds one configuration: the keys `codec` and `params`, among others.
+def load_config(source: Path | Mapping[str, object], model: type[Model], catalog: Catalog) -> Model:
+    """Reads and checks one configuration: the keys `codec` and `params`, among others.
 
     Args:
-        path: The file.
+        source: The file, or what it would say.
         model: Schema of the file; its field `codec` has a default.
         catalog: The codecs, against whose models `params` is checked.
 
     Raises:
         SpaceError: Everything that is wrong with it, one line each, in the order of the lines.
     """
-    document = read_yaml(path)
+    document = read_source(source, "config")
     tree, findings = document.value, list[Finding]()
     if isinstance(tree, Mapping):
         codec, params = tree.get("codec", model.model_fields["codec"].default), tree.get("params")

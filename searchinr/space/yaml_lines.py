@@ -4,8 +4,9 @@ Scalars follow the core schema of YAML 1.2, in which `1e-4` is a number and `no`
 of YAML 1.1, in which it is the other way round; files that others read by them are read by them here.
 """
 
+import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -78,6 +79,36 @@ def read_yaml(path: Path) -> Document:
         SpaceError: The file is missing, unreadable, not UTF-8, or not YAML: one problem, on one line.
     """
     return _read(path, _Loader, lambda root, loader, document: _value(root, (), document))
+
+
+def read_source(source: Path | Mapping[str, object], name: str) -> Document:
+    """A YAML file, or in its place what such a file would say, as a tree of Python's own lists, mappings and scalars.
+
+    Args:
+        source: The file, or the tree.
+        name: What the tree is called where something is wrong with it.
+
+    Raises:
+        SpaceError: See `read_yaml`.
+    """
+    if isinstance(source, Path):
+        return read_yaml(source)
+    document = Document(name)
+    document.value = _plain(source, (), document)
+    return document
+
+
+def _plain(value: object, loc: Loc, document: Document) -> object:
+    if isinstance(value, Mapping):
+        for key in value:
+            if not isinstance(key, str):
+                document.problems.append(
+                    Problem(document.file, None, dotted(loc), f"found {key!r} as a key; allowed text")
+                )
+        return {key: _plain(item, (*loc, key), document) for key, item in value.items() if isinstance(key, str)}
+    if isinstance(value, list | tuple):
+        return tuple(_plain(item, (*loc, index), document) for index, item in enumerate(value))
+    return os.fspath(value) if isinstance(value, os.PathLike) else value
 
 
 def read_safe_yaml(path: Path) -> Document:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import searchinr
+from searchinr import version
 from searchinr.engine.cluster.cluster_file import Cluster
 from searchinr.engine.store.place import Place
 from searchinr.engine.store.run_folder import safe_name
@@ -77,7 +77,7 @@ class RunJob:
         Raises:
             UserError: See `own_files`.
         """
-        package = Path(searchinr.__file__).parent
+        package = Path(version.__file__).parent
         shutil.copytree(package, folder / package.name, ignore=shutil.ignore_patterns("__pycache__"))
         (folder / "space.yaml").write_bytes(self.space_file.read_bytes())
         for path in own_files(self.space):

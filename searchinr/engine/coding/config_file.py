@@ -1,5 +1,6 @@
 """Configs: the YAML that `export` writes and `encode` takes, and what `encode` uses without one."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -39,9 +40,9 @@ def default_config(layout: Layout) -> Config:
     return Config(codec=suggested.codec, steps=suggested.steps, params=dict(suggested.params))
 
 
-def read_config(path: Path) -> Config:
-    """Reads and checks a config file; `SpaceError` lists everything that is wrong with it."""
-    return load_config(path, Config, catalog())
+def read_config(source: Path | Mapping[str, object]) -> Config:
+    """Reads and checks a config file, or what it would say; `SpaceError` lists everything that is wrong with it."""
+    return load_config(source, Config, catalog())
 
 
 def dump_config(config: Config) -> str:

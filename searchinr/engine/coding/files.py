@@ -65,19 +65,10 @@ def encode_file(
         raise UserError(f"{target}: suffix {target.suffix!r} found; allowed is {INR_SUFFIX}")
     signal = modality.read(source)
     check_writable(target)
-    config = given or default_config(signal.layout)
-    stored = _needed_asset(config, config_file, asset_file)
-    if stored is not None:  # which was made for these parameters, whatever the config says
-        config = config.model_copy(update={"params": {**config.params, **stored.spec.params}})
+    config, stored = with_asset(given or default_config(signal.layout), config_file, asset_file)
     started = time.perf_counter()
-    if signal.samples.size > container.MAX_VALUES:
-        raise UserError(
-            f"{source}: {signal.samples.size} values found; allowed are {container.MAX_VALUES}; crop it first"
-        )
-    try:
-        measured = _fit(signal, config, stored, quiet)
-    except TrialError as error:
-        raise UserError(f"{source}: {error}; try a lower `lr`, a smaller `width`, or another backbone") from error
+    with errors_name(source):
+        measured = encode_signal(signal, config, stored, quiet=quiet)
     write_file(target, measured.files[signal.name])
     beside = None if stored is None else target.with_name(asset_name(stored.label))
     if stored is not None and beside is not None and not beside.exists():
@@ -96,19 +87,59 @@ def encode_file(
     }
 
 
+def encode_signal(signal: Signal, config: Config, asset: Asset | None, *, quiet: bool) -> Measurement:
+    """Compresses one signal: its file, and what is measured of it.
+
+    Args:
+        signal: The signal.
+        config: What `with_asset` returned, with that asset.
+        asset: The asset that decoding will need, or None.
+        quiet: Whether to show no progress.
+
+    Raises:
+        UserError: The signal is too large, or the config does not train on it.
+    """
+    if signal.samples.size > container.MAX_VALUES:
+        raise UserError(f"{signal.samples.size} values found; allowed are {container.MAX_VALUES}; crop it first")
+    try:
+        return _fit(signal, config, asset, quiet)
+    except TrialError as error:
+        raise UserError(f"{error}; try a lower `lr`, a smaller `width`, or another backbone") from error
+
+
+def with_asset(config: Config, config_file: Path | None, given: Path | None) -> tuple[Config, Asset | None]:
+    """A config with the parameters of the asset that its files need to be decoded, and that asset.
+
+    Args:
+        config: The config.
+        config_file: Where the config is, if it is a file; the asset that it names is looked for from there.
+        given: The asset instead of the one that the config names.
+
+    Returns:
+        The config as it is, and None, if its files need no asset.
+
+    Raises:
+        UserError: The asset is missing, or of another codec, or none is needed.
+    """
+    stored = _needed_asset(config, config_file, given)
+    if stored is None:
+        return config, None
+    # which was made for these parameters, whatever the config says
+    return config.model_copy(update={"params": {**config.params, **stored.spec.params}}), stored
+
+
 def _needed_asset(config: Config, config_file: Path | None, given: Path | None) -> Asset | None:
-    """The asset that files of a config need to be decoded; None if they need none."""
     if not CODECS[config.codec].needs_training:
         if given is not None:
             raise UserError(f"--asset: {given} found; codec {config.codec} needs none")
         return None
     path = given
-    if path is None and config_file is not None and config.asset is not None:
-        path = config_file.with_name(config.asset)
+    if path is None and config.asset is not None:
+        path = (config_file or Path("config")).parent / config.asset
     if path is None or not path.exists():
         raise UserError(
-            f"{path or config_file}: codec {config.codec} needs a prior, which is not there; `searchinr export` writes "
-            "it beside a config, `searchinr asset export` alone: name it with --asset FILE"
+            f"{path or config_file or 'config'}: codec {config.codec} needs a prior, which is not there; `searchinr "
+            "export` writes it beside a config, `searchinr asset export` alone: name it with --asset FILE"
         )
     found = read_asset(path)
     if found.codec != config.codec:
@@ -207,11 +238,10 @@ def decode_file(
     modality = MODALITIES[file.layout.modality]
     target = out or source.with_suffix(modality.suffixes[0])
     _check_target(source, target, modality)
-    _check_scale(file.layout, modality, scale)
+    check_scale(file.layout, modality, scale)
     started = time.perf_counter()
-    with _errors_name(source), _progress(quiet) as progress:
-        asset = find_asset(file, source, asset_file)
-        signal = codec_of(file).decode(file, asset=asset, scale=scale, level=level, watch=_watch(progress, "decoding"))
+    with errors_name(source):
+        signal = decode_signal(file, source, scale, level, asset_file, quiet=quiet)
     decode_s = time.perf_counter() - started
     modality.write(signal, target)
     return {
@@ -225,6 +255,30 @@ def decode_file(
     }
 
 
+def decode_signal(
+    file: container.Container,
+    source: Path | None,
+    scale: float = 1.0,
+    level: Level | None = None,
+    asset_file: Path | None = None,
+    *,
+    quiet: bool,
+) -> Signal:
+    """The signal in an `.inr` file.
+
+    Args:
+        file: The file.
+        source: Where it is, if it is anywhere; the asset that it names is looked for from there.
+        scale: See `decode_file`.
+        level: See `decode_file`.
+        asset_file: See `decode_file`.
+        quiet: Whether to show no progress.
+    """
+    with _progress(quiet) as progress:
+        asset = find_asset(file, source, asset_file)
+        return codec_of(file).decode(file, asset=asset, scale=scale, level=level, watch=_watch(progress, "decoding"))
+
+
 def _check_target(source: Path, target: Path, modality: Modality) -> None:
     check_writable(target)
     if target.exists() and target.samefile(source):
@@ -234,7 +288,8 @@ def _check_target(source: Path, target: Path, modality: Modality) -> None:
         raise UserError(f"{target}: suffix {target.suffix!r} found; allowed for this {modality.name} are {allowed}")
 
 
-def _check_scale(layout: Layout, modality: Modality, scale: float) -> None:
+def check_scale(layout: Layout, modality: Modality, scale: float) -> None:
+    """Makes sure that a file can be rendered at a multiple of its resolution; `UserError` if not."""
     if not 0 < scale <= MAX_SCALE:  # nan is not
         raise UserError(f"--scale: {scale:g} found; allowed is a number above 0, at most {MAX_SCALE:g}")
     resized = modality.resized(layout, scale)
@@ -262,9 +317,29 @@ def inspect_file(
         UserError: The file is not a whole `.inr` file, or the signal cannot be what it holds.
     """
     file = read_inr(source)
+    signal = None
+    if original is not None:
+        signal = modality_of_file(original).read(original)
+        with errors_name(original):
+            checked_layout(signal, file.layout)
+    with errors_name(source):
+        return {"file": str(source), **inspect_container(file, source, asset_file, signal, quiet=quiet)}
+
+
+def inspect_container(
+    file: container.Container, source: Path | None, asset_file: Path | None, signal: Signal | None, *, quiet: bool
+) -> dict[str, Any]:
+    """What `inspect_file` says, of a file that need not lie anywhere.
+
+    Args:
+        file: The file.
+        source: See `decode_signal`.
+        asset_file: See `decode_file`.
+        signal: What was encoded, with the file's layout; then all rates are decoded.
+        quiet: Whether to show no progress.
+    """
     layout, modality = file.layout, MODALITIES[file.layout.modality]
-    signal = None if original is None else _read_as(original, layout)
-    with _errors_name(source), _progress(quiet) as progress:
+    with _progress(quiet) as progress:
         codec, asset = codec_of(file), find_asset(file, source, asset_file)
         content = codec.inspect(file, asset=asset)
 
@@ -280,7 +355,6 @@ def inspect_file(
         ]
         of_whole = quality(None)
     return {
-        "file": str(source),
         "bytes": file.size,
         "rate": modality.rate(layout, file.size),
         "rate_unit": modality.rate_unit,
@@ -296,13 +370,11 @@ def inspect_file(
     }
 
 
-def _read_as(path: Path, layout: Layout) -> Signal:
-    """The signal in a file, which must have this layout."""
-    signal = modality_of_file(path).read(path)
+def checked_layout(signal: Signal, layout: Layout) -> Signal:
+    """The signal, which must have this layout; `UserError` if it has another."""
     if signal.layout != layout:
-        modality = MODALITIES[layout.modality]
-        found, allowed = modality_of_file(path).described(signal.layout), modality.described(layout)
-        raise UserError(f"{path}: {found} found; the encoded signal has {allowed}")
+        found, allowed = (MODALITIES[each.modality].described(each) for each in (signal.layout, layout))
+        raise UserError(f"{found} found; the encoded signal has {allowed}")
     return signal
 
 
@@ -329,7 +401,7 @@ def trim_file(source: Path, out: Path, level: Level, max_bytes: int | None) -> d
         raise UserError(f"{out}: suffix {out.suffix!r} found; allowed is {INR_SUFFIX}")
     if out.exists() and out.samefile(source):
         raise UserError(f"{out}: is the file to trim; name another one with -o")
-    with _errors_name(source):
+    with errors_name(source):
         codec = codec_of(file)
         found = matching(codec.levels(file), level)
         fitting = [(name, size) for name, size in found if max_bytes is None or size <= max_bytes]
@@ -350,7 +422,8 @@ def trim_file(source: Path, out: Path, level: Level, max_bytes: int | None) -> d
 
 
 @contextmanager
-def _errors_name(path: Path) -> Iterator[None]:
+def errors_name(path: Path | str) -> Iterator[None]:
+    """Puts what an error is about before its text."""
     try:
         yield
     except UserError as error:
@@ -360,5 +433,5 @@ def _errors_name(path: Path) -> Iterator[None]:
 def read_inr(path: Path) -> container.Container:
     """Reads and checks an `.inr` file; errors name the path."""
     data = read_file(path)
-    with _errors_name(path):
+    with errors_name(path):
         return container.unpack(data)

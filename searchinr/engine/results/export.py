@@ -2,13 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from searchinr.engine.coding.config_file import Config
+from searchinr.engine.coding.config_file import Config, dump_config
 from searchinr.engine.report.front import Point
 from searchinr.engine.results.opened import OpenedRun
-from searchinr.engine.store.asset_files import asset_name
+from searchinr.engine.store.asset_files import asset_name, copy_asset
+from searchinr.engine.store.run_folder import safe_name
 from searchinr.errors import UserError
+from searchinr.signals.datasets import files_here
+from searchinr.signals.files import make_folder, write_file
 
 
 @dataclass(frozen=True)
@@ -88,6 +92,57 @@ def best_config_per_signal(run: OpenedRun, dataset: str | None, criterion: Crite
             raise UserError(f"{name}: {error}") from error
         configs[name] = _config(run, points[best], rows[best], {"signal": name})
     return configs
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A config that was written.
+
+    Attributes:
+        path: Its file.
+        config: The config.
+        asset: What decoding will need, copied beside it; or None.
+        signal: The file of the signal that it is best for, or its name where that is not on this machine; None if the
+            config is for all signals.
+    """
+
+    path: Path
+    config: Config
+    asset: Path | None
+    signal: Path | None = None
+
+
+def export_best(run: OpenedRun, dataset: str | None, criterion: Criterion, out: Path) -> Exported:
+    """Writes the config of `best_config`, and beside it the asset that it names."""
+    return _write(run, best_config(run, dataset, criterion), out)
+
+
+def export_per_signal(
+    run: OpenedRun, dataset: str | None, criterion: Criterion, out: Path, data_dir: Path | None
+) -> list[Exported]:
+    """Writes the configs of `best_config_per_signal` into a folder.
+
+    Args:
+        run: The run.
+        dataset: See `best_config_per_signal`.
+        criterion: See `best_config_per_signal`.
+        out: The folder, which is created if it is not there.
+        data_dir: Where the signals' files are looked for.
+    """
+    configs = best_config_per_signal(run, dataset, criterion)
+    make_folder(out)
+    (entry,) = (entry for entry in run.space.datasets if entry.label == _one_dataset(run, dataset))
+    files = files_here(entry, data_dir)
+    return [
+        _write(run, config, out / f"{safe_name(name)}.yaml", files.get(name, Path(name)))
+        for name, config in configs.items()
+    ]
+
+
+def _write(run: OpenedRun, config: Config, path: Path, signal: Path | None = None) -> Exported:
+    write_file(path, dump_config(config).encode())
+    asset = None if config.asset is None else copy_asset(run.folder.kept_assets / config.asset, path.parent)
+    return Exported(path, config, asset, signal)
 
 
 def _one_dataset(run: OpenedRun, dataset: str | None) -> str:

@@ -41,15 +41,19 @@ class OpenedRun:
         Raises:
             UserError: There is no such dataset, or no operating point at all, or none that meets the constraints.
         """
-        if dataset is not None and dataset not in self.labels:
-            raise UserError(f"{self.folder.path}: no dataset {dataset!r}; it has {', '.join(self.labels)}")
-        points = [line for line in self.lines if line["kind"] == "point" and dataset in (None, line["dataset"])]
+        points = self.points(dataset)
         if not points:
             raise UserError(f"{self.folder.path}: no operating point yet; let `searchinr run` go on first")
         with_front = {point["dataset"] for point in points if self.objectives.is_feasible(point)}
         if not with_front:
             raise UserError(f"{self.folder.path}: {none_feasible(points, self.objectives)}")
         return [label for label in self.labels if label in with_front]
+
+    def points(self, dataset: str | None) -> list[Line]:
+        """The operating points of one dataset, or of all; `UserError` if there is no such dataset."""
+        if dataset is not None and dataset not in self.labels:
+            raise UserError(f"{self.folder.path}: no dataset {dataset!r}; it has {', '.join(self.labels)}")
+        return [line for line in self.lines if line["kind"] == "point" and dataset in (None, line["dataset"])]
 
     def front(self, label: str, baselines: Baselines = NO_BASELINES) -> FrontReport:
         """The front of one dataset, beside classical codecs measured on it."""

@@ -18,9 +18,8 @@ def run_status(path: Path) -> dict[str, Any]:
     return {"run": str(path), "state": on_cluster or _state(run, search), "datasets": _rows(run, search)}
 
 
-def recorded(path: Path) -> list[dict[str, Any]]:
+def recorded(run: OpenedRun) -> list[dict[str, Any]]:
     """The same of each dataset, from the folder alone."""
-    run = open_run(path)
     return _rows(run, _replayed(run))
 
 

@@ -2,6 +2,7 @@
 
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
@@ -11,7 +12,6 @@ from types import FrameType
 
 import torch
 
-from searchinr import __version__
 from searchinr.engine.catalog import canonicalise, read_space
 from searchinr.engine.run.driver import Driver
 from searchinr.engine.store.asset_cache import cache_folder
@@ -30,6 +30,7 @@ from searchinr.errors import UserError
 from searchinr.search.search import Search
 from searchinr.signals.datasets import Dataset, load_dataset
 from searchinr.space import Resources, Space, dump_space
+from searchinr.version import __version__
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class Outcome:
 
 
 def run_search(
-    space_file: Path,
+    source: Path | Mapping[str, object],
     *,
     out: Path | None,
     workers: int | None = None,
@@ -67,7 +68,7 @@ def run_search(
     """Runs a search, or continues it where the run folder holds a part of it.
 
     Args:
-        space_file: The search space.
+        source: The search space: its file, or what that would say.
         out: The run folder; None means `runs/<name of the space>`.
         workers: Jobs at the same time; None means as many as the cores and GPUs allow.
         trials: Instead of the space's number of trials.
@@ -87,7 +88,7 @@ def run_search(
     """
     if debug:
         _check_alone(workers, address)
-    space = read_space(space_file).overridden(trials, seed)
+    space = read_space(source).overridden(trials, seed)
     datasets = {entry.label: load_dataset(entry, data_dir) for entry in space.datasets}
     training = training_signals(space, datasets, data_dir)
     cache = cache_folder(assets_dir)
@@ -223,14 +224,18 @@ def _told_by(lease: Lease | None) -> Callable[[ViewState], None]:
 
 @contextmanager
 def _stop_on_signal(run: Driver) -> Iterator[None]:
-    """SIGINT and SIGTERM (which Slurm and Kubernetes send) stop the run; a second one ends it at once."""
+    """SIGINT and SIGTERM (which Slurm and Kubernetes send) stop the run; a second one ends it at once.
+
+    In another thread than the main one signals cannot be handled, and go where they went before.
+    """
 
     def handle(number: int, frame: FrameType | None) -> None:
         if run.stopping:
             raise KeyboardInterrupt
         run.stop()
 
-    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    numbers = (signal.SIGINT, signal.SIGTERM) if threading.current_thread() is threading.main_thread() else ()
+    before = {number: signal.signal(number, handle) for number in numbers}
     try:
         yield
     except KeyboardInterrupt:

@@ -11,7 +11,7 @@ from PIL import Image
 from searchinr.errors import UserError
 from searchinr.signals.contract import Modality
 from searchinr.signals.exhibits import Exhibit, Picture
-from searchinr.signals.image_files import IMAGE_SUFFIXES, displayed, read_image, write_image
+from searchinr.signals.image_files import IMAGE_SUFFIXES, displayed, pillow_mode, read_image, write_image
 from searchinr.signals.image_peers import image_peers
 from searchinr.signals.metrics import ssim, to_samples
 from searchinr.signals.peers import Peer
@@ -51,6 +51,10 @@ class ImageModality(Modality):
     def write(self, signal: Signal, path: Path) -> None:
         """See `write_image`."""
         write_image(signal, path)
+
+    def fault(self, layout: Layout) -> str | None:
+        """Only what image files can hold exactly: colour and alpha have 8 bits."""
+        return None if pillow_mode(layout) else f"an image of {layout.channels} channels of {layout.bit_depth} bits"
 
     def extent(self, layout: Layout) -> tuple[float, ...]:
         """The longest side spans [-1, 1], the other keeps the aspect ratio: square pixels stay square."""

@@ -1,0 +1,90 @@
+"""Operating points as pandas frames."""
+
+import itertools
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from searchinr.engine.report.confirmation import Confirmed
+from searchinr.engine.report.front import FrontReport, Point, mean_bytes
+from searchinr.search.front import Front
+from searchinr.search.objectives import Objectives
+
+_ABOUT = ("dataset", "trial", "rung", "steps", "codec", "seed", "init", "modality", "rate", "rate_unit", "psnr_db")
+_FURTHER = ("psnr_of_mean_mse_db", "ssim", "decode_macs_per_sample", "decodes_with")
+
+
+def front_frame(reports: Sequence[FrontReport]) -> pd.DataFrame:
+    """One row for each point of the fronts of several datasets, of each by rising rate.
+
+    The columns are those of `points_frame`, and where points were confirmed `confirmed.seeds`, `.failed`,
+    `.psnr_db.mean`, `.psnr_db.std`, `.rate.mean` and `.rate.std`, over the further seeds alone.
+    """
+    return pd.DataFrame.from_records(
+        [
+            _row(point) | _confirmed(confirmed)
+            for report in reports
+            for point, confirmed in zip(report.front, report.confirmed, strict=True)
+        ]
+    )
+
+
+def points_frame(points: Sequence[Point], objectives: Objectives) -> pd.DataFrame:
+    """One row for each operating point, in the order in which they were measured.
+
+    Args:
+        points: The points.
+        objectives: What was searched for, with the constraints.
+
+    Returns:
+        `dataset`, `trial`, `rung`, `steps`, `codec`, `seed`, ... as in the ledger; `mean_bytes`; `cost.macs` and
+        `cost.train_s`; a column `params.NAME` for every parameter that any point has; `feasible`, whether the point
+        meets the constraints; `on_front`.
+    """
+    feasible = [objectives.is_feasible(point) for point in points]
+    fronts: dict[str, Front] = {}
+    for point in itertools.compress(points, feasible):
+        fronts.setdefault(point["dataset"], Front(objectives)).add(point, objectives.vector(point))
+    on_front = {id(point) for front in fronts.values() for point in front.points}
+    frame = pd.DataFrame.from_records(list(map(_row, points)))
+    return frame.assign(feasible=feasible, on_front=[id(point) in on_front for point in points])
+
+
+def signals_frame(points: Sequence[Point]) -> pd.DataFrame:
+    """One row for each signal at each operating point.
+
+    Returns:
+        `dataset`, `trial`, `rung`, `steps`, and of the signal `name`, `bytes`, `rate`, `psnr_db`, further metrics,
+        `encode_s`, `decode_s`, `sha256`.
+    """
+    return pd.DataFrame.from_records(
+        [
+            {**{key: point[key] for key in ("dataset", "trial", "rung", "steps")}, **row}
+            for point in points
+            for row in point["signals"]
+        ]
+    )
+
+
+def _row(point: Point) -> dict[str, Any]:
+    cost: Mapping[str, Any] = point["cost"]
+    return {
+        **{key: point[key] for key in _ABOUT},
+        **{key: point[key] for key in _FURTHER if point.get(key) is not None},
+        "mean_bytes": mean_bytes(point),
+        **{f"cost.{key}": value for key, value in cost.items()},
+        **{f"params.{key}": value for key, value in point["params"].items()},
+    }
+
+
+def _confirmed(found: Confirmed | None) -> dict[str, Any]:
+    if found is None:
+        return {}
+    spreads = {"psnr_db": found.psnr_db, "rate": found.rate}
+    return {
+        "confirmed.seeds": found.seeds,
+        "confirmed.failed": found.failed,
+        **{f"confirmed.{key}.mean": None if spread is None else spread.mean for key, spread in spreads.items()},
+        **{f"confirmed.{key}.std": None if spread is None else spread.std for key, spread in spreads.items()},
+    }

@@ -1,0 +1,22 @@
+import subprocess
+import sys
+
+import searchinr
+
+HEAVY = ("torch", "numpy", "ray", "mlflow", "pandas", "optuna", "PIL", "yaml", "pydantic")
+
+
+def test_importing_it_imports_nothing_heavy() -> None:
+    code = f"import sys, searchinr; dir(searchinr); print([name for name in {HEAVY} if name in sys.modules])"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout == "[]\n"
+
+
+def test_everything_that_is_promised_is_there() -> None:
+    assert dir(searchinr) == sorted(searchinr.__all__)
+    for name in searchinr.__all__:
+        assert getattr(searchinr, name) is not None
+    names: dict[str, object] = {}
+    exec("from searchinr import *", names)
+    assert set(searchinr.__all__) <= set(names)
+    assert not hasattr(searchinr, "decoed")
