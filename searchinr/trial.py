@@ -15,9 +15,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from searchinr.codecs.contract import Asset, AssetSpec, AssetState, Codec, FitState, Watch
+from searchinr.codecs.contract import AnyCodec, Asset, AssetSpec, AssetState, FitState
 from searchinr.codecs.fitting.nesting import nested, part_of
 from searchinr.codecs.registry import CODECS, decode
+from searchinr.codecs.render import Watch
 from searchinr.errors import InvalidFileError, OutOfMemoryError, TrialError
 from searchinr.signals.metrics import psnr_of_mean_mse
 from searchinr.signals.registry import MODALITIES
@@ -227,7 +228,7 @@ def _under_way(steps: int, train_s: float, work: Callable[[], Mapping[str, Tenso
 
 
 def _measure(
-    codec: Codec,
+    codec: AnyCodec,
     state: FitState,
     signals: Sequence[Signal],
     asset: Asset | None,

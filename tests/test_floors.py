@@ -22,6 +22,7 @@ FLOORS = (
     ("trial",),
     ("codecs/registry",),
     ("codecs/combiner", "codecs/mlp", "codecs/once_for_all", "codecs/shacira"),
+    ("codecs/decoders",),
     ("codecs/fitting", "codecs/render", "codecs/level_names"),
     ("codecs/contract", "codecs/params"),
     ("codecs/fields", "codecs/quantize"),

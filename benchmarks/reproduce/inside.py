@@ -68,7 +68,7 @@ def ledger_figures(line: Mapping[str, object]) -> Found:
 
 
 def _books(files: Sequence[Container], signals: Sequence[Signal]) -> float:
-    bits = sum(codec_of(file).inspect(file)["bits"].get("code books", 0) for file in files)
+    bits = sum(codec_of(file).inspect(file).bits.get("code books", 0) for file in files)
     return float(bits / (8 * sum(file.size for file in files)))
 
 

@@ -25,12 +25,12 @@ from torch import Tensor
 
 from benchmarks.search.table import BIT_WIDTHS, SPACE_FILE, TABLE_FILE, Cell, grid, pack
 from searchinr.allocator import keep_freed_memory
-from searchinr.codecs.contract import Codec
-from searchinr.codecs.fitting.groups import GroupsState
 from searchinr.codecs.mlp.body import parts_of
+from searchinr.codecs.mlp.codec import MlpCodec, MlpState
+from searchinr.codecs.mlp.params import MlpParams
 from searchinr.codecs.params.bit_widths import bit_widths
 from searchinr.codecs.quantize.registry import QUANTIZERS
-from searchinr.codecs.registry import CODECS, decode
+from searchinr.codecs.registry import decode
 from searchinr.engine.catalog import read_space
 from searchinr.errors import InvalidFileError, TrialError
 from searchinr.signals.datasets import load_dataset
@@ -54,7 +54,7 @@ def record(configs: Sequence[tuple[str, Params]], signals: Sequence[Signal], run
     """One fit, measured at every rung in every precision. A fit that diverges has the rungs before that."""
     keep_freed_memory()
     torch.set_num_threads(1)
-    codec = CODECS[configs[0][0]]
+    codec = MlpCodec()  # whose configs differ by their quantisation only
     given = [build_params(codec.Params, params) for _, params in configs]
     cells: list[Cell] = []
     train_s, started = 0.0, time.process_time()
@@ -62,7 +62,6 @@ def record(configs: Sequence[tuple[str, Params]], signals: Sequence[Signal], run
         for state in codec.fit(signals, given[0], rungs, seed=0, device=torch.device("cpu")):
             if not state.is_rung:
                 continue
-            assert isinstance(state, GroupsState)
             train_s += time.process_time() - started
             trained = state.measured
             for (_, params), typed in zip(configs, given, strict=True):
@@ -74,17 +73,17 @@ def record(configs: Sequence[tuple[str, Params]], signals: Sequence[Signal], run
     return cells
 
 
-def _quantise(state: GroupsState, trained: Sequence[Mapping[str, Tensor]], params: Any) -> None:  # noqa: ANN401
+def _quantise(state: MlpState, trained: Sequence[Mapping[str, Tensor]], params: MlpParams) -> None:
     """Makes the state one of other bit-widths, which act after training: among latents there are trained weights."""
     state.params, state.measured = params, []
     for group, latents in zip(state.groups, trained, strict=True):
-        parts = parts_of(group.field, bit_widths(params), per_channel=False)
+        parts = parts_of(group.architecture, bit_widths(params), per_channel=False)
         group.quantizer = QUANTIZERS[params.quantizer](parts)
         state.measured.append(group.quantizer.start(latents))
 
 
 def _measure(
-    codec: Codec, params: Params, state: GroupsState, signals: Sequence[Signal], rung: int, train_s: float
+    codec: MlpCodec, params: Params, state: MlpState, signals: Sequence[Signal], rung: int, train_s: float
 ) -> list[Cell]:
     """One config at one rung, or nothing where its files cannot be decoded."""
     started = time.process_time()

@@ -1,7 +1,12 @@
 """The codec contract: signal -> bytes -> signal, for many signals at once.
 
-A codec is one file in this package with a class that is named by `CODEC`. The engine, the command line and the
-conformance suite (`tests/codecs/conformance.py`) know codecs by this contract only.
+    signals --fit--> states --encode--> one file per signal --decoder--> values of points --render--> samples
+              ^                                                 ^
+              '------------------ asset <--prepare--------------'      (only where fits or files share something)
+
+A codec is a package beside this file with a class that is named by `CODEC`. The engine, the command line and the
+conformance suite (`tests/codecs/conformance.py`) know codecs by this contract only. What is common to all decoding
+(scale, tiles of points, rounding to samples, progress) is done by `codecs.render`.
 """
 
 import hashlib
@@ -9,7 +14,7 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Generic, Self, TypeVar
 
 import torch
 from pydantic import BaseModel, ConfigDict
@@ -17,14 +22,11 @@ from torch import Tensor
 
 from searchinr.codecs.bitstream.container import Container
 from searchinr.errors import UserError
-from searchinr.signals.signal import Signal
+from searchinr.signals.signal import Layout, Signal
 from searchinr.space import Domain, Finding, Value
 
 Level = Mapping[str, int]
 """Names one of the signals that a file of several rates holds: `{"depth": 3, "width": 24}`."""
-
-Watch = Callable[[int, int], None]
-"""Is told while a signal is rendered: `(points done, points in all)`."""
 
 
 class CodecParams(BaseModel):
@@ -135,6 +137,47 @@ class FitState(ABC):
         """Everything that `Codec.fit(resume=...)` needs to go on exactly from here, as flat tensors."""
 
 
+class Decoder(ABC):
+    """The signal in a file, ready to be evaluated. `codecs.decoders` has those of the two common kinds.
+
+    Attributes:
+        macs_per_point: Multiply-accumulates that one point takes, on average where all points are computed together.
+    """
+
+    macs_per_point: float
+
+    @abstractmethod
+    def values(self, layout: Layout, start: int, stop: int) -> Tensor:
+        """Values of the points `start` to `stop` of a layout, in row-major order, on the CPU.
+
+        Args:
+            layout: The file's own or, from a codec that is `resizable`, the same signal's at another resolution.
+            start: Number of the first point.
+            stop: Number after the last point.
+
+        Returns:
+            `(stop - start, channels)`, nominally in [-1, 1], which stands for the signal's value range; not clipped.
+
+        Raises:
+            InvalidFileError: The content contradicts itself.
+        """
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What a file says about itself.
+
+    Attributes:
+        about: Architecture and parameters, by the words in which `searchinr inspect` prints them.
+        macs_per_point: Multiply-accumulates to decode one point; None where only a missing asset would say.
+        bits: Of each part; together they are the whole file.
+    """
+
+    about: Mapping[str, Value | Mapping[str, str]]
+    macs_per_point: float | None
+    bits: Mapping[str, float]
+
+
 def no_levels() -> UserError:
     """The error for a level of a file that has none."""
     return UserError(
@@ -142,21 +185,27 @@ def no_levels() -> UserError:
     )
 
 
-class Codec(ABC):
-    """One codec. Stateless.
+P = TypeVar("P", bound=CodecParams)
+S = TypeVar("S", bound=FitState)
+
+
+class Codec(ABC, Generic[P, S]):
+    """One codec with parameters `P`, whose fits go through states `S`. Stateless.
 
     Attributes:
         name: Name in space files.
         id: Number in `.inr` files (0 to 31), never reused.
         Params: The parameter model.
-        scalable: Whether its files are: see `bitstream.container`.
+        scalable: Whether its files may be cut anywhere: see `bitstream.container`.
+        resizable: Whether what its files hold can be rendered at another resolution than the signal's own.
         needs_training: Whether its assets are needed to decode, and so are built from signals that are not measured.
     """
 
     name: ClassVar[str]
     id: ClassVar[int]
-    Params: ClassVar[type[CodecParams]]
+    Params: type[P]
     scalable: ClassVar[bool] = False
+    resizable: ClassVar[bool] = True
     needs_training: ClassVar[bool] = False
 
     def completed(self, domains: Mapping[str, Domain]) -> tuple[dict[str, Domain], list[Finding]]:
@@ -170,7 +219,7 @@ class Codec(ABC):
         """
         return dict(domains), []
 
-    def asset_spec(self, params: Any) -> AssetSpec | None:  # noqa: ANN401  an instance of the codec's own Params
+    def asset_spec(self, params: P) -> AssetSpec | None:
         """What a fit with these parameters shares with others; None where it shares nothing.
 
         Fits whose specs are equal get the same asset. So it holds what the content depends on, and nothing else.
@@ -219,14 +268,14 @@ class Codec(ABC):
     def fit(
         self,
         signals: Sequence[Signal],
-        params: Any,  # noqa: ANN401  an instance of the codec's own Params
+        params: P,
         rungs: Sequence[int],
         *,
         seed: int,
         device: torch.device,
         asset: Asset | None = None,
         resume: Mapping[str, Tensor] | None = None,
-    ) -> Iterator[FitState]:
+    ) -> Iterator[S]:
         """Fits all signals together and yields states, among them one at each rung.
 
         A rung's state is a true operating point: it does not depend on which rungs come before or after it, so
@@ -247,27 +296,17 @@ class Codec(ABC):
         """
 
     @abstractmethod
-    def encode(self, state: Any) -> list[bytes]:  # noqa: ANN401  a state of the codec's own fit
+    def encode(self, state: S) -> list[bytes]:
         """One complete file per signal, in the order of the signals, from a state at a rung."""
 
     @abstractmethod
-    def decode(
-        self,
-        file: Container,
-        *,
-        asset: Asset | None = None,
-        scale: float = 1.0,
-        level: Level | None = None,
-        watch: Watch | None = None,
-    ) -> Signal:
-        """The signal in a file, from nothing but the file (and the asset that it names).
+    def decoder(self, file: Container, *, asset: Asset | None = None, level: Level | None = None) -> Decoder:
+        """What gives the values of the signal in a file, from nothing but the file (and the asset that it names).
 
         Args:
             file: A parsed file whose `codec_id` is this codec's.
             asset: The asset that the file names, if it names one.
-            scale: Render at `scale` times the resolution along each axis.
             level: Which of `levels`, or a part of its name; None for the largest.
-            watch: Who wants to know how far it is.
 
         Raises:
             InvalidFileError: The content contradicts itself.
@@ -309,9 +348,14 @@ class Codec(ABC):
         raise no_levels()
 
     @abstractmethod
-    def inspect(self, file: Container, *, asset: Asset | None = None) -> dict[str, Any]:
+    def inspect(self, file: Container, *, asset: Asset | None = None) -> Inspection:
         """What the file says, with the asset that it names or, as far as that goes, without.
 
-        Architecture and parameters, `macs_per_point` (multiply-accumulates to decode one sample), and the `bits` of
-        each part, which add up to the whole file.
+        Raises:
+            InvalidFileError: The file is corrupt, even where that shows only in what is coded.
+            MissingAssetError: An asset is given, and it is not the one that the file names.
         """
+
+
+AnyCodec = Codec[Any, Any]
+"""A codec of which the caller knows nothing but the contract: it hands on parameters and states as they come."""

@@ -2,15 +2,16 @@
 
 import searchinr.codecs
 from searchinr.codecs.bitstream import container
-from searchinr.codecs.contract import Asset, Codec, Level, Watch
+from searchinr.codecs.contract import AnyCodec, Asset, Codec, Level
+from searchinr.codecs.render import Watch, render
 from searchinr.discover import CODEC_KIND, Registry, discover, instances
-from searchinr.errors import InvalidFileError
+from searchinr.errors import InvalidFileError, UserError
 from searchinr.signals.signal import Signal
 
-CODECS: Registry[Codec] = instances(discover(CODEC_KIND, searchinr.codecs, Codec))  # type: ignore[type-abstract]
+CODECS: Registry[AnyCodec] = instances(discover(CODEC_KIND, searchinr.codecs, Codec))  # type: ignore[type-abstract]
 
 
-def codec_of(file: container.Container) -> Codec:
+def codec_of(file: container.Container) -> AnyCodec:
     """The codec that wrote a file; `InvalidFileError` if there is none with its id, or it writes no such files."""
     codec = CODECS.by_id(file.codec_id)
     if codec.scalable == file.scalable:
@@ -20,25 +21,29 @@ def codec_of(file: container.Container) -> Codec:
 
 
 def decode(
-    data: bytes,
+    data: bytes | container.Container,
     *,
     asset: Asset | None = None,
     scale: float = 1.0,
     level: Level | None = None,
     watch: Watch | None = None,
 ) -> Signal:
-    """The signal in the bytes of an `.inr` file, rendered at `scale` times its resolution.
+    """The signal in an `.inr` file, rendered at `scale` times its resolution.
 
     Args:
-        data: The whole file; of a scalable one also less.
+        data: The whole file, parsed or not; of a scalable one also less.
         asset: The asset that the file names, if it names one.
         scale: Multiple of the resolution.
         level: Which of several rates, see `Codec.levels`; None for the largest.
-        watch: Who wants to know how far it is.
+        watch: Is told how far the rendering is.
 
     Raises:
         InvalidFileError: Not an `.inr` file, or truncated, or corrupt.
-        UserError: The file has no such level.
+        MissingAssetError: The file needs an asset, and this is not it.
+        UserError: The file has no such level, or cannot be rendered at this resolution.
     """
-    file = container.unpack(data)
-    return codec_of(file).decode(file, asset=asset, scale=scale, level=level, watch=watch)
+    file = container.unpack(data) if isinstance(data, bytes) else data
+    codec, layout = codec_of(file), file.layout_at(scale)
+    if not codec.resizable and layout != file.layout:
+        raise UserError(f"scale {scale:g} found; files of codec {codec.name} have one resolution: allowed is 1")
+    return render(codec.decoder(file, asset=asset, level=level), layout, watch)

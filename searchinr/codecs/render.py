@@ -1,29 +1,34 @@
-"""From a network to the samples of a signal."""
+"""From a decoder to the samples of its signal: what is common to the decoding of all codecs."""
 
 from collections.abc import Callable
 
 import numpy as np
 import torch
-from torch import Tensor
 
-from searchinr.codecs.contract import Watch
+from searchinr.codecs.contract import Decoder
 from searchinr.errors import InvalidFileError
 from searchinr.signals.registry import MODALITIES
 from searchinr.signals.signal import Layout, Signal
 
+Watch = Callable[[int, int], None]
+"""Is told while a signal is rendered: `(points done, points in all)`."""
+
 _TILE = 8192  # points; fixed, since another tiling may round differently
 
 
-def render(network: Callable[[Tensor], Tensor], layout: Layout, watch: Watch | None = None) -> Signal:
-    """The signal that a network holds.
+def render(decoder: Decoder, layout: Layout, watch: Watch | None = None) -> Signal:
+    """The signal that a decoder gives, in samples of its layout.
+
+    Values are computed a tile of points at a time and by one thread, so that every machine with the same vector unit
+    rounds them alike and memory is bounded.
 
     Args:
-        network: From coordinates `(m, d)` to values `(m, c)`, nominally in [-1, 1].
-        layout: Layout of the signal.
-        watch: Who wants to know how far it is.
+        decoder: Gives the values.
+        layout: Which points to render, and what values they can have.
+        watch: Is told how far it is.
 
     Raises:
-        InvalidFileError: The network gives NaN.
+        InvalidFileError: The decoder gives NaN.
     """
     modality = MODALITIES[layout.modality]
     low, high = modality.value_range(layout)
@@ -34,7 +39,7 @@ def render(network: Callable[[Tensor], Tensor], layout: Layout, watch: Watch | N
         with torch.inference_mode():
             for start in range(0, layout.points, _TILE):
                 stop = min(start + _TILE, layout.points)
-                values = network(torch.from_numpy(modality.coordinates(layout, start, stop)))  # (m, c)
+                values = decoder.values(layout, start, stop)  # (m, c)
                 if values.isnan().any():
                     raise InvalidFileError("the file holds weights that give NaN: it is corrupt")
                 scaled = low + (values.double().numpy() + 1) / 2 * (high - low)

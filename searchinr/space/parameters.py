@@ -11,7 +11,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails, PydanticUndefined
@@ -20,6 +20,7 @@ from searchinr.errors import UserError
 from searchinr.space.problems import nearest, shown, unknown
 
 Value = str | int | float | bool
+ModelT = TypeVar("ModelT", bound=BaseModel)
 
 _TYPES = {"integer": "an integer", "number": "a number", "string": "text", "boolean": "true or false"}
 
@@ -87,7 +88,7 @@ def is_active(key: str, chosen: Mapping[str, Value]) -> bool:
     return not dot or any(value == option for name, value in chosen.items() if "." not in name)
 
 
-def build_params(model: type[BaseModel], flat: Mapping[str, Value]) -> BaseModel:
+def build_params(model: type[ModelT], flat: Mapping[str, Value]) -> ModelT:
     """The parameter model with these values, and defaults for the others.
 
     Args:
@@ -151,7 +152,7 @@ def unknown_key(model: type[BaseModel], key: str, value: object) -> str:
     return unknown("parameter", key, known)
 
 
-def check_params(model: type[BaseModel], flat: Mapping[str, object]) -> tuple[BaseModel | None, list[tuple[str, str]]]:
+def check_params(model: type[ModelT], flat: Mapping[str, object]) -> tuple[ModelT | None, list[tuple[str, str]]]:
     """The parameter model with these values, or None and what is wrong as pairs of key and text.
 
     The key is empty where a validator of the model finds fault with the whole.

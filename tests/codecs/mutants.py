@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from searchinr.codecs.bitstream import container
-from searchinr.codecs.registry import codec_of
+from searchinr.codecs.registry import codec_of, decode
 from searchinr.engine.store.asset_files import find_asset
 from searchinr.errors import InvalidFileError, MissingAssetError
 
@@ -66,8 +66,8 @@ def opens(data: bytes, path: Path) -> bool:
         codec = codec_of(file)
         asset = find_asset(file, path, None)
         found = codec.inspect(file, asset=asset)
-        if file.layout.points <= MAX_POINTS and file.layout.points * found.get("macs_per_point", 0) <= MAX_MACS:
-            codec.decode(file, asset=asset)
+        if file.layout.points <= MAX_POINTS and file.layout.points * (found.macs_per_point or 0) <= MAX_MACS:
+            decode(file, asset=asset)
         for level, size in codec.levels(file):
             assert len(codec.trim(file, level)) == size
     except (InvalidFileError, MissingAssetError):

@@ -6,8 +6,7 @@ from conformance import CPU, Case, CodecConformance, make_signal, make_signals, 
 
 from searchinr.codecs.bitstream import container
 from searchinr.codecs.combiner import CombinerCodec, CombinerParams
-from searchinr.codecs.combiner.codec import _parsed
-from searchinr.codecs.combiner.fit import CombinerState
+from searchinr.codecs.combiner.codec import CombinerState, _parsed
 from searchinr.codecs.combiner.prior import Prior
 from searchinr.codecs.contract import Asset
 from searchinr.codecs.registry import decode
@@ -77,7 +76,7 @@ def test_a_file_is_four_bytes_and_two_for_each_block() -> None:
     [data] = CODEC.encode(fit(asset, [make_signal("any", LAYOUT)]))
     head = len(container.head(CODEC.id, LAYOUT))
     assert len(data) == head + 4 + 2 * len(prior.lengths) + 2
-    found = CODEC.inspect(container.unpack(data), asset=asset)
+    found = CODEC.inspect(container.unpack(data), asset=asset).about
     assert found["blocks"] == len(prior.lengths) and found["weights"] == len(prior.mean)
     assert found["asset"] == f"prior {asset.sha256[:6]}"
 
@@ -99,7 +98,7 @@ def test_a_quiet_signal_is_as_good_as_a_loud_one() -> None:
     asset = prior_of(TRAINING)
     files = CODEC.encode(fit(asset, [loud, quiet]))
     gains = [_parsed(container.unpack(data))[0] for data in files]
-    assert gains[1] == pytest.approx(gains[0] - 24, abs=2)
+    assert gains[1] == pytest.approx(gains[0] / 16, rel=0.26)  # two places on the grid of steps
     assert quality(asset, quiet, files[1]) > quality(asset, loud, files[0]) + 15
 
 

@@ -101,7 +101,7 @@ def encode(signal: Signal, steps: int = 2, **params: Value) -> bytes:
 
 
 def header_bytes(file: bytes) -> int:
-    bits: int = CODEC.inspect(container.unpack(file))["bits"]["header"]  # with the check sum
+    bits = CODEC.inspect(container.unpack(file)).bits["header"]  # with the check sum
     assert bits % 8 == 0
     return bits // 8
 
@@ -123,23 +123,22 @@ def test_header_of_an_image_is_at_most_16_bytes(backbone: str, quantizer: str) -
     else:
         out.data += bytes([100, 0] * len(field.tensors())) + bytes(1000)
     data = container.pack(CODEC.id, layout, bytes(out.data))
-    assert CODEC.inspect(container.unpack(data))["width"] == 200
+    assert CODEC.inspect(container.unpack(data)).about["width"] == 200
     assert header_bytes(data) <= (19 if backbone == "hashgrid" else 16)  # its geometry, beside a table of thousands
 
 
 @pytest.mark.parametrize("backbone", FIELDS)
 def test_inspect_names_what_was_asked_for(backbone: str) -> None:
     signal = make_signal("any", Layout("image", (8, 12), 3, 8))
-    found = CODEC.inspect(
-        container.unpack(encode(signal, backbone=backbone, depth=3, width=12, weight_bits=5, edge_bits=9))
-    )
+    file = encode(signal, backbone=backbone, depth=3, width=12, weight_bits=5, edge_bits=9)
+    found = CODEC.inspect(container.unpack(file)).about
     expected = {"backbone": backbone, "depth": 3, "width": 12, "weight_bits": 5, "edge_bits": 9, "quantizer": "minmax"}
     assert {key: found[key] for key in expected} == expected
 
 
 def test_the_widest_network_fits_its_ten_bits() -> None:
     file = encode(make_signal("any", Layout("image", (4, 6), 3, 8)), depth=1, width=MAX_WIDTH, activation_bits=8)
-    assert CODEC.inspect(container.unpack(file))["width"] == MAX_WIDTH
+    assert CODEC.inspect(container.unpack(file)).about["width"] == MAX_WIDTH
     assert decode(file).layout.grid == (4, 6)
 
 
@@ -147,7 +146,7 @@ def test_fp16_costs_16_bits_a_weight() -> None:
     signal = make_signal("any", Layout("image", (8, 12), 3, 8))
     file = encode(signal, width=10, depth=2, quantizer="fp16")
     weights = 2 * 10 + 10 + 10 * 10 + 10 + 10 * 3 + 3
-    assert CODEC.inspect(container.unpack(file))["weights"] == weights
+    assert CODEC.inspect(container.unpack(file)).about["weights"] == weights
     assert len(file) == header_bytes(file) + 2 * weights
 
 
@@ -279,7 +278,7 @@ def test_bits_of_the_last_layer_left_out_are_those_of_the_first(params: type[Cod
 def test_the_last_layer_has_bits_of_its_own(backbone: str) -> None:
     signal = make_signal("any", Layout("image", (8, 12), 3, 8))
     file = container.unpack(encode(signal, backbone=backbone, weight_bits=5, edge_bits=9, last_bits=7))
-    assert {key: CODEC.inspect(file)[key] for key in ("weight_bits", "edge_bits", "last_bits")} == {
+    assert {key: CODEC.inspect(file).about[key] for key in ("weight_bits", "edge_bits", "last_bits")} == {
         "weight_bits": 5,
         "edge_bits": 9,
         "last_bits": 7,
@@ -300,7 +299,7 @@ def test_bit_widths_beyond_two_share_one_byte() -> None:
     assert headers[1:] == [headers[0] + 1] * 2
     both = container.unpack(encode(signal, edge_bits=10, last_bits=1, activation_bits=8))
     found = CODEC.inspect(both)
-    assert (found["last_bits"], found["activation_bits"], found["bits"]["header"]) == (1, 8, 8 * headers[1])
+    assert (found.about["last_bits"], found.about["activation_bits"], found.bits["header"]) == (1, 8, 8 * headers[1])
     same = [encode(signal, edge_bits=10, last_bits=bits) for bits in (9, 10)]
     assert same[1] == encode(signal, edge_bits=10) != same[0]
 
@@ -329,7 +328,7 @@ def test_inspect_tells_code_books_from_tensors(weight_bits: int, shared: bool) -
     costs = [model.description_bits + model.bits(each) for model, each in zip(models, gaps, strict=True)]
     assert len(books) > 2 and all(np.array_equal(book, books[0]) for book in books) == shared
 
-    bits = CODEC.inspect(container.unpack(CODEC.encode(state)[0]))["bits"]
+    bits = CODEC.inspect(container.unpack(CODEC.encode(state).about[0])).bits
     assert bits["code books"] == pytest.approx(8 + sum(costs))  # with the byte that says whether they share one
     symbols = coded["layer1.weight"].symbols.flatten().numpy().astype(np.int32)
     model = best_model(symbols, 0, coded["layer1.weight"].book.shape[1] - 1)
@@ -340,7 +339,7 @@ def test_inspect_tells_code_books_from_tensors(weight_bits: int, shared: bool) -
 def test_inspect_names_no_code_books_where_there_are_none(quantizer: str, weight_bits: int) -> None:
     signal = make_signal("any", Layout("image", (8, 12), 3, 8))
     file = encode(signal, quantizer=quantizer, weight_bits=weight_bits, width=12)
-    assert "code books" not in CODEC.inspect(container.unpack(file))["bits"]
+    assert "code books" not in CODEC.inspect(container.unpack(file)).bits
 
 
 def test_learning_beats_rounding_at_few_bits() -> None:

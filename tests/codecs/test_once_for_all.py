@@ -113,12 +113,12 @@ def test_gradients_reach_the_shells_of_trained_widths_only() -> None:
 def test_trimmed_files_of_every_backbone(backbone: str) -> None:
     data = encode(backbone=backbone, quantizer="mse", depths="1 2", widths="5 6 7")
     file = container.unpack(data)
-    assert CODEC.inspect(file)["backbone"] == backbone
+    assert CODEC.inspect(file).about["backbone"] == backbone
     assert len(CODEC.levels(file)) == 6
     for level, size in CODEC.levels(file)[1:5:2]:
         trimmed = CODEC.trim(file, level)
         found = CODEC.inspect(container.unpack(trimmed))
-        assert {key: found[key] for key in level} == level
+        assert {key: found.about[key] for key in level} == level
         assert len(trimmed) == size < len(data)
         assert np.array_equal(decode(trimmed).samples, decode(data, level=level).samples)
 
@@ -133,7 +133,7 @@ def test_what_training_sees_is_what_the_decoder_has(quantizer: str) -> None:
     for size in nested.sections:
         decoded = nested.weights(size)
         for name, weight in nested.architecture.supernet.subnet(stored, *size).items():
-            gain = 2 ** (float(group.gains[0]) / 6) if name.startswith("out.") else 1
+            gain = 2 ** (float(group.gains.places[0]) / 6) if name.startswith("out.") else 1
             torch.testing.assert_close(decoded[name], gain * weight, rtol=1e-6 if gain != 1 else 0, atol=0)
 
 
@@ -174,7 +174,7 @@ def test_heads_have_bits_of_their_own() -> None:
     assert len(nested[4].header()) == len(nested[9].header()) + 1
     assert nested[4].architecture.bits == BitWidths(8, 9, 4)
     trimmed = container.unpack(CODEC.trim(container.unpack(files[4]), {"depth": 1}))
-    assert CODEC.inspect(trimmed)["last_bits"] == 4
+    assert CODEC.inspect(trimmed).about["last_bits"] == 4
     parts = nested[4].architecture.shells().all_parts
     assert all((part.bits == 4) == part.name.startswith("out.") for part in parts)
 
@@ -182,15 +182,15 @@ def test_heads_have_bits_of_their_own() -> None:
 def test_a_cut_file_says_so() -> None:
     data = encode(**SMALL)
     found = CODEC.inspect(container.unpack(data[:-1]))
-    assert (found["depth"], found["width"]) != (2, 6)
-    assert sum(found["bits"].values()) == 8 * (len(data) - 1)
-    assert found["bits"]["incomplete"] > 0
-    assert "incomplete" not in CODEC.inspect(container.unpack(data))["bits"]
+    assert (found.about["depth"], found.about["width"]) != (2, 6)
+    assert sum(found.bits.values()) == 8 * (len(data) - 1)
+    assert found.bits["incomplete"] > 0
+    assert "incomplete" not in CODEC.inspect(container.unpack(data)).bits
 
 
 def sections_of(data: bytes) -> tuple[bytes, list[bytes]]:
     """Header, and sections with their check sums, by what `inspect` says of their sizes."""
-    lengths = [round(bits / 8) for bits in CODEC.inspect(container.unpack(data))["bits"].values()]
+    lengths = [round(bits / 8) for bits in CODEC.inspect(container.unpack(data)).bits.values()]
     ends = np.cumsum(lengths)
     pieces = [data[end - length : end] for end, length in zip(ends, lengths, strict=True)]
     return pieces[0], pieces[1:]

@@ -9,12 +9,11 @@ import torch
 from conformance import CPU, Case, CodecConformance, make_signal, make_signals, run_python
 
 from searchinr.codecs.bitstream import container
-from searchinr.codecs.fitting.groups import GroupsState
 from searchinr.codecs.quantize.registry import QUANTIZERS
 from searchinr.codecs.registry import decode
 from searchinr.codecs.shacira import ShaciraCodec, ShaciraParams
 from searchinr.codecs.shacira.body import LatentFile
-from searchinr.codecs.shacira.codec import _fixed_points
+from searchinr.codecs.shacira.codec import ShaciraState, _fixed_points
 from searchinr.codecs.shacira.objective import DECODER, LATENTS
 from searchinr.errors import InvalidFileError, UserError
 from searchinr.signals.metrics import psnr
@@ -50,7 +49,7 @@ class TestConformance(CodecConformance):
     }
 
 
-def fit(signals: list[Signal], steps: int = 2, seed: int = 0, **params: Value) -> GroupsState:
+def fit(signals: list[Signal], steps: int = 2, seed: int = 0, **params: Value) -> ShaciraState:
     built = build_params(ShaciraParams, {**TINY, **params})
     return next(s for s in CODEC.fit(signals, built, [steps], seed=seed, device=CPU) if s.is_rung)
 
@@ -84,7 +83,7 @@ def test_what_training_sees_is_what_the_decoder_has(quantizer: str) -> None:
         torch.testing.assert_close(decoded["table"][0], table[position], rtol=1e-6, atol=1e-7)
         for name in ("layer0.weight", "layer0.bias"):
             assert torch.equal(decoded[name][0], values[name][position])
-        gain = 2 ** (float(group.gains[position]) / 6)
+        gain = 2 ** (float(group.gains.places[position]) / 6)
         torch.testing.assert_close(decoded["out.weight"][0], gain * values["out.weight"][position])
 
 
@@ -143,7 +142,7 @@ def test_empty_levels_cost_a_bit() -> None:
     state = fit([make_signal("any", LAYOUT)], levels=8)
     whole = CODEC.encode(state)[0]
     group = state.groups[0]
-    starts = group.field.grid.starts
+    starts = group.architecture.grid.starts
     for empty in (3, 8):
         state.measured[0][LATENTS] = state.measured[0][LATENTS].clone()
         state.measured[0][LATENTS][:, starts[empty - 1] : starts[empty]] = 0.4
@@ -151,7 +150,7 @@ def test_empty_levels_cost_a_bit() -> None:
         file = container.unpack(data)
         parsed = LatentFile.parse(file)
         assert empty not in parsed.levels
-        assert f"level {empty}" not in CODEC.inspect(file)["bits"]
+        assert f"level {empty}" not in CODEC.inspect(file).bits
         with pytest.raises(UserError, match=f"level {empty} found; this file has level 1, 2, "):
             decode(data, level={"level": empty})
     assert parsed.kept == 7
@@ -164,7 +163,7 @@ def test_empty_levels_cost_a_bit() -> None:
 
 def sections_of(data: bytes) -> list[bytes]:
     """Header, and sections with their check sums, by what `inspect` says of their sizes."""
-    lengths = [bits // 8 for bits in CODEC.inspect(container.unpack(data))["bits"].values()]
+    lengths = [bits // 8 for bits in CODEC.inspect(container.unpack(data)).bits.values()]
     ends = np.cumsum(lengths)
     return [data[end - length : end] for end, length in zip(ends, lengths, strict=True)]
 
@@ -186,7 +185,7 @@ def test_damage_is_never_taken_for_a_cut() -> None:
             decode(damaged)
     with pytest.raises(UserError, match="level 3 found; this file has level 1, 2"):
         decode(data[:-1], level={"level": 3})
-    assert CODEC.inspect(container.unpack(data[:-1]))["bits"]["incomplete"] == 8 * (len(third) - 1)
+    assert CODEC.inspect(container.unpack(data[:-1])).bits["incomplete"] == 8 * (len(third) - 1)
 
 
 def file_of(content: bytes) -> bytes:
@@ -256,5 +255,5 @@ def test_wrong_parameters_are_named(given: dict[str, Value], message: str) -> No
 
 def test_a_single_level_has_the_finest_resolution() -> None:
     found = CODEC.inspect(container.unpack(encode(levels=1, table_size_log2=10)))
-    assert found["max_resolution"] == 12 and found["latents"] == 12 * 8
-    assert math.isclose(sum(found["bits"].values()), 8 * len(encode(levels=1, table_size_log2=10)))
+    assert found.about["max_resolution"] == 12 and found.about["latents"] == 12 * 8
+    assert math.isclose(sum(found.bits.values()), 8 * len(encode(levels=1, table_size_log2=10)))

@@ -33,7 +33,7 @@ _GAPS = (0, BOOK.high - BOOK.low)  # of a code book's entries; the first counts 
 
 
 @dataclass
-class Tensor:
+class CodedTensor:
     """One tensor of one signal, as files hold it.
 
     Attributes:
@@ -83,7 +83,7 @@ def _finite(weights: dict[str, NDArray[np.float32]]) -> dict[str, NDArray[np.flo
     return weights
 
 
-def pack(parts: Sequence[QuantSpec], tensors: Mapping[str, Tensor], model_of: ModelOf = best_model) -> bytes:
+def pack(parts: Sequence[QuantSpec], tensors: Mapping[str, CodedTensor], model_of: ModelOf = best_model) -> bytes:
     """Quantised weights.
 
     Args:
@@ -122,7 +122,7 @@ def _symbols(part: QuantSpec, has_book: bool) -> tuple[int, int]:
     return (0, part.symbols.number - 1) if has_book else part.symbols
 
 
-def _is_shared(bits: int, parts: Sequence[QuantSpec], tensors: Mapping[str, Tensor]) -> bool:
+def _is_shared(bits: int, parts: Sequence[QuantSpec], tensors: Mapping[str, CodedTensor]) -> bool:
     of_these_bits = (tensors[part.name].book for part in parts if part.bits == bits)
     books = [book for book in of_these_bits if book is not None]
     return all(np.array_equal(book, books[0]) for book in books)
@@ -134,8 +134,8 @@ class _Side:
 
     Attributes:
         part: Which tensor.
-        steps: See `Tensor`.
-        offsets: See `Tensor`.
+        steps: See `CodedTensor`.
+        offsets: See `CodedTensor`.
         gaps: Of a code book that comes with this tensor.
         symbols: Of the tensor.
         has_book: Whether symbols are indices into a code book, this one or an earlier one.
@@ -186,18 +186,18 @@ class Packed:
         tensors = self.tensors()
         return _finite({part.name: tensors[part.name].values(part) for part in self._parts})
 
-    def tensors(self) -> dict[str, Tensor]:
+    def tensors(self) -> dict[str, CodedTensor]:
         """The tensors that were given to `pack`, by name."""
         sides, decoded = self._decoded
         arrays = iter(decoded)
-        tensors: dict[str, Tensor] = {}
+        tensors: dict[str, CodedTensor] = {}
         books: dict[int, NDArray[np.int64]] = {}
         for side in sides:
             bits = side.part.bits
             if side.gaps is not None:
                 books[bits] = np.cumsum(next(arrays), dtype=np.int64) + BOOK.low
             book = books[bits] if side.has_book else None
-            tensors[side.part.name] = Tensor(next(arrays), side.steps, side.offsets, book)
+            tensors[side.part.name] = CodedTensor(next(arrays), side.steps, side.offsets, book)
         return tensors
 
     @cached_property

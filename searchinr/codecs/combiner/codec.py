@@ -8,7 +8,7 @@ A file's body:
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -16,26 +16,30 @@ from torch import Tensor
 
 from searchinr.codecs.bitstream import container
 from searchinr.codecs.bitstream.bits import Reader, Writer
-from searchinr.codecs.bitstream.steps import PER_OCTAVE
 from searchinr.codecs.combiner.distortion import Distortion
-from searchinr.codecs.combiner.fit import CombinerState, Group, fit_groups
 from searchinr.codecs.combiner.params import CombinerParams
-from searchinr.codecs.combiner.posterior_fit import PosteriorFit, Recipe
+from searchinr.codecs.combiner.posterior_fit import PosteriorFit, PosteriorRecipe, fit_to_rung
 from searchinr.codecs.combiner.prior import Prior, WeightPrior
 from searchinr.codecs.combiner.prior_learning import learn_prior, neighbour_spec, prior_spec
 from searchinr.codecs.combiner.prior_space import completed
-from searchinr.codecs.contract import Asset, AssetSpec, AssetState, Codec, Level, Watch, no_levels
+from searchinr.codecs.contract import Asset, AssetSpec, AssetState, Codec, Decoder, Inspection, Level, no_levels
+from searchinr.codecs.decoders import CoordinateDecoder
+from searchinr.codecs.fitting.gains import factor_of_byte
 from searchinr.codecs.fitting.layouts import Targets, targets_by_layout
-from searchinr.codecs.render import render
+from searchinr.codecs.fitting.rungs import Group, RungState, fit_to_rungs
 from searchinr.errors import InvalidFileError, MissingAssetError, TrialError
 from searchinr.signals.signal import Signal
-from searchinr.space import Domain, Finding
+from searchinr.space import Domain, Finding, Value
+
+CombinerGroup = Group[Asset, PosteriorFit]
+CombinerState = RungState[CombinerParams, CombinerGroup, Tensor]
+"""Measured are, for each group, the numbers of the blocks' candidates, `(B, K)`, on the CPU."""
 
 _NAMED_BYTES = 3
 _INDEX = np.dtype(">u2")
 
 
-class CombinerCodec(Codec):
+class CombinerCodec(Codec[CombinerParams, CombinerState]):
     """A Bayesian network per signal, of which one sample is coded against a prior that all files share."""
 
     name: ClassVar[str] = "combiner"
@@ -47,7 +51,7 @@ class CombinerCodec(Codec):
         """See `Codec.completed`."""
         return completed(domains)
 
-    def asset_spec(self, params: Any) -> AssetSpec:  # noqa: ANN401  CombinerParams
+    def asset_spec(self, params: CombinerParams) -> AssetSpec:
         """See `Codec.asset_spec`: a prior."""
         return prior_spec(params)
 
@@ -71,7 +75,7 @@ class CombinerCodec(Codec):
     def fit(
         self,
         signals: Sequence[Signal],
-        params: Any,  # noqa: ANN401  CombinerParams
+        params: CombinerParams,
         rungs: Sequence[int],
         *,
         seed: int,
@@ -86,39 +90,32 @@ class CombinerCodec(Codec):
         """
         if asset is None:
             raise ValueError("a fit needs the asset of `prepare`")
-        prior = Prior.of(asset)
-        groups = [_group(targets, prior, params, seed) for targets in targets_by_layout(signals, device)]
-        yield from fit_groups(asset, groups, rungs, resume)
+        groups = [_group(targets, asset, params, seed) for targets in targets_by_layout(signals, device)]
+        state: CombinerState = RungState(params, groups)
+        for _ in fit_to_rungs(state, rungs, resume, _advance, lambda _, branch: branch.indices.cpu()):
+            yield state
 
     def encode(self, state: CombinerState) -> list[bytes]:
         """See `Codec.encode`."""
-        files: dict[int, bytes] = {}
-        for group, indices in zip(state.groups, state.measured, strict=True):
-            for position, index in enumerate(group.indices):
-                out = Writer()
-                out.data += bytes.fromhex(state.asset.sha256)[:_NAMED_BYTES]
-                out.byte(int(group.gains[position]) & 0xFF)
-                out.data += indices[position].numpy().astype(_INDEX).tobytes()
-                files[index] = container.pack(self.id, group.layout, bytes(out.data))
-        return [files[i] for i in range(len(files))]
+        return state.files(self._files)
+
+    def _files(self, group: CombinerGroup, measured: Tensor) -> Iterator[bytes]:
+        """The files of a group's signals, in their order."""
+        for position, indices in enumerate(measured):
+            out = Writer()
+            out.data += bytes.fromhex(group.architecture.sha256)[:_NAMED_BYTES]
+            out.byte(group.gains.byte(position))
+            out.data += indices.numpy().astype(_INDEX).tobytes()
+            yield container.pack(self.id, group.layout, bytes(out.data))
 
     def needed_asset(self, file: container.Container) -> str:
         """See `Codec.needed_asset`."""
         return Reader(file.body).take(_NAMED_BYTES).hex()
 
-    def decode(
-        self,
-        file: container.Container,
-        *,
-        asset: Asset | None = None,
-        scale: float = 1.0,
-        level: Level | None = None,
-        watch: Watch | None = None,
-    ) -> Signal:
-        """See `Codec.decode`."""
+    def decoder(self, file: container.Container, *, asset: Asset | None = None, level: Level | None = None) -> Decoder:
+        """See `Codec.decoder`."""
         if level is not None:
             raise no_levels()
-        layout = file.layout_at(scale)
         prior, weights_prior = self._priors(file, asset)
         gain, indices = _parsed(file)
         network = prior.network(file.layout)
@@ -127,26 +124,28 @@ class CombinerCodec(Codec):
                 f"the file holds {len(indices)} blocks, its prior has {len(weights_prior.lengths)}: it is corrupt"
             )
         weights = network.split(weights_prior.decoded(indices).unsqueeze(0))  # {name: (1, *shape)}
-        factor = 2 ** (gain / PER_OCTAVE)
-        return render(lambda coords: factor * network.forward(weights, network.features(coords))[0], layout, watch)
+        return CoordinateDecoder(
+            lambda coords: gain * network.forward(weights, network.features(coords))[0], network.macs_per_point
+        )
 
-    def inspect(self, file: container.Container, *, asset: Asset | None = None) -> dict[str, Any]:
+    def inspect(self, file: container.Container, *, asset: Asset | None = None) -> Inspection:
         """See `Codec.inspect`; without the asset, what the file alone says."""
         _, indices = _parsed(file)
-        about: dict[str, Any] = {"asset": f"prior {self.needed_asset(file)}", "blocks": len(indices)}
+        about: dict[str, Value] = {"asset": f"prior {self.needed_asset(file)}", "blocks": len(indices)}
+        macs_per_point = None
         if asset is not None:
             prior, _ = self._priors(file, asset)
             network = prior.network(file.layout)
+            macs_per_point = network.macs_per_point
             about |= {
                 "depth": prior.depth,
                 "width": prior.width,
                 "features": prior.features,
                 "max_frequency": prior.max_frequency,
                 "weights": network.size,
-                "macs_per_point": network.macs_per_point,
             }
         blocks = 8 * _INDEX.itemsize * len(indices)
-        return {**about, "bits": {"header": 8 * file.size - blocks, "blocks": blocks}}
+        return Inspection(about, macs_per_point, {"header": 8 * file.size - blocks, "blocks": blocks})
 
     def _priors(self, file: container.Container, asset: Asset | None) -> tuple[Prior, WeightPrior]:
         needed = self.needed_asset(file)
@@ -162,24 +161,25 @@ class CombinerCodec(Codec):
         return prior, found
 
 
-def _parsed(file: container.Container) -> tuple[int, Tensor]:
-    """Gain, and indices `(K,)`, int64."""
+def _parsed(file: container.Container) -> tuple[float, Tensor]:
+    """The gain of the values, and the numbers of the candidates, `(K,)`, int64."""
     reader = Reader(file.body)
     reader.take(_NAMED_BYTES)
-    gain = int.from_bytes(reader.take(1), signed=True)
+    gain = factor_of_byte(reader.byte())
     rest = reader.rest()
     if not rest or len(rest) % _INDEX.itemsize:
         raise InvalidFileError(f"the file holds {len(rest)} bytes of blocks, which have 2 each: it is corrupt")
     return gain, torch.from_numpy(np.frombuffer(rest, _INDEX).astype(np.int64))
 
 
-def _group(targets: Targets, prior: Prior, params: Any, seed: int) -> Group:  # noqa: ANN401
+def _group(targets: Targets, asset: Asset, params: CombinerParams, seed: int) -> CombinerGroup:
+    prior = Prior.of(asset)
     weights_prior = prior.of_layout(targets.layout)
     if weights_prior is None:
         raise TrialError(
             f"the prior is none for signals of {targets.layout.channels} channels; train it on such signals"
         )
-    recipe = Recipe(
+    recipe = PosteriorRecipe(
         bit_weight=params.beta / targets.layout.points,
         lr=params.lr,
         refinement_lr=params.refinement_lr,
@@ -191,4 +191,12 @@ def _group(targets: Targets, prior: Prior, params: Any, seed: int) -> Group:  # 
     distortion = Distortion(prior.network(targets.layout), targets, params.batch_fraction)
     trunk = PosteriorFit(distortion, weights_prior, len(targets.indices), recipe)
     macs_per_point = distortion.network.macs_per_point
-    return Group(targets.indices, targets.layout, targets.gains, recipe, macs_per_point, trunk)
+    return Group(targets.indices, targets.layout, targets.gains, asset, macs_per_point, trunk)
+
+
+def _advance(
+    group: CombinerGroup, rung: int, branched: Mapping[str, Tensor] | None
+) -> Iterator[tuple[PosteriorFit, bool]]:
+    """See `fit_to_rungs`."""
+    for fit in fit_to_rung(group.trunk, rung, branched):
+        yield fit, fit.coded == fit.blocks

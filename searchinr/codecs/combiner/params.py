@@ -1,6 +1,6 @@
 """The parameters of codec `combiner`."""
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
 from pydantic import Field as Key
@@ -109,7 +109,7 @@ class CombinerParams(CodecParams):
 
     @model_validator(mode="before")
     @classmethod
-    def _fill_in(cls, data: Any) -> Any:  # noqa: ANN401  whatever the caller gave: checked after this
+    def _fill_in(cls, data: object) -> object:
         """The betas of a config that says nothing of others are its own."""
         if isinstance(data, dict) and data.get("init") == "neighbour":
             given = data.get("neighbour", {})

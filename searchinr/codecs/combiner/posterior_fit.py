@@ -28,7 +28,7 @@ _YIELD_EVERY = 20
 
 
 @dataclass(frozen=True)
-class Recipe:
+class PosteriorRecipe:
     """How to fit and to code.
 
     Attributes:
@@ -66,13 +66,14 @@ class PosteriorFit:
     """Posteriors of B signals of one layout: first all of them are fitted, then coded one block after another.
 
     Attributes:
+        recipe: How it is fitted.
         steps: Steps taken, those of the refinement among them.
         coded: Blocks coded.
         indices: The candidates that were chosen, `(B, K)`, int64; of blocks to come 0.
         macs: Multiply-accumulates spent by this object and, in a branch, by what it branched from.
     """
 
-    def __init__(self, distortion: Distortion, prior: WeightPrior, signals: int, recipe: Recipe) -> None:
+    def __init__(self, distortion: Distortion, prior: WeightPrior, signals: int, recipe: PosteriorRecipe) -> None:
         """Starts a fit.
 
         Args:
@@ -81,7 +82,7 @@ class PosteriorFit:
             signals: B.
             recipe: How to fit.
         """
-        self._distortion, self._prior, self._recipe = distortion, prior, recipe
+        self._distortion, self._prior, self.recipe = distortion, prior, recipe
         self._device = device = distortion.device
         self._order = prior.order.to(device)
         self._scale, self._centre = (part.float().to(device)[self._order] for part in (prior.deviation, prior.mean))
@@ -111,7 +112,7 @@ class PosteriorFit:
         batch = self._distortion.batch(rng)
         samples = self._with_settled(self._posteriors.sample(noise))
         gradient = self._distortion.gradient(self._weights(samples), batch)[:, self._order] * self._scale
-        bit_weight = self._recipe.bit_weight * self._penalties[:, self._block]  # (B, n)
+        bit_weight = self.recipe.bit_weight * self._penalties[:, self._block]  # (B, n)
         self._posteriors.step(lr, gradient, noise, bit_weight, free=self._free)
         self.macs += self._distortion.macs(batch, passes=3)
         self.steps += 1
@@ -138,10 +139,10 @@ class PosteriorFit:
         samples = block_samples(self._prior.seed, block, here.stop - here.start, self._device)  # (N, D)
         posterior = self._posteriors.mean[:, here], self._posteriors.log_deviation[:, here]
         self.macs += 2.0 * CANDIDATES * posterior[0].numel()
-        if self._recipe.candidates == 1:
+        if self.recipe.candidates == 1:
             chosen = astar_index(samples, *posterior, self._rng())
         else:
-            chosen = self._least_error(here, samples, likely_indices(samples, *posterior, self._recipe.candidates))
+            chosen = self._least_error(here, samples, likely_indices(samples, *posterior, self.recipe.candidates))
         self.indices[:, block] = chosen
         self._settled[:, here] = samples[chosen]
         self._free[here] = 0
@@ -173,11 +174,11 @@ class PosteriorFit:
 
     def _rng(self) -> np.random.Generator:
         """Draws by number: a resumed fit draws what an uninterrupted one would have drawn."""
-        return np.random.default_rng((self._recipe.seed, self.steps, self.coded))
+        return np.random.default_rng((self.recipe.seed, self.steps, self.coded))
 
     def branch(self) -> "PosteriorFit":
         """A copy that can be taken elsewhere while this one stays where it is."""
-        branch = PosteriorFit(self._distortion, self._prior, len(self.indices), self._recipe)
+        branch = PosteriorFit(self._distortion, self._prior, len(self.indices), self.recipe)
         branch.load(self.state())
         return branch
 
@@ -208,22 +209,20 @@ class PosteriorFit:
         self._posteriors.adam.load(state)
 
 
-def fit_to_rung(
-    trunk: PosteriorFit, recipe: Recipe, rung: int, branched: Mapping[str, Tensor] | None
-) -> Iterator[PosteriorFit]:
+def fit_to_rung(trunk: PosteriorFit, rung: int, branched: Mapping[str, Tensor] | None) -> Iterator[PosteriorFit]:
     """Advances the trunk to where a rung's branch begins, runs the branch to the rung, and codes it.
 
     So a rung is a true operating point, and the trunk goes on as if nothing had been coded.
 
     Args:
         trunk: The fit so far.
-        recipe: How to fit.
         rung: Steps before the first block is coded.
         branched: The `PosteriorFit.state` of this branch at an earlier moment, from which it goes on; or None.
 
     Yields:
         The fit that is being worked on every few steps, at last the branch with all blocks coded.
     """
+    recipe = trunk.recipe
     while trunk.steps < recipe.trunk_end(rung):
         trunk.step(recipe.lr)
         if trunk.steps % _YIELD_EVERY == 0:

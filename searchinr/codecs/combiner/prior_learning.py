@@ -5,7 +5,6 @@ Notation used for tensor shapes: B signals of a layout, m points of a step, n we
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -32,7 +31,7 @@ _YIELD_EVERY = 20
 _DONE, _LEARNER = "done", "learner"
 
 
-def prior_spec(params: Any) -> AssetSpec:  # noqa: ANN401  CombinerParams, which is made at run time
+def prior_spec(params: CombinerParams) -> AssetSpec:
     """See `Codec.asset_spec`."""
     found: dict[str, Value] = {key: getattr(params, key) for key in PRIOR_KEYS if getattr(params, key) is not None}
     if not params.larger_betas:
@@ -44,7 +43,7 @@ def prior_spec(params: Any) -> AssetSpec:  # noqa: ANN401  CombinerParams, which
 
 def neighbour_spec(spec: AssetSpec) -> AssetSpec | None:
     """See `Codec.base_spec`: the prior of the next larger beta."""
-    params: Any = build_params(CombinerParams, spec.params)
+    params = build_params(CombinerParams, spec.params)
     if not params.larger_betas:
         return None
     return prior_spec(params.model_copy(update={"beta": params.larger_betas[-1]}))
@@ -66,7 +65,7 @@ def learn_prior(
     Raises:
         TrialError: There are fewer signals than the parameters ask for, or the training diverged.
     """
-    params: Any = build_params(CombinerParams, spec.params)
+    params = build_params(CombinerParams, spec.params)
     if params.prior_signals is not None and params.prior_signals > len(signals):
         raise TrialError(f"prior_signals: found {params.prior_signals}; the training signals are {len(signals)}")
     if params.larger_betas and base is None:
@@ -125,7 +124,7 @@ class _Learner:
     def __init__(
         self,
         layouts: Sequence[Targets],
-        params: Any,  # noqa: ANN401
+        params: CombinerParams,
         seed: int,
         steps: int,
         neighbour: WeightPrior | None,

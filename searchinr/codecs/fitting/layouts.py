@@ -5,10 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor
 
-from searchinr.codecs.bitstream.steps import PER_OCTAVE
 from searchinr.codecs.fields.contract import FieldShape
+from searchinr.codecs.fitting.gains import Gains
 from searchinr.codecs.fitting.points import GridPoints, Points, scaled
 from searchinr.signals.observation import Observation
 from searchinr.signals.registry import MODALITIES
@@ -56,15 +55,15 @@ class Targets:
         indices: Their places among all signals.
         layout: Their layout.
         points: Of these signals, each divided by its gain, so that its peak is about 1.
-        gains: `(B,)`, int64: a gain is 2**(gains / 6), a whole number of quantiser steps. Where an observation stands
-            between network and values, scaling the network would not scale the values, and all gains are 1.
+        gains: Theirs. Where an observation stands between network and values, scaling the network would not scale the
+            values, and all gains are 1.
         observation: What that is; None if the network's values are those of the points.
     """
 
     indices: list[int]
     layout: Layout
     points: Points
-    gains: Tensor
+    gains: Gains
     observation: Observation | None = None
 
 
@@ -78,11 +77,8 @@ def targets_by_layout(signals: Sequence[Signal], device: torch.device) -> list[T
 
 def _targets(signals: Sequence[Signal], indices: list[int], device: torch.device) -> Targets:
     layout, few = signals[indices[0]].layout, [signals[i] for i in indices]
-    peaks = torch.tensor([_peak(signal) for signal in few]).clamp_min(2.0**-20)  # (B,)
-    gains = torch.ceil(PER_OCTAVE * torch.log2(peaks)).long()  # (B,)
     observation = observation_of(layout)
-    if observation is not None:
-        gains = torch.zeros_like(gains)
+    gains = Gains.of_peaks(torch.tensor([1.0 if observation else _peak(signal) for signal in few]))
     points = GridPoints(few, gains, device)
     is_small = points.signals * points.values_each <= _MOST_HELD
     return Targets(indices, layout, points.held() if is_small else points, gains, observation)

@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from searchinr.codecs.bitstream.steps import PER_OCTAVE
+from searchinr.codecs.fitting.gains import Gains
 from searchinr.signals.registry import MODALITIES
 from searchinr.signals.signal import Layout, Samples, Signal
 
@@ -108,18 +108,18 @@ class HeldPoints(Points):
 class GridPoints(Points):
     """All points of signals with one layout, made from the signals' samples."""
 
-    def __init__(self, signals: Sequence[Signal], gains: Tensor, device: torch.device) -> None:
+    def __init__(self, signals: Sequence[Signal], gains: Gains, device: torch.device) -> None:
         """Takes the signals.
 
         Args:
             signals: B of them.
-            gains: `(B,)`, int64: values are divided by 2**(gain / 6).
+            gains: By which their values are divided.
             device: Where to give tensors.
         """
         self._signals, self._layout = signals, signals[0].layout
         super().__init__(len(signals), self._layout.points, self._layout.channels, device)
         self._samples = [signal.samples.reshape(-1, self.channels) for signal in signals]  # (*grid, c) -> (n, c)
-        self._gains = torch.exp2(gains.to(device) / PER_OCTAVE).view(-1, 1, 1)
+        self._gains = gains
 
     def part(self, start: int, stop: int) -> Part:
         """See `Points.part`."""
@@ -138,7 +138,7 @@ class GridPoints(Points):
         modality = MODALITIES[self._layout.modality]
         coords = torch.from_numpy(modality.coordinates_at(self._layout, index)).to(self.device)
         values = torch.stack([torch.from_numpy(scaled(each, self._layout)) for each in samples])  # (B, m, c)
-        return Part(coords, values.to(self.device) / self._gains, self._weights(index))
+        return Part(coords, self._gains.divide(values.to(self.device)), self._weights(index))
 
     def _weights(self, index: NDArray[np.integer]) -> Tensor | None:
         """Of points with these numbers, `(B, m, 1)`; None if all count the same."""

@@ -1,13 +1,16 @@
 """All groups of signals to the same rungs: each rung is the end of a branch of its own, which is then measured."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Generic, Protocol, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar
 
 import torch
 from torch import Tensor
 
-from searchinr.codecs.contract import FitState
+from searchinr.codecs.contract import FitState, P
+from searchinr.codecs.fitting.gains import Gains
 from searchinr.codecs.fitting.nesting import nested, part_of
+from searchinr.signals.signal import Layout
 
 BRANCH = "branch."
 """What the names in a checkpoint begin with that belong to the branches to a rung, not to the trunks."""
@@ -39,34 +42,40 @@ class Fit(Protocol):
         ...
 
 
-class FitGroup(Protocol):
-    """The signals of one layout, fitted as one batch."""
-
-    @property
-    def indices(self) -> Sequence[int]:
-        """Their places among all signals."""
-        ...
-
-    @property
-    def trunk(self) -> Fit:
-        """Their fit, from which a branch leads to each rung."""
-        ...
-
-    @property
-    def macs_per_point(self) -> int:
-        """Multiply-accumulates that decoding one point of one of them takes."""
-        ...
-
-
-GroupT = TypeVar("GroupT", bound=FitGroup)
+ArchitectureT = TypeVar("ArchitectureT")
 FitT = TypeVar("FitT", bound=Fit)
+
+
+@dataclass
+class Group(Generic[ArchitectureT, FitT]):
+    """The signals of one layout, fitted as one batch.
+
+    Attributes:
+        indices: Their places among all signals.
+        layout: Their layout.
+        gains: By which their targets were divided.
+        architecture: What decodes their files, beside what is trained: the codec's own affair, e.g. its network.
+        macs_per_point: Multiply-accumulates that decoding one point of one of them takes.
+        trunk: Their fit, from which a branch leads to each rung.
+    """
+
+    indices: list[int]
+    layout: Layout
+    gains: Gains
+    architecture: ArchitectureT
+    macs_per_point: float
+    trunk: FitT
+
+
+GroupT = TypeVar("GroupT", bound=Group[Any, Any])
 MeasuredT = TypeVar("MeasuredT")
 
 
-class RungState(FitState, Generic[GroupT, MeasuredT]):
+class RungState(FitState, Generic[P, GroupT, MeasuredT]):
     """Where the fit of all groups stands.
 
     Attributes:
+        params: The parameters of the fit.
         groups: With their trunks.
         rungs_passed: The last rung that was measured; 0 before the first.
         branches: Of the first groups, those to the rung that comes next.
@@ -74,9 +83,9 @@ class RungState(FitState, Generic[GroupT, MeasuredT]):
         measured: At a rung, what files are made of, for each group; empty elsewhere.
     """
 
-    def __init__(self, groups: Sequence[GroupT]) -> None:
-        """None of them trained yet."""
-        self.groups = groups
+    def __init__(self, params: P, groups: Sequence[GroupT]) -> None:
+        """None of the groups has been trained yet."""
+        self.params, self.groups = params, groups
         self.steps = self.rungs_passed = self.branch_rung = 0
         self.branches: list[Fit] = []
         self.measured: list[MeasuredT] = []
@@ -89,13 +98,24 @@ class RungState(FitState, Generic[GroupT, MeasuredT]):
     @property
     def macs(self) -> float:  # type: ignore[override]
         """See `FitState`."""
-        return sum(group.trunk.macs for group in self.groups)
+        return sum((group.trunk.macs for group in self.groups), start=0.0)
 
     @property
     def decode_macs_per_sample(self) -> float:  # type: ignore[override]
         """See `FitState`."""
         signals = sum(len(group.indices) for group in self.groups)
-        return sum(len(group.indices) * group.macs_per_point for group in self.groups) / signals
+        return sum((len(group.indices) * group.macs_per_point for group in self.groups), start=0.0) / signals
+
+    def files(self, files_of: Callable[[GroupT, MeasuredT], Iterable[bytes]]) -> list[bytes]:
+        """One file per signal, in the order of the signals, at a rung.
+
+        Args:
+            files_of: From a group and what was measured of it to the files of its signals, in the group's order.
+        """
+        found: dict[int, bytes] = {}
+        for group, measured in zip(self.groups, self.measured, strict=True):
+            found |= zip(group.indices, files_of(group, measured), strict=True)
+        return [found[index] for index in range(len(found))]
 
     def checkpoint(self) -> dict[str, Tensor]:
         """The trunks and the branches under way."""
@@ -108,7 +128,7 @@ class RungState(FitState, Generic[GroupT, MeasuredT]):
 
 
 def fit_to_rungs(
-    state: RungState[GroupT, MeasuredT],
+    state: RungState[P, GroupT, MeasuredT],
     rungs: Sequence[int],
     resume: Mapping[str, Tensor] | None,
     advance: Callable[[GroupT, int, Mapping[str, Tensor] | None], Iterator[tuple[FitT, bool]]],

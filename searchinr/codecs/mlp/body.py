@@ -14,14 +14,14 @@ Where there are no more bit-widths, activations are not quantised and last_bits 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from searchinr.codecs.bitstream import coded_tensors, container
 from searchinr.codecs.bitstream.bits import Reader, Writer
-from searchinr.codecs.bitstream.coded_tensors import Packed, Tensor
+from searchinr.codecs.bitstream.coded_tensors import CodedTensor, Packed
 from searchinr.codecs.bitstream.quant_spec import QuantSpec
 from searchinr.codecs.bitstream.steps import step_sizes
 from searchinr.codecs.fields.contract import Field
@@ -29,11 +29,13 @@ from searchinr.codecs.fields.registry import FIELDS
 from searchinr.codecs.fitting.activations import ACTIVATIONS, MAX_ACTIVATION_BITS, MIN_ACTIVATION_BITS, forward_of
 from searchinr.codecs.fitting.layouts import field_shape
 from searchinr.codecs.fitting.objective import Forward
+from searchinr.codecs.mlp.params import MlpParams
 from searchinr.codecs.params.bit_widths import UNQUANTISED, BitWidths, bit_widths
 from searchinr.codecs.params.network_params import FP16
 from searchinr.codecs.quantize.contract import Quantizer
 from searchinr.codecs.quantize.registry import QUANTIZERS
 from searchinr.errors import InvalidFileError
+from searchinr.space import Value
 
 MAX_WEIGHTS = 2**26
 _FP16_ID = 0
@@ -49,8 +51,8 @@ def parts_of(field: Field, bits: BitWidths, per_channel: bool) -> list[QuantSpec
 
 def pack(
     field: Field,
-    params: Any,  # noqa: ANN401  MlpParams, made at run time
-    tensors: Mapping[str, Tensor],
+    params: MlpParams,
+    tensors: Mapping[str, CodedTensor],
     activations: NDArray[np.int64] | None,
 ) -> bytes:
     """A body of quantised weights.
@@ -170,7 +172,7 @@ class Body:
             stored[ACTIVATIONS] = 8.0 * len(self._activations)
         return stored
 
-    def quantization(self) -> dict[str, Any]:
+    def quantization(self) -> dict[str, Value | Mapping[str, str]]:
         """Quantiser, bit-widths, and how each tensor's symbols are coded."""
         if self.quantizer is None or self.packed is None:
             return {"quantizer": FP16}

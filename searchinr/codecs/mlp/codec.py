@@ -1,32 +1,30 @@
-"""Codec `mlp`: fitting, encoding and decoding.
-
-Training minimises the log of each signal's own MSE. Its gradient is that of the squared error divided by the squared
-error, so that the squared error can be summed over tiles of points that fit the cache, with the same result.
-"""
+"""Codec `mlp`: fitting, encoding and decoding; the package says what is computed."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from searchinr.codecs.bitstream import container
-from searchinr.codecs.contract import Asset, AssetSpec, AssetState, Codec, Level, Watch, no_levels
-from searchinr.codecs.fields.registry import FIELDS
+from searchinr.codecs.contract import Asset, AssetSpec, AssetState, Codec, Decoder, Inspection, Level, no_levels
+from searchinr.codecs.decoders import CoordinateDecoder
+from searchinr.codecs.fields.contract import Field
 from searchinr.codecs.fitting.activations import WithActivations, activation_steps, calibration_coords, forward_of
 from searchinr.codecs.fitting.groups import (
-    Group,
-    GroupsState,
+    NetworkGroup,
+    NetworkState,
     file_tensors,
     file_weights,
     fit_groups,
     latents_of,
+    make_field,
     make_group,
     recipe_of,
     same_for_all,
 )
-from searchinr.codecs.fitting.layouts import Targets, field_shape, targets_by_layout
+from searchinr.codecs.fitting.layouts import Targets, targets_by_layout
 from searchinr.codecs.fitting.objective import SingleNetwork
 from searchinr.codecs.fitting.step_search import search_steps
 from searchinr.codecs.fitting.training import BatchFit, Recipe
@@ -39,12 +37,14 @@ from searchinr.codecs.params.bit_widths import bit_widths
 from searchinr.codecs.params.network_params import FP16
 from searchinr.codecs.quantize.contract import Quantizer
 from searchinr.codecs.quantize.registry import QUANTIZERS
-from searchinr.codecs.render import render
 from searchinr.signals.signal import Signal
 from searchinr.space import Domain, Finding
 
+MlpGroup = NetworkGroup[Field]
+MlpState = NetworkState[MlpParams, Field]
 
-class MlpCodec(Codec):
+
+class MlpCodec(Codec[MlpParams, MlpState]):
     """A coordinate network per signal."""
 
     name: ClassVar[str] = "mlp"
@@ -55,7 +55,7 @@ class MlpCodec(Codec):
         """See `Codec.completed`."""
         return completed(domains)
 
-    def asset_spec(self, params: Any) -> AssetSpec | None:  # noqa: ANN401  MlpParams, which is made at run time
+    def asset_spec(self, params: MlpParams) -> AssetSpec | None:
         """See `Codec.asset_spec`: a supernet, for fits that start from one."""
         return supernet_spec(params)
 
@@ -75,14 +75,14 @@ class MlpCodec(Codec):
     def fit(
         self,
         signals: Sequence[Signal],
-        params: Any,  # noqa: ANN401  MlpParams, which is made at run time
+        params: MlpParams,
         rungs: Sequence[int],
         *,
         seed: int,
         device: torch.device,
         asset: Asset | None = None,
         resume: Mapping[str, Tensor] | None = None,
-    ) -> Iterator[GroupsState]:
+    ) -> Iterator[MlpState]:
         """See `Codec.fit`."""
         recipe = recipe_of(params, seed)
         if params.init == "supernet" and asset is None and resume is None:
@@ -91,18 +91,10 @@ class MlpCodec(Codec):
             self._group(number, targets, params, recipe, asset if resume is None else None)
             for number, targets in enumerate(targets_by_layout(signals, device))
         ]
-        yield from fit_groups(params, groups, recipe, rungs, resume, partial(_at_rung, params))
+        return fit_groups(params, groups, recipe, rungs, resume, partial(_at_rung, params))
 
-    def _group(
-        self,
-        number: int,
-        targets: Targets,
-        params: Any,  # noqa: ANN401
-        recipe: Recipe,
-        asset: Asset | None,
-    ) -> Group:
-        shape = field_shape(targets.layout, params.depth, params.width)
-        field = FIELDS[params.backbone](shape, getattr(params, params.backbone))
+    def _group(self, number: int, targets: Targets, params: MlpParams, recipe: Recipe, asset: Asset | None) -> MlpGroup:
+        field = make_field(params, targets.layout, params.depth, params.width)
         objective = SingleNetwork(
             forward_of(field, params.activation_bits),
             macs_per_point=field.macs_per_point(),
@@ -120,53 +112,43 @@ class MlpCodec(Codec):
             initial = same_for_all(field.init(torch.Generator().manual_seed(recipe.seed)), targets)
         else:
             initial = supernet_slices(asset, number, params, targets.layout)
-        return make_group(targets, field, initial, objective, quantizer, recipe)
+        return make_group(targets, field, field.macs_per_point(), initial, objective, quantizer, recipe)
 
-    def encode(self, state: GroupsState) -> list[bytes]:
+    def encode(self, state: MlpState) -> list[bytes]:
         """See `Codec.encode`."""
-        files: dict[int, bytes] = {}
-        for group, measured in zip(state.groups, state.measured, strict=True):
-            for index, packed in zip(group.indices, _bodies(group, state.params, measured), strict=True):
-                files[index] = container.pack(self.id, group.layout, packed)
-        return [files[i] for i in range(len(files))]
+        return state.files(
+            lambda group, measured: (
+                container.pack(self.id, group.layout, packed) for packed in _bodies(group, state.params, measured)
+            )
+        )
 
-    def decode(
-        self,
-        file: container.Container,
-        *,
-        asset: Asset | None = None,
-        scale: float = 1.0,
-        level: Level | None = None,
-        watch: Watch | None = None,
-    ) -> Signal:
-        """See `Codec.decode`."""
+    def decoder(self, file: container.Container, *, asset: Asset | None = None, level: Level | None = None) -> Decoder:
+        """See `Codec.decoder`."""
         if level is not None:
             raise no_levels()
-        layout = file.layout_at(scale)
         parsed = Body.parse(file)
         weights = {name: torch.from_numpy(w).unsqueeze(0) for name, w in parsed.weights().items()}  # (1, *shape)
-        return render(lambda coords: parsed.forward(weights, coords)[0], layout, watch)
+        return CoordinateDecoder(lambda coords: parsed.forward(weights, coords)[0], parsed.field.macs_per_point())
 
-    def inspect(self, file: container.Container, *, asset: Asset | None = None) -> dict[str, Any]:
+    def inspect(self, file: container.Container, *, asset: Asset | None = None) -> Inspection:
         """See `Codec.inspect`."""
         parsed = Body.parse(file)
         parsed.weights()  # a corrupt stream is said to be one, instead of being described
-        return {
-            "backbone": parsed.field.name,
-            "depth": parsed.field.shape.depth,
-            "width": parsed.field.shape.width,
-            "weights": sum(part.size for part in parsed.parts),
-            "macs_per_point": parsed.field.macs_per_point(),
-            **parsed.quantization(),
-            "bits": {
-                "header": 8 * (file.size - len(file.body)) + 8 * parsed.header_bytes,
-                **parsed.stored_bits(),
+        return Inspection(
+            about={
+                "backbone": parsed.field.name,
+                "depth": parsed.field.shape.depth,
+                "width": parsed.field.shape.width,
+                "weights": sum(part.size for part in parsed.parts),
+                **parsed.quantization(),
             },
-        }
+            macs_per_point=parsed.field.macs_per_point(),
+            bits={"header": 8 * (file.size - len(file.body) + parsed.header_bytes), **parsed.stored_bits()},
+        )
 
 
-def _at_rung(params: Any, group: Group, branch: BatchFit) -> dict[str, Tensor]:  # noqa: ANN401  MlpParams
-    """See `fit_groups`."""
+def _at_rung(params: MlpParams, group: MlpGroup, branch: BatchFit) -> dict[str, Tensor]:
+    """See `fit_groups`; steps are searched if the parameters say so."""
     latents = latents_of(group, branch)
     if group.quantizer is None or not params.step_search:
         return latents
@@ -175,17 +157,17 @@ def _at_rung(params: Any, group: Group, branch: BatchFit) -> dict[str, Tensor]: 
         latents,
         branch.losses,
         lambda latents: [len(packed) for packed in _bodies(group, params, latents)],
-        params.rate_weight / group.layout.points,
+        (params.rate_weight or 0.0) / group.layout.points,
     )
 
 
-def _bodies(group: Group, params: Any, measured: Mapping[str, Tensor]) -> Iterator[bytes]:  # noqa: ANN401  MlpParams
+def _bodies(group: MlpGroup, params: MlpParams, measured: Mapping[str, Tensor]) -> Iterator[bytes]:
     """The bodies of the files of a group's signals, in their order."""
     if group.quantizer is None:
         for weights in file_weights(group, measured):
-            yield body.pack_fp16(group.field, weights)
+            yield body.pack_fp16(group.architecture, weights)
         return
     steps = activation_steps(measured)  # (B, depth)
     for position, tensors in enumerate(file_tensors(group, group.quantizer, measured)):
         activations = None if steps is None else steps[position].cpu().numpy()
-        yield body.pack(group.field, params, tensors, activations)
+        yield body.pack(group.architecture, params, tensors, activations)

@@ -1,8 +1,8 @@
 """The parameters of codec `mlp`."""
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, create_model, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
 from pydantic import Field as Key
 
 from searchinr.codecs.contract import CodecParams
@@ -19,11 +19,13 @@ from searchinr.codecs.params.network_params import (
     EdgeBits,
     LastBits,
     Loss,
+    NetworkParams,
     QatFraction,
     RateWeight,
     WeightBits,
     fill_in,
     fill_in_quantisation,
+    with_keys,
 )
 from searchinr.codecs.params.sizes import canonical_sizes, parse_sizes
 from searchinr.codecs.quantize.registry import QUANTIZERS
@@ -48,7 +50,10 @@ class SupernetParams(BaseModel):
     )
 
 
-class _MlpParams(CodecParams):
+@with_keys(OWN)
+class MlpParams(NetworkParams, CodecParams):
+    """The codec's parameters and, under each backbone's name, that backbone's own."""
+
     backbone: Backbone = "siren"  # type: ignore[valid-type]
     depth: int = Key(3, ge=1, le=MAX_DEPTH, description="nonlinear layers (depth - 1 matrices are width x width)")
     width: int = Key(32, ge=_MIN_WIDTH, le=MAX_WIDTH, description="channels of every hidden layer")
@@ -95,7 +100,7 @@ class _MlpParams(CodecParams):
 
     @model_validator(mode="before")
     @classmethod
-    def _fill_in(cls, data: Any) -> Any:  # noqa: ANN401  whatever the caller gave: checked after this
+    def _fill_in(cls, data: object) -> object:
         """Defaults that follow from other parameters; see `fill_in`."""
         if not isinstance(data, dict):
             return data
@@ -133,7 +138,3 @@ class _MlpParams(CodecParams):
 
 def _is_within(value: object, low: int, high: int) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
-
-
-MlpParams = create_model("MlpParams", __base__=_MlpParams, **OWN)
-"""The codec's parameters and, under each backbone's name, that backbone's own."""

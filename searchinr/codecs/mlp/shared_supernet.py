@@ -7,16 +7,14 @@ slices are networks that have seen their signal already. Its loss is the logarit
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from searchinr.codecs.contract import Asset, AssetSpec, AssetState
-from searchinr.codecs.fields.contract import Field
 from searchinr.codecs.fields.registry import FIELDS
-from searchinr.codecs.fitting.groups import same_for_all
-from searchinr.codecs.fitting.layouts import field_shape, targets_by_layout
+from searchinr.codecs.fitting.groups import make_field, same_for_all
+from searchinr.codecs.fitting.layouts import targets_by_layout
 from searchinr.codecs.fitting.nesting import nested, part_of
 from searchinr.codecs.fitting.supernet import Supernet, Trained, train
 from searchinr.codecs.mlp.params import MlpParams
@@ -27,16 +25,15 @@ from searchinr.space import build_params
 _DONE, _TRAINING = "done", "training"
 
 
-def supernet_spec(params: Any) -> AssetSpec | None:  # noqa: ANN401  MlpParams, which is made at run time
+def supernet_spec(params: MlpParams) -> AssetSpec | None:
     """See `Codec.asset_spec`."""
     if params.init != "supernet":
         return None
-    own = getattr(params, params.backbone)
     return AssetSpec(
         "supernet",
         {
             "backbone": params.backbone,
-            **{f"{params.backbone}.{key}": value for key, value in own if value is not None},
+            **{f"{params.backbone}.{key}": value for key, value in params.own if value is not None},
             "batch_fraction": params.batch_fraction,
             **{f"supernet.{key}": value for key, value in params.supernet},
         },
@@ -57,7 +54,7 @@ def build_supernets(
 
     A checkpoint holds the supernets of the layouts that are done, and the training of the one that is under way.
     """
-    params: Any = build_params(MlpParams, spec.params)
+    params = build_params(MlpParams, spec.params)
     groups = targets_by_layout(signals, device)
     steps, resume = params.supernet.steps, resume or {}
     tensors = part_of(resume, _DONE)
@@ -100,7 +97,7 @@ def _checkpoint(layout: int, macs: float, done: Mapping[str, Tensor], trained: T
     return {**place, **nested(_DONE, done), **nested(_TRAINING, trained.state())}
 
 
-def supernet_slices(asset: Asset, number: int, params: Any, layout: Layout) -> dict[str, Tensor]:  # noqa: ANN401
+def supernet_slices(asset: Asset, number: int, params: MlpParams, layout: Layout) -> dict[str, Tensor]:
     """The weights that the fits of a group of signals start from: `{name: (B, *shape)}`.
 
     Args:
@@ -112,8 +109,7 @@ def supernet_slices(asset: Asset, number: int, params: Any, layout: Layout) -> d
     return _supernet(params, layout).subnet(part_of(asset.tensors, str(number)), params.depth, params.width)
 
 
-def _supernet(params: Any, layout: Layout) -> Supernet:  # noqa: ANN401
-    def make_field(depth: int, width: int) -> Field:
-        return FIELDS[params.backbone](field_shape(layout, depth, width), getattr(params, params.backbone))
-
-    return Supernet(make_field, parse_sizes(params.supernet.depths), parse_sizes(params.supernet.widths))
+def _supernet(params: MlpParams, layout: Layout) -> Supernet:
+    held = params.supernet
+    assert held.depths is not None and held.widths is not None  # left out, they were filled in
+    return Supernet(partial(make_field, params, layout), parse_sizes(held.depths), parse_sizes(held.widths))

@@ -17,7 +17,7 @@ that its subnet needs, and what a cut leaves is complete up to the largest of th
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import torch
@@ -40,6 +40,7 @@ from searchinr.codecs.quantize.contract import Quantizer
 from searchinr.codecs.quantize.registry import QUANTIZERS
 from searchinr.errors import InvalidFileError
 from searchinr.signals.signal import Layout
+from searchinr.space import Value
 
 MAX_WEIGHTS = 2**24
 _FP16_ID = 0
@@ -68,7 +69,7 @@ class Architecture:
         """The shells of the supernet, to be split and joined on a device, the CPU if none is given."""
         return Shells(self.supernet, self.bits, device or torch.device("cpu"))
 
-    def quantization(self) -> dict[str, Any]:
+    def quantization(self) -> dict[str, Value]:
         """Quantiser and bit-widths."""
         if self.quantizer is None:
             return {"quantizer": FP16}

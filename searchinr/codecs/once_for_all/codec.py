@@ -1,27 +1,27 @@
-"""Codec `once_for_all`: fitting, encoding, trimming and decoding."""
+"""Codec `once_for_all`: fitting, encoding, trimming and decoding; the package says what is computed."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
-from typing import Any, ClassVar
+from functools import cache, partial
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from searchinr.codecs.bitstream import coded_tensors, container
-from searchinr.codecs.contract import Asset, Codec, Level, Watch
-from searchinr.codecs.fields.contract import Field
-from searchinr.codecs.fields.registry import FIELDS
+from searchinr.codecs.contract import Asset, Codec, Decoder, Inspection, Level
+from searchinr.codecs.decoders import CoordinateDecoder
 from searchinr.codecs.fitting.groups import (
-    Group,
-    GroupsState,
+    NetworkGroup,
+    NetworkState,
     file_tensors,
     file_weights,
     fit_groups,
+    make_field,
     make_group,
     recipe_of,
     same_for_all,
 )
-from searchinr.codecs.fitting.layouts import field_shape, targets_by_layout
+from searchinr.codecs.fitting.layouts import targets_by_layout
 from searchinr.codecs.fitting.supernet import Sandwich, Supernet
 from searchinr.codecs.level_names import level_name, matching
 from searchinr.codecs.once_for_all.body import Architecture, Nested
@@ -31,11 +31,12 @@ from searchinr.codecs.params.bit_widths import UNQUANTISED, bit_widths
 from searchinr.codecs.params.network_params import FP16
 from searchinr.codecs.params.sizes import parse_sizes
 from searchinr.codecs.quantize.registry import QUANTIZERS
-from searchinr.codecs.render import render
 from searchinr.signals.signal import Layout, Signal
 
+OnceForAllState = NetworkState[OnceForAllParams, Architecture]
 
-class OnceForAllCodec(Codec):
+
+class OnceForAllCodec(Codec[OnceForAllParams, OnceForAllState]):
     """A supernet per signal, in a file with a section for each of its sizes.
 
     A level is a subnet: `{"depth": 3, "width": 24}`.
@@ -49,14 +50,14 @@ class OnceForAllCodec(Codec):
     def fit(
         self,
         signals: Sequence[Signal],
-        params: Any,  # noqa: ANN401  OnceForAllParams, which is made at run time
+        params: OnceForAllParams,
         rungs: Sequence[int],
         *,
         seed: int,
         device: torch.device,
         asset: Asset | None = None,
         resume: Mapping[str, Tensor] | None = None,
-    ) -> Iterator[GroupsState]:
+    ) -> Iterator[OnceForAllState]:
         """See `Codec.fit`; the shells are what is trained, so that each is quantised by itself."""
         recipe = recipe_of(params, seed)
         groups = []
@@ -67,40 +68,44 @@ class OnceForAllCodec(Codec):
             groups.append(
                 make_group(
                     targets,
-                    supernet.largest,
+                    architecture,
+                    supernet.largest.macs_per_point(),
                     same_for_all(initial, targets),
                     Sandwich(supernet, shells.join, targets.observation),
                     None if architecture.quantizer is None else architecture.quantizer(shells.all_parts),
                     recipe,
                 )
             )
-        yield from fit_groups(params, groups, recipe, rungs, resume)
+        return fit_groups(params, groups, recipe, rungs, resume)
 
-    def encode(self, state: GroupsState) -> list[bytes]:
+    def encode(self, state: OnceForAllState) -> list[bytes]:
         """See `Codec.encode`."""
-        files: dict[int, bytes] = {}
-        for group, measured in zip(state.groups, state.measured, strict=True):
-            architecture = _architecture(group.layout, state.params)
-            head = container.head(self.id, group.layout, scalable=True)
-            for index, sections in zip(group.indices, _sections(group, architecture, measured), strict=True):
-                files[index] = Nested(head, architecture, architecture.sizes[-1], sections).pack()
-        return [files[i] for i in range(len(files))]
+        return state.files(self._files)
 
-    def decode(
-        self,
-        file: container.Container,
-        *,
-        asset: Asset | None = None,
-        scale: float = 1.0,
-        level: Level | None = None,
-        watch: Watch | None = None,
-    ) -> Signal:
-        """See `Codec.decode`."""
-        layout = file.layout_at(scale)
+    def _files(self, group: NetworkGroup[Architecture], measured: Mapping[str, Tensor]) -> Iterator[bytes]:
+        """The files of a group's signals, in their order."""
+        architecture, shells = group.architecture, group.architecture.shells()
+        head = container.head(self.id, group.layout, scalable=True)
+        parts = {size: shells.parts(size) for size in architecture.sizes}
+        sections: Iterator[dict[Size, bytes]]
+        if group.quantizer is None:
+            sections = (
+                {size: coded_tensors.pack_fp16(parts[size], weights) for size in parts}
+                for weights in file_weights(group, measured)
+            )
+        else:
+            sections = (
+                {size: coded_tensors.pack(parts[size], tensors) for size in parts}
+                for tensors in file_tensors(group, group.quantizer, measured)
+            )
+        return (Nested(head, architecture, architecture.sizes[-1], each).pack() for each in sections)
+
+    def decoder(self, file: container.Container, *, asset: Asset | None = None, level: Level | None = None) -> Decoder:
+        """See `Codec.decoder`."""
         nested = Nested.parse(file)
         size = nested.largest if level is None else _size(nested, level)
         field, subnet = nested.architecture.supernet.make_field(*size), nested.weights(size)
-        return render(lambda coords: field.forward(subnet, coords)[0], layout, watch)
+        return CoordinateDecoder(lambda coords: field.forward(subnet, coords)[0], field.macs_per_point())
 
     def levels(self, file: container.Container) -> list[tuple[Level, int]]:
         """See `Codec.levels`."""
@@ -111,51 +116,36 @@ class OnceForAllCodec(Codec):
         nested = Nested.parse(file)
         return nested.trimmed(_size(nested, level)).pack()
 
-    def inspect(self, file: container.Container, *, asset: Asset | None = None) -> dict[str, Any]:
+    def inspect(self, file: container.Container, *, asset: Asset | None = None) -> Inspection:
         """See `Codec.inspect`; the network is the largest that is whole."""
         nested = Nested.parse(file)
         architecture, size = nested.architecture, nested.largest
         nested.weights(size)  # a corrupt stream is said to be one, instead of being described
         field = architecture.supernet.make_field(*size)
         stored = nested.stored_bytes()
-        return {
-            "backbone": field.name,
-            "depth": size.depth,
-            "width": size.width,
-            "weights": subnet_weights(architecture.supernet, size),
-            "macs_per_point": field.macs_per_point(),
-            **architecture.quantization(),
-            "bits": {
+        return Inspection(
+            about={
+                "backbone": field.name,
+                "depth": size.depth,
+                "width": size.width,
+                "weights": subnet_weights(architecture.supernet, size),
+                **architecture.quantization(),
+            },
+            macs_per_point=field.macs_per_point(),
+            bits={
                 "header": 8 * (file.size - sum(stored.values()) - nested.incomplete),
                 **{level_name(part._asdict()): 8 * length for part, length in stored.items()},
                 **({"incomplete": 8 * nested.incomplete} if nested.incomplete else {}),
             },
-        }
+        )
 
 
-def _architecture(layout: Layout, params: Any) -> Architecture:  # noqa: ANN401  OnceForAllParams
-    field_class, own = FIELDS[params.backbone], getattr(params, params.backbone)
-
-    @cache
-    def make_field(depth: int, width: int) -> Field:
-        return field_class(field_shape(layout, depth, width), own)
-
-    supernet = Supernet(make_field, parse_sizes(params.depths), parse_sizes(params.widths))
+def _architecture(layout: Layout, params: OnceForAllParams) -> Architecture:
+    fields = cache(partial(make_field, params, layout))
+    supernet = Supernet(fields, parse_sizes(params.depths), parse_sizes(params.widths))
     if params.quantizer == FP16:
         return Architecture(supernet, None, UNQUANTISED)
     return Architecture(supernet, QUANTIZERS[params.quantizer], bit_widths(params))
-
-
-def _sections(group: Group, architecture: Architecture, measured: Mapping[str, Tensor]) -> Iterator[dict[Size, bytes]]:
-    """The sections of the files of a group's signals, in their order."""
-    shells = architecture.shells()
-    parts = {size: shells.parts(size) for size in architecture.sizes}
-    if group.quantizer is None:
-        for weights in file_weights(group, measured):
-            yield {size: coded_tensors.pack_fp16(parts[size], weights) for size in parts}
-        return
-    for tensors in file_tensors(group, group.quantizer, measured):
-        yield {size: coded_tensors.pack(parts[size], tensors) for size in parts}
 
 
 def _levels(nested: Nested) -> list[tuple[Level, int]]:

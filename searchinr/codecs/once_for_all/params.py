@@ -1,9 +1,9 @@
 """The parameters of codec `once_for_all`."""
 
 import math
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, create_model, model_validator
+from pydantic import AfterValidator, model_validator
 from pydantic import Field as Key
 
 from searchinr.codecs.contract import CodecParams
@@ -19,10 +19,12 @@ from searchinr.codecs.params.network_params import (
     EdgeBits,
     LastBits,
     Loss,
+    NetworkParams,
     QatFraction,
     RateWeight,
     WeightBits,
     fill_in_quantisation,
+    with_keys,
 )
 from searchinr.codecs.params.sizes import canonical_sizes, parse_sizes
 from searchinr.codecs.quantize.registry import QUANTIZERS
@@ -33,7 +35,10 @@ _QUANTIZERS = tuple(name for name, quantizer in QUANTIZERS.items() if not quanti
 """Without code books: every shell would need one of its own, or the smaller shells one made for the larger."""
 
 
-class _OnceForAllParams(CodecParams):
+@with_keys(OWN)
+class OnceForAllParams(NetworkParams, CodecParams):
+    """The codec's parameters and, under each backbone's name, that backbone's own."""
+
     backbone: Backbone = "siren"  # type: ignore[valid-type]
     depths: Annotated[str, AfterValidator(canonical_sizes(1, MAX_DEPTH))] = Key(
         "2 3 4 5", description="nonlinear layers of the networks that one file holds, as text"
@@ -61,7 +66,7 @@ class _OnceForAllParams(CodecParams):
 
     @model_validator(mode="before")
     @classmethod
-    def _fill_in(cls, data: Any) -> Any:  # noqa: ANN401  whatever the caller gave: checked after this
+    def _fill_in(cls, data: object) -> object:
         """Defaults that follow from other parameters; see `fill_in`."""
         if not isinstance(data, dict):
             return data
@@ -75,7 +80,3 @@ class _OnceForAllParams(CodecParams):
                 return data
             data["lr"] = FIELDS[given["backbone"]].default_lr(round(math.sqrt(widths[0] * widths[-1])))
         return data
-
-
-OnceForAllParams = create_model("OnceForAllParams", __base__=_OnceForAllParams, **OWN)
-"""The codec's parameters and, under each backbone's name, that backbone's own."""

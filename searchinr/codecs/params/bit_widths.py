@@ -1,8 +1,9 @@
 """Bit-widths of weights, by what their tensor is for."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from searchinr.codecs.fields.contract import Role
+from searchinr.codecs.params.network_params import NetworkParams
 
 
 class BitWidths(NamedTuple):
@@ -23,8 +24,9 @@ class BitWidths(NamedTuple):
         return {"first": self.edge_bits, "bias": self.edge_bits, "last": self.last_bits}.get(role, self.weight_bits)
 
 
-def bit_widths(params: Any) -> BitWidths:  # noqa: ANN401  of a codec of coordinate networks, made at run time
+def bit_widths(params: NetworkParams) -> BitWidths:
     """Those of a codec's parameters, with a quantiser."""
+    assert params.last_bits is not None  # left out, it was filled in
     return BitWidths(params.weight_bits, params.edge_bits, params.last_bits)
 
 

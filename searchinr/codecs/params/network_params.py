@@ -1,10 +1,13 @@
 """Parameters that the codecs of coordinate networks share."""
 
-from typing import Annotated, Any, Literal
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
+from pydantic import BaseModel, create_model
 from pydantic import Field as Key
 
 from searchinr.codecs.bitstream.steps import MAX_BITS, MIN_BITS
+from searchinr.codecs.fields.contract import FieldParams
 from searchinr.codecs.fields.registry import FIELDS
 from searchinr.codecs.quantize.contract import Quantizer
 
@@ -69,10 +72,55 @@ Decay = Annotated[
 ]
 BatchFraction = Annotated[float, Key(gt=0, le=1, description="points used in each step, as a fraction of the grid")]
 OWN: dict[str, Any] = {name: (field.Params, field.Params()) for name, field in FIELDS.items()}
-"""Under each backbone's name that backbone's own parameters, as `pydantic.create_model` takes them."""
+"""Under each backbone's name that backbone's own parameters; see `with_keys`."""
+
+ModelT = TypeVar("ModelT", bound=BaseModel)
 
 
-def fill_in(data: dict[str, Any], name: str, default: float | None, used: bool) -> None:
+def with_keys(more: Mapping[str, Any]) -> Callable[[type[ModelT]], type[ModelT]]:
+    """A class decorator that adds parameters to a model which cannot be written in its class.
+
+    Such are the backbones' own parameters, which backbones that are found at run time bring along, and those whose
+    name is a word of Python's. To a type checker the model is the class as it is written.
+
+    Args:
+        more: By name, a type and a default, as `pydantic.create_model` takes them.
+    """
+
+    def decorate(base: type[ModelT]) -> type[ModelT]:
+        return create_model(base.__name__, __base__=base, __module__=base.__module__, __doc__=base.__doc__, **more)
+
+    return decorate
+
+
+class NetworkParams(BaseModel):
+    """What the codecs of coordinate networks have in common, to be mixed into their models.
+
+    Each of them declares these keys itself, in its own order and with its own defaults. Its model is decorated
+    `with_keys(OWN)`.
+    """
+
+    if TYPE_CHECKING:
+        backbone: str
+        quantizer: str
+        weight_bits: int
+        edge_bits: int
+        last_bits: int | None
+        qat_fraction: float | None
+        rate_weight: float | None
+        loss: LossName
+        lr: float | None
+        decay: float
+        batch_fraction: float
+
+    @property
+    def own(self) -> FieldParams:
+        """The parameters of its own that the backbone has."""
+        own: FieldParams = getattr(self, self.backbone)
+        return own
+
+
+def fill_in(data: dict[str, Any], name: str, default: object, used: bool) -> None:
     """Gives a parameter that was left out its default where it is used, and None to one that is not used.
 
     So two configurations that train and encode alike are equal, whatever was written for what they ignore.
@@ -92,7 +140,7 @@ def fill_in(data: dict[str, Any], name: str, default: float | None, used: bool) 
 def fill_in_quantisation(
     data: dict[str, Any],
     quantizer: type[Quantizer] | None,
-    edge_bits: Any,  # noqa: ANN401
+    edge_bits: object,
     *,
     searches_steps: bool = False,
 ) -> None:
@@ -105,8 +153,8 @@ def fill_in_quantisation(
         searches_steps: Whether steps are searched after training, which weighs the rate as well.
     """
     learns, learns_rate = (False, False) if quantizer is None else (quantizer.learns, quantizer.learns_rate)
-    as_edge = edge_bits if edge_bits in range(MIN_BITS, MAX_BITS + 1) else None
-    fill_in(data, "last_bits", as_edge, quantizer is not None)
+    is_number = isinstance(edge_bits, int | float) and edge_bits in range(MIN_BITS, MAX_BITS + 1)
+    fill_in(data, "last_bits", edge_bits if is_number else None, quantizer is not None)
     fill_in(data, "qat_fraction", QAT_FRACTION, learns)
     fill_in(data, "rate_weight", 0.0, learns_rate or searches_steps)
 

@@ -13,7 +13,7 @@ Latents that are missing, since their level is empty or was cut off, are zeros, 
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import torch
@@ -35,6 +35,7 @@ from searchinr.codecs.shacira.network import network_parts
 from searchinr.codecs.shacira.objective import DECODER
 from searchinr.errors import InvalidFileError
 from searchinr.signals.signal import Layout
+from searchinr.space import Value
 
 MAX_LATENT_BITS = 8
 MAX_LATENTS = 2**24
@@ -210,8 +211,8 @@ class LatentFile:
             f"level {number}": ", ".join(self._latents(number)[1]) for number in self.sections if number != _NETWORK
         }
 
-    def quantization(self) -> dict[str, Any]:
+    def quantization(self) -> dict[str, Value]:
         """Quantiser and bit-width of the network."""
         if self.architecture.quantizer is None:
             return {"quantizer": FP16}
-        return {"quantizer": self.architecture.quantizer.name, "weight_bits": self.architecture.weight_bits}
+        return {"quantizer": self.architecture.quantizer.name, "weight_bits": self.architecture.weight_bits or 0}

@@ -1,8 +1,8 @@
-"""Codec `shacira`: fitting, encoding, trimming and decoding."""
+"""Codec `shacira`: fitting, encoding, trimming and decoding; the package says what is computed."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -11,14 +11,15 @@ from torch import Tensor
 
 from searchinr.codecs.bitstream import coded_tensors, container
 from searchinr.codecs.bitstream.steps import symbol_range as symbols_of
-from searchinr.codecs.contract import Asset, Codec, Level, Watch
+from searchinr.codecs.contract import Asset, Codec, Decoder, Inspection, Level
+from searchinr.codecs.decoders import CoordinateDecoder
 from searchinr.codecs.fields.grid_levels import GridLevels
 from searchinr.codecs.fields.hashgrid import Hashgrid, HashgridParams
 from searchinr.codecs.fields.interpolation import FixedPoints, matrices_pay
 from searchinr.codecs.fields.layers import pytorch_init, uniform
 from searchinr.codecs.fitting.groups import (
-    Group,
-    GroupsState,
+    NetworkGroup,
+    NetworkState,
     file_tensors,
     file_weights,
     fit_groups,
@@ -30,7 +31,6 @@ from searchinr.codecs.fitting.training import Recipe
 from searchinr.codecs.level_names import matching
 from searchinr.codecs.params.network_params import FP16
 from searchinr.codecs.quantize.registry import QUANTIZERS
-from searchinr.codecs.render import render
 from searchinr.codecs.shacira.body import MAX_LATENT_BITS, Architecture, LatentFile
 from searchinr.codecs.shacira.network import BesideLatents, network_parts
 from searchinr.codecs.shacira.objective import DECODER, LATENTS, LatentGrid
@@ -43,8 +43,11 @@ _LATENT_BOUND = 1.5  # with 0.1, as published, all round to zero, and integers a
 _DECODER_SCALE = 0.1
 _KEEP_BEST_OF = 50  # a look at all points costs a third of a step
 
+ShaciraGroup = NetworkGroup[Hashgrid]
+ShaciraState = NetworkState[ShaciraParams, Hashgrid]
 
-class ShaciraCodec(Codec):
+
+class ShaciraCodec(Codec[ShaciraParams, ShaciraState]):
     """A hash grid of integers per signal, in a file with a section for each of its levels.
 
     A level is a resolution and all coarser ones: `{"level": 3}`.
@@ -58,42 +61,33 @@ class ShaciraCodec(Codec):
     def fit(
         self,
         signals: Sequence[Signal],
-        params: Any,  # noqa: ANN401  ShaciraParams, which is made at run time
+        params: ShaciraParams,
         rungs: Sequence[int],
         *,
         seed: int,
         device: torch.device,
         asset: Asset | None = None,
         resume: Mapping[str, Tensor] | None = None,
-    ) -> Iterator[GroupsState]:
+    ) -> Iterator[ShaciraState]:
         """See `Codec.fit`."""
         recipe = _recipe(params, seed)
         groups = [_group(targets, params, recipe) for targets in targets_by_layout(signals, device)]
-        yield from fit_groups(params, groups, recipe, rungs, resume)
+        return fit_groups(params, groups, recipe, rungs, resume)
 
-    def encode(self, state: GroupsState) -> list[bytes]:
+    def encode(self, state: ShaciraState) -> list[bytes]:
         """See `Codec.encode`."""
-        files: dict[int, bytes] = {}
-        for group, measured in zip(state.groups, state.measured, strict=True):
-            head = container.head(self.id, group.layout, scalable=True)
-            files |= zip(group.indices, _files(head, group, state.params, measured), strict=True)
-        return [files[i] for i in range(len(files))]
+        return state.files(
+            lambda group, measured: _files(
+                container.head(self.id, group.layout, scalable=True), group, state.params, measured
+            )
+        )
 
-    def decode(
-        self,
-        file: container.Container,
-        *,
-        asset: Asset | None = None,
-        scale: float = 1.0,
-        level: Level | None = None,
-        watch: Watch | None = None,
-    ) -> Signal:
-        """See `Codec.decode`."""
-        layout = file.layout_at(scale)
+    def decoder(self, file: container.Container, *, asset: Asset | None = None, level: Level | None = None) -> Decoder:
+        """See `Codec.decoder`."""
         parsed = LatentFile.parse(file)
         weights = parsed.weights(parsed.levels[-1] if level is None else _level(parsed, level))
         field = parsed.architecture.field
-        return render(lambda coords: field.forward(weights, coords)[0], layout, watch)
+        return CoordinateDecoder(lambda coords: field.forward(weights, coords)[0], field.macs_per_point())
 
     def levels(self, file: container.Container) -> list[tuple[Level, int]]:
         """See `Codec.levels`; an empty level adds nothing to the one before, and is not among them."""
@@ -104,29 +98,31 @@ class ShaciraCodec(Codec):
         parsed = LatentFile.parse(file)
         return parsed.trimmed(_level(parsed, level)).pack()
 
-    def inspect(self, file: container.Container, *, asset: Asset | None = None) -> dict[str, Any]:
+    def inspect(self, file: container.Container, *, asset: Asset | None = None) -> Inspection:
         """See `Codec.inspect`."""
         parsed = LatentFile.parse(file)
         parsed.weights(1)  # a corrupt stream is said to be one, instead of being described
         field, stored = parsed.architecture.field, parsed.stored_bytes()
-        return {
-            **field.params.model_dump(),
-            "latent_dim": parsed.architecture.latent_dim,
-            "mlp_depth": field.shape.depth,
-            "mlp_width": field.shape.width,
-            **parsed.quantization(),
-            "latents": field.grid.entries * parsed.architecture.latent_dim,
-            "macs_per_point": field.macs_per_point(),
-            "models": parsed.models(),
-            "bits": {
+        return Inspection(
+            about={
+                **field.params.model_dump(),
+                "latent_dim": parsed.architecture.latent_dim,
+                "mlp_depth": field.shape.depth,
+                "mlp_width": field.shape.width,
+                **parsed.quantization(),
+                "latents": field.grid.entries * parsed.architecture.latent_dim,
+                "models": parsed.models(),
+            },
+            macs_per_point=field.macs_per_point(),
+            bits={
                 "header": 8 * (file.size - sum(stored.values()) - parsed.incomplete),
                 **{name: 8 * length for name, length in stored.items()},
                 **({"incomplete": 8 * parsed.incomplete} if parsed.incomplete else {}),
             },
-        }
+        )
 
 
-def _recipe(params: Any, seed: int) -> Recipe:  # noqa: ANN401  ShaciraParams
+def _recipe(params: ShaciraParams, seed: int) -> Recipe:
     learns_rate = params.quantizer != FP16 and QUANTIZERS[params.quantizer].learns_rate
     factors = {LATENTS: params.latent_lr, DECODER: params.decoder_lr}
     factors |= dict.fromkeys(RateModel.names, params.entropy_lr)
@@ -137,13 +133,13 @@ def _recipe(params: Any, seed: int) -> Recipe:  # noqa: ANN401  ShaciraParams
         seed=seed,
         loss=params.loss,
         qat_fraction=params.qat_fraction or 0.0,
-        rate_weight=getattr(params, "lambda") if learns_rate else 0.0,
+        rate_weight=params.bit_weight if learns_rate else 0.0,
         lr_factors={name: lr / params.lr for name, lr in factors.items()},
         keep_best_of=_KEEP_BEST_OF,
     )
 
 
-def _group(targets: Targets, params: Any, recipe: Recipe) -> Group:  # noqa: ANN401  ShaciraParams
+def _group(targets: Targets, params: ShaciraParams, recipe: Recipe) -> ShaciraGroup:
     field, device = _field(targets.layout, params), targets.points.device
     level_entries = [level.entries for level in field.grid.levels]
     rate = RateModel(level_entries, params.latent_dim, per_level=params.rate_model == "level", device=device)
@@ -156,7 +152,7 @@ def _group(targets: Targets, params: Any, recipe: Recipe) -> Group:  # noqa: ANN
         points=points,
         fixed=_fixed_points(field.grid, targets.layout, device) if is_fixed else None,
         rounding=params.rounding,
-        bit_weight=getattr(params, "lambda"),
+        bit_weight=params.bit_weight,
         ste_fraction=params.ste_fraction,
         level_dropout=params.level_dropout,
         observation=targets.observation,
@@ -171,12 +167,14 @@ def _group(targets: Targets, params: Any, recipe: Recipe) -> Group:  # noqa: ANN
     quantizer = None
     if params.quantizer != FP16:
         quantizer = BesideLatents(
-            QUANTIZERS[params.quantizer](network_parts(field, params.latent_dim, params.weight_bits))
+            QUANTIZERS[params.quantizer](network_parts(field, params.latent_dim, params.weight_bits or 0))
         )
-    return make_group(targets, field, same_for_all(initial, targets), objective, quantizer, recipe)
+    return make_group(
+        targets, field, field.macs_per_point(), same_for_all(initial, targets), objective, quantizer, recipe
+    )
 
 
-def _field(layout: Layout, params: Any) -> Hashgrid:  # noqa: ANN401  ShaciraParams
+def _field(layout: Layout, params: ShaciraParams) -> Hashgrid:
     shape = field_shape(layout, params.mlp_depth, params.mlp_width)
     return Hashgrid(shape, HashgridParams(**{key: getattr(params, key) for key in HashgridParams.model_fields}))
 
@@ -196,12 +194,12 @@ def _first_decoder(latent_dim: int, features: int) -> Tensor:
 
 def _files(
     head: bytes,
-    group: Group,
-    params: Any,  # noqa: ANN401  ShaciraParams
+    group: ShaciraGroup,
+    params: ShaciraParams,
     measured: Mapping[str, Tensor],
 ) -> Iterator[bytes]:
     """The files of a group's signals, in their order."""
-    field = _field(group.layout, params)
+    field = group.architecture
     parts = network_parts(field, params.latent_dim, params.weight_bits or 0)
     largest = symbols_of(MAX_LATENT_BITS)
     integers = measured[LATENTS].round().clamp(*largest).cpu().numpy().astype(np.int32)  # (B, E, D)

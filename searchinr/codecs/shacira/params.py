@@ -1,9 +1,9 @@
 """The parameters of codec `shacira`."""
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field as Key
-from pydantic import create_model, model_validator
+from pydantic import model_validator
 
 from searchinr.codecs.bitstream.steps import MAX_BITS, MIN_BITS
 from searchinr.codecs.contract import CodecParams
@@ -24,6 +24,7 @@ from searchinr.codecs.params.network_params import (
     Loss,
     QatFraction,
     fill_in,
+    with_keys,
 )
 from searchinr.codecs.quantize.registry import QUANTIZERS
 
@@ -32,7 +33,12 @@ MAX_LATENT_DIM, MAX_MLP_WIDTH = 16, 256
 LearningRate = Annotated[float, Key(gt=0, le=1)]
 
 
-class _ShaciraParams(CodecParams):
+@with_keys(
+    {"lambda": (float, Key(1e-2, ge=0, le=100, description="what one bit per sample adds to the loss of a signal"))}
+)
+class ShaciraParams(CodecParams):
+    """The codec's parameters."""
+
     table_size_log2: int = Key(
         11,
         ge=MIN_TABLE_LOG2,
@@ -112,7 +118,7 @@ class _ShaciraParams(CodecParams):
 
     @model_validator(mode="before")
     @classmethod
-    def _fill_in(cls, data: Any) -> Any:  # noqa: ANN401  whatever the caller gave: checked after this
+    def _fill_in(cls, data: object) -> object:
         """Defaults that follow from other parameters; see `fill_in`."""
         if not isinstance(data, dict):
             return data
@@ -130,9 +136,8 @@ class _ShaciraParams(CodecParams):
             )
         return self
 
-
-_LAMBDA: dict[str, Any] = {
-    "lambda": (float, Key(1e-2, ge=0, le=100, description="what one bit per sample adds to the loss of a signal"))
-}
-ShaciraParams = create_model("ShaciraParams", __base__=_ShaciraParams, **_LAMBDA)
-"""The codec's parameters. `lambda`, which cannot be a name in Python, is read by `getattr`."""
+    @property
+    def bit_weight(self) -> float:
+        """The parameter `lambda`, whose name is a word of Python's."""
+        weight: float = getattr(self, "lambda")
+        return weight

@@ -21,9 +21,10 @@ from rich.progress import (
 
 from searchinr.allocator import keep_freed_memory
 from searchinr.codecs.bitstream import container
-from searchinr.codecs.contract import Asset, Level, Watch
+from searchinr.codecs.contract import Asset, Level
 from searchinr.codecs.level_names import level_name, matching
-from searchinr.codecs.registry import CODECS, codec_of
+from searchinr.codecs.registry import CODECS, codec_of, decode
+from searchinr.codecs.render import Watch
 from searchinr.engine.catalog import canonicalise
 from searchinr.engine.coding.config_file import Config, default_config, read_config
 from searchinr.engine.store.asset_files import asset_name, find_asset, read_asset, write_asset
@@ -276,7 +277,7 @@ def decode_signal(
     """
     with _progress(quiet) as progress:
         asset = find_asset(file, source, asset_file)
-        return codec_of(file).decode(file, asset=asset, scale=scale, level=level, watch=_watch(progress, "decoding"))
+        return decode(file, asset=asset, scale=scale, level=level, watch=_watch(progress, "decoding"))
 
 
 def _check_target(source: Path, target: Path, modality: Modality) -> None:
@@ -347,7 +348,7 @@ def inspect_container(
             if signal is None:
                 return {}
             watch = _watch(progress, "decoding" if level is None else f"decoding {level_name(level)}")
-            return modality.quality(signal, codec.decode(file, asset=asset, level=level, watch=watch).samples)
+            return modality.quality(signal, decode(file, asset=asset, level=level, watch=watch).samples)
 
         rows = [
             {**level, "bytes": size, "rate": modality.rate(layout, size), **quality(level)}
@@ -365,7 +366,9 @@ def inspect_container(
         "bit_depth": layout.bit_depth,
         **modality.facts(layout),
         "codec": codec.name,
-        **content,
+        **content.about,
+        **({} if content.macs_per_point is None else {"macs_per_point": content.macs_per_point}),
+        "bits": dict(content.bits),
         **({"levels": rows} if rows else {}),
     }
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from searchinr.codecs.bitstream import container
 from searchinr.codecs.bitstream.container import Container
 from searchinr.codecs.contract import Asset, AssetSpec
-from searchinr.codecs.registry import codec_of
+from searchinr.codecs.registry import codec_of, decode
 from searchinr.engine.store.place import Place, write
 from searchinr.engine.store.tensors import metadata, pack_tensors, unpack_tensors
 from searchinr.errors import InvalidFileError
@@ -137,7 +137,7 @@ def decode_data(data: bytes, source: Path) -> Signal:
         MissingAssetError: Its asset is not where it is looked for.
     """
     file = container.unpack(data)
-    return codec_of(file).decode(file, asset=find_asset(file, source, None))
+    return decode(file, asset=find_asset(file, source, None))
 
 
 def _places(source: Path | None, given: Path | None) -> Iterator[Path]:

@@ -14,9 +14,9 @@ from searchinr.codecs.bitstream.steps import LAST_STEP, step_sizes
 from searchinr.codecs.fields.contract import Field, FieldShape
 from searchinr.codecs.fields.registry import FIELDS
 from searchinr.codecs.fitting.activations import ACTIVATIONS, WithActivations, activation_steps, forward_of
-from searchinr.codecs.fitting.groups import GroupsState
 from searchinr.codecs.mlp import MlpCodec, MlpParams
 from searchinr.codecs.mlp.body import Body, parts_of
+from searchinr.codecs.mlp.codec import MlpState
 from searchinr.codecs.params.bit_widths import BitWidths
 from searchinr.codecs.quantize.mse import Mse
 from searchinr.codecs.registry import decode
@@ -45,7 +45,7 @@ def black_and_white() -> Signal:
     return Signal(signal.name, samples, LAYOUT)
 
 
-def fitted(signal: Signal, steps: int, backbone: str = "siren", **params: Value) -> GroupsState:
+def fitted(signal: Signal, steps: int, backbone: str = "siren", **params: Value) -> MlpState:
     built = build_params(MlpParams, {"backbone": backbone, "depth": 3, "width": 12, **OWN.get(backbone, {}), **params})
     return next(state for state in CODEC.fit([signal], built, [steps], seed=0, device=CPU) if state.is_rung)
 
@@ -68,9 +68,9 @@ def with_activations(field: Field, bits: int, coords: Tensor) -> WithActivations
 def test_what_training_sees_is_what_the_decoder_computes(backbone: str, quantizer: str) -> None:
     state = fitted(black_and_white(), 30, backbone, quantizer=quantizer, activation_bits=5)
     [group], [latents] = state.groups, state.measured
-    assert group.quantizer is not None and not group.gains.any()
+    assert group.quantizer is not None and not group.gains.places.any()
     coords = torch.from_numpy(MODALITIES["image"].coordinates(LAYOUT))
-    trained = forward_of(group.field, 5)(group.quantizer.values(latents), coords)
+    trained = forward_of(group.architecture, 5)(group.quantizer.values(latents), coords)
 
     body = Body.parse(container.unpack(CODEC.encode(state)[0]))
     weights = {name: torch.from_numpy(w).unsqueeze(0) for name, w in body.weights().items()}
@@ -174,6 +174,6 @@ def test_each_layer_costs_a_byte_and_the_header_one() -> None:
         found.append((len(file), CODEC.inspect(container.unpack(file))))
     (plain_bytes, plain), (quantised_bytes, quantised) = found
     assert quantised_bytes == plain_bytes + 1 + 3
-    assert quantised["activation_bits"] == 6 and "activation_bits" not in plain
-    assert quantised["bits"][ACTIVATIONS] == 8 * 3
-    assert quantised["bits"]["header"] == plain["bits"]["header"] + 8
+    assert quantised.about["activation_bits"] == 6 and "activation_bits" not in plain.about
+    assert quantised.bits[ACTIVATIONS] == 8 * 3
+    assert quantised.bits["header"] == plain.bits["header"] + 8

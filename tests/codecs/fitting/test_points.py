@@ -6,6 +6,7 @@ import torch
 from conformance import CPU, make_signal, make_signals
 
 from searchinr.codecs.fitting import layouts
+from searchinr.codecs.fitting.gains import Gains
 from searchinr.codecs.fitting.layouts import targets_by_layout
 from searchinr.codecs.fitting.points import GridPoints, HeldPoints, Points
 from searchinr.codecs.registry import CODECS
@@ -21,7 +22,7 @@ LAYOUTS = {
 
 
 def both(layout: Layout) -> tuple[GridPoints, HeldPoints]:
-    made = GridPoints([make_signal(name, layout) for name in ("one", "two")], torch.tensor([-3, 2]), CPU)
+    made = GridPoints([make_signal(name, layout) for name in ("one", "two")], Gains(torch.tensor([-3, 2])), CPU)
     return made, made.held()
 
 
@@ -65,7 +66,7 @@ def test_values_fill_the_range_that_networks_give(layout: Layout) -> None:
     [targets] = targets_by_layout([Signal("quiet", quiet, layout), Signal("loud", loud, layout)], CPU)
     peaks = targets.points.all().values.abs().amax(dim=(1, 2))
     assert peaks[1] == 1 and 2 ** (-1 / 6) < peaks[0] <= 1 + 1e-6
-    assert targets.gains[1] == 0 and targets.gains[0] < -20
+    assert targets.gains.places[1] == 0 and targets.gains.places[0] < -20
 
 
 SMALL: dict[str, dict[str, Value]] = {

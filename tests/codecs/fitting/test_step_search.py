@@ -10,9 +10,9 @@ from torch import Tensor
 
 from searchinr.codecs.bitstream.quant_spec import QuantSpec
 from searchinr.codecs.bitstream.steps import LAST_STEP
-from searchinr.codecs.fitting.groups import GroupsState
 from searchinr.codecs.fitting.step_search import search_steps
 from searchinr.codecs.mlp import MlpCodec, MlpParams
+from searchinr.codecs.mlp.codec import MlpState
 from searchinr.codecs.quantize.mse import Mse
 from searchinr.codecs.quantize.registry import QUANTIZERS
 from searchinr.codecs.registry import decode
@@ -31,12 +31,12 @@ def photographs() -> tuple[Signal, ...]:
     return load_dataset(DatasetEntry(name="photos", downscale=(32, 48), limit=2)).signals
 
 
-def fitted(signals: list[Signal], steps: int, **params: Value) -> GroupsState:
+def fitted(signals: list[Signal], steps: int, **params: Value) -> MlpState:
     built = build_params(MlpParams, {"depth": 2, "width": 12, **params})
     return next(state for state in CODEC.fit(signals, built, [steps], seed=0, device=CPU) if state.is_rung)
 
 
-def costs(state: GroupsState, rate_weight: float) -> Tensor:
+def costs(state: MlpState, rate_weight: float) -> Tensor:
     """Loss + rate_weight * bits per sample of each signal, from whole files: `(B,)`."""
     [group], [latents] = state.groups, state.measured
     assert group.quantizer is not None
@@ -46,7 +46,7 @@ def costs(state: GroupsState, rate_weight: float) -> Tensor:
     return loss + rate_weight * 8 * sizes / group.layout.points
 
 
-def steps_of(state: GroupsState) -> dict[str, Tensor]:
+def steps_of(state: MlpState) -> dict[str, Tensor]:
     [group], [latents] = state.groups, state.measured
     assert group.quantizer is not None
     return {name: tensor.steps for name, tensor in group.quantizer.coded(latents).items()}

@@ -6,7 +6,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from searchinr.codecs.bitstream.coded_tensors import Tensor as FileTensor
+from searchinr.codecs.bitstream.coded_tensors import CodedTensor
 from searchinr.codecs.bitstream.quant_spec import QuantSpec
 from searchinr.codecs.bitstream.steps import MAX_BITS, step_sizes
 from searchinr.codecs.quantize.contract import Coded, Quantizer
@@ -58,7 +58,7 @@ def test_files_hold_the_values_that_training_has_seen(name: str, bits: int, per_
 
 def read(coded: Coded, part: QuantSpec, signal: int) -> NDArray[np.float32]:
     """The weights that a file of one signal holds."""
-    tensor = FileTensor(
+    tensor = CodedTensor(
         coded.symbols[signal].flatten().numpy().astype(np.int32),
         coded.steps[signal].numpy(),
         None if coded.offsets is None else coded.offsets[signal].numpy(),

@@ -1,0 +1,49 @@
+"""The two common kinds of decoder: a network of coordinates, and a picture that is computed as a whole."""
+
+from collections.abc import Callable
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from searchinr.codecs.contract import Decoder
+from searchinr.signals.registry import MODALITIES
+from searchinr.signals.signal import Layout
+
+
+class CoordinateDecoder(Decoder):
+    """A network of coordinates: it renders any resolution, and each point by itself."""
+
+    def __init__(self, network: Callable[[Tensor], Tensor], macs_per_point: float) -> None:
+        """Takes the network of one signal.
+
+        Args:
+            network: From coordinates `(m, d)` to values `(m, c)`.
+            macs_per_point: See `Decoder`.
+        """
+        self._network, self.macs_per_point = network, macs_per_point
+
+    def values(self, layout: Layout, start: int, stop: int) -> Tensor:
+        """See `Decoder.values`."""
+        return self._network(torch.from_numpy(MODALITIES[layout.modality].coordinates(layout, start, stop)))
+
+
+class WholeDecoder(Decoder):
+    """A signal whose points are computed together, e.g. by convolutions, when the first of them is asked for."""
+
+    def __init__(self, compute: Callable[[], Tensor], macs_per_point: float) -> None:
+        """Takes what computes the signal.
+
+        Args:
+            compute: Gives the values at the file's own resolution, `(*grid, c)`; it is called once.
+            macs_per_point: See `Decoder`.
+        """
+        self._compute, self.macs_per_point = compute, macs_per_point
+
+    @cached_property
+    def _points(self) -> Tensor:
+        return self._compute().flatten(0, -2)  # (*grid, c) -> (n, c)
+
+    def values(self, layout: Layout, start: int, stop: int) -> Tensor:
+        """See `Decoder.values`."""
+        return self._points[start:stop]
