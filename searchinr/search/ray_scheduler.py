@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from ray.tune.execution.tune_controller import TuneController
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import TrialScheduler
 
@@ -118,10 +119,10 @@ class MoAshaScheduler(TrialScheduler):
         self._goals: dict[str, int] = {}  # the rung to which each trial may train, if it is not the first
         self._resuming: Trial | None = None  # promoted, and waiting for a worker
 
-    def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:  # noqa: ANN401
+    def on_trial_add(self, tune_controller: TuneController, trial: Trial) -> None:
         """A new trial: nothing is known of it yet. See `TrialScheduler`."""
 
-    def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:  # noqa: ANN401
+    def on_trial_result(self, tune_controller: TuneController, trial: Trial, result: dict[str, Any]) -> str:
         """Continue, pause or stop: a decision is due where a rung has been reached. See `TrialScheduler`.
 
         Raises:
@@ -146,24 +147,24 @@ class MoAshaScheduler(TrialScheduler):
             return str(self.CONTINUE)
         return str(self.PAUSE if self._pauses else self.STOP)
 
-    def on_trial_complete(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> None:  # noqa: ANN401
+    def on_trial_complete(self, tune_controller: TuneController, trial: Trial, result: dict[str, Any]) -> None:
         """A trial has ended by itself or was stopped: its results stay. See `TrialScheduler`."""
 
-    def on_trial_remove(self, tune_controller: Any, trial: Trial) -> None:  # noqa: ANN401
+    def on_trial_remove(self, tune_controller: TuneController, trial: Trial) -> None:
         """A trial that was paused or pending is ended: its results stay. See `TrialScheduler`."""
 
-    def on_trial_error(self, tune_controller: Any, trial: Trial) -> None:  # noqa: ANN401
+    def on_trial_error(self, tune_controller: TuneController, trial: Trial) -> None:
         """A trial has failed: unless Tune tries it again, it leaves its rungs. See `TrialScheduler`."""
         if not trial.should_recover():  # type: ignore[no-untyped-call]
             self._decisions.drop(trial.trial_id)
 
-    def choose_trial_to_run(self, tune_controller: Any) -> Trial | None:  # noqa: ANN401
+    def choose_trial_to_run(self, tune_controller: TuneController) -> Trial | None:
         """A promoted trial first, then a new one. See `TrialScheduler`.
 
         Raises:
             UserError: A trial is to be resumed that has reported no checkpoint.
         """
-        trials: list[Trial] = tune_controller.get_trials()
+        trials: list[Trial] = tune_controller.get_trials()  # type: ignore[no-untyped-call]
         if self._resuming is None or self._resuming.status != Trial.PENDING:
             self._resuming = self._next_to_resume(trials)
         if self._resuming is not None:
@@ -205,7 +206,7 @@ class MoAshaScheduler(TrialScheduler):
         self._goals[name] = rung
         self._decisions.promote(name, rung)
 
-    def _end_paused(self, tune_controller: Any, trials: Sequence[Trial]) -> None:  # noqa: ANN401
+    def _end_paused(self, tune_controller: TuneController, trials: Sequence[Trial]) -> None:
         """Nothing runs and nothing can be started: ends what is paused, or the experiment would never end.
 
         While the searcher has more to offer, its limit on concurrent trials stands in the way: one trial makes room.
@@ -213,7 +214,7 @@ class MoAshaScheduler(TrialScheduler):
         paused = [trial for trial in trials if trial.status == Trial.PAUSED]
         paused.sort(key=lambda trial: float(trial.run_metadata.last_result_time))
         for trial in paused if tune_controller.search_alg.is_finished() else paused[:1]:
-            tune_controller.stop_trial(trial)
+            tune_controller.stop_trial(trial)  # type: ignore[no-untyped-call]
 
     def _place(self, objective: str, result: Mapping[str, Any]) -> float:
         """An objective's value on its axis, less is better."""

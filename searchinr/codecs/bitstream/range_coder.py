@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any
 
 import constriction
 import numpy as np
@@ -29,13 +28,13 @@ class _Tables:
             self.current = _table(self._counts)
 
 
-def _table(counts: NDArray[np.int64]) -> Any:  # noqa: ANN401  constriction has no type stubs
+def _table(counts: NDArray[np.int64]) -> constriction.stream.model.Categorical:
     # The sum is one of integers: exact in any order, unlike one of floats.
     return constriction.stream.model.Categorical(counts / np.float64(counts.sum()), perfect=False)
 
 
 @lru_cache(maxsize=64)
-def _first_table(model: Model) -> Any:  # noqa: ANN401
+def _first_table(model: Model) -> constriction.stream.model.Categorical:
     return _table(model.counts())
 
 
@@ -108,7 +107,7 @@ def decode(stream: bytes, coded: Sequence[tuple[Model, int]]) -> list[NDArray[np
         raise InvalidFileError("the coded weights are corrupt: no encoder writes such a stream") from error
 
 
-def _decode_array(coder: Any, model: Model, size: int) -> NDArray[np.int32]:  # noqa: ANN401
+def _decode_array(coder: constriction.stream.queue.RangeDecoder, model: Model, size: int) -> NDArray[np.int32]:
     symbols = np.empty(size, np.int32)
     tables = _Tables(model)
     for block in model.blocks(size):

@@ -13,11 +13,13 @@ d coordinates, E entries, e of one level, L levels, F features, k corners, R row
 import math
 import warnings
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple, cast
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
+from torch.autograd.function import FunctionCtx
 
 from searchinr.codecs.fields.grid_levels import Corners, GridLevel, GridLevels
 
@@ -137,14 +139,20 @@ class FixedPoints:
         return zip(self._matrices, self.grid.starts, self.grid.starts[1:], strict=False)
 
 
+class _ProductContext(FunctionCtx):
+    """What the backward pass finds of the forward pass."""
+
+    points: FixedPoints
+
+
 class _Product(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, table: Tensor, points: FixedPoints) -> Tensor:  # noqa: ANN401
+    def forward(ctx: _ProductContext, table: Tensor, points: FixedPoints) -> Tensor:
         ctx.points = points
         return points.forward(table)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:  # noqa: ANN401
+    def backward(ctx: _ProductContext, gradient: Tensor) -> tuple[Tensor, None]:
         return ctx.points.backward(gradient), None
 
 
@@ -191,7 +199,9 @@ def _matrix(corners: Corners, columns: int) -> _Matrix:
     starts = np.concatenate([[0], np.cumsum(np.bincount(inner, minlength=columns))])
     rows = np.arange(0, len(inner) + 1, per_point)
 
-    def compressed(starts: Any, inner: Any, values: Any, shape: tuple[int, int]) -> Tensor:  # noqa: ANN401
+    def compressed(
+        starts: NDArray[np.int64], inner: NDArray[np.int64], values: NDArray[np.float32], shape: tuple[int, int]
+    ) -> Tensor:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Sparse CSR")  # PyTorch calls all of it beta
             return torch.sparse_csr_tensor(

@@ -2,12 +2,12 @@
 
 import math
 from collections.abc import Iterator
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 import torch
 from pydantic import Field as Key
 from torch import Tensor
-from torch.autograd.function import once_differentiable
+from torch.autograd.function import FunctionCtx, once_differentiable
 
 from searchinr.codecs.bitstream.bits import ByteFloat, Reader, Writer
 from searchinr.codecs.fields.contract import Between, Field, FieldParams, FieldShape, TensorSpec, unchanged
@@ -133,6 +133,14 @@ def _complex_as_real(weight: Tensor) -> Tensor:
     return torch.cat([torch.cat([real, imaginary], dim=2), torch.cat([-imaginary, real], dim=2)], dim=1)
 
 
+class _WaveletContext(FunctionCtx):
+    """What the backward pass finds of the forward pass."""
+
+    limited: Tensor | None
+    c: float
+    saved_tensors: tuple[Tensor, Tensor]
+
+
 class _Wavelet(torch.autograd.Function):
     """exp(j zeta - c |zeta|^2) with zeta = p + j q = omega z and c = (sigma / omega)^2, its exponent limited.
 
@@ -141,7 +149,7 @@ class _Wavelet(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, zeta: Tensor, c: float) -> Tensor:  # noqa: ANN401  PyTorch's context
+    def forward(ctx: _WaveletContext, zeta: Tensor, c: float) -> Tensor:
         """`(B, 2v, n)` -> `(B, 2v, n)`."""
         v = zeta.shape[1] // 2
         p, q = zeta[:, :v], zeta[:, v:]
@@ -158,7 +166,7 @@ class _Wavelet(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:  # noqa: ANN401
+    def backward(ctx: _WaveletContext, grad: Tensor) -> tuple[Tensor, None]:
         """With respect to p: -2 c p s + t; to q: -(1 + 2 c q) s, where s = <grad, out> and t = <grad, j out>."""
         zeta, out = ctx.saved_tensors
         v = zeta.shape[1] // 2

@@ -56,9 +56,10 @@ class Cluster:
     max_workers: int
     document: Document
 
-    def effective(self, key: str) -> Any:  # noqa: ANN401  whatever stands in the file
-        """What `ray up` takes for a key of the top level: the file's value, or Ray's default."""
-        return self.config[key] if key in self.config else defaults(self.provider).get(key)
+    def commands(self, key: str) -> list[str]:
+        """What `ray up` runs for a key of the top level: the file's commands, or Ray's own."""
+        found: list[str] | None = self.config[key] if key in self.config else defaults(self.provider).get(key)
+        return found or []
 
 
 def is_cluster_file(path: Path) -> bool:

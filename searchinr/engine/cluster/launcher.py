@@ -37,7 +37,7 @@ class Launcher:
             log: Where the output of Ray's commands goes.
         """
         self._file, self._log = Path(cluster.document.file).absolute(), log
-        commands = "\n".join(cluster.effective("head_start_ray_commands") or [])
+        commands = "\n".join(cluster.commands("head_start_ray_commands"))
         ports = re.findall(r"--dashboard-port[= ]+(\d+)", commands)
         self._remote_port = int(ports[-1]) if ports else _DASHBOARD_PORT
 

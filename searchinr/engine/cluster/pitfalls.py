@@ -131,7 +131,7 @@ def _spot(cluster: Cluster) -> Iterator[Finding]:
 def _network(cluster: Cluster) -> Iterator[Finding]:
     for key in ("head_start_ray_commands", "worker_start_ray_commands"):
         missing = "" if key in cluster.config else f"missing, and Ray's own for {cluster.provider} "
-        commands = "\n".join(cluster.effective(key) or [])
+        commands = "\n".join(cluster.commands(key))
         hosts = re.findall(r"--dashboard-host[= ]+(\S+)", commands)
         if any(host.strip("'\"") not in _LOOPBACK for host in hosts):
             yield (

@@ -42,7 +42,7 @@ def end_ray() -> None:
 def death_of_ray() -> str | None:
     """What to say if a vital part of the Ray that was started here has died, since no job would ever end."""
     node = _node()
-    dead: list[str] = [] if node is None else [part for part, _ in node.dead_processes()]
+    dead: list[str] = [] if node is None else [part for part, _ in node.dead_processes()]  # type: ignore[no-untyped-call]
     vital = ", ".join(part for part in dead if part in ("raylet", "gcs_server"))
     if not vital:
         return None
@@ -74,6 +74,9 @@ def not_stuck_without_ray(abandon: Callable[[str], None]) -> Iterator[None]:
         thread.join()
 
 
-def _node() -> Any:  # noqa: ANN401  of Ray's, which has no public word for it; `ray.nodes()` learns of a death late or never
-    """Ray's processes on this machine, as far as this process has started them."""
+def _node() -> "ray._private.node.Node | None":
+    """Ray's processes on this machine, as far as this process has started them.
+
+    Ray has no public word for it, and `ray.nodes()` learns of a death late or never.
+    """
     return ray._private.worker._global_node

@@ -127,17 +127,17 @@ class _Watch(tune.Callback):
         self._source, self._searcher, self._count = source, searcher, count
         self._counted = time.monotonic()
 
-    def on_step_begin(self, iteration: int, trials: list[Trial], **info: Any) -> None:  # noqa: ANN401
+    def on_step_begin(self, iteration: int, trials: list[Trial], **info: object) -> None:
         if reason := death_of_ray():
             raise ChildProcessError(reason)
         if self._count is not None and time.monotonic() > self._counted + _COUNT_EVERY_S:
             self._searcher.workers, self._counted = self._count(), time.monotonic()
         self._source.tick()
 
-    def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:  # noqa: ANN401
+    def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **info: object) -> None:
         self._searcher.job_started(trial.trial_id)
 
-    def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:  # noqa: ANN401
+    def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: object) -> None:
         self._searcher.job_ended(trial.trial_id, meaning(_error_of(trial)))
 
     def __reduce__(self) -> tuple[type, tuple[()]]:
