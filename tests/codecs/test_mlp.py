@@ -328,7 +328,7 @@ def test_inspect_tells_code_books_from_tensors(weight_bits: int, shared: bool) -
     costs = [model.description_bits + model.bits(each) for model, each in zip(models, gaps, strict=True)]
     assert len(books) > 2 and all(np.array_equal(book, books[0]) for book in books) == shared
 
-    bits = CODEC.inspect(container.unpack(CODEC.encode(state).about[0])).bits
+    bits = CODEC.inspect(container.unpack(CODEC.encode(state)[0])).bits
     assert bits["code books"] == pytest.approx(8 + sum(costs))  # with the byte that says whether they share one
     symbols = coded["layer1.weight"].symbols.flatten().numpy().astype(np.int32)
     model = best_model(symbols, 0, coded["layer1.weight"].book.shape[1] - 1)

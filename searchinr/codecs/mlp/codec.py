@@ -91,7 +91,7 @@ class MlpCodec(Codec[MlpParams, MlpState]):
             self._group(number, targets, params, recipe, asset if resume is None else None)
             for number, targets in enumerate(targets_by_layout(signals, device))
         ]
-        return fit_groups(params, groups, recipe, rungs, resume, partial(_at_rung, params))
+        yield from fit_groups(params, groups, recipe, rungs, resume, partial(_at_rung, params))
 
     def _group(self, number: int, targets: Targets, params: MlpParams, recipe: Recipe, asset: Asset | None) -> MlpGroup:
         field = make_field(params, targets.layout, params.depth, params.width)

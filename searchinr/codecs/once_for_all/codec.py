@@ -76,7 +76,7 @@ class OnceForAllCodec(Codec[OnceForAllParams, OnceForAllState]):
                     recipe,
                 )
             )
-        return fit_groups(params, groups, recipe, rungs, resume)
+        yield from fit_groups(params, groups, recipe, rungs, resume)
 
     def encode(self, state: OnceForAllState) -> list[bytes]:
         """See `Codec.encode`."""

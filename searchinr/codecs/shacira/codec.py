@@ -72,7 +72,7 @@ class ShaciraCodec(Codec[ShaciraParams, ShaciraState]):
         """See `Codec.fit`."""
         recipe = _recipe(params, seed)
         groups = [_group(targets, params, recipe) for targets in targets_by_layout(signals, device)]
-        return fit_groups(params, groups, recipe, rungs, resume)
+        yield from fit_groups(params, groups, recipe, rungs, resume)
 
     def encode(self, state: ShaciraState) -> list[bytes]:
         """See `Codec.encode`."""
