@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from searchinr.codecs.contract import Decoder
+from searchinr.signals.observation import observed
 from searchinr.signals.registry import MODALITIES
 from searchinr.signals.signal import Layout
 
@@ -18,14 +19,16 @@ class CoordinateDecoder(Decoder):
         """Takes the network of one signal.
 
         Args:
-            network: From coordinates `(m, d)` to values `(m, c)`.
+            network: From places `(m, d_in)` to what it gives there, `(1, m, d_out)`.
             macs_per_point: See `Decoder`.
         """
         self._network, self.macs_per_point = network, macs_per_point
 
     def values(self, layout: Layout, start: int, stop: int) -> Tensor:
-        """See `Decoder.values`."""
-        return self._network(torch.from_numpy(MODALITIES[layout.modality].coordinates(layout, start, stop)))
+        """See `Decoder.values`; what the modality has between network and samples is done here."""
+        modality = MODALITIES[layout.modality]
+        coords = torch.from_numpy(modality.coordinates(layout, start, stop))  # (m, d)
+        return observed(self._network, modality.observation(layout), coords)[0]
 
 
 class WholeDecoder(Decoder):

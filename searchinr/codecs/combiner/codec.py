@@ -125,7 +125,7 @@ class CombinerCodec(Codec[CombinerParams, CombinerState]):
             )
         weights = network.split(weights_prior.decoded(indices).unsqueeze(0))  # {name: (1, *shape)}
         return CoordinateDecoder(
-            lambda coords: gain * network.forward(weights, network.features(coords))[0], network.macs_per_point
+            lambda coords: gain * network.forward(weights, network.features(coords)), network.macs_per_point
         )
 
     def inspect(self, file: container.Container, *, asset: Asset | None = None) -> Inspection:

@@ -1,7 +1,7 @@
 """Codec `shacira`: fitting, encoding, trimming and decoding; the package says what is computed."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import ClassVar
 
 import numpy as np
@@ -87,7 +87,7 @@ class ShaciraCodec(Codec[ShaciraParams, ShaciraState]):
         parsed = LatentFile.parse(file)
         weights = parsed.weights(parsed.levels[-1] if level is None else _level(parsed, level))
         field = parsed.architecture.field
-        return CoordinateDecoder(lambda coords: field.forward(weights, coords)[0], field.macs_per_point())
+        return CoordinateDecoder(partial(field.forward, weights), field.macs_per_point())
 
     def levels(self, file: container.Container) -> list[tuple[Level, int]]:
         """See `Codec.levels`; an empty level adds nothing to the one before, and is not among them."""
