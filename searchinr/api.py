@@ -167,6 +167,7 @@ def search(
     trials: int | None = None,
     seed: int | None = None,
     data: FilePath | None = None,
+    assets: FilePath | None = None,
     address: str | None = None,
     storage: str | None = None,
     debug: bool = False,
@@ -180,6 +181,7 @@ def search(
         trials: Instead of the space's number of trials.
         seed: Instead of the space's seed.
         data: Where datasets are looked for, laid out MODALITY/DATASET/; None is `$SEARCHINR_DATA`.
+        assets: Where what fits share is kept for all runs; None is `$SEARCHINR_ASSETS`, else in the user's cache.
         address: `HOST:PORT` of a Ray to join, or `auto`; None starts one on this machine.
         storage: A URL where the run is kept too, for workers anywhere.
         debug: Fit one trial after another in this process, without Ray: breakpoints work, and an error that no fit
@@ -202,6 +204,7 @@ def search(
             trials=trials,
             seed=seed,
             data_dir=_path(data),
+            assets_dir=_path(assets),
             address=address,
             storage=None if storage is None else parse_place(storage),
             debug=debug,

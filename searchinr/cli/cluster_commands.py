@@ -8,7 +8,6 @@ import typer
 
 from searchinr.cli.options import Data, Json, Out
 from searchinr.cli.output import print_json, print_table, printable, say
-from searchinr.errors import UserError
 
 
 class Target(Enum):
@@ -43,23 +42,10 @@ def render(
 
     Example: searchinr render spaces/kodak.yaml --target slurm -o kodak.sbatch
     """
-    from searchinr.engine.catalog import read_space
-    from searchinr.engine.cluster.kuberay import kuberay_manifest
-    from searchinr.engine.cluster.slurm import slurm_script
-    from searchinr.engine.store.place import parse_place
+    from searchinr.engine.cluster.render import render_job
     from searchinr.signals.files import write_file
 
-    found = read_space(space)
-    if storage is not None:
-        parse_place(storage)
-    if target is Target.SLURM:
-        text = slurm_script(found, space, nodes=nodes, storage=storage)
-    elif image is None:
-        raise UserError("--target kuberay: --image is missing; give a container image that has searchinr in it")
-    elif storage is None:
-        raise UserError("--target kuberay: --storage is missing; give a URL, since the disks of pods go with them")
-    else:
-        text = kuberay_manifest(found, space.read_text(encoding="utf-8-sig"), nodes=nodes, image=image, storage=storage)
+    text = render_job(space, target.value, nodes=nodes, image=image, storage=storage)
     if out is None:
         typer.echo(text, nl=False)
         return

@@ -88,12 +88,6 @@ def run(
     from searchinr.engine.run.start import run_search
     from searchinr.engine.store.place import parse_place
 
-    if address is not None and "://" in address:
-        raise UserError(
-            f"--address: {address} found; allowed are HOST:PORT and auto, on a node of that cluster: through ray:// "
-            "Ray Tune runs the search at the other end, away from its ledger; from here submit it, with --cluster FILE "
-            "or `ray job submit`"
-        )
     outcome = run_search(
         space,
         out=out,
@@ -191,17 +185,9 @@ def fetch(
 
     Example: searchinr fetch s3://BUCKET/PATH/kodak
     """
-    from searchinr.engine.store.place import parse_place
-    from searchinr.engine.store.run_folder import RunFolder
-    from searchinr.engine.store.stored_run import StoredRun
+    from searchinr.engine.results.fetch import fetch_run
 
-    place = parse_place(url)
-    folder = RunFolder(out or Path("runs") / place.name)
-    stored = StoredRun(place)
-    stored.check()
-    folder.create()
-    with folder.locked():
-        stored.fetch(folder.path)
+    folder = fetch_run(url, out)
     say(f"{folder.path}: {len(folder.lines())} lines on record; next: searchinr status {folder.path}")
 
 
@@ -283,26 +269,14 @@ def report(run: Run, out: OutFolder = None, data: Data = None) -> None:
     Example: searchinr report runs/kodak
     """
     from searchinr.engine.report.tables import front_table
-    from searchinr.engine.report.write import write_figures, write_page
     from searchinr.engine.results.opened import open_run
-    from searchinr.engine.results.report import dataset_report
-    from searchinr.signals.datasets import load_dataset
-    from searchinr.signals.files import make_folder
+    from searchinr.engine.results.report import write_report
 
-    opened = open_run(run)
-    labels = opened.chosen(None)
-    folder = out or opened.folder.report
-    make_folder(folder)
-    entries = {entry.label: entry for entry in opened.space.datasets}
-    reports = [dataset_report(opened, load_dataset(entries[label], data), folder) for label in labels]
-    page = folder / "report.html"
-    write_page(page, run, opened.space.name, reports, several=len(labels) > 1)
-    for result in reports:
-        print_table(front_table(result.front))
-    say(str(page))
-    for result in reports:
-        for path in write_figures(folder, result):
-            say(str(path))
+    written = write_report(open_run(run), out, data)
+    for found in written.fronts:
+        print_table(front_table(found))
+    for path in (written.page, *written.files):
+        say(str(path))
 
 
 def compare(

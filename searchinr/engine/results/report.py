@@ -1,15 +1,56 @@
-"""A run's report: gathers everything that is shown of a dataset."""
+"""A run's report: gathers everything that is shown of its datasets, and writes it."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from searchinr.engine.catalog import canonicalise
 from searchinr.engine.report.baselines import cached_baselines
 from searchinr.engine.report.decoded import decoded_signals
+from searchinr.engine.report.front import FrontReport
 from searchinr.engine.report.page import DatasetReport
+from searchinr.engine.report.write import write_figures, write_page
 from searchinr.engine.results.opened import OpenedRun
 from searchinr.search.configs import ConfigSpace
 from searchinr.search.importance import importance
-from searchinr.signals.datasets import Dataset
+from searchinr.signals.datasets import Dataset, load_dataset
+from searchinr.signals.files import make_folder
+
+
+@dataclass(frozen=True)
+class WrittenReport:
+    """A report as files.
+
+    Attributes:
+        page: The page, which needs none of the others.
+        files: Its figures and tables, dataset after dataset.
+        fronts: What they show.
+    """
+
+    page: Path
+    files: list[Path]
+    fronts: list[FrontReport]
+
+
+def write_report(run: OpenedRun, out: Path | None, data_dir: Path | None) -> WrittenReport:
+    """Writes the page about a run's results, figures and tables.
+
+    Args:
+        run: The run.
+        out: Where to; None is the run folder's place for it.
+        data_dir: Where the datasets are looked for.
+
+    Raises:
+        UserError: The run has no front yet, or a dataset or the folder is not usable.
+    """
+    labels = run.chosen(None)
+    folder = out or run.folder.report
+    make_folder(folder)
+    entries = {entry.label: entry for entry in run.space.datasets}
+    reports = [dataset_report(run, load_dataset(entries[label], data_dir), folder) for label in labels]
+    page = folder / "report.html"
+    write_page(page, run.folder.path, run.space.name, reports, several=len(labels) > 1)
+    files = [path for report in reports for path in write_figures(folder, report)]
+    return WrittenReport(page, files, [report.front for report in reports])
 
 
 def dataset_report(run: OpenedRun, dataset: Dataset, cache: Path) -> DatasetReport:

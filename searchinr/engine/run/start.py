@@ -88,6 +88,12 @@ def run_search(
     """
     if debug:
         _check_alone(workers, address)
+    if address is not None and "://" in address:
+        raise UserError(
+            f"--address: {address} found; allowed are HOST:PORT and auto, on a node of that cluster: through ray:// "
+            "Ray Tune runs the search at the other end, away from its ledger; from here submit it, with --cluster FILE "
+            "or `ray job submit`"
+        )
     space = read_space(source).overridden(trials, seed)
     datasets = {entry.label: load_dataset(entry, data_dir) for entry in space.datasets}
     training = training_signals(space, datasets, data_dir)

@@ -1,0 +1,27 @@
+"""Brings a run from its storage."""
+
+from pathlib import Path
+
+from searchinr.engine.store.place import parse_place
+from searchinr.engine.store.run_folder import RunFolder
+from searchinr.engine.store.stored_run import StoredRun
+
+
+def fetch_run(url: str, out: Path | None) -> RunFolder:
+    """Brings what is new of a run from its storage into a run folder. The run may still be going on elsewhere.
+
+    Args:
+        url: The run's place on its storage.
+        out: The run folder; None is `runs/NAME` in the working directory.
+
+    Raises:
+        UserError: There is no run, or the folder holds another or is in use.
+    """
+    place = parse_place(url)
+    folder = RunFolder(out or Path("runs") / place.name)
+    stored = StoredRun(place)
+    stored.check()
+    folder.create()
+    with folder.locked():
+        stored.fetch(folder.path)
+    return folder
