@@ -1,4 +1,7 @@
-"""One search from start to end: claims the run folder, starts what executes jobs, and stops it on a signal."""
+"""Runs one search from start to end.
+
+It claims the run folder, chooses what executes the jobs, and stops the search in an orderly way on a signal.
+"""
 
 import signal
 import sys
@@ -155,7 +158,7 @@ def _work(
     address: str | None,
     debug: bool,
 ) -> None:
-    """Runs what is left of a search; `datasets` has training signals as well."""
+    """Runs what is left of a search. The training signals are among the datasets."""
     with run.following() as view:
         if run.finished():
             return
@@ -171,7 +174,7 @@ def _work(
 
 
 def _available(resources: Resources, view: RunView) -> Resources:
-    """What a trial takes of this machine: without a GPU, the same space runs on the CPU."""
+    """What a trial takes of this machine. If there is no GPU here, the trials run on the CPU."""
     if resources.gpu > 0 and not torch.cuda.is_available():
         view.note("no GPU here: trials run on the CPU")
         return resources.model_copy(update={"gpu": 0.0})
@@ -179,7 +182,7 @@ def _available(resources: Resources, view: RunView) -> Resources:
 
 
 def _claim(folder: RunFolder, space: Space, datasets: Sequence[Dataset]) -> None:
-    """Writes the space into a new folder, or makes sure that an old one holds the same search on the same data."""
+    """Writes the space into a new folder, or checks that an old folder holds the same search on the same data."""
     header = f"# searchinr {space.name}: the space as run\n{IDENTITY}{_identity(space, datasets)}\n"
     places: list[Place] = [folder.space, *([folder.stored.space] if folder.stored else [])]
     for place in places:
@@ -193,25 +196,25 @@ def _claim(folder: RunFolder, space: Space, datasets: Sequence[Dataset]) -> None
 
 
 def _identity(space: Space, datasets: Sequence[Dataset]) -> str:
-    """What must not change when a run is continued: what `space_hash` covers, and the datasets' content."""
+    """A text that must be the same when a run is continued: it covers the space's hash and the datasets' content."""
     return "-".join([short_hash(space), *(dataset.key[:8] for dataset in datasets)])
 
 
 @contextmanager
 def _on_storage(folder: RunFolder, stored: StoredRun) -> Iterator[Lease]:
-    """While this is the one driver of a run on a storage."""
+    """Makes this process the only driver of a run on a storage, and copies report and log there in the end."""
     lease = Lease(stored.place, folder.path, lambda text: print(f"searchinr: {text}", file=sys.stderr, flush=True))
     with lease.held():
         try:
             yield lease
         finally:
-            with suppress(OSError):  # the report and the log can be made again
+            with suppress(OSError):  # report and log are not needed to continue
                 lease.check()
                 stored.push(folder.path)
 
 
 def _stored_by(folder: RunFolder, lease: Lease | None) -> Callable[[int, bytes], None] | None:
-    """What adds a line to the ledger on the storage, if there is one."""
+    """The function that adds a line to the ledger on the storage; None if there is no storage."""
     if folder.stored is None or lease is None:
         return None
     ledger = folder.stored.ledger
@@ -224,15 +227,15 @@ def _stored_by(folder: RunFolder, lease: Lease | None) -> Callable[[int, bytes],
 
 
 def _told_by(lease: Lease | None) -> Callable[[ViewState], None]:
-    """What tells those who look from elsewhere how far the run is, if there is a storage for them to look at."""
+    """The function that tells those who look from elsewhere how far the run is. Without a storage it does nothing."""
     return lambda state: None if lease is None else lease.tell(partial(asdict, state))
 
 
 @contextmanager
 def _stop_on_signal(run: Driver) -> Iterator[None]:
-    """SIGINT and SIGTERM (which Slurm and Kubernetes send) stop the run; a second one ends it at once.
+    """Makes SIGINT and SIGTERM, which Slurm and Kubernetes send, stop the run. A second signal ends it at once.
 
-    In another thread than the main one signals cannot be handled, and go where they went before.
+    In a thread other than the main one signals cannot be handled, and have the effect that they had before.
     """
 
     def handle(number: int, frame: FrameType | None) -> None:
@@ -245,9 +248,9 @@ def _stop_on_signal(run: Driver) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        pass  # recorded results are safe, and checkpoints are at most a minute old
+        pass  # what is recorded is safe, and the checkpoints are at most a minute old
     except ChildProcessError:
-        if not run.stopping:  # the signal went to Ray as well
+        if not run.stopping:  # a signal that went to the whole process group has ended Ray too
             raise
     finally:
         for number, handler in before.items():

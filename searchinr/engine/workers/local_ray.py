@@ -1,4 +1,4 @@
-"""The Ray that a run has started on this machine, as processes: deaf to SIGTERM, watched, ended."""
+"""Ray's processes on this machine that a run has started: they ignore SIGTERM, are watched, and are ended."""
 
 import signal
 import threading
@@ -13,14 +13,15 @@ _NOTICE_S = 10.0  # for the main thread to notice that Ray has died
 
 @contextmanager
 def sigterm_stays_ours() -> Iterator[None]:
-    """While Ray starts: SIGTERM stays the run's own, and the processes that Ray starts are deaf to it.
+    """While Ray starts, keeps the run's own handler of SIGTERM, and makes the processes that Ray starts ignore SIGTERM.
 
-    Batch systems send it to every process of a job. Without Ray no worker could write its checkpoint, and no run end in
-    an orderly way: its calls to a dead Ray hang, or end the process. Ray's own handler ends the process wherever it is,
-    be it with a lock in its hands, so it is never set.
+    Batch systems send SIGTERM to every process of a job. If Ray's processes obeyed it, no worker could write its
+    checkpoint any more, and the run could not end in an orderly way, because calls to a Ray that is dead hang or end
+    the process. The handler that Ray sets in the run's process is not used either: it ends the process wherever it is,
+    even while a lock is held.
     """
     handler, set_handler = signal.getsignal(signal.SIGTERM), ray._private.utils.set_sigterm_handler
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})  # which new processes and threads inherit
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})  # new processes and threads inherit this
     ray._private.utils.set_sigterm_handler = lambda handler: None
     try:
         yield
@@ -31,7 +32,10 @@ def sigterm_stays_ours() -> Iterator[None]:
 
 
 def end_ray() -> None:
-    """Ends Ray; what was started here is killed, or Ray would wait a second for each process to take its SIGTERM."""
+    """Ends Ray, and kills its processes that were started here.
+
+    Otherwise Ray would send each of them a SIGTERM, which they ignore, and wait a second for its effect.
+    """
     node = _node()
     started: list[list[Any]] = [] if node is None else list(node.all_processes.values())
     for process in (entry.process for entries in started for entry in entries):
@@ -40,7 +44,7 @@ def end_ray() -> None:
 
 
 def death_of_ray() -> str | None:
-    """What to say if a vital part of the Ray that was started here has died, since no job would ever end."""
+    """What to tell the user if a vital part of our own Ray has died, so that no job would ever end; otherwise None."""
     node = _node()
     dead: list[str] = [] if node is None else [part for part, _ in node.dead_processes()]  # type: ignore[no-untyped-call]
     vital = ", ".join(part for part in dead if part in ("raylet", "gcs_server"))
@@ -51,12 +55,12 @@ def death_of_ray() -> str | None:
 
 @contextmanager
 def not_stuck_without_ray(abandon: Callable[[str], None]) -> Iterator[None]:
-    """Abandons the run where Ray has died and the main thread, in a call to it, does not come back to notice.
+    """Abandons the run if Ray has died and the main thread hangs in a call to it, so that it cannot notice.
 
-    Such a call cannot be interrupted. After a minute Ray itself would abort the process.
+    Such a call cannot be interrupted, and after a minute Ray itself would abort the process.
 
     Args:
-        abandon: Called from another thread with what to say; it does not return.
+        abandon: Is called from another thread with what to tell the user. It must not return.
     """
     over = threading.Event()
 
@@ -75,8 +79,8 @@ def not_stuck_without_ray(abandon: Callable[[str], None]) -> Iterator[None]:
 
 
 def _node() -> "ray._private.node.Node | None":
-    """Ray's processes on this machine, as far as this process has started them.
+    """What Ray knows of its processes on this machine that this process has started.
 
-    Ray has no public word for it, and `ray.nodes()` learns of a death late or never.
+    Ray has no public name for it, and its public `ray.nodes()` learns of a death late or never.
     """
     return ray._private.worker._global_node

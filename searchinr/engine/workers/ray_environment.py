@@ -1,4 +1,7 @@
-"""How Ray behaves in our processes: quiet, without telemetry, and with a token. Ray reads it when it is imported."""
+"""The environment variables that make Ray quiet in our processes, without telemetry, and closed to strangers.
+
+Ray reads them when it is imported.
+"""
 
 import os
 import secrets
@@ -9,7 +12,7 @@ _OWN_TOKEN = secrets.token_hex(32)
 
 
 def ray_environment() -> dict[str, str]:
-    """What belongs into the environment before the first import of Ray."""
+    """The variables to set before the first import of Ray."""
     return {
         "RAY_USAGE_STATS_ENABLED": "0",
         "RAY_AIR_NEW_OUTPUT": "0",
@@ -18,13 +21,13 @@ def ray_environment() -> dict[str, str]:
         "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
         "TUNE_DISABLE_SIGINT_HANDLER": "1",
         "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
-        # That of a Ray to join is given; ours needs one that nobody knows.
+        # Whoever joins a Ray of somebody else has its token. A Ray of our own gets one that nobody knows.
         **({} if has_token() else {"RAY_AUTH_TOKEN": _OWN_TOKEN}),
     }
 
 
 def has_token() -> bool:
-    """Whether the user has a token, in one of the places where Ray looks for it."""
+    """Whether the user has set a token in one of the places where Ray looks for it."""
     given = os.environ.get("RAY_AUTH_TOKEN")
     if given and given != _OWN_TOKEN:
         return True

@@ -1,22 +1,22 @@
-"""How many trials a node takes at the same time."""
+"""How many trials a node can run at the same time, given what each of them takes."""
 
 import math
 from dataclasses import dataclass
 
 from searchinr.space import Resources
 
-_ROUNDING = 1e-9  # 10 times 0.1 is no more than 1
+_ROUNDING = 1e-9  # so that ten times 0.1 is not more than 1
 _TRIALS_WITHOUT_GPU = 8
 
 
 @dataclass(frozen=True)
 class NodeSize:
-    """A node made for a space's trials.
+    """The size of a node that suits the trials of a space.
 
     Attributes:
-        trials: How many it takes at the same time.
-        cpu: Cores.
-        gpu: GPUs.
+        trials: How many trials it runs at the same time.
+        cpu: Its number of cores.
+        gpu: Its number of GPUs.
     """
 
     trials: int
@@ -25,29 +25,29 @@ class NodeSize:
 
 
 def node_for(resources: Resources) -> NodeSize:
-    """A node with one GPU and the cores that its trials need; without GPUs one for eight trials."""
+    """A node with one GPU and the cores that its trials need; if trials need no GPU, a node for eight of them."""
     trials = (trials_per_gpu(resources) or 1) if resources.gpu > 0 else _TRIALS_WITHOUT_GPU
     return NodeSize(trials, max(1, math.ceil(trials * resources.cpu - _ROUNDING)), math.ceil(resources.gpu))
 
 
 def trials_per_gpu(resources: Resources) -> int:
-    """Trials that share a GPU; 0 where a trial takes more than one, or none."""
+    """How many trials share a GPU; 0 if a trial takes more than one GPU, or none."""
     return math.floor(1 / resources.gpu + _ROUNDING) if 0 < resources.gpu <= 1 else 0
 
 
 def idle_share(resources: Resources) -> float:
-    """The part of a GPU that no trial can have; 0 for what is lost by writing 0.333 for a third."""
+    """The part of a GPU that no trial can use. What is lost by writing 0.333 for a third counts as 0."""
     share = 1 - trials_per_gpu(resources) * resources.gpu if 0 < resources.gpu <= 1 else 0.0
     return share if share > 0.01 else 0.0
 
 
 def trials_per_node(resources: Resources, cpu: int, gpu: int) -> int:
-    """Trials that a node with so many cores and GPUs takes.
+    """How many trials a node runs at the same time.
 
     Args:
         resources: What one trial takes.
-        cpu: Cores of the node.
-        gpu: GPUs of the node.
+        cpu: The number of the node's cores.
+        gpu: The number of the node's GPUs.
     """
     by_cpu = math.floor(cpu / resources.cpu + _ROUNDING) if resources.cpu > 0 else cpu
     if resources.gpu == 0:
