@@ -5,14 +5,17 @@ test may read or write the assets that the user has in a cache.
 """
 
 import os
+import shutil
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import count
+from pathlib import Path
 
 import pytest
 from object_store import object_store
 
 from searchinr.engine.store.place import RemotePath, parse_place
+from searchinr.engine.tracking.record import import_quietly
 from searchinr.engine.workers.ray_environment import ray_environment
 
 os.environ.update(ray_environment())  # before a test imports Ray, which reads then how it authenticates
@@ -31,6 +34,29 @@ def _no_user_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
 def _own_asset_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each test has a cache of assets of its own, and so have the commands that it starts."""
     monkeypatch.setenv("SEARCHINR_ASSETS", str(tmp_path_factory.mktemp("assets")))
+
+
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An MLflow store that has its tables and nothing in them: MLflow takes more than a second to make one."""
+    import_quietly()
+    import mlflow
+
+    file = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
+    mlflow.MlflowClient(f"sqlite:///{file}").search_experiments()
+    return file
+
+
+@pytest.fixture(scope="session")
+def new_run_folder(empty_store: Path) -> Callable[[Path], Path]:
+    """Makes a run folder in which there is nothing but an empty MLflow store."""
+
+    def make(path: Path) -> Path:
+        path.mkdir()
+        shutil.copyfile(empty_store, path / "mlflow.db")
+        return path
+
+    return make
 
 
 @pytest.fixture(scope="session")

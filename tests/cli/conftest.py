@@ -90,12 +90,13 @@ def start() -> Callable[..., "subprocess.Popen[str]"]:
 
 
 @pytest.fixture(scope="session")
-def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def finished_run(tmp_path_factory: pytest.TempPathFactory, new_run_folder: Callable[[Path], Path]) -> Path:
     """A real search of four trials on two tiny photographs, its front confirmed. Look, do not touch: see `run_copy`."""
     folder = tmp_path_factory.mktemp("search")
     (folder / "mini.yaml").write_text(SPACE)
-    assert execute(["run", str(folder / "mini.yaml"), "--out", str(folder / "mini"), "--debug"]) == 0
-    return folder / "mini"
+    run = new_run_folder(folder / "mini")
+    assert execute(["run", str(folder / "mini.yaml"), "--out", str(run), "--debug"]) == 0
+    return run
 
 
 @pytest.fixture

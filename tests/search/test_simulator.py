@@ -73,12 +73,15 @@ codecs:
 
 
 @pytest.mark.parametrize("scheduler", ["mo-asha", "mo-asha-stopping"])
-def test_a_run_and_its_simulation_make_the_same_decisions(tmp_path: Path, scheduler: str) -> None:
+def test_a_run_and_its_simulation_make_the_same_decisions(
+    tmp_path: Path, scheduler: str, new_run_folder: Callable[[Path], Path]
+) -> None:
     """The run is a real one; the simulation is given its results, and asks for the same in the same order."""
     space_file = tmp_path / "tiny.yaml"
     space_file.write_text(SPACE.replace("SCHEDULER", scheduler))
-    assert execute(["run", str(space_file), "--out", str(tmp_path / "run"), "--debug"]) == 0
-    lines = read_ledger(tmp_path / "run" / "ledger.jsonl")
+    folder = new_run_folder(tmp_path / "run")
+    assert execute(["run", str(space_file), "--out", str(folder), "--debug"]) == 0
+    lines = read_ledger(folder / "ledger.jsonl")
     measured = {(line["trial"], line["rung"]): line for line in lines if line["kind"] == "point"}
     assert len(measured) > 14
 

@@ -1,12 +1,10 @@
 """The driver without Ray: jobs run in this process, one after another, and may die."""
 
-import shutil
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import mlflow
 import pytest
 
 from searchinr.codecs.contract import Asset
@@ -41,21 +39,12 @@ codecs:
 """
 
 
-@pytest.fixture(scope="module")
-def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An MLflow store with its tables: making those takes seconds."""
-    file = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
-    mlflow.MlflowClient(f"sqlite:///{file}").search_experiments()
-    return file
-
-
 @pytest.fixture
-def folder(tmp_path: Path, empty_store: Path, monkeypatch: pytest.MonkeyPatch) -> RunFolder:
+def folder(tmp_path: Path, new_run_folder: Callable[[Path], Path], monkeypatch: pytest.MonkeyPatch) -> RunFolder:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    folder = RunFolder(tmp_path / "run")
+    folder = RunFolder(new_run_folder(tmp_path / "run"))
     folder.create()
     folder.space.write_text(SPACE)
-    shutil.copyfile(empty_store, folder.mlflow_db)
     return folder
 
 

@@ -2,11 +2,10 @@
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import mlflow
 import numpy as np
 import pytest
 from PIL import Image
@@ -74,12 +73,11 @@ def run(folder: RunFolder, cache: Path | None = None) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+def finished(tmp_path_factory: pytest.TempPathFactory, new_run_folder: Callable[[Path], Path]) -> RunFolder:
     """A finished run. Look, do not touch: see `copy`."""
-    folder = RunFolder(tmp_path_factory.mktemp("priors") / "run")
+    folder = RunFolder(new_run_folder(tmp_path_factory.mktemp("priors") / "run"))
     folder.create()
     folder.space.write_text(SPACE)
-    mlflow.MlflowClient(f"sqlite:///{folder.mlflow_db}").search_experiments()
     (label,) = {entry.label for entry in read_space(folder.space).datasets}
     assert run(folder, folder.path.with_name("cache")) == [training_name(label)] * 2
     return folder

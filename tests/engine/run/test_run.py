@@ -68,8 +68,8 @@ def starting(folder: Path) -> Iterator[Start]:
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return tmp_path / "run"
+def folder(tmp_path: Path, new_run_folder: Callable[[Path], Path]) -> Path:
+    return new_run_folder(tmp_path / "run")
 
 
 @pytest.fixture
@@ -108,10 +108,11 @@ def wait_for_points(run: Path, count: int, process: "subprocess.Popen[str]") -> 
 
 
 @pytest.fixture(scope="module")
-def finished_here(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def finished_here(tmp_path_factory: pytest.TempPathFactory, new_run_folder: Callable[[Path], Path]) -> Path:
     """A finished run that has been in this process all the time. Look, do not touch; its space lies beside it."""
     path = tmp_path_factory.mktemp("here")
-    assert execute(["run", str(write_space(path, sampler="tpe")), "--out", str(path / "run"), HERE]) == 0
+    folder = new_run_folder(path / "run")
+    assert execute(["run", str(write_space(path, sampler="tpe")), "--out", str(folder), HERE]) == 0
     return path / "run"
 
 
@@ -188,7 +189,7 @@ def test_the_same_command_has_nothing_to_do_and_a_larger_budget_goes_on_with_eit
     finished_here: Path, finished_on_ray: Path, folder: Path, start: Start, option: str
 ) -> None:
     finished = finished_on_ray if option == HERE else finished_here  # the other one has begun
-    shutil.copytree(finished, folder)
+    shutil.copytree(finished, folder, dirs_exist_ok=True)
     space = finished.with_name("tiny.yaml")
     before = (folder / "ledger.jsonl").read_bytes()
     assert execute(["run", str(space), "--out", str(folder), option]) == 0  # Ray is not started where nothing is left

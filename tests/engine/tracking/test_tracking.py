@@ -30,14 +30,6 @@ def warnings() -> list[str]:
     return []
 
 
-@pytest.fixture(scope="module")
-def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store with its tables and nothing in them: making those takes MLflow seconds, copying them none."""
-    file = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
-    mlflow.MlflowClient(f"sqlite:///{file}").search_experiments()
-    return file
-
-
 @pytest.fixture
 def prepared(empty_store: Path, tmp_path: Path) -> None:
     """The run folder has an empty store already."""
