@@ -1,12 +1,24 @@
-"""asset list, show, export: what decoding needs besides the files."""
+"""asset list, show, export, cache, prune: what fits share, and what decoding needs besides the files.
 
+The cache is where the assets of all runs are kept, so that none of them is built a second time.
+"""
+
+import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from searchinr.cli.options import Json, Out, Run
+from searchinr.cli.options import Assets, Json, Out, Run
 from searchinr.cli.output import print_json, say
+from searchinr.errors import UserError
+
+if TYPE_CHECKING:
+    from searchinr.engine.store.asset_cache import Entry
+
+_DAY_S = 86400.0
+_MB = 10**6
 
 Hash = Annotated[str, typer.Argument(metavar="HASH", help="The beginning of its SHA-256, as files name it.")]
 
@@ -14,12 +26,15 @@ Hash = Annotated[str, typer.Argument(metavar="HASH", help="The beginning of its 
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
     asset = typer.Typer(
-        help="The priors that decoding needs, and what else fits share.\n\nExample: searchinr asset list runs/combiner",
+        help="What fits share, and what decoding needs besides the files.\n\n"
+        "Example: searchinr asset list runs/combiner",
         rich_markup_mode=None,
     )
     asset.command("list")(list_)
     asset.command("show")(show)
     asset.command("export")(export)
+    asset.command("cache")(cache)
+    asset.command("prune")(prune)
     app.add_typer(asset, name="asset")
 
 
@@ -38,7 +53,8 @@ def list_(run: Run, as_json: Json = False) -> None:
     for row in rows:
         params = ", ".join(f"{key} {value}" for key, value in row["params"].items())
         needed = f"{row['points']} operating points decode with it" if row["points"] else "no file names it"
-        say(f"{row['label']}: {row['codec']}, {row['bytes']:,} bytes, {row['cost']['train_s']:.1f} s; {needed}")
+        source = " (from the cache)" if row["cached"] else ""
+        say(f"{row['label']}: {row['codec']}, {row['bytes']:,} bytes, {row['cost']['train_s']:.1f} s{source}; {needed}")
         say(f"  for {row['dataset']}: {params}")
     if not rows:
         say(f"{run}: no assets")
@@ -74,7 +90,7 @@ def export(run: Run, sha256: Hash, out: Out = None) -> None:
 
     Without -o it is written into the working directory under its own name, where `decode` finds it beside files.
 
-    Example: searchinr asset export runs/combiner 3f9a1c -o prior.safetensors
+    Example: searchinr asset export runs/combiner 3f9a1c -o shared.safetensors
     """
     from searchinr.engine.results.asset_list import find_in
     from searchinr.engine.results.opened import open_run
@@ -84,3 +100,81 @@ def export(run: Run, sha256: Hash, out: Out = None) -> None:
     target = out or Path(source.name)
     write_file(target, read_file(source))
     say(str(target))
+
+
+def cache(assets: Assets = None, as_json: Json = False) -> None:
+    """List the assets that are kept for all runs: size, age, and which runs have used them.
+
+    A run takes from there what an earlier one has built from the same signals with the same parameters, and leaves
+    there what it builds. The least recently used come first.
+
+    Example: searchinr asset cache
+    """
+    from searchinr.engine.store.asset_cache import cache_folder, entries
+
+    folder = cache_folder(assets)
+    rows = [] if folder is None else _cache_rows(entries(folder))
+    if as_json:
+        print_json({"folder": None if folder is None else str(folder), "assets": rows})
+        return
+    for row in rows:
+        say(f"{row['asset']}: {row['codec']}, {row['bytes']:,} bytes, built in {row['cost']['train_s']:.1f} s")
+        say(f"  built {_ago(row['built'])}, used {_ago(row['used'])} by {', '.join(row['runs'])}")
+    say(f"{folder}: {len(rows)} assets, {sum(row['bytes'] for row in rows):,} bytes")
+
+
+def prune(
+    assets: Assets = None,
+    older_than: Annotated[
+        float | None,
+        typer.Option("--older-than", metavar="DAYS", min=0, help="Remove what no run has used for so many days."),
+    ] = None,
+    max_size: Annotated[
+        float | None,
+        typer.Option("--max-size", metavar="MB", min=0, help="Remove the least recently used until no more is left."),
+    ] = None,
+) -> None:
+    """Remove assets that are kept for all runs. Run folders keep what they have.
+
+    A later run that needs one of them builds it again. Files that searchinr has not put there are left alone.
+
+    Example: searchinr asset prune --older-than 90 --max-size 2000
+    """
+    from searchinr.engine.store.asset_cache import cache_folder
+    from searchinr.engine.store.asset_cache import prune as remove
+
+    if older_than is None and max_size is None:
+        raise UserError("asset prune: give --older-than DAYS, --max-size MB, or both")
+    folder = cache_folder(assets)
+    gone: Sequence[Entry] = ()
+    if folder is not None:
+        gone = remove(
+            folder,
+            unused_s=None if older_than is None else older_than * _DAY_S,
+            max_bytes=None if max_size is None else round(max_size * _MB),
+            now=time.time(),
+        )
+    say(f"{folder}: {len(gone)} assets removed, {sum(entry.bytes for entry in gone):,} bytes")
+
+
+def _cache_rows(found: "Sequence[Entry]") -> list[dict[str, Any]]:
+    """What is listed of each asset in a cache."""
+    return [
+        {
+            "asset": entry.path.stem,
+            "file": str(entry.path),
+            "codec": entry.about["codec"],
+            "bytes": entry.bytes,
+            "built": entry.origin.time,
+            "used": entry.used,
+            "runs": list(entry.runs),
+            "cost": dict(entry.origin.cost),
+        }
+        for entry in found
+    ]
+
+
+def _ago(moment: float) -> str:
+    """How long ago a moment was, for people."""
+    days = max(0.0, time.time() - moment) / _DAY_S
+    return "today" if days < 1 else "1 day ago" if days < 2 else f"{days:.0f} days ago"

@@ -12,7 +12,8 @@ from searchinr.errors import UserError
 def list_assets(run: OpenedRun) -> list[dict[str, Any]]:
     """A row for each asset on record, in the order in which they were built.
 
-    `points` is how many operating points have files that name it.
+    `points` is how many operating points have files that name it, `cached` whether the run has taken it from the cache
+    instead of building it: then its cost is that of the run that built it.
     """
     needing = [line.get("decodes_with") for line in run.lines if line["kind"] == "point"]
     rows = []
@@ -20,7 +21,14 @@ def list_assets(run: OpenedRun) -> list[dict[str, Any]]:
         if line["kind"] == "asset":
             label = asset_label(line)
             keys = ("name", "sha256", "codec", "dataset", "seed", "bytes", "params", "cost")
-            rows.append({**{key: line[key] for key in keys}, "label": label, "points": needing.count(label)})
+            rows.append(
+                {
+                    **{key: line[key] for key in keys},
+                    "label": label,
+                    "points": needing.count(label),
+                    "cached": bool(line.get("cached")),
+                }
+            )
     return rows
 
 

@@ -15,6 +15,7 @@ from searchinr.engine.catalog import canonicalise, read_space
 from searchinr.engine.coding.files import decode_file, encode_file, inspect_file, read_inr
 from searchinr.engine.planning.plan_search import plan_search
 from searchinr.engine.report.front import front_json, summary
+from searchinr.engine.results.asset_list import list_assets
 from searchinr.engine.results.opened import OpenedRun, open_run
 from searchinr.engine.results.verify import verify
 from searchinr.engine.run.driver import Driver
@@ -119,6 +120,30 @@ def test_a_run_with_another_seed_takes_the_prior_from_the_cache(finished: RunFol
     used = {entry.path.name[: len(taken["asset"])]: entry.runs for entry in entries(cache)}
     assert used[taken["asset"]] == (str(finished.path), str(another.path))
     assert len(used) == 2
+    assert [row["cached"] for row in list_assets(open_run(another.path))] == [True]
+
+
+def test_commands_list_and_prune_the_cache(
+    finished: RunFolder, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cache = Path(shutil.copytree(finished.path.with_name("cache"), tmp_path / "cache"))
+    assert execute(["asset", "cache", "--assets", str(cache), "--json"]) == 0
+    listed = json.loads(capsys.readouterr().out)
+    assert listed["folder"] == str(cache)
+    assert {row["file"] for row in listed["assets"]} == {str(path) for path in cache.glob("*.safetensors")}
+    assert all(str(finished.path) in row["runs"] and row["cost"]["macs"] > 0 for row in listed["assets"])
+    assert execute(["asset", "cache", "--assets", str(cache)]) == 0
+    text = capsys.readouterr().out
+    assert f"built today, used today by {finished.path}" in text and f"{cache}: 2 assets, " in text
+    assert execute(["asset", "prune", "--assets", str(cache)]) == 2
+    assert "give --older-than DAYS, --max-size MB, or both" in capsys.readouterr().err
+    assert execute(["asset", "prune", "--assets", str(cache), "--older-than", "30", "--max-size", "100"]) == 0
+    assert capsys.readouterr().out == f"{cache}: 0 assets removed, 0 bytes\n"
+    size = listed["assets"][1]["bytes"]
+    assert execute(["asset", "prune", "--assets", str(cache), "--max-size", str(size / 1e6)]) == 0
+    assert [str(path) for path in cache.glob("*.safetensors")] == [listed["assets"][1]["file"]]
+    assert execute(["asset", "prune", "--assets", str(cache), "--older-than", "0"]) == 0
+    assert list(cache.iterdir()) == []
 
 
 @pytest.fixture
