@@ -38,7 +38,8 @@ def encode(
 
     Without --config it takes settings that suit the kind and the size of the signal and need about a minute on two
     cores; a config that was searched for such signals does better. Without -o the file is written beside the signal.
-    Codec combiner takes its prior from beside the config, or from --asset, and leaves it beside the file.
+    What some codecs need to decode, beside the file, is taken from beside the config, or from --asset, and left beside
+    the file.
 
     Example: searchinr encode photo.png --config best.yaml -o photo.inr
     """

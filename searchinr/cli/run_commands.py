@@ -366,7 +366,7 @@ def export(
     for each in written:
         say(f"{each.path}: {_of_config(each.config.provenance)}")
         if each.asset is not None:
-            say(f"{each.asset}: its prior")
+            say(f"{each.asset}: what decoding needs beside the files")
     for each in written:
         command = ["searchinr", "encode", str(each.signal or "SIGNAL"), "--config", str(each.path)]
         say(shlex.join([*command, *(["-o", str(each.path.with_suffix(".inr"))] if per_signal else [])]))

@@ -198,7 +198,6 @@ class Codec(ABC, Generic[P, S]):
         Params: The parameter model.
         scalable: Whether its files may be cut anywhere: see `bitstream.container`.
         resizable: Whether what its files hold can be rendered at another resolution than the signal's own.
-        needs_training: Whether its assets are needed to decode, and so are built from signals that are not measured.
     """
 
     name: ClassVar[str]
@@ -206,7 +205,6 @@ class Codec(ABC, Generic[P, S]):
     Params: type[P]
     scalable: ClassVar[bool] = False
     resizable: ClassVar[bool] = True
-    needs_training: ClassVar[bool] = False
 
     def completed(self, domains: Mapping[str, Domain]) -> tuple[dict[str, Domain], list[Finding]]:
         """The domains of a search space, with those added that follow from others, and what is wrong with them.
@@ -223,6 +221,9 @@ class Codec(ABC, Generic[P, S]):
         """What a fit with these parameters shares with others; None where it shares nothing.
 
         Fits whose specs are equal get the same asset. So it holds what the content depends on, and nothing else.
+        Whether there is an asset, and whether decoding needs it, may depend on words and switches among the parameters,
+        but not on numbers: before a search starts the engine asks for one config of each combination of these whether
+        its dataset must have training signals.
         """
         return None
 
@@ -317,7 +318,7 @@ class Codec(ABC, Generic[P, S]):
     def needed_asset(self, file: Container) -> str | None:
         """The beginning of the SHA-256, in hex, of the asset without which a file cannot be decoded.
 
-        None if it needs none: for all codecs but those whose assets are `needed_to_decode`.
+        None if it needs none, as the files of all configs whose asset is not one `needed_to_decode`.
 
         Raises:
             InvalidFileError: The file is corrupt.

@@ -121,7 +121,7 @@ _DATASETS = (
     RegisteredDataset("cifar10", "image", "CIFAR-10 images of 32x32 as PNG files, as many as the folder holds", {}),
     RegisteredDataset("cifar10-test", "image", "those in its folder `test`", {}, part="cifar10/test"),
     RegisteredDataset(
-        "cifar10-train", "image", "those in its folder `train`, from which priors are learned", {}, part="cifar10/train"
+        "cifar10-train", "image", "those in its folder `train`: training signals", {}, part="cifar10/train"
     ),
     RegisteredDataset(
         "librispeech",

@@ -92,7 +92,7 @@ def load_dataset(entry: DatasetEntry, data_dir: Path | None = None) -> Dataset:
 
 
 def load_training(entry: DatasetEntry, measured: Dataset, data_dir: Path | None = None) -> Dataset | None:
-    """Reads the signals from which priors for a data set are learned; None if its entry names none.
+    """Reads a data set's training signals, from which what decoding needs is built; None if its entry names none.
 
     Args:
         entry: That of the data set.

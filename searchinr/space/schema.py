@@ -67,7 +67,7 @@ class DatasetEntry(_Section):
         downscale: Samples along each axis after resampling.
         skip: Signals left out, from the first.
         limit: Signals kept, from the first after those.
-        train: Signals from which priors for this dataset are learned; none of them may be measured.
+        train: Training signals, from which what decoding needs is built; none of them may be measured.
     """
 
     name: str | None = None

@@ -132,7 +132,6 @@ def prepare(
     spec = engine.asset_spec(build_params(engine.Params, case.params))
     if spec is None:
         return None
-    assert spec.needed_to_decode == engine.needs_training
     signals = (training_signals if spec.needed_to_decode else make_signals)(case.modality)
     if only is not None and not spec.needed_to_decode:
         signals = [signals[only]]
@@ -172,8 +171,9 @@ def fit(
     engine = CODECS[codec]
     signals = make_signals(case.modality)
     asset = _prepared(codec, case.modality, json.dumps(case.params), seed, only)
-    if resume is not None and not engine.needs_training:
-        asset = None
+    needed = None if asset is None or not asset.spec.needed_to_decode else asset
+    if resume is not None:
+        asset = needed
     states = engine.fit(
         signals if only is None else [signals[only]],
         build_params(engine.Params, case.params),
@@ -190,7 +190,7 @@ def fit(
             files[state.steps] = engine.encode(state)
             macs[state.steps] = state.macs
             decode_macs_per_sample = state.decode_macs_per_sample
-    return Fitted(files, macs, decode_macs_per_sample, checkpoints, asset if engine.needs_training else None)
+    return Fitted(files, macs, decode_macs_per_sample, checkpoints, needed)
 
 
 def has_right_check_sum(data: bytes) -> bool:
@@ -347,13 +347,13 @@ class CodecConformance:
 
     def test_what_decoding_needs_is_named_in_the_file(self, case: Case, fitted: Fitted) -> None:
         engine = CODECS[self.codec]
-        other = prepare(self.codec, case, seed=1) if engine.needs_training else None
+        other = None if fitted.asset is None else prepare(self.codec, case, seed=1)
         for data in fitted.files[self.rungs[-1]]:
             needed = engine.needed_asset(container.unpack(data))
-            assert (needed is not None) == engine.needs_training
-            if needed is None:
+            assert (needed is None) == (fitted.asset is None)
+            if needed is None or fitted.asset is None:
                 continue
-            assert fitted.asset is not None and fitted.asset.sha256.startswith(needed)
+            assert fitted.asset.sha256.startswith(needed)
             for wrong in (None, None if other is None else other.asset):
                 with pytest.raises(MissingAssetError, match=f"{needed}.*--asset"):
                     decode(data, asset=wrong)

@@ -45,7 +45,6 @@ class CombinerCodec(Codec[CombinerParams, CombinerState]):
     name: ClassVar[str] = "combiner"
     id: ClassVar[int] = 3
     Params = CombinerParams
-    needs_training: ClassVar[bool] = True
 
     def completed(self, domains: Mapping[str, Domain]) -> tuple[dict[str, Domain], list[Finding]]:
         """See `Codec.completed`."""

@@ -23,7 +23,7 @@ from searchinr.allocator import keep_freed_memory
 from searchinr.codecs.bitstream import container
 from searchinr.codecs.contract import Asset, Level
 from searchinr.codecs.level_names import level_name, matching
-from searchinr.codecs.registry import CODECS, codec_of, decode
+from searchinr.codecs.registry import codec_of, decode
 from searchinr.codecs.render import Watch
 from searchinr.engine.catalog import canonicalise
 from searchinr.engine.coding.config_file import Config, default_config, read_config
@@ -130,17 +130,18 @@ def with_asset(config: Config, config_file: Path | None, given: Path | None) -> 
 
 
 def _needed_asset(config: Config, config_file: Path | None, given: Path | None) -> Asset | None:
-    if not CODECS[config.codec].needs_training:
+    spec = asset_spec(config.codec, config.params)
+    if spec is None or not spec.needed_to_decode:
         if given is not None:
-            raise UserError(f"--asset: {given} found; codec {config.codec} needs none")
+            raise UserError(f"--asset: {given} found; codec {config.codec} needs none with these parameters")
         return None
     path = given
     if path is None and config.asset is not None:
         path = (config_file or Path("config")).parent / config.asset
     if path is None or not path.exists():
         raise UserError(
-            f"{path or config_file or 'config'}: codec {config.codec} needs a prior, which is not there; `searchinr "
-            "export` writes it beside a config, `searchinr asset export` alone: name it with --asset FILE"
+            f"{path or config_file or 'config'}: codec {config.codec} needs a {spec.name}, which is not there; "
+            "`searchinr export` writes it beside a config, `searchinr asset export` alone: name it with --asset FILE"
         )
     found = read_asset(path)
     if found.codec != config.codec:

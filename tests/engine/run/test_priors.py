@@ -306,7 +306,7 @@ def test_priors_are_kept_on_a_storage_and_fetched(finished: RunFolder, tmp_path:
 def test_a_dataset_without_training_signals_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "space.yaml"
     path.write_text(SPACE.replace(", train: {name: photos, downscale: [12, 18], skip: 2}", ""))
-    with pytest.raises(UserError, match=r"space\.yaml:3: datasets\[0\]: train: missing.*combiner learns its prior"):
+    with pytest.raises(UserError, match=r"space\.yaml:3: datasets\[0\]: train: missing.*prior is built.*combiner"):
         read_space(path)
 
 
