@@ -2,45 +2,44 @@
 
 import argparse
 import json
-from collections.abc import Callable
+import statistics
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 Found = dict[str, Any]
 """Figures as JSON has them: what a benchmark has measured, or a file that was kept of it."""
+Rows = Sequence[Sequence[str]]
+Filling = Mapping[str, str | Sequence[str] | Rows]
+"""What the holes of a text are filled with: some words, cells of a table's header, or rows of a table."""
 
 
 class Command(argparse.ArgumentParser):
-    """The command line of a benchmark; every one can keep its figures, and write its report again from them.
+    """The command line of a benchmark: it can keep its figures, and write its report again from them."""
 
-    The report is a text with holes, `NAME.md` beside the script `NAME.py`, so that prose and figures are apart.
-    """
-
-    def __init__(self, script: str, doc: str | None) -> None:
+    def __init__(self, script: str, doc: str | None, text: str | None = None) -> None:
         """The options that all have.
 
         Args:
             script: `__file__` of the benchmark.
             doc: Its `__doc__`.
+            text: The name of the report's text, in which holes are options; left out, `NAME.md` of `NAME.py`.
         """
         super().__init__(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
-        self.template = Path(script).with_suffix(".md")
+        self._text = Path(script).with_name(text or f"{Path(script).stem}.md")
         self.add_argument("--kept", type=Path, metavar="FILE", help="measure nothing: take the figures of this JSON")
         self.add_argument("--json", type=Path, metavar="FILE", help="write every figure there")
         self.add_argument("--markdown", type=Path, metavar="FILE", help="write the report there, and plots beside it")
 
-    def run_command(
-        self, measure: Callable[[argparse.Namespace], Found], fill: Callable[[Found], dict[str, str]]
+    def run(
+        self, measure: Callable[[argparse.Namespace], Found], fill: Callable[[Found], Filling]
     ) -> tuple[argparse.Namespace, Found]:
-        """Measures, or takes what was kept, and reports.
+        """Measures, or takes what was kept, and reports; the options and the figures.
 
         Args:
             measure: Options -> figures; dataclasses among them become JSON objects.
             fill: Figures -> what the holes of the text are filled with.
-
-        Returns:
-            The options and the figures.
         """
         options = self.parse_args()
         if options.kept is not None:
@@ -49,27 +48,47 @@ class Command(argparse.ArgumentParser):
             found = json.loads(json.dumps(measure(options), default=asdict))
         if options.json is not None:
             options.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-        text = filled(self.template, {"machine": machine_line(found["machine"]), **fill(found)})
+        machine = "; ".join(f"{key.replace('_', ' ')}: {value}" for key, value in found["machine"].items())
+        template = Path(str(self._text).format_map(vars(options))).read_text(encoding="utf-8")
+        text = filled(template, {"machine": machine, **fill(found)})
         print(text)
         if options.markdown is not None:
             options.markdown.write_text(text + "\n", encoding="utf-8")
         return options, found
 
 
-def filled(template: Path, values: dict[str, str]) -> str:
-    """A text with its holes, `{name}`, filled; a section in which all of them are empty is left out.
+def filled(template: str, filling: Filling) -> str:
+    """A text with its holes, `{name}`, filled, and its tables aligned.
 
-    Sections begin with `## `.
+    A section, which begins with `## `, is left out where all that fills its holes is empty.
     """
-    sections = template.read_text(encoding="utf-8").strip().split("\n\n## ")
-    return "\n\n## ".join(section.format_map(values) for section in sections if _has_something(section, values))
+    words = {name: _as_text(value) for name, value in filling.items()}
+    kept = []
+    for section in template.strip().split("\n\n## "):
+        holes = [name for name in words if f"{{{name}}}" in section]
+        if not holes or any(words[name] for name in holes):
+            kept.append(section.format_map(words))
+    blocks = "\n\n## ".join(kept).split("\n\n")
+    return "\n\n".join(_aligned(block) if block.startswith("|") else block for block in blocks)
 
 
-def _has_something(section: str, values: dict[str, str]) -> bool:
-    holes = [name for name in values if f"{{{name}}}" in section]
-    return not holes or any(values[name] for name in holes)
+def _as_text(value: str | Sequence[str] | Rows) -> str:
+    if isinstance(value, str):
+        return value
+    if value and isinstance(value[0], str):
+        return " | ".join(map(str, value))
+    return "\n".join(f"| {' | '.join(row)} |" for row in value)
 
 
-def machine_line(machine: dict[str, Any]) -> str:
-    """The description of a machine as one line of text."""
-    return "; ".join(f"{key.replace('_', ' ')}: {value}" for key, value in machine.items())
+def _aligned(block: str) -> str:
+    """A Markdown table that is also readable in a terminal: the first column is text, the others are figures."""
+    rows = [[cell.strip() for cell in line[1:-1].split("|")] for line in block.splitlines()]
+    first, *others = (max(map(len, column)) for column in zip(*rows, strict=True))
+    lines = [[row[0].ljust(first), *(c.rjust(w) for c, w in zip(row[1:], others, strict=True))] for row in rows]
+    lines.insert(1, [":" + "-" * (first - 1), *("-" * (width - 1) + ":" for width in others)])
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def spread(values: Sequence[float], digits: int = 2) -> str:
+    """Median and, in brackets, the smallest and the largest value."""
+    return f"{statistics.median(values):.{digits}f} [{min(values):.{digits}f}-{max(values):.{digits}f}]"

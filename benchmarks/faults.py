@@ -20,10 +20,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks.command import Command, Found
+from benchmarks.command import Command, Filling, Found
 from benchmarks.fault_run import Recorded, RunProcess, lost, repeated, running, searchinr, under_way
 from benchmarks.machine import describe_machine
-from benchmarks.tables import table
 
 SPACE = """\
 name: faults
@@ -245,7 +244,7 @@ def measure(kills: int, seed: int, workers: int) -> Found:
     }
 
 
-def fill(found: Found) -> dict[str, str]:
+def fill(found: Found) -> Filling:
     """The figures of the report."""
     searches: list[Found] = found["searches"]
     kills = [kill for search in searches for kill in search["kills"]]
@@ -267,13 +266,9 @@ def fill(found: Found) -> dict[str, str]:
         "alone_s": str(found["alone"]["seconds"]),
         "folders": str(len(searches)),
         **{key: str(found[key]) for key in ("workers", "seconds")},
-        "kills": table(
-            ["kill", "kills", "while starting", "fitting", "between", "results on record", "delivered", "lost"],
-            [_row(kind, [kill for kill in kills if kill["kind"] == kind]) for kind in KINDS] + [_row("all", kills)],
-        ),
-        "searches": table(
-            ["search", "runs", "kills", "points", "confirmations", "fitted again", "same trials", "same files"], rows
-        ),
+        "kills": [_row(kind, [kill for kill in kills if kill["kind"] == kind]) for kind in KINDS]
+        + [_row("all", kills)],
+        "searches": rows,
         "problems": "".join(f"\n- {problem}" for search in searches for problem in _problems(search)),
     }
 
@@ -295,7 +290,7 @@ def main() -> None:
     command.add_argument("--seed", type=int, default=0, help="of the moments [0]")
     command.add_argument("--workers", type=int, default=2, help="jobs at the same time [2]")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # what was started is removed
-    _, found = command.run_command(lambda given: measure(given.kills, given.seed, given.workers), fill)
+    _, found = command.run(lambda given: measure(given.kills, given.seed, given.workers), fill)
     raise SystemExit(any(_problems(search) for search in found["searches"]))
 
 

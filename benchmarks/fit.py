@@ -18,10 +18,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any, Self
 
-from benchmarks.command import Command, Found
+from benchmarks.command import Command, Filling, Found, Rows, spread
 from benchmarks.fit_cells import Cell, Timing
 from benchmarks.machine import describe_machine
-from benchmarks.tables import spread, table
 
 WIDTHS = (16, 32, 64, 128)
 SHAPES = ((24, 1024), (8, 4096))  # signals, points of each
@@ -143,47 +142,29 @@ def _grids(bench: _Bench, points: int) -> dict[str, Any]:
     return {"points": points, "signals": GRID_SIGNALS, "interpolation": interpolation, "fits": fits}
 
 
-def fill(found: Found) -> dict[str, str]:
+def fill(found: Found) -> Filling:
     """The figures of the report."""
     peak, grids = max(found["matmul_gflops"]), found["grids"]
-    shape = "width, signals x points"
     return {
         **{key: str(found[key]) for key in ("turns", "seconds_per_cell")},
         "threads": f"{found['threads']} thread{'s' if found['threads'] > 1 else ''}",
         "took_s": f"{found['took_s']:.0f}",
         "peak": f"{peak:.0f}",
         "matmuls": spread(found["matmul_gflops"], 0),
-        "batched": table(
-            [
-                shape,
-                "batched: signals x steps/s",
-                "loop: signals x steps/s",
-                "batched/loop",
-                "the same, no setting",
-                "GFLOP/s",
-                "of matrix product",
-            ],
-            [_batched_row(fit, peak) for fit in found["fits"]],
-        ),
-        "allocator": table(
-            [shape, "none: ms", "mallopt: ms", "environment: ms", "none/mallopt", "environment/mallopt", "faults"],
-            [_allocator_row(fit, work) for fit in found["fits"] for work in ("batched", "loop", "whole grid")],
-        ),
-        "tiles": table(
-            [shape, *(f"2^{elements.bit_length() - 1}" for elements in TILE_ELEMENTS)],
-            [[_shape(fit), *map(_ms, fit["results"].values())] for fit in found["tiles"]],
-        ),
+        "batched": [_batched_row(fit, peak) for fit in found["fits"]],
+        "allocator": [_allocator_row(fit, work) for fit in found["fits"] for work in ("batched", "loop", "whole grid")],
+        "elements": [f"2^{elements.bit_length() - 1}" for elements in TILE_ELEMENTS],
+        "tiles": [[_shape(fit), *map(_ms, fit["results"].values())] for fit in found["tiles"]],
         "grid_points": str(grids["points"]),
         "grid_signals": str(grids["signals"]),
-        "interpolation": _pairs(grids["interpolation"], "sparse", "gather", ": ms"),
-        "grid_fits": _pairs(grids["fits"], "batched", "loop", ": ms a step"),
+        "interpolation": _pairs(grids["interpolation"], "sparse", "gather"),
+        "grid_fits": _pairs(grids["fits"], "batched", "loop"),
     }
 
 
-def _pairs(timed: Mapping[str, Any], fast: str, slow: str, unit: str) -> str:
+def _pairs(timed: Mapping[str, Any], fast: str, slow: str) -> Rows:
     """What two ways of working take with one feature and more."""
-    rows = [[features, _ms(of[fast]), _ms(of[slow]), _ratio(of[slow], of[fast])] for features, of in timed.items()]
-    return table(["features", f"{fast}{unit}", f"{slow}{unit}", f"{slow}/{fast}"], rows)
+    return [[features, _ms(of[fast]), _ms(of[slow]), _ratio(of[slow], of[fast])] for features, of in timed.items()]
 
 
 def _batched_row(fit: Mapping[str, Any], peak: float) -> list[str]:
@@ -232,7 +213,7 @@ def main() -> None:
     command = Command(__file__, __doc__)
     command.add_argument("--threads", type=int, default=1, help="threads of a step, 1 or more [1, as a trial has]")
     command.add_argument("--quick", action="store_true", help="fewer and shorter measurements")
-    command.run_command(lambda options: measure(max(1, options.threads), options.quick), fill)
+    command.run(lambda options: measure(max(1, options.threads), options.quick), fill)
 
 
 if __name__ == "__main__":

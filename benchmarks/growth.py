@@ -21,9 +21,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.command import Command, Found
+from benchmarks.command import Command, Filling, Found
 from benchmarks.machine import describe_machine
-from benchmarks.tables import table
 from searchinr.engine.catalog import canonicalise, read_space
 from searchinr.engine.run.progress import Progress
 from searchinr.engine.store.ledger import Ledger
@@ -142,26 +141,28 @@ def _megabytes() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def fill(found: Found) -> dict[str, str]:
+def fill(found: Found) -> Filling:
     """The figures of the report."""
     marks = found["marks"]
     parts = list(marks[str(MARKS[-1])]["ms"])
-    rows = [[part, *(f"{mark['ms'].get(part, 0.0):.2f}" for mark in marks.values())] for part in parts]
-    rows.append(["all of it", *(f"{sum(mark['ms'].values()):.2f}" for mark in marks.values())])
-    facts = [
-        ["driver memory added, MB", *(f"{mark['megabytes']:.0f}" for mark in marks.values())],
-        ["ledger, MB", *(f"{mark['ledger_bytes'] / 1e6:.1f}" for mark in marks.values())],
-        ["files in the run folder", *(f"{mark['files']:,}" for mark in marks.values())],
-        ["trials", *(f"{mark['trials']:,}" for mark in marks.values())],
-        ["points on the front", *(str(mark["front"]) for mark in marks.values())],
-    ]
-    header = [f"{mark:,} points" for mark in MARKS]
-    costs, others = table(["ms per result", *header], rows), table(["", *header], facts)
-    return {"window": str(found["window"]), "costs": costs, "facts": others}
+    costs = [[part, *(f"{mark['ms'].get(part, 0.0):.2f}" for mark in marks.values())] for part in parts]
+    facts = {
+        "driver memory added, MB": [f"{mark['megabytes']:.0f}" for mark in marks.values()],
+        "ledger, MB": [f"{mark['ledger_bytes'] / 1e6:.1f}" for mark in marks.values()],
+        "files in the run folder": [f"{mark['files']:,}" for mark in marks.values()],
+        "trials": [f"{mark['trials']:,}" for mark in marks.values()],
+        "points on the front": [str(mark["front"]) for mark in marks.values()],
+    }
+    return {
+        "window": str(found["window"]),
+        "points": [f"{mark:,} points" for mark in MARKS],
+        "costs": [*costs, ["all of it", *(f"{sum(mark['ms'].values()):.2f}" for mark in marks.values())]],
+        "facts": [[name, *figures] for name, figures in facts.items()],
+    }
 
 
 def main() -> None:
-    Command(__file__, __doc__).run_command(lambda _: measure(), fill)
+    Command(__file__, __doc__).run(lambda _: measure(), fill)
 
 
 if __name__ == "__main__":

@@ -24,9 +24,8 @@ import yaml
 from numpy.typing import NDArray
 from PIL import Image
 
-from benchmarks.command import Command, Found
+from benchmarks.command import Command, Filling, Found
 from benchmarks.machine import describe_machine
-from benchmarks.tables import table
 from searchinr.signals.datasets import load_dataset
 from searchinr.space.schema import DatasetEntry
 
@@ -112,9 +111,8 @@ def measure(name: str, source: Path, config: dict[str, Any], folder: Path) -> Co
     return Coded(name, height * width, encoded, decoded)
 
 
-def fill(found: Found) -> dict[str, str]:
+def fill(found: Found) -> Filling:
     """The figures of the report."""
-    header = ["", "megapixels", "bpp", "PSNR, dB", "SSIM", "encode: s", "peak, GiB", "decode: s", "peak, GiB"]
     rows = []
     for picture in found["pictures"]:
         ran, said = [picture[verb] for verb in ("encode", "decode")], picture["encode"]["said"]
@@ -128,7 +126,7 @@ def fill(found: Found) -> dict[str, str]:
         )
     config = found["config"]
     params = ", ".join(f"{key} {value}" for key, value in config["params"].items())
-    return {"steps": str(config["steps"]), "params": params, "table": table(header, rows)}
+    return {"steps": str(config["steps"]), "params": params, "table": rows}
 
 
 def measure_all(options: argparse.Namespace) -> Found:
@@ -150,7 +148,7 @@ def main() -> None:
     command.add_argument("--pictures", type=Path, nargs="*", default=[], metavar="FILE", help="others to encode")
     command.add_argument("--steps", type=int, default=200, help="[200]")
     command.add_argument("--params", type=json.loads, default=PARAMS, metavar="JSON", help="of codec shacira")
-    command.run_command(measure_all, fill)
+    command.run(measure_all, fill)
 
 
 if __name__ == "__main__":

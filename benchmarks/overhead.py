@@ -18,9 +18,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from benchmarks.command import Command, Found
+from benchmarks.command import Command, Filling, Found, spread
 from benchmarks.machine import describe_machine
-from benchmarks.tables import spread, table
 
 Runs = Mapping[str, Sequence[Mapping[str, float]]]
 """The `Seconds` of each program, by turn."""
@@ -136,17 +135,15 @@ def measure(trials: int, workers: int, turns: int) -> Found:
     return {"machine": machine, "trials": trials, "workers": workers, "turns": turns, "runs": runs}
 
 
-def fill(found: Found) -> dict[str, str]:
+def fill(found: Found) -> Filling:
     """The figures of the report."""
     runs: Runs = found["runs"]
     plain, *others = runs
     columns = list(runs[plain][0])
     return {
         **{key: str(found[key]) for key in ("trials", "workers", "turns")},
-        "table": table(
-            ["program", *(column.replace("_", " ") for column in columns)],
-            [[name, *(spread([run[column] for run in of]) for column in columns)] for name, of in runs.items()],
-        ),
+        "columns": [column.replace("_", " ") for column in columns],
+        "table": [[name, *(spread([run[column] for run in of]) for column in columns)] for name, of in runs.items()],
         "ratios": " ".join(
             f"{name}: {_ratio(runs, plain, name, 'per_trial')} times as fast per trial, "
             f"{_ratio(runs, plain, name, 'per_later_trial')} times after the first."
@@ -166,7 +163,7 @@ def main() -> None:
     command.add_argument("--trials", type=int, default=60, help="trials of each program, 2 or more [60]")
     command.add_argument("--workers", type=int, default=2, help="trials at the same time [2]")
     command.add_argument("--turns", type=int, default=2, help="how often each program runs [2]")
-    command.run_command(lambda given: measure(max(2, given.trials), max(1, given.workers), max(1, given.turns)), fill)
+    command.run(lambda given: measure(max(2, given.trials), max(1, given.workers), max(1, given.turns)), fill)
 
 
 if __name__ == "__main__":

@@ -13,13 +13,12 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from benchmarks.command import Found
+from benchmarks.command import Filling, Found
 from benchmarks.curves import Panel
 from benchmarks.reproduce.coders import CODERS, RAW, SHORTEST
-from benchmarks.reproduce.points import Points, curve, db, difference, gains, mean, plus_minus, rate
-from benchmarks.reproduce.reproduction import Reproduction
+from benchmarks.reproduce.points import Cells, Points, curve, db, difference, gains, mean, mean_db, plus_minus, rate
+from benchmarks.reproduce.reproduction import Plots, reproduce
 from benchmarks.reproduce.study import read_study
-from benchmarks.tables import table
 
 PUBLISHED = read_study("ani")["published"]
 LEGEND = {
@@ -29,10 +28,9 @@ LEGEND = {
 }
 
 
-def fill(found: Found, size: Found) -> dict[str, str]:
+def fill(found: Found, size: Found) -> Filling:
     """The figures of the report."""
     return {
-        **{key: str(size[key]) for key in ("width", "depth", "steps", "many", "steps_and_many")},
         **backbones(found["backbones"]),
         **quantised(found["quantised"], size),
         **layers(found["layers"]),
@@ -41,112 +39,101 @@ def fill(found: Found, size: Found) -> dict[str, str]:
     }
 
 
-def backbones(found: Mapping[str, Points]) -> dict[str, str]:
+def backbones(found: Cells) -> Filling:
     """Table 1."""
     paper = PUBLISHED["backbones"]
-    rows = [
-        [name, db(found[name]), plus_minus([p["ssim"] for p in found[name]], 3), rate(found[name]), f"{psnr_db:.2f}"]
-        for name, psnr_db in paper.items()
-    ]
     return {
-        "backbones": table(["", "PSNR, dB", "SSIM", "bits per pixel", "paper, dB"], rows),
-        "order": ", ".join(sorted(paper, key=lambda name: -mean(found[name], "psnr_db"))),
+        "backbones": [
+            [name, db(of), plus_minus([p["ssim"] for p in of], 3), rate(of), f"{paper[name]:.2f}"]
+            for name, of in ((name, found[name]) for name in paper)
+        ],
+        "order": ", ".join(sorted(paper, key=lambda name: -mean_db(found[name]))),
         "paper_order": ", ".join(sorted(paper, key=lambda name: -paper[name])),
     }
 
 
-def quantised(found: Mapping[str, Points], size: Found) -> dict[str, str]:
+def quantised(found: Cells, size: Found) -> Filling:
     """Table 3."""
     kinds = ["fp32", f"fp32, {size['few']} steps more"]
     kinds += [f"{bits} bits {when}" for when in ("after", "in training") for bits in (8, 4)]
-    rows = []
+    table = []
     for name in (f"{backbone}, {kind}" for backbone in ("siren", "mfn") for kind in kinds):
         published = [f"{figure:.2f}" for figure in PUBLISHED["quantised"].get(name, ())] or ["", ""]
-        rows.append([name, db(found[name]), rate(found[name]), *published])
+        table.append([name, db(found[name]), rate(found[name]), *published])
     which = [f"{backbone}, {bits} bits" for backbone in ("siren", "mfn") for bits in (8, 4)]
     gained = {name: difference(found[f"{name} in training"], found[f"{name} after"]) for name in which}
-    header = ["", "PSNR, dB", "bits per pixel", "paper, dB", "paper, true bpp"]
-    return {"quantised": table(header, rows), "training_gains": gains(gained)}
+    return {"quantised": table, "training_gains": gains(gained)}
 
 
-def layers(found: Mapping[str, Mapping[str, Points]]) -> dict[str, str]:
+def layers(found: Mapping[str, Cells]) -> Filling:
     """Table 4."""
-    rows, costs = [], {}
+    table, costs = [], {}
     for backbone, paper in PUBLISHED["layers"].items():
         cells = found[backbone]
         for name in ("neither", "the first", "the last", "both"):
             published = f"{paper[name]:.2f}" if name in paper else ""
-            rows.append([f"{backbone}, {name}", db(cells[name]), rate(cells[name]), published])
+            table.append([f"{backbone}, {name}", db(cells[name]), rate(cells[name]), published])
             if name.startswith("the "):
                 costs[f"{backbone}, {name}"] = difference(cells[name], cells["neither"])
-    header = ["8 bits in training, and for", "PSNR, dB", "bits per pixel", "paper, dB"]
-    return {"layers": table(header, rows), "layer_costs": gains(costs)}
+    return {"layers": table, "layer_costs": gains(costs)}
 
 
-def bit_widths(found: Mapping[str, Mapping[str, Points]], size: Found) -> dict[str, str]:
+def bit_widths(found: Mapping[str, Cells], size: Found) -> Filling:
     """What each bit-width loses, after training and in it."""
     start, *controls = found["fp16"].values()
     lengths = (size["few"], size["many"])
-    rows = []
-
-    def add(name: str, cells: Mapping[str, Points], base: Points) -> None:
-        rows.append([name, *(f"{difference(cells[bits], base):+.2f}" for bits in "86432")])
-
+    compared = []
     for name in ("minmax", "mse", "kmeans", "adaround"):
         rounding = f", {size['few']} of rounding" if name == "adaround" else ""
-        add(f"{name}, {size['steps']} steps{rounding}", found[name], start)
+        compared.append((f"{name}, {size['steps']} steps{rounding}", found[name], start))
     for further, control in zip(lengths, controls, strict=True):
         name = f"lsq, {further} steps more"
-        add(name, found[name], start)
-        add(f"{name}, against fp16 as long", found[name], control)
+        compared += [(name, found[name], start), (f"{name}, against fp16 as long", found[name], control)]
     return {
-        "bit_widths": table(["", *(f"{bits} bits" for bits in "86432")], rows),
+        "bit_widths": [[name, *(f"{difference(of[b], base):+.2f}" for b in "86432")] for name, of, base in compared],
         "start": db(start),
         "controls": "; ".join(f"{n} steps more {db(points)}" for n, points in zip(lengths, controls, strict=True)),
     }
 
 
-def coded(found: Mapping[str, Mapping[str, Points]], size: Found) -> dict[str, str]:
+def coded(found: Mapping[str, Cells], size: Found) -> Filling:
     """What training against the rate, searched steps and each probability model save, on whole files."""
     fixed = {f"fixed, {bits} bits": points for bits, points in found["fixed"].items()}
     aware = {f"lambda {float(weight):g}": points for weight, points in found["aware"].items()}
     searched = {f"lambda {float(weight):g}, steps searched": points for weight, points in found["searched"].items()}
-    rows = []
+    models = [coder for coder in CODERS if coder != RAW]
+    table, savings = [], []
     for name, points in {**fixed, **aware}.items():
         sizes = {coder: sum(point["coders"][coder] for point in points) for coder in CODERS}
-        saved = [f"{100 * (1 - sizes[coder] / sizes[RAW]):.1f}" for coder in CODERS if coder != RAW]
-        rows.append([name, f"{mean(points, 'rate') * sizes[RAW] / sizes[SHORTEST]:.3f}", *saved])
-    savings = []
+        saved = [f"{100 * (1 - sizes[coder] / sizes[RAW]):.1f}" for coder in models]
+        table.append([name, f"{mean(points, 'rate') * sizes[RAW] / sizes[SHORTEST]:.3f}", *saved])
     for name, cells in (("Trained against the rate", aware), ("With steps searched too", searched)):
         for what, coder in (("raw bits", RAW), ("coded bits", SHORTEST)):
             of = {bits: _saving(cells, fixed[f"fixed, {bits} bits"], coder) for bits in (4, 6)}
             saved_of = " and ".join(f"{100 * saving:.1f} % of {bits} {what}" for bits, saving in of.items())
             savings.append(f"{name}, files save {saved_of}")
     return {
-        "rate_aware": table(
-            ["", "PSNR, dB", "bits per pixel"],
-            [[name, db(points), rate(points)] for name, points in {**fixed, **aware, **searched}.items()],
-        ),
+        "rate_aware": [[name, db(points), rate(points)] for name, points in {**fixed, **aware, **searched}.items()],
         "coded": "".join(f", {key} {value:g}" for key, value in size["coded"].items()),
         "savings": ". ".join(savings),
-        "coders": table(["", "bits per pixel, raw", *(f"{each}, %" for each in CODERS if each != RAW)], rows),
+        "models": [f"{coder}, %" for coder in models],
+        "coders": table,
     }
 
 
-def _saving(cells: Mapping[str, Points], fixed: Points, coder: str) -> float:
+def _saving(cells: Cells, fixed: Points, coder: str) -> float:
     """The fraction of a cell's bytes with a coder that a curve saves at its PSNR; NaN beyond the curve's ends."""
-    known = sorted((mean(points, "psnr_db"), mean(points, "bytes")) for points in cells.values())
+    known = sorted((mean_db(points), mean(points, "bytes")) for points in cells.values())
     psnrs, sizes = (np.array(column) for column in zip(*known, strict=True))
-    goal = mean(fixed, "psnr_db")
-    size = np.exp(np.interp(goal, psnrs, np.log(sizes), left=np.nan, right=np.nan))
+    size = np.exp(np.interp(mean_db(fixed), psnrs, np.log(sizes), left=np.nan, right=np.nan))
     return float(1 - size * len(fixed) / sum(point["coders"][coder] for point in fixed))
 
 
-def plots(found: Found, size: Found) -> dict[str, list[Panel]]:
+def plots(found: Found, size: Found) -> Plots:
     """The plot of the report."""
     curves = [curve(name, found["coded"][key].values(), dashed=key == "fixed") for key, name in LEGEND.items()]
     return {"": [Panel("bits per pixel", curves)]}
 
 
 if __name__ == "__main__":
-    Reproduction(__file__, __doc__, seeds=3).run(fill, plots)
+    reproduce(__file__, __doc__, fill, plots, seeds=3)

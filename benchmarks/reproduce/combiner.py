@@ -11,15 +11,26 @@ from: `--set train=PATH`. `--share` makes all lengths shorter.
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
-from benchmarks.command import Found
+from benchmarks.command import Filling, Found
 from benchmarks.curves import Curve, Panel
-from benchmarks.reproduce.points import Points, curve, db, goals_table, mean
-from benchmarks.reproduce.reproduction import Reproduction
+from benchmarks.reproduce.points import (
+    Cells,
+    Pairs,
+    Points,
+    by_steps,
+    curve,
+    db,
+    goal_rows,
+    mean,
+    mean_db,
+    rate,
+    rows,
+)
+from benchmarks.reproduce.reproduction import Plots, reproduce
 from benchmarks.reproduce.study import read_study
-from benchmarks.tables import table
 from searchinr.codecs.combiner.samples import INDEX_BITS
 from searchinr.engine.report.published import PublishedCurve, published
 from searchinr.signals.datasets import load_dataset
@@ -30,46 +41,36 @@ JPEG_QUALITIES = (1, 2, 3, 5, 8, 12, 20, 30, 45, 60)
 PHOTOGRAPH_RATE = 0.35
 STUDY = read_study("combiner")
 
-Cells = Mapping[str, Points]
-Pairs = Sequence[tuple[float, float]]
-"""Rates and PSNRs."""
-
 
 def measure_jpeg(size: Found) -> Found:
     """Rates and PSNRs of JPEG on the photograph, from its smallest file on."""
-    entry = {"name": "photos", "downscale": [96, 144], "limit": 1}
-    [signal] = load_dataset(DatasetEntry.model_validate(entry, strict=False)).signals
+    [signal] = load_dataset(DatasetEntry(name="photos", downscale=(96, 144), limit=1)).signals
     modality = MODALITIES[signal.layout.modality]
-    codec = next(codec for codec in modality.peers if codec.name.startswith("JPEG ("))
-    found = []
-    for quality in JPEG_QUALITIES:
-        file = codec.encode(signal, quality)
-        decoded = codec.decode(file, signal.layout)
-        found.append((modality.rate(signal.layout, len(file)), modality.quality(signal, decoded)["psnr_db"]))
-    return {"jpeg": sorted(found)}
+    codec = next(codec for codec in modality.classical if codec.name.startswith("JPEG ("))
+    files = [codec.encode(signal, quality) for quality in JPEG_QUALITIES]
+    decoded = [modality.quality(signal, codec.decode(file, signal.layout))["psnr_db"] for file in files]
+    return {"jpeg": sorted(zip((modality.rate(signal.layout, len(file)) for file in files), decoded, strict=True))}
 
 
-def fill(found: Found, size: Found) -> dict[str, str]:
+def fill(found: Found, size: Found) -> Filling:
     """The figures of the report."""
     goals: dict[str, float] = {}
-    filled = {
-        **{key: str(size[key]) for key in ("steps", "batch", "unit", "paper_times")},
+    whole = _pairs(found["rates"])
+    return {
         "common": ", ".join(f"{key} {value}" for key, value in size["common"].items()),
         **rates(found["rates"], size, goals),
-        **ablations(found, size, goals),
-        **training_signals(found, size, goals),
+        **ablations(found["ablations"], whole, goals),
+        **training_signals(found["training_signals"], whole, goals),
         **photograph(found, goals),
         **times(found["times"], size, goals),
-        **neighbours(found),
+        **neighbours(found, whole),
         **refinement(found["refinement"]),
+        "goals": goal_rows(STUDY["goals"], goals, size),
     }
-    goals = goals if size["has_goals"] else {}
-    of = {key: {**goal, "what": goal["what"].format_map(size)} for key, goal in STUDY["goals"].items()}
-    return {**filled, "goals": goals_table(of, goals)}
 
 
 def _pairs(cells: Cells) -> Pairs:
-    return [(mean(points, "rate"), mean(points, "psnr_db")) for points in cells.values()]
+    return [(mean(points, "rate"), mean_db(points)) for points in cells.values()]
 
 
 def _at_rate(pairs: Pairs, rate: float) -> float:
@@ -84,23 +85,23 @@ def _at_rate(pairs: Pairs, rate: float) -> float:
 
 def _gain(pairs: Pairs, points: Points) -> float:
     """How far a cell is above a curve at its own rate, in dB."""
-    return mean(points, "psnr_db") - _at_rate(pairs, mean(points, "rate"))
+    return mean_db(points) - _at_rate(pairs, mean(points, "rate"))
 
 
-def _against(pairs: Pairs, cells: Iterable[Points]) -> list[str]:
+def _against(pairs: Pairs, cells: Cells) -> list[str]:
     """Rate and PSNR of cells, and how far they are above a curve."""
-    return [f"{mean(points, 'rate'):.2f}: {db(points)} ({_gain(pairs, points):+.2f})" for points in cells]
+    each = cells.values()
+    return [f"{mean(points, 'rate'):.2f}: {db(points)} ({_gain(pairs, points):+.2f})" for points in each]
 
 
-def rates(found: Cells, size: Found, goals: dict[str, float]) -> dict[str, str]:
+def rates(found: Cells, size: Found, goals: dict[str, float]) -> Filling:
     """Rates and PSNR beside other codecs, and files against the KL divergence."""
-    known = _published(size)
-    rows = []
+    known, table = _published(size), []
     for beta, points in found.items():
         here = mean(points, "rate")
         inside = [other.points[0].rate <= here <= other.points[-1].rate for other in known]
         there = [f"{_at_rate(o.points, here):.2f}" if within else "" for o, within in zip(known, inside, strict=True)]
-        rows.append([f"{float(beta):g}", f"{points[0]['blocks']:.0f}", f"{here:.3f}", db(points), *there])
+        table.append([f"{float(beta):g}", f"{points[0]['blocks']:.0f}", f"{here:.3f}", db(points), *there])
     for limit in (float(key[3:]) for key in STUDY["goals"] if key.startswith("at_")):
         goals[f"at_{limit:g}"] = max((psnr_db for rate, psnr_db in _pairs(found) if rate <= limit), default=-math.inf)
     cells = [point for points in found.values() for point in points]
@@ -109,9 +110,9 @@ def rates(found: Cells, size: Found, goals: dict[str, float]) -> dict[str, str]:
     slowest = max(point["prior_s"] for point in cells)
     goals |= {"excess": max(excess), "excess_bare": max(bare), "prior_s": slowest}
     goals["inexact"] = sum(not point["exact"] for point in cells)
-    header = ["beta", "blocks", size["unit"], "PSNR, dB", *(f"{other.name} there" for other in known)]
     return {
-        "rates": table(header, rows),
+        "others": [f"{other.name} there" for other in known],
+        "rates": table,
         "excess": ", ".join(f"{percent:.1f}" for percent in excess),
         "excess_bare": ", ".join(f"{percent:.1f}" for percent in bare),
         "prior_s": f"{slowest:.0f}",
@@ -123,112 +124,100 @@ def _published(size: Found) -> Sequence[PublishedCurve]:
     return published(DatasetEntry.model_validate(size["data"], strict=False)).curves
 
 
-def ablations(found: Found, size: Found, goals: dict[str, float]) -> dict[str, str]:
+def ablations(found: Mapping[str, Cells], whole: Pairs, goals: dict[str, float]) -> Filling:
     """Figure 4."""
-    whole, of = _pairs(found["rates"]), found["ablations"]
-    rows = [[name, *_against(whole, cells.values())] for name, cells in of.items()]
-    longest = max(map(len, rows))
-    pairs = zip(of["A* coding alone, refined"].values(), of["A* coding alone"].values(), strict=True)
-    of_refinement = [mean(a, "psnr_db") - mean(b, "psnr_db") for a, b in pairs]
-    of_prior = [-_gain(whole, points) for points in of["layer-wise prior"].values()]
+    table = [[name, *_against(whole, cells)] for name, cells in found.items()]
+    longest = max(map(len, table))
+    refined, alone = found["A* coding alone, refined"].values(), found["A* coding alone"].values()
+    of_refinement = [mean_db(a) - mean_db(b) for a, b in zip(refined, alone, strict=True)]
+    of_prior = [-_gain(whole, points) for points in found["layer-wise prior"].values()]
     goals |= {"refinement": min(of_refinement), "prior": min(of_prior)}
-    header = [f"{size['unit']}: dB (against all, at that rate)", *[""] * (longest - 1)]
     return {
-        "ablations": table(header, [row + [""] * (longest - len(row)) for row in rows]),
+        "blanks": [""] * (longest - 1),
+        "ablations": [row + [""] * (longest - len(row)) for row in table],
         "of_refinement": ", ".join(f"{gain:+.2f}" for gain in of_refinement),
         "of_prior": ", ".join(f"{gain:+.2f}" for gain in of_prior),
     }
 
 
-def training_signals(found: Found, size: Found, goals: dict[str, float]) -> dict[str, str]:
+def training_signals(found: Cells, whole: Pairs, goals: dict[str, float]) -> Filling:
     """Figure 8."""
-    whole, of = _pairs(found["rates"]), found["training_signals"]
-    gains = {count: _gain(whole, points) for count, points in of.items()}
-    rows = [
-        [count, f"{mean(points, 'rate'):.3f}", db(points), f"{gains[count]:+.2f}", f"{points[0]['prior_s']:.0f}"]
-        for count, points in of.items()
-    ]
+    gains = {count: _gain(whole, points) for count, points in found.items()}
     if {"16", "48"} <= set(gains):
         goals["few_signals"] = gains["48"] - gains["16"]
-    header = ["signals", size["unit"], "PSNR, dB", "against all, at that rate", "s to learn"]
-    return {"training_signals": table(header, rows)}
+    return {
+        "training_signals": [
+            [count, rate(points), db(points), f"{gains[count]:+.2f}", f"{points[0]['prior_s']:.0f}"]
+            for count, points in found.items()
+        ]
+    }
 
 
-def photograph(found: Found, goals: dict[str, float]) -> dict[str, str]:
+def photograph(found: Found, goals: dict[str, float]) -> Filling:
     """One picture against JPEG, where it was measured."""
-    if "photograph" not in found:
-        return dict.fromkeys(("photograph", "picture", "smallest"), "")
-    jpeg: Pairs = [tuple(pair) for pair in found["jpeg"]]
-    rows, ahead = [], {}
-    for beta, points in found["photograph"].items():
-        here, point = mean(points, "rate"), points[0]
+    jpeg: Pairs = [(rate, psnr_db) for rate, psnr_db in found["jpeg"]]
+    table, ahead, picture = [], {}, ""
+    for beta, points in found.get("photograph", {}).items():
+        here, point, psnr_db = mean(points, "rate"), points[0], mean_db(points)
         known = _at_rate(jpeg, here) if here >= jpeg[0][0] else jpeg[0][1]
         seconds = point["prior_s"] + point["fit_s"] + point["code_s"]
-        same = next((f"{rate:.2f}" for rate, psnr_db in jpeg if psnr_db >= mean(points, "psnr_db")), "")
+        same = next((f"{rate:.2f}" for rate, theirs in jpeg if theirs >= psnr_db), "")
         row = [f"{float(beta):g}", f"{here:.3f}", db(points), f"{known:.2f}", same]
-        rows.append([*row, f"{point['prior_s']:.0f}", f"{seconds:.0f}"])
-        ahead[abs(math.log(here / PHOTOGRAPH_RATE))] = (mean(points, "psnr_db") - known, seconds)
-    goals["photograph"], goals["photograph_s"] = ahead[min(ahead)]
-    header = ["beta", "bpp", "PSNR, dB", "JPEG, dB", "JPEG's bpp for that PSNR", "prior, s", "in all, s"]
-    [name] = next(iter(found["photograph"].values()))[0]["signals"]
-    smallest = f"{jpeg[0][0]:.3f} bpp and {jpeg[0][1]:.2f} dB"
-    return {"photograph": table(header, rows), "picture": name, "smallest": smallest}
+        table.append([*row, f"{point['prior_s']:.0f}", f"{seconds:.0f}"])
+        ahead[abs(math.log(here / PHOTOGRAPH_RATE))] = (psnr_db - known, seconds)
+        [picture] = point["signals"]
+    if ahead:
+        goals["photograph"], goals["photograph_s"] = ahead[min(ahead)]
+    smallest = f"{jpeg[0][0]:.3f} bpp and {jpeg[0][1]:.2f} dB" if table else ""
+    return {"photograph": table, "picture": picture, "smallest": smallest}
 
 
-def times(found: Cells, size: Found, goals: dict[str, float]) -> dict[str, str]:
+def times(found: Cells, size: Found, goals: dict[str, float]) -> Filling:
     """Tables 1 and 2."""
-    rows = []
+    table = []
     for points in found.values():
-        point = points[0]
-        seconds = (point["fit_s"], point["code_s"], point["fit_s"] + point["code_s"])
-        label = f"{mean(points, 'rate'):.2f} {size['unit']}"
-        rows.append([label, *(f"{each:.2f}" for each in seconds), f"{point['decode_ms']:.1f}"])
-    goals["encoding"] = max(points[0]["fit_s"] + points[0]["code_s"] for points in found.values())
-    goals["decoding"] = max(points[0]["decode_ms"] for points in found.values())
-    header = ["", "posteriors, s", "coding and refinement, s", "encoding, s", "decoding, ms"]
-    return {"times": table(header, rows)}
+        fit_s, code_s, decode_ms = (points[0][key] for key in ("fit_s", "code_s", "decode_ms"))
+        goals["encoding"] = max(goals.get("encoding", 0.0), fit_s + code_s)
+        goals["decoding"] = max(goals.get("decoding", 0.0), decode_ms)
+        seconds = (f"{each:.2f}" for each in (fit_s, code_s, fit_s + code_s))
+        table.append([f"{mean(points, 'rate'):.2f} {size['unit']}", *seconds, f"{decode_ms:.1f}"])
+    return {"times": table}
 
 
-def neighbours(found: Found) -> dict[str, str]:
+def neighbours(found: Found, whole: Pairs) -> Filling:
     """Priors that start from that of the next larger beta."""
-    whole = _pairs(found["rates"])
-    rows = [
-        [name, *_against(whole, cells.values()), f"{sum(points[0]['prior_s'] for points in cells.values()):.0f}"]
-        for name, cells in {"as everywhere else": found["rates"], **found["neighbours"]}.items()
-    ]
-    header = ["priors", *(f"beta {float(beta):g}" for beta in found["rates"]), "s to learn all"]
-    return {"neighbours": table(header, rows)}
+    return {
+        "betas": [f"beta {float(beta):g}" for beta in found["rates"]],
+        "neighbours": [
+            [name, *_against(whole, cells), f"{sum(points[0]['prior_s'] for points in cells.values()):.0f}"]
+            for name, cells in {"as everywhere else": found["rates"], **found["neighbours"]}.items()
+        ],
+    }
 
 
-def refinement(found: Mapping[str, Cells]) -> dict[str, str]:
+def refinement(found: Mapping[str, Cells]) -> Filling:
     """Figure 5."""
     some = next(iter(next(iter(found.values())).values()))
-    rows = [[name, *map(db, cells.values())] for name, cells in found.items()]
-    for name, cells in found.items():
-        rows.append([f"{name}, s", *(f"{points[0]['code_s']:.2f}" for points in cells.values())])
+    seconds = {f"{name}, s": cells for name, cells in found.items()}
     return {
-        "refinement": table(["steps after a block", *next(iter(found.values()))], rows),
+        "refinements": list(next(iter(found.values()))),
+        "refinement": [*rows(found, db), *rows(seconds, lambda points: f"{points[0]['code_s']:.2f}")],
         "refined_rate": f"{mean(some, 'rate'):.2f}",
         "refined_blocks": f"{some[0]['blocks']:.0f}",
     }
 
 
-def plots(found: Found, size: Found) -> dict[str, list[Panel]]:
+def plots(found: Found, size: Found) -> Plots:
     """The plots of the report."""
     ours = curve("combiner", found["rates"].values())
     others = [Curve(other.name, other.points, dashed=True) for other in _published(size)]
     ablated = [curve(name, cells.values(), dashed=True) for name, cells in found["ablations"].items()]
-    refined = [
-        Curve(name, [(int(steps), mean(points, "psnr_db")) for steps, points in cells.items() if steps != "0"])
-        for name, cells in found["refinement"].items()
-    ]
     return {
         "": [Panel(size["unit"], [ours, *others])],
         "-ablation": [Panel(size["unit"], [ours, *ablated])],
-        "-refinement": [Panel("refinement steps after a block", refined)],
+        "-refinement": [Panel("refinement steps after a block", by_steps(found["refinement"]))],
     }
 
 
 if __name__ == "__main__":
-    packages = ("torch", "numpy", "pillow")
-    Reproduction(__file__, __doc__, seeds=1, packages=packages, beside=measure_jpeg).run(fill, plots)
+    reproduce(__file__, __doc__, fill, plots, seeds=1, packages=("torch", "numpy", "pillow"), beside=measure_jpeg)

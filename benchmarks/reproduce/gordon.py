@@ -8,11 +8,10 @@ their supplement), activations (figure 1), the loss (figure 7) and what code boo
 their larger network, which wants a GPU.
 """
 
-from benchmarks.command import Found
-from benchmarks.curves import Curve, Panel
-from benchmarks.reproduce.points import curve, db, db_at_rate, difference, gains, mean, pivot, rate
-from benchmarks.reproduce.reproduction import Reproduction
-from benchmarks.tables import table
+from benchmarks.command import Filling, Found
+from benchmarks.curves import Panel
+from benchmarks.reproduce.points import by_steps, curve, db, db_at_rate, difference, gains, mean, mean_db, rate, rows
+from benchmarks.reproduce.reproduction import Plots, reproduce
 
 BITS = ("2", "3", "4", "5", "6", "8")
 UNIFORM = ("explicit", "distributional", "minmax")
@@ -21,53 +20,40 @@ COLUMNS = ("fp16", *(f"{quantizer}, {bits} bits" for quantizer in (*UNIFORM, "km
 """Of the activations' table: the quantisers that the paper's figures compare."""
 
 
-def fill(found: Found, size: Found) -> dict[str, str]:
+def fill(found: Found, size: Found) -> Filling:
     """The figures of the report."""
-    quantisers = {name: row for name, row in found["quantisers"].items() if name != "fp16"}
+    quantisers = {name: cells for name, cells in found["quantisers"].items() if name != "fp16"}
     whole, kmeans = found["quantisers"]["fp16"], quantisers["kmeans"]
-    activations = {name: {key: row[key] for key in COLUMNS} for name, row in found["activations"].items()}
+    activations = {name: {key: cells[key] for key in COLUMNS} for name, cells in found["activations"].items()}
     sine, *others = activations.values()
-    ahead = [all(mean(sine[key], "psnr_db") >= mean(row[key], "psnr_db") for row in others) for key in COLUMNS]
-    losses = found["losses"]
-    best = {b: max((quantisers[name][b] for name in UNIFORM), key=lambda points: mean(points, "psnr_db")) for b in BITS}
-    ours, in_training = "k-means against the best uniform one", "k-means in training against after it"
+    ahead = [all(mean_db(sine[key]) >= mean_db(cells[key]) for cells in others) for key in COLUMNS]
+    best = {bits: max((quantisers[name][bits] for name in UNIFORM), key=mean_db) for bits in BITS}
+    uniform, after = "k-means against the best uniform one at", "k-means in training against after it at"
+    mse, log_mse = found["losses"]["MSE"], found["losses"]["log MSE"]
     return {
-        **{key: str(size[key]) for key in ("width", "depth", "steps", "deep_width", "deep_depth")},
-        "quantisers": pivot("PSNR, dB (bits per pixel)", quantisers, [f"{bits} bits" for bits in BITS], db_at_rate),
+        "quantisers": rows(quantisers, db_at_rate),
         "fp16_db": db(whole),
         "fp16_rate": rate(whole),
-        "kmeans_gains": gains(
-            {f"{ours} at {bits} bits": difference(kmeans[bits], best[bits]) for bits in BITS if bits != "5"}
-        ),
+        "kmeans_gains": gains({f"{uniform} {b} bits": difference(kmeans[b], best[b]) for b in BITS if b != "5"}),
         "training_gains": gains(
-            {f"{in_training} at {b} bits": difference(quantisers["kmeans-qat"][b], kmeans[b]) for b in BITS}
+            {f"{after} {b} bits": difference(quantisers["kmeans-qat"][b], kmeans[b]) for b in BITS}
         ),
-        "activations": pivot("PSNR, dB", activations, COLUMNS, db),
+        "columns": COLUMNS,
+        "activations": rows(activations, db),
         "ahead": f"{sum(ahead)} of {len(ahead)}",
-        "losses": pivot("PSNR, dB", losses, [f"{steps} steps" for steps in losses["MSE"]], db),
-        "loss_gains": gains(
-            {f"{steps} steps": difference(losses["log MSE"][steps], points) for steps, points in losses["MSE"].items()}
-        ),
-        "code_books": table(
-            ["", "of the file"],
-            [[f"{bits} bits", f"{100 * mean(points, 'books'):.1f} %"] for bits, points in kmeans.items()],
-        ),
+        "lengths": [f"{steps} steps" for steps in mse],
+        "losses": rows(found["losses"], db),
+        "loss_gains": gains({f"{steps} steps": difference(log_mse[steps], mse[steps]) for steps in mse}),
+        "code_books": [[f"{b} bits", f"{100 * mean(points, 'books'):.1f} %"] for b, points in kmeans.items()],
     }
 
 
-def plots(found: Found, size: Found) -> dict[str, list[Panel]]:
+def plots(found: Found, size: Found) -> Plots:
     """The plot of the report."""
-    by_rate = [
-        curve(name, row.values(), dashed=name not in IN_TRAINING)
-        for name, row in found["quantisers"].items()
-        if name != "fp16"
-    ]
-    by_steps = [
-        Curve(name, [(int(steps), mean(points, "psnr_db")) for steps, points in row.items()])
-        for name, row in found["losses"].items()
-    ]
-    return {"": [Panel("bits per pixel", by_rate), Panel("training steps", by_steps)]}
+    quantisers = [(name, cells.values()) for name, cells in found["quantisers"].items() if name != "fp16"]
+    by_rate = [curve(name, cells, dashed=name not in IN_TRAINING) for name, cells in quantisers]
+    return {"": [Panel("bits per pixel", by_rate), Panel("training steps", by_steps(found["losses"]))]}
 
 
 if __name__ == "__main__":
-    Reproduction(__file__, __doc__, seeds=3).run(fill, plots)
+    reproduce(__file__, __doc__, fill, plots, seeds=3)

@@ -2,18 +2,27 @@
 
 import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
-from benchmarks.command import Found
+from benchmarks.command import Found, Rows
 from benchmarks.curves import Curve
-from benchmarks.tables import table
 
 Points = Sequence[Found]
 """One cell, with every seed: JSON objects with at least `psnr_db` and `rate`."""
+Cells = Mapping[str, Points]
+"""Cells by what was varied."""
+Pairs = Sequence[tuple[float, float]]
+"""Rates and PSNRs."""
 
 
 def mean(points: Points, key: str) -> float:
     """Of a figure, over seeds."""
-    return statistics.mean(point[key] for point in points)
+    return float(statistics.mean(point[key] for point in points))
+
+
+def mean_db(points: Points) -> float:
+    """Of PSNR, over seeds."""
+    return mean(points, "psnr_db")
 
 
 def plus_minus(values: Sequence[float], digits: int = 2) -> str:
@@ -39,7 +48,7 @@ def db_at_rate(points: Points) -> str:
 
 def difference(first: Points, second: Points) -> float:
     """Mean difference in dB of two cells with the same seeds."""
-    return statistics.mean(a["psnr_db"] - b["psnr_db"] for a, b in zip(first, second, strict=True))
+    return float(statistics.mean(a["psnr_db"] - b["psnr_db"] for a, b in zip(first, second, strict=True)))
 
 
 def gains(found: Mapping[str, float]) -> str:
@@ -47,33 +56,38 @@ def gains(found: Mapping[str, float]) -> str:
     return "; ".join(f"{name} {gain:+.2f}" for name, gain in found.items())
 
 
-def pivot(
-    corner: str, found: Mapping[str, Mapping[str, Points]], header: Iterable[str], cell: Callable[[Points], str]
-) -> str:
-    """A table with a row for each of what was found."""
-    return table([corner, *header], [[name, *map(cell, row.values())] for name, row in found.items()])
+def rows(found: Mapping[str, Cells], cell: Callable[[Points], str]) -> Rows:
+    """A row for each of what was found."""
+    return [[name, *map(cell, cells.values())] for name, cells in found.items()]
 
 
 def curve(name: str, cells: Iterable[Points], *, dashed: bool = False) -> Curve:
     """PSNR over the rate, for a plot."""
-    return Curve(name, [(mean(points, "rate"), mean(points, "psnr_db")) for points in cells], dashed)
+    return Curve(name, [(mean(points, "rate"), mean_db(points)) for points in cells], dashed)
 
 
-def goals_table(goals: Mapping[str, Found], found: Mapping[str, float]) -> str:
-    """What was to be reached, and what was found.
+def by_steps(found: Mapping[str, Cells]) -> list[Curve]:
+    """PSNR over the number of steps, without 0, for a plot."""
+    return [
+        Curve(name, [(int(n), mean_db(of)) for n, of in cells.items() if n != "0"]) for name, cells in found.items()
+    ]
+
+
+def goal_rows(goals: Mapping[str, Mapping[str, Any]], found: Mapping[str, float], size: Found) -> Rows:
+    """What was to be reached, and what was found; nothing for sizes without goals.
 
     Args:
         goals: By key: `what`, `least` or `most`, and perhaps an `aim` beyond and what the `paper` says.
         found: What was found, by the same keys; the others are left out.
+        size: Its variables are what holes in `what` are filled with.
     """
-    rows = []
-    for key, goal in ((key, goal) for key, goal in goals.items() if key in found):
-        bound, sign = ("most", 1) if "most" in goal else ("least", -1)
-        reached = "missed"
-        for name, asked in (("reached", goal[bound]), ("aim reached", goal.get("aim"))):
-            if asked is not None and sign * found[key] <= sign * asked:
-                reached = name
-        aim = f"{goal['aim']:g}" if "aim" in goal else ""
-        asked_for = f"at {bound} {goal[bound]:g}"
-        rows.append([goal["what"], asked_for, aim, f"{found[key]:.2f}", reached, goal.get("paper", "")])
-    return table(["", "goal", "aim", "found", "", "paper"], rows) if rows else ""
+    table = []
+    for key, goal in goals.items() if size["has_goals"] else ():
+        if key in found:
+            bound, sign = ("most", 1) if "most" in goal else ("least", -1)
+            asked = {"reached": goal[bound], **({"aim reached": goal["aim"]} if "aim" in goal else {})}
+            reached = [name for name, figure in asked.items() if sign * found[key] <= sign * figure]
+            aim = f"{goal['aim']:g}" if "aim" in goal else ""
+            said = [goal["what"].format_map(size), f"at {bound} {goal[bound]:g}", aim, f"{found[key]:.2f}"]
+            table.append([*said, (reached or ["missed"])[-1], goal.get("paper", "")])
+    return table

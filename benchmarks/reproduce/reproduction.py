@@ -6,7 +6,7 @@ from pathlib import Path
 
 import yaml
 
-from benchmarks.command import Command, Found
+from benchmarks.command import Command, Filling, Found
 from benchmarks.curves import Panel, draw
 from benchmarks.machine import describe_machine
 from benchmarks.reproduce.study import measure, read_study, variables
@@ -15,68 +15,54 @@ Plots = dict[str, list[Panel]]
 """The panels of each plot, by what its file is called after the report's name."""
 
 
-class Reproduction(Command):
-    """The command line of a reproduction."""
+def reproduce(
+    script: str,
+    doc: str | None,
+    fill: Callable[[Found, Found], Filling],
+    plots: Callable[[Found, Found], Plots] = lambda found, size: {},
+    *,
+    seeds: int,
+    packages: Sequence[str] = ("torch", "numpy"),
+    beside: Callable[[Found], Found] = lambda size: {},
+) -> None:
+    """Does what its options say.
 
-    def __init__(
-        self,
-        script: str,
-        doc: str | None,
-        *,
-        seeds: int,
-        packages: Sequence[str] = ("torch", "numpy"),
-        beside: Callable[[Found], Found] = lambda size: {},
-    ) -> None:
-        """The options.
+    Args:
+        script: `__file__` of the read-out `NAME.py`, beside which there are `NAME.yaml` and `NAME.md`.
+        doc: Its `__doc__`.
+        fill: Results, and the variables of their size -> what the holes of the text are filled with.
+        plots: The same -> the plots.
+        seeds: How many of each fit, where nothing else is said.
+        packages: Whose versions the report names.
+        beside: Size -> what is measured beside the spaces.
+    """
+    study = Path(script).stem
+    sizes = list(read_study(study)["sizes"])
+    command = Command(script, doc)
+    command.add_argument("--data", choices=sizes, default=sizes[0], help=f"how large [{sizes[0]}]")
+    command.add_argument("--seeds", type=int, default=seeds, help=f"of each fit [{seeds}]")
+    command.add_argument("--share", type=float, default=1.0, help="of all training lengths [1]")
+    command.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help="variables of the size")
+    command.add_argument("--runs", type=Path, default=Path("runs"), metavar="DIR", help="of run folders [runs]")
 
-        Args:
-            script: `__file__` of the read-out `NAME.py`, beside which there are `NAME.yaml` and `NAME.md`.
-            doc: Its `__doc__`.
-            seeds: How many of each fit, where nothing else is said.
-            packages: Whose versions the report names.
-            beside: Size -> what is measured beside the spaces.
-        """
-        super().__init__(script, doc)
-        self._name, self._packages, self._beside = Path(script).stem, packages, beside
-        sizes = list(read_study(self._name)["sizes"])
-        first = sizes[0]
-        self.add_argument("--data", choices=sizes, default=first, help=f"how large [{first}]")
-        self.add_argument("--seeds", type=int, default=seeds, help=f"of each fit [{seeds}]")
-        self.add_argument("--share", type=float, default=1.0, help="of all training lengths [1]")
-        self.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help="variables of the size")
-        self.add_argument("--runs", type=Path, metavar="DIR", help="where run folders are kept, to go on from")
+    def measured(options: argparse.Namespace) -> Found:
+        given = {name: yaml.safe_load(value) for name, value in (pair.split("=", 1) for pair in options.set)}
+        size = variables(study, options.data, given)
+        about = {"machine": describe_machine(*packages), "data": options.data, "seeds": options.seeds, "size": size}
+        return {
+            **about,
+            **measure(study, options.data, size, options.seeds, options.runs, options.share),
+            **beside(size),
+        }
 
-    def run(
-        self,
-        fill: Callable[[Found, Found], dict[str, str]],
-        plots: Callable[[Found, Found], Plots] | None = None,
-    ) -> None:
-        """Does what the options say.
+    def size_of(found: Found) -> Found:
+        return found.get("size") or variables(study, found["data"])
 
-        Args:
-            fill: Results and size -> what the holes of the text are filled with.
-            plots: Results and size -> the plots.
-        """
+    def report(found: Found) -> Filling:
+        size, seeds = size_of(found), f"{found['seeds']} seed{'s' * (found['seeds'] > 1)}"
+        plain = {name: str(value) for name, value in size.items() if isinstance(value, int | float | str)}
+        return {**plain, "data": found["data"], "seeds": seeds, **fill(found, size)}
 
-        def size(found: Found) -> Found:
-            return found.get("size") or variables(self._name, found["data"])
-
-        def report(found: Found) -> dict[str, str]:
-            seeds = f"{found['seeds']} seed{'s' * (found['seeds'] > 1)}"
-            common = {"data": found["data"], "seeds": seeds, "pictures": str(size(found)["pictures"])}
-            return {**common, **fill(found, size(found))}
-
-        options, found = super().run_command(self._measure, report)
-        if options.markdown is not None and plots is not None:
-            for name, panels in plots(found, size(found)).items():
-                draw(panels, options.markdown.with_name(f"{options.markdown.stem}{name}.png"))
-
-    def _measure(self, options: argparse.Namespace) -> Found:
-        if options.runs is None:
-            self.error("name a folder for the runs (--runs DIR), or the figures that were kept (--kept FILE)")
-        size = variables(
-            self._name, options.data, {key: yaml.safe_load(v) for key, v in (s.split("=", 1) for s in options.set)}
-        )
-        about = {"machine": describe_machine(*self._packages), "data": options.data, "seeds": options.seeds}
-        points = measure(self._name, options.data, size, options.seeds, options.runs, options.share)
-        return {**about, "share": options.share, "size": size, **points, **self._beside(size)}
+    options, found = command.run(measured, report)
+    for name, panels in plots(found, size_of(found)).items() if options.markdown is not None else ():
+        draw(panels, options.markdown.with_name(f"{options.markdown.stem}{name}.png"))

@@ -21,10 +21,9 @@ from typing import Any
 import yaml
 from scipy.stats import wilcoxon
 
-from benchmarks.command import Command, Found
+from benchmarks.command import Command, Filling, Found
 from benchmarks.machine import describe_machine
 from benchmarks.reproduce.study import read_study, run
-from benchmarks.tables import table
 from searchinr.engine.report.anytime import Anytime
 from searchinr.engine.results.opened import OpenedRun
 
@@ -73,9 +72,9 @@ def _curve(opened: OpenedRun) -> Iterator[tuple[float, float]]:
             yield moment.macs, moment.hypervolume
 
 
-def fill(found: Found) -> dict[str, str]:
-    """The figures of the report; `the search is better by` is said of the first variant."""
-    study, curves = read_study(f"search_{found['study']}"), found["curves"]
+def fill(found: Found) -> Filling:
+    """The figures of the report."""
+    curves = found["curves"]
     by_seed = list(zip(*curves.values(), strict=True))
     budgets = [min(curve[-1][0] for curve in of_seed) for of_seed in by_seed]
     volumes = {name: [_at(c, budget) for c, budget in zip(of, budgets, strict=True)] for name, of in curves.items()}
@@ -88,11 +87,10 @@ def fill(found: Found) -> dict[str, str]:
         rows.append(
             [name, f"{statistics.mean(of):.2f} ± {deviation:.2f}", *compared, f"{ends[1]:.2f}", f"{ends[0] / 1e12:.2f}"]
         )
-    better = f"{study['first']} is better by"
     return {
         "seeds": f"{len(by_seed)} seeds",
         "trials": str(found["trials"]),
-        "searches": table(["", "hypervolume at equal work", better, "seeds", "at the end", "work, TMAC"], rows),
+        "searches": rows,
         "best": max(others, key=lambda name: statistics.mean(volumes[name])),
     }
 
@@ -110,21 +108,12 @@ def _against(best: Sequence[float], other: Sequence[float]) -> list[str]:
     return [f"{statistics.mean(gains):+.2f}", better]
 
 
-class _Searches(Command):
-    """Whose report depends on the study."""
-
-    def parse_args(self, *given: Any) -> argparse.Namespace:  # noqa: ANN401  argparse
-        options = super().parse_args(*given)
-        self.template = Path(__file__).with_name(f"search_{options.study}.md")
-        return options
-
-
 if __name__ == "__main__":
-    command = _Searches(__file__, __doc__)
+    command = Command(__file__, __doc__, "search_{study}.md")
     command.add_argument("study", choices=("ani", "shacira"))
     command.add_argument(
         "--runs", type=Path, default=Path("runs"), metavar="DIR", help="where searches are kept [runs]"
     )
     command.add_argument("--seeds", type=int, help="of each search [ani 5, shacira 2]")
     command.add_argument("--trials", type=int, help="of each search [ani 48, shacira 96]")
-    command.run_command(measure, fill)
+    command.run(measure, fill)

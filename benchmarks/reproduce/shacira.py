@@ -14,12 +14,23 @@ import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 
-from benchmarks.command import Found
+from benchmarks.command import Filling, Found, Rows
 from benchmarks.curves import Curve, Panel
-from benchmarks.reproduce.points import Points, curve, db, db_at_rate, goals_table, mean, plus_minus, rate
-from benchmarks.reproduce.reproduction import Reproduction
+from benchmarks.reproduce.points import (
+    Cells,
+    Pairs,
+    Points,
+    curve,
+    db,
+    db_at_rate,
+    goal_rows,
+    mean,
+    mean_db,
+    plus_minus,
+    rate,
+)
+from benchmarks.reproduce.reproduction import Plots, reproduce
 from benchmarks.reproduce.study import read_study
-from benchmarks.tables import table
 from searchinr.engine.report.baselines import measure_baselines
 from searchinr.search.bd_rate import METHOD, bd_rate
 from searchinr.signals.datasets import Dataset, load_dataset
@@ -27,9 +38,9 @@ from searchinr.space.schema import DatasetEntry
 
 JPEG = "JPEG (4:2:0, optimised)"
 STUDY = read_study("shacira")
-Cells = Sequence[Points]
-Drawn = Mapping[str, Cells]
-"""Curves, by their names."""
+
+Curves = Mapping[str, Sequence[Points]]
+"""Cells along a curve, by the curve's name."""
 
 
 def measure_classical(size: Found) -> Found:
@@ -37,44 +48,36 @@ def measure_classical(size: Found) -> Found:
     dataset = load_dataset(DatasetEntry.model_validate(size["data_of_rates"], strict=False))
     found = {}
     for signal in dataset.signals:
-        alone = Dataset(signal.name, dataset.modality, (signal,), signal.name)
-        curves = measure_baselines(alone).curves()
+        curves = measure_baselines(Dataset(signal.name, dataset.modality, (signal,), signal.name)).curves()
         found[signal.name] = {codec: [(p.rate, p.psnr_db) for p in points] for codec, points in curves.items()}
     return {"classical": found}
 
 
-def fill(found: Found, size: Found) -> dict[str, str]:
+def fill(found: Found, size: Found) -> Filling:
     """The figures of the report."""
     goals: dict[str, float] = {}
-    filled = {
-        **{key: str(size[key]) for key in ("table", "lambda", "steps", "pictures_of_rates")},
+    return {
         "grid": ", ".join(f"{key} {value}" for key, value in size["grid"].items()),
         "method": METHOD,
+        "tables": [f"T = 2^{log2}: dB (bpp)" for log2 in size["tables"]],
         **rates(found, size, goals),
         **regularisation(found, size, goals),
-        **annealing(found, size, goals),
+        **annealing(found, goals),
         **longer(found["longer"], size, goals),
         **convergence(found["convergence"], size),
         **streaming(found["streaming"]),
         **instant_ngp(found, size),
+        "goals": goal_rows(STUDY["goals"], goals, size),
     }
-    goals = goals if size["has_goals"] else {}
-    of = {key: {**goal, "what": goal["what"].format_map(size)} for key, goal in STUDY["goals"].items()}
-    return {**filled, "goals": goals_table(of, goals)}
 
 
-def _curves(found: Found, section: str) -> Drawn:
+def _curves(found: Found, section: str) -> Curves:
     return {name: list(of.values()) for name, of in found[section]["curves"].items()}
 
 
-def _saved(anchor: Cells, tested: Cells) -> list[float]:
-    """BD-rates in per cent, one for each seed for which the curves have enough PSNR in common."""
-    found = []
-    for seed in range(len(anchor[0])):
-        one, other = ([(cell[seed]["rate"], cell[seed]["psnr_db"]) for cell in curve] for curve in (anchor, tested))
-        if (difference := bd_rate(one, other)) is not None:
-            found.append(difference.percent)
-    return found
+def _percents(pairs: Iterable[tuple[Pairs, Pairs]]) -> list[float]:
+    """BD-rates in per cent, of the pairs of curves that have enough PSNR in common."""
+    return [found.percent for anchor, tested in pairs if (found := bd_rate(anchor, tested)) is not None]
 
 
 def _percent(values: Sequence[float]) -> str:
@@ -87,33 +90,25 @@ def _seconds(points: Points, pictures: int) -> list[float]:
     return [point["train_s"] / pictures for point in points]
 
 
-def _against(found: Drawn, anchor: str, what: str, size: Found) -> tuple[str, dict[str, list[float]]]:
-    """A table with a row for each curve, and the BD-rates against the anchor."""
-    saved = {name: _saved(found[anchor], cells) for name, cells in found.items() if name != anchor}
-    header = [what, *(f"T = 2^{log2}: dB (bpp)" for log2 in size["tables"]), f"bits against {anchor}"]
-    rows = [
-        [name, *map(db_at_rate, cells), _percent(saved[name]) if name in saved else ""] for name, cells in found.items()
-    ]
-    return table(header, rows), saved
+def _against(found: Curves, anchor: str) -> tuple[Rows, dict[str, list[float]]]:
+    """A row for each curve, and the BD-rates against the anchor, seed by seed."""
+    by_seed = {
+        name: [[(point["rate"], point["psnr_db"]) for point in of_seed] for of_seed in zip(*cells, strict=True)]
+        for name, cells in found.items()
+    }
+    saved = {name: _percents(zip(by_seed[anchor], of, strict=True)) for name, of in by_seed.items() if name != anchor}
+    last = {name: _percent(of) for name, of in saved.items()}
+    return [[name, *map(db_at_rate, cells), last.get(name, "")] for name, cells in found.items()], saved
 
 
-def rates(found: Found, size: Found, goals: dict[str, float]) -> dict[str, str]:
+def rates(found: Found, size: Found, goals: dict[str, float]) -> Filling:
     """Against classical codecs, photograph by photograph."""
     ours, pictures = list(found["rates"]["ours"].values()), size["pictures_of_rates"]
-    saved = {
-        picture: {codec: _bd_rates(ours, points, picture) for codec, points in of.items()}
-        for picture, of in found["classical"].items()
-    }
+    saved: dict[str, dict[str, list[float]]] = {}
+    for picture, classical in found["classical"].items():
+        by_seed = [[point["signals"][picture] for point in of_seed] for of_seed in zip(*ours, strict=True)]
+        saved[picture] = {codec: _percents((points, own) for own in by_seed) for codec, points in classical.items()}
     codecs = list(next(iter(saved.values())))
-    rows = [
-        [
-            f"T = 2^{each['log2']}, lambda {each['lambda']:g}",
-            db(points),
-            rate(points),
-            plus_minus(_seconds(points, pictures), 1),
-        ]
-        for each, points in zip(size["rates"], ours, strict=True)
-    ]
     by_picture = [[name, *(_percent(of[codec]) for codec in codecs)] for name, of in saved.items()]
     means = {codec: [statistics.mean(of[codec]) for of in saved.values() if of[codec]] for codec in codecs}
     for name, summary in (("mean over pictures", statistics.mean), ("worst", max)):
@@ -122,42 +117,33 @@ def rates(found: Found, size: Found, goals: dict[str, float]) -> dict[str, str]:
     goals["slowest"] = max(statistics.mean(_seconds(points, pictures)) for points in ours)
     if means[JPEG]:
         goals |= {"jpeg": statistics.mean(means[JPEG]), "jpeg_worst": max(means[JPEG])}
+    names = [f"T = 2^{each['log2']}, lambda {each['lambda']:g}" for each in size["rates"]]
     return {
-        "rates": table(["", "PSNR, dB", "bits per pixel", "seconds a picture"], rows),
-        "bd_rates": table(["", *codecs], by_picture),
+        "rates": [[n, db(p), rate(p), plus_minus(_seconds(p, pictures), 1)] for n, p in zip(names, ours, strict=True)],
+        "codecs": codecs,
+        "bd_rates": by_picture,
     }
 
 
-def _bd_rates(ours: Cells, classical: Sequence[tuple[float, float]], picture: str) -> list[float]:
-    """Of one picture against one codec, one for each seed."""
-    seeds = range(len(ours[0]))
-    each = [bd_rate(classical, [cell[seed]["signals"][picture] for cell in ours]) for seed in seeds]
-    return [difference.percent for difference in each if difference is not None]
-
-
-def regularisation(found: Found, size: Found, goals: dict[str, float]) -> dict[str, str]:
+def regularisation(found: Found, size: Found, goals: dict[str, float]) -> Filling:
     """Figure 9."""
-    text, saved = _against(_curves(found, "regularisation"), "lambda 0", "", size)
+    table, saved = _against(_curves(found, "regularisation"), "lambda 0")
     if of := saved[f"lambda {size['lambda']:g}"]:
         goals["regularisation"] = statistics.mean(of)
-    return {"regularisation": text}
+    return {"regularisation": table}
 
 
-def annealing(found: Found, size: Found, goals: dict[str, float]) -> dict[str, str]:
+def annealing(found: Found, goals: dict[str, float]) -> Filling:
     """Figure 10."""
-    text, saved = _against(_curves(found, "annealing"), "ste", "rounding", size)
+    table, saved = _against(_curves(found, "annealing"), "ste")
     if saved["soft_round"]:
         goals["soft_round"] = statistics.mean(saved["soft_round"])
-    return {"annealing": text}
+    return {"annealing": table}
 
 
-def longer(found: Mapping[str, Mapping[str, Points]], size: Found, goals: dict[str, float]) -> dict[str, str]:
+def longer(found: Mapping[str, Cells], size: Found, goals: dict[str, float]) -> Filling:
     """The rate-distortion cost against the training length."""
     costs = _costs(found, size)
-    lengths = list(next(iter(costs.values())))
-    rows = [
-        [name, *(plus_minus([1e3 * cost for cost in of], 2) for of in cells.values())] for name, cells in costs.items()
-    ]
     worse = [
         f"{name}, {steps} steps"
         for name, cells in costs.items()
@@ -165,65 +151,59 @@ def longer(found: Mapping[str, Mapping[str, Points]], size: Found, goals: dict[s
         if statistics.mean(after) > statistics.mean(before)
     ]
     goals["longer"] = sum(name.startswith("the codec") for name in worse)
-    header = ["1000 x cost", *(f"{steps} steps" for steps in lengths)]
-    return {"longer": table(header, rows), "worse": ", ".join(worse) or "none"}
+    return {
+        "lengths": [f"{steps} steps" for steps in costs["the codec"]],
+        "longer": [[n, *(plus_minus([1e3 * cost for cost in of]) for of in c.values())] for n, c in costs.items()],
+        "worse": ", ".join(worse) or "none",
+    }
 
 
-def _costs(found: Found, size: Found) -> dict[str, dict[str, list[float]]]:
+def _costs(found: Mapping[str, Cells], size: Found) -> dict[str, dict[str, list[float]]]:
     """By name and training length, with each seed; older figures have them instead of points."""
-    return {
-        name: {
-            steps: [point if isinstance(point, float) else _cost(point["signals"], size) for point in points]
-            for steps, points in cells.items()
-        }
-        for name, cells in found.items()
-    }
+
+    def cost(point: Found | float) -> float:
+        if isinstance(point, float):
+            return point
+        each = (4 * 10 ** (-psnr_db / 10) + size["lambda"] * bits for bits, psnr_db in point["signals"].values())
+        return statistics.mean(each)
+
+    return {name: {steps: [*map(cost, of)] for steps, of in cells.items()} for name, cells in found.items()}
 
 
-def _cost(signals: Mapping[str, tuple[float, float]], size: Found) -> float:
-    return statistics.mean(4 * 10 ** (-psnr_db / 10) + size["lambda"] * bits for bits, psnr_db in signals.values())
-
-
-def convergence(found: Mapping[str, Mapping[str, Points]], size: Found) -> dict[str, str]:
-    """Figure 8."""
-    rows = [
-        [f"{name}, {steps} steps", plus_minus(_seconds(points, size["pictures"]), 1), db(points), rate(points)]
-        for name, cells in found.items()
-        for steps, points in cells.items()
-    ]
-    seconds = f"\n\n{_seconds_to(found['shacira'], size['pictures'])}" if size["data"] == "kodak" else ""
-    return {
-        "convergence": table(["", "seconds a picture", "PSNR, dB", "bits per pixel"], rows),
-        "seconds_to": seconds,
-    }
-
-
-def _seconds_to(cells: Mapping[str, Points], pictures: int) -> str:
-    """When the pictures reach what the paper reports of one of them."""
-    fits = [point for points in cells.values() for point in points]
+def convergence(found: Mapping[str, Cells], size: Found) -> Filling:
+    """Figure 8; of Kodak, when its pictures reach what the paper reports of one of them."""
+    pictures, fits = size["pictures"], [point for points in found["shacira"].values() for point in points]
     said = []
-    for psnr_db, published in STUDY["published_seconds"].items():
+    for psnr_db, published in STUDY["published_seconds"].items() if size["data"] == "kodak" else ():
         in_time = [[p["train_s"] for p in fits if p["signals"][name][1] >= psnr_db] for name in fits[0]["signals"]]
         reached = [min(seconds) / pictures for seconds in in_time if seconds]
         here = f"{statistics.median(reached):.0f} s, the median of {len(reached)} pictures" if reached else "never"
         said.append(f"{psnr_db:g} dB: {here} (paper, one picture: {published} s)")
-    return f"Seconds a picture, fitted with the others as one batch, to {'; to '.join(said)}."
+    together = "\n\nSeconds a picture, fitted with the others as one batch, to "
+    return {
+        "convergence": [
+            [f"{name}, {steps} steps", plus_minus(_seconds(points, pictures), 1), db(points), rate(points)]
+            for name, cells in found.items()
+            for steps, points in cells.items()
+        ],
+        "seconds_to": f"{together}{'; to '.join(said)}." if said else "",
+    }
 
 
-def streaming(found: Mapping[str, Points]) -> dict[str, str]:
+def streaming(found: Cells) -> Filling:
     """Figure 7."""
-    plain, dropped = found.values()
-    names = [name for name in plain[0]["levels"] if all(name in p["levels"] for p in (*plain, *dropped))]
+    levels = [set(point["levels"]) for points in found.values() for point in points]
+    table = []
+    for name in (name for name in next(iter(found.values()))[0]["levels"] if all(name in of for of in levels)):
+        row = [f"level {name}"]
+        for points in found.values():
+            bits = statistics.mean(p["rate"] * p["levels"][name][1] / p["bytes"] for p in points)
+            row += [f"{bits:.3f}", plus_minus([p["levels"][name][0] for p in points])]
+        table.append(row)
+    return {"streaming": table}
 
-    def cells(points: Points, level: str) -> list[str]:
-        bits = statistics.mean(p["rate"] * p["levels"][level][1] / p["bytes"] for p in points)
-        return [f"{bits:.3f}", plus_minus([p["levels"][level][0] for p in points])]
 
-    header = ["files cut after", "bits per pixel", "PSNR, dB", "level_dropout 0.3: bpp", "PSNR, dB"]
-    return {"streaming": table(header, [[f"level {n}", *cells(plain, n), *cells(dropped, n)] for n in names])}
-
-
-def instant_ngp(found: Found, size: Found) -> dict[str, str]:
+def instant_ngp(found: Found, size: Found) -> Filling:
     """Table 1."""
     ours: dict[str, Points] = {}  # those that have a higher PSNR than all with fewer bits
     every = {
@@ -232,19 +212,16 @@ def instant_ngp(found: Found, size: Found) -> dict[str, str]:
         for log2, points in zip(size["tables"], cells, strict=True)
     }
     for name, points in sorted(every.items(), key=lambda cell: mean(cell[1], "rate")):
-        if all(mean(points, "psnr_db") > mean(other, "psnr_db") for other in ours.values()):
+        if all(mean_db(points) > mean_db(other) for other in ours.values()):
             ours[name] = points
-    rows = [
-        [f"Instant-NGP, T = 2^{log2}, two features in fp16", db(points), rate(points), _times(ours.values(), points)]
-        for log2, points in found["instant_ngp"]["theirs"].items()
-    ]
-    rows += [[f"shacira, {name}", db(points), rate(points), ""] for name, points in ours.items()]
-    return {"instant_ngp": table(["", "PSNR, dB", "bits per pixel", "bits of shacira at that PSNR"], rows)}
+    theirs = {f"Instant-NGP, T = 2^{t}, two features in fp16": p for t, p in found["instant_ngp"]["theirs"].items()}
+    table = [[name, db(points), rate(points), _times(ours.values(), points)] for name, points in theirs.items()]
+    return {"instant_ngp": table + [[f"shacira, {name}", db(of), rate(of), ""] for name, of in ours.items()]}
 
 
 def _times(ours: Iterable[Points], theirs: Points) -> str:
     """How many times fewer bits our curve takes at their PSNR (the logarithm of the rate, linear between cells)."""
-    known, goal = sorted((mean(points, "psnr_db"), mean(points, "rate")) for points in ours), mean(theirs, "psnr_db")
+    known, goal = sorted((mean_db(points), mean(points, "rate")) for points in ours), mean_db(theirs)
     for (low, before), (high, after) in pairwise(known):
         if low <= goal <= high:
             part = (goal - low) / (high - low) if high > low else 0.0
@@ -252,39 +229,32 @@ def _times(ours: Iterable[Points], theirs: Points) -> str:
     return ""
 
 
-def plots(found: Found, size: Found) -> dict[str, list[Panel]]:
+def plots(found: Found, size: Found) -> Plots:
     """The plots of the report."""
     ours, classical = list(found["rates"]["ours"].values()), list(found["classical"].values())
-    lines = [curve("shacira", ours)]
+    by_rate = [curve("shacira", ours)]
     for codec in classical[0]:
         settings = zip(*(of[codec] for of in classical), strict=True)  # of each, the points of all pictures
-        means = [tuple(statistics.mean(figures) for figures in zip(*points, strict=True)) for points in settings]
-        lines.append(Curve(codec, [point for point in means if point[0] < 2 * mean(ours[-1], "rate")], dashed=True))
-    pictures, costs = size["pictures"], _costs(found["longer"], size)
-    by_seconds = [
-        Curve(
-            name,
-            [(statistics.mean(_seconds(points, pictures)), mean(points, "psnr_db")) for points in cells.values()],
-            dashed=name != "shacira",
-        )
-        for name, cells in found["convergence"].items()
-    ]
-    by_steps = [
-        Curve(name, [(int(s), statistics.mean(of)) for s, of in cells.items()]) for name, cells in costs.items()
-    ]
-    annealed = {name: cells for name, cells in _curves(found, "annealing").items() if "," not in name}
+        means = [tuple(map(statistics.mean, zip(*points, strict=True))) for points in settings]
+        by_rate.append(Curve(codec, [point for point in means if point[0] < 2 * mean(ours[-1], "rate")], dashed=True))
+    by_seconds, costs = [], []
+    for name, cells in found["convergence"].items():
+        points = [(statistics.mean(_seconds(of, size["pictures"])), mean_db(of)) for of in cells.values()]
+        by_seconds.append(Curve(name, points, dashed=name != "shacira"))
+    for name, of_steps in _costs(found["longer"], size).items():
+        costs.append(Curve(name, [(int(steps), statistics.mean(of)) for steps, of in of_steps.items()]))
+
+    def lines(section: str, anchor: str) -> list[Panel]:
+        drawn = {name: cells for name, cells in _curves(found, section).items() if "," not in name}
+        return [Panel("bits per pixel", [curve(name, cells, dashed=name == anchor) for name, cells in drawn.items()])]
+
     return {
-        "": [Panel("bits per pixel", [line for line in lines if line.points])],
-        "-regularisation": [Panel("bits per pixel", _lines(_curves(found, "regularisation"), "lambda 0"))],
-        "-annealing": [Panel("bits per pixel", _lines(annealed, "ste"))],
-        "-steps": [Panel("seconds a picture", by_seconds), Panel("training steps", by_steps, "MSE + lambda x bpp")],
+        "": [Panel("bits per pixel", [line for line in by_rate if line.points])],
+        "-regularisation": lines("regularisation", "lambda 0"),
+        "-annealing": lines("annealing", "ste"),
+        "-steps": [Panel("seconds a picture", by_seconds), Panel("training steps", costs, "MSE + lambda x bpp")],
     }
 
 
-def _lines(found: Drawn, anchor: str) -> list[Curve]:
-    return [curve(name, cells, dashed=name == anchor) for name, cells in found.items()]
-
-
 if __name__ == "__main__":
-    packages = ("torch", "numpy", "pillow")
-    Reproduction(__file__, __doc__, seeds=2, packages=packages, beside=measure_classical).run(fill, plots)
+    reproduce(__file__, __doc__, fill, plots, seeds=2, packages=("torch", "numpy", "pillow"), beside=measure_classical)

@@ -11,10 +11,9 @@ from collections.abc import Mapping, Sequence
 
 from scipy.stats import kendalltau
 
-from benchmarks.command import Found
-from benchmarks.reproduce.points import Points
-from benchmarks.reproduce.reproduction import Reproduction
-from benchmarks.tables import table
+from benchmarks.command import Filling, Found
+from benchmarks.reproduce.points import Cells, Points
+from benchmarks.reproduce.reproduction import reproduce
 
 SIZES = [f"{depth}x{width}" for width in (16, 24, 32, 48) for depth in (2, 3, 4, 5)]
 
@@ -22,7 +21,7 @@ Methods = Mapping[str, Sequence[Found]]
 """Ways to get 16 networks, by seed: `psnrs` (mean over signals, dB, by size), `macs` and `bytes` of all together."""
 
 
-def fill(found: Found, size: Found) -> dict[str, str]:
+def fill(found: Found, size: Found) -> Filling:
     """The figures of the report, from methods that were kept or from the cells of which they consist."""
     methods: Methods = found.get("methods") or {name: _method(cells) for name, cells in found["cells"].items()}
     base, long, short = list(methods.values())[:3]
@@ -40,12 +39,11 @@ def fill(found: Found, size: Found) -> dict[str, str]:
     weights = {size: _weights(*map(int, size.split("x"))) for size in SIZES}
     tau = f"{statistics.mean(_tau(weights, method['psnrs']) for method in long):.3f}"
     rows.append(["number of weights alone", "0 %", *[""] * 5, tau])
-    header = ["", "cost", "PSNR, dB", "against MSE", "against 600 steps", "against 200 steps", "files", "Kendall tau"]
     reached = found.get("reached") or _reached(found["warm"], found["cells"]["scratch, 200 steps"]["3x24"])
-    return {"methods": table(header, rows), "reached": ", ".join(reached)}
+    return {"methods": rows, "reached": ", ".join(reached)}
 
 
-def _method(cells: Mapping[str, Points]) -> list[Found]:
+def _method(cells: Cells) -> list[Found]:
     """One method, by seed, from its networks or from the one file that holds them all."""
     if "all" in cells:
         return [
@@ -63,7 +61,7 @@ def _method(cells: Mapping[str, Points]) -> list[Found]:
     ]
 
 
-def _reached(warm: Mapping[str, Points], goal: Points) -> list[str]:
+def _reached(warm: Cells, goal: Points) -> list[str]:
     """How soon a slice reaches what a network has from scratch, by seed."""
     return [
         next((steps for steps, points in warm.items() if points[seed]["psnr_db"] >= scratch["psnr_db"]), "never")
@@ -88,4 +86,4 @@ def _weights(depth: int, width: int) -> int:
 
 
 if __name__ == "__main__":
-    Reproduction(__file__, __doc__, seeds=3, packages=("torch", "numpy", "scipy")).run(fill)
+    reproduce(__file__, __doc__, fill, seeds=3, packages=("torch", "numpy", "scipy"))

@@ -25,11 +25,12 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 import optuna
 
+from benchmarks.search import fast_priority
 from benchmarks.search.fast_nsga2 import FastNsga2
 from benchmarks.search.fast_tpe import FastTpe
 from benchmarks.search.plain_optuna import PlainOptuna
 from benchmarks.search.report import write_report
-from benchmarks.search.rivals import RayAsha, SyneTuneMoAsha
+from benchmarks.search.rivals import Priority, RayAsha, SyneTuneMoAsha
 from benchmarks.search.table import CurveTable
 from searchinr.engine.catalog import canonicalise
 from searchinr.search.configs import ConfigSpace
@@ -72,8 +73,8 @@ def _ray(weights: tuple[float, float], space: Space) -> Scheduler:
     return RayAsha(len(space.fidelity.rungs), space.fidelity.reduction, lambda vector: float(vector @ weights))
 
 
-def _syne_tune(corrected: bool, space: Space) -> Scheduler:
-    return SyneTuneMoAsha(len(space.fidelity.rungs), space.fidelity.reduction, corrected=corrected, fast=True)
+def _syne_tune(priority: Priority, space: Space) -> Scheduler:
+    return SyneTuneMoAsha(len(space.fidelity.rungs), space.fidelity.reduction, priority)
 
 
 CONTENDERS = {
@@ -82,8 +83,8 @@ CONTENDERS = {
     "NSGA-II, full length": Contender(partial(_plain, FastNsga2), "fifo", full_length=True),
     "Ray ASHA on PSNR": Contender("random", partial(_ray, (1.0, 0.0))),
     "Ray ASHA on a weighted sum": Contender("random", partial(_ray, (1.0, DB_PER_OCTAVE))),
-    "syne-tune MOASHA": Contender("random", partial(_syne_tune, False)),
-    "syne-tune MOASHA, ranks corrected": Contender("random", partial(_syne_tune, True)),
+    "syne-tune MOASHA": Contender("random", partial(_syne_tune, fast_priority.published)),
+    "syne-tune MOASHA, ranks corrected": Contender("random", partial(_syne_tune, fast_priority.corrected)),
     "mo-asha, random": Contender("random", "mo-asha"),
     "mo-asha, grid": Contender("grid", "mo-asha"),
     "mo-asha, nsga2": Contender("nsga2", "mo-asha"),

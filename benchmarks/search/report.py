@@ -12,14 +12,15 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
+from benchmarks.command import filled
 from benchmarks.search.table import CurveTable
-from benchmarks.tables import table as markdown_table
 
 Floats = NDArray[np.float64]
 Runs = Sequence[Mapping[str, Any]]
 
 BASELINE, RIVAL = "TPE, full length", "syne-tune MOASHA, ranks corrected"
 _RESAMPLES = 2000
+_HEADER = ["", "work to 90 %", "work to 95 %", "vs TPE", "vs MOASHA corr.", "time to 95 %", "trials", "seeds there"]
 _DRAWN = {
     "random, full length": ("#999999", ":"),
     "TPE, full length": ("#000000", "-"),
@@ -45,9 +46,16 @@ def write_report(runs: Runs, names: Sequence[str], grid: Floats, recorded: Curve
     """
     workers = sorted({found["workers"] for found in runs})
     present = [name for name in names if any(found["contender"] == name for found in runs)]
-    sections = [_head(runs, recorded)]
-    sections += [_section(runs, present, count) for count in workers]
-    (folder / "search.md").write_text("\n\n".join(sections) + "\n", encoding="utf-8")
+    filling = {
+        "size": f"{recorded.size:,}",
+        "rungs": str(recorded.rungs),
+        "hypervolume": f"{recorded.hypervolume:.2f}",
+        "pmacs": f"{recorded.macs / 1e15:.1f}",
+        "seconds": f"{recorded.seconds:.0f}",
+        "sections": "\n\n".join(_section(runs, present, count) for count in workers),
+    }
+    text = filled(Path(__file__).with_suffix(".md").read_text(encoding="utf-8"), filling)
+    (folder / "search.md").write_text(text + "\n", encoding="utf-8")
     _plot(runs, present, workers, grid, folder / "search.png")
 
 
@@ -86,29 +94,6 @@ def _ratio(base: Floats, values: Floats) -> str:
     return f"{np.median(base) / np.median(values):.2f} [{low:.2f}-{high:.2f}]"
 
 
-def _head(runs: Runs, recorded: CurveTable) -> str:
-    return (
-        "# Fitting work until most of the front is found\n\n"
-        f"{recorded.size:,} configs of three backbones on four photographs at 96 x 144, measured at {recorded.rungs} "
-        "steps (`benchmarks/search/curves.yaml`, recorded once by `record.py`: real files, decoded), replayed with a "
-        "virtual clock through the sampler and scheduler classes of a run (`compare.py`). The goal is 90 % and 95 % of "
-        f"the hypervolume of all points of the table, {recorded.hypervolume:.2f} dB octaves. Training everything to "
-        f"its end is {recorded.macs / 1e15:.1f} PMAC.\n\n"
-        f"Work: training multiply-accumulates of all workers (of fits under way, the share that has passed), in TMAC. "
-        "Time: virtual seconds of one CPU core per worker. Medians over seeds (how many, and how many got there, says "
-        "the last column), in brackets the 95 % interval of the median (bootstrap). Ratios: how many times less work "
-        'than TPE at full length, and than syne-tune\'s MOASHA with its ranks corrected, to 95 %. "never": the median '
-        "seed tried everything and did not get there.\n\n"
-        "Full length: every trial is trained to the last rung at once, with no cost for lower rungs. TPE and NSGA-II "
-        "are one study of Optuna's with its defaults (TPE with constant liar); configs that it asks for again cost "
-        "nothing, and after ten of them in a row it is given a random one. Ray's ASHA and syne-tune's MOASHA are "
-        "their own classes, of the stopping type, with random sampling. With 512 workers all configs are under way "
-        "before the front is found, whoever searches, and no search can be much shorter than training one config "
-        f"through all rungs, {recorded.seconds:.0f} s (median): only promotions differ there. Left out: what an engine "
-        "costs (start-up, 0.05 s a job) and the samplers' own time. Other signals have other curves."
-    )
-
-
 def _section(runs: Runs, names: Sequence[str], workers: int) -> str:
     base, rival = (_of(runs, name, workers, "0.95", "macs") for name in (BASELINE, RIVAL))
     rows = []
@@ -128,8 +113,8 @@ def _section(runs: Runs, names: Sequence[str], workers: int) -> str:
                 f"{int(np.isfinite(at_95).sum())} of {len(at_95)}",
             ]
         )
-    header = ["", "work to 90 %", "work to 95 %", "vs TPE", "vs MOASHA corr.", "time to 95 %", "trials", "seeds there"]
-    return f"## {workers} worker{'s' if workers > 1 else ''}\n\n{markdown_table(header, rows)}"
+    lines = "\n".join(f"| {' | '.join(row)} |" for row in [_HEADER, *rows])
+    return f"## {workers} worker{'s' if workers > 1 else ''}\n\n{lines}"
 
 
 def _plot(runs: Runs, names: Sequence[str], workers: Sequence[int], grid: Floats, path: Path) -> None:

@@ -1,59 +1,25 @@
-"""The table of recorded learning curves: its grid, its file, and looking up a job's result in it."""
+"""The table of recorded learning curves: its file, and looking up a job's result in it."""
 
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from searchinr.codecs.fitting.training import Recipe
-from searchinr.engine.catalog import canonicalise, read_space
-from searchinr.search.configs import ConfigSpace
+from searchinr.engine.catalog import read_space
+from searchinr.engine.results.opened import OpenedRun
 from searchinr.search.objectives import Objectives
 from searchinr.search.search import Job
 from searchinr.search.simulator import Outcome
-from searchinr.signals.datasets import Dataset
 from searchinr.space import Choice, Space, Value
 
 HERE = Path(__file__).parent
 SPACE_FILE = HERE / "curves.yaml"
 TABLE_FILE = HERE / "curves.npz"
-BIT_WIDTHS = ("weight_bits", "edge_bits", "last_bits")
-"""Parameters that act after training: configs that differ in them alone share a fit."""
-
-
-class Cell(NamedTuple):
-    """One config at one rung.
-
-    Attributes:
-        params: Canonical parameters.
-        rung: Index of the rung.
-        bytes: Size of each signal's file.
-        psnr_db: PSNR of each signal, from its decoded file.
-        macs: Training multiply-accumulates from the start, over all rungs so far.
-        train_s: CPU seconds of them.
-        encode_s: CPU seconds to encode one file from the trained weights.
-        decode_s: CPU seconds to decode it.
-    """
-
-    params: dict[str, Value]
-    rung: int
-    bytes: Sequence[int]
-    psnr_db: Sequence[float]
-    macs: float
-    train_s: float
-    encode_s: float
-    decode_s: float
-
-
-def grid(space: Space) -> Iterator[tuple[str, dict[str, Value]]]:
-    """Every config of a finite space: its codec and canonical parameters."""
-    configs = ConfigSpace(space.codecs, canonicalise)
-    for codec, params in configs.enumerate():
-        yield codec, configs.canonical(codec, params).params
 
 
 def axes(space: Space) -> dict[str, tuple[Value, ...]]:
@@ -62,27 +28,29 @@ def axes(space: Space) -> dict[str, tuple[Value, ...]]:
     return {key: domain.values for key, domain in domains.items() if isinstance(domain, Choice)}
 
 
-def pack(space: Space, dataset: Dataset, cells: Sequence[Cell], path: Path) -> None:
-    """Writes the table: one array per figure, an axis for every open parameter, then rungs (then signals)."""
-    open_axes = axes(space)
-    shape = (*map(len, open_axes.values()), len(space.fidelity.rungs))
-    signals = len(dataset.signals)
+def pack(opened: OpenedRun, path: Path) -> None:
+    """Writes the table of a run: one array per figure, an axis for every open parameter, then rungs (then signals)."""
+    open_axes, rungs = axes(opened.space), opened.space.fidelity.rungs
+    points = [line for line in opened.lines if line["kind"] == "point"]
+    shape, signals = (*map(len, open_axes.values()), len(rungs)), [row["name"] for row in points[0]["signals"]]
     arrays: dict[str, Any] = {
-        "bytes": np.zeros((*shape, signals), np.uint32),
-        "psnr_db": np.full((*shape, signals), np.nan, np.float32),
+        "bytes": np.zeros((*shape, len(signals)), np.uint32),
+        "psnr_db": np.full((*shape, len(signals)), np.nan, np.float32),
         **{key: np.zeros(shape, np.float32) for key in ("train_s", "encode_s", "decode_s")},
         "macs": np.zeros(shape, np.float64),
     }
-    for cell in cells:
-        place = (*(values.index(cell.params[key]) for key, values in open_axes.items()), cell.rung)
-        for key, array in arrays.items():
-            array[place] = getattr(cell, key)
-    missing = int(np.isnan(arrays["psnr_db"]).any(axis=-1).sum())
-    if missing:
-        raise SystemExit(
-            f"{missing} of {math.prod(shape)} cells were not measured: their fits diverged; change the space"
-        )
-    about = {"axes": open_axes, "rungs": space.fidelity.rungs, "signals": [s.name for s in dataset.signals]}
+    for line in points:
+        place = (*(values.index(line["params"][key]) for key, values in open_axes.items()), line["rung"])
+        for key in ("bytes", "psnr_db"):
+            arrays[key][place] = [row[key] for row in line["signals"]]
+        for key in ("macs", "train_s"):
+            arrays[key][place] = line["cost"][key]
+        of_training = line["cost"]["train_s"] / len(signals)  # which a ledger counts among what encoding takes
+        arrays["encode_s"][place] = np.mean([row["encode_s"] - of_training for row in line["signals"]])
+        arrays["decode_s"][place] = np.mean([row["decode_s"] for row in line["signals"]])
+    if missing := int(np.isnan(arrays["psnr_db"]).any(axis=-1).sum()):
+        raise SystemExit(f"{missing} of {math.prod(shape)} cells have no result: fits have diverged; change the space")
+    about = {"axes": open_axes, "rungs": rungs, "signals": signals}
     np.savez_compressed(path, about=np.array(json.dumps(about)), **arrays)
 
 
