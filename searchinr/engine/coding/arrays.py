@@ -39,14 +39,16 @@ def signal_of(modality: Modality, array: ArrayLike, extras: Mapping[str, int]) -
             f"{NAME}: {channels} channels found, on the last axis; allowed are 1 to {container.MAX_CHANNELS}"
         )
     named = _checked(modality, extras)
+    value_range = _range(modality, samples)
+    possible = [
+        Layout(modality.name, tuple(grid), channels, depth, named, value_range) for depth in sorted(modality.bit_depths)
+    ]
+    faults = [modality.fault(layout) for layout in possible]
     layouts = {
-        modality.sample_type(layout): layout
-        for layout in (
-            Layout(modality.name, tuple(grid), channels, depth, named, _range(modality, samples))
-            for depth in sorted(modality.bit_depths)
-        )
-        if modality.fault(layout) is None
+        modality.sample_type(layout): layout for layout, fault in zip(possible, faults, strict=True) if fault is None
     }
+    if not layouts:
+        raise UserError(f"{NAME}: {faults[0]}")
     if samples.dtype not in layouts:
         allowed = " and ".join(str(dtype) for dtype in layouts)
         raise UserError(
@@ -81,6 +83,6 @@ def _checked(modality: Modality, extras: Mapping[str, int]) -> tuple[int, ...]:
     for name in modality.extras:
         if name not in extras:
             raise UserError(f"{name}: missing; an array of modality {modality.name} does not say it")
-        if not (isinstance(extras[name], int | np.integer) and extras[name] > 0):
-            raise UserError(f"{name}: {extras[name]!r} found; allowed is a whole number above 0")
+        if not (isinstance(extras[name], int | np.integer) and extras[name] >= 0):
+            raise UserError(f"{name}: {extras[name]!r} found; allowed is a whole number, not negative")
     return tuple(int(extras[name]) for name in modality.extras)
