@@ -7,8 +7,9 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-# Two tests at a time, each on one core; those of a file share what they have made.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile
+# Two tests at a time, each on one core; those of a file share what they have made. Files keep their order: by default
+# those with few tests, which are the runs that take longest, would come last, and one core would wait for the other.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: quickstart test check slow browser bench install
 

@@ -1,8 +1,9 @@
-"""Ray Tune as the engine that runs jobs: a searcher that hands out jobs, and a quiet local Ray.
+"""The executor that runs jobs on Ray Tune, in worker processes on this machine or on a cluster.
 
-One Tune trial is one job: one of our trials from its checkpoint to its next rung, or the building of an asset. A pause
-is the end of a job, a promotion a new one. So there is one path for a trial that is promoted, resumed after a crash, or
-moved to another node, and Tune's own state is never needed again.
+What Tune calls a trial is one job here: either one of our trials, from its checkpoint to its next rung, or the building
+of an asset. When one of our trials is paused, its job has ended; when it is promoted, a new job begins. Therefore a
+trial that is promoted, one that is resumed after a crash, and one that moves to another node all take the same path,
+and Tune's own state is never needed again.
 """
 
 import hashlib
@@ -50,11 +51,15 @@ _JOINED: dict[str, Any] = {"runtime_env": {"worker_process_setup_hook": last_wor
 """How a Ray is joined whose workers are told of the end of their machines; those of our own are deaf to SIGTERM."""
 
 _Shared = ray.ObjectRef[tuple[Asset, dict[str, NDArray[Any]]]]
-"""An asset in the object store: without its tensors, and those as arrays."""
+"""An asset in the object store: the asset without its tensors, and its tensors as arrays."""
 
 
 class _JobSearcher(Searcher):
-    """Hands out jobs. Tune pickles it for a restore that is never made, so its state stays behind."""
+    """Hands out jobs to Tune.
+
+    Tune pickles its searcher in order to restore it later. As no run is ever restored in this way, `__reduce__` leaves
+    the state out.
+    """
 
     def __init__(self, source: JobSource, workers: int) -> None:
         super().__init__()
@@ -66,10 +71,11 @@ class _JobSearcher(Searcher):
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:  # type: ignore[override]  # FINISHED is text
         if self._source.finished():
             return str(FINISHED)
-        # Tune asks one ahead of the free workers; a job chosen now would not know the results to come.
+        # Tune asks for one job more than there are free workers. It gets none: the job would be chosen without the
+        # results that come before its start.
         if len(self._running) >= self.workers:
             return None
-        if self._alone:  # or others would take every place that becomes free
+        if self._alone:  # otherwise other jobs would take every place that becomes free
             return None
         job = self._source.next_job(self.workers)
         if job is None:
@@ -80,41 +86,41 @@ class _JobSearcher(Searcher):
         return {"job": asdict(job), "asset": self._share(self._source.asset(job))}
 
     def _share(self, asset: Asset | None) -> "_Shared | None":
-        """An asset as its workers get it: through the object store, into which it is put once."""
+        """An asset in the form in which workers get it. It is put into the object store once."""
         if asset is None:
             return None
         if asset.sha256 not in self._shared:
-            arrays = {name: tensor.numpy() for name, tensor in asset.tensors.items()}  # which are not copied on a node
+            arrays = {name: tensor.numpy() for name, tensor in asset.tensors.items()}  # these are not copied on a node
             self._shared[asset.sha256] = ray.put((replace(asset, tensors={}), arrays))
         return self._shared[asset.sha256]
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
-        if not error:  # of which Tune tells a searcher nothing more: `_Watch.on_trial_error` follows
+        if not error:  # otherwise `_Watch.on_trial_error` follows, which knows the error
             self.job_ended(trial_id, None)
 
     def job_started(self, trial_id: str) -> None:
-        """A job has what it needs."""
+        """Notes that a job has got the resources that it needs."""
         self._alone.discard(trial_id)
 
     def job_ended(self, trial_id: str, error: Exception | None) -> None:
-        """Tells the source of a job's end, once."""
+        """Tells the source that a job has ended, only once for each job."""
         self._alone.discard(trial_id)
         job = self._running.pop(trial_id, None)
         if job is not None:
             self._source.job_ended(job, error)
 
     def save(self, checkpoint_path: str) -> None:
-        """Nothing to save: the ledger has it all."""
+        """Saves nothing, because everything is in the ledger."""
 
     def restore(self, checkpoint_path: str) -> None:
-        """See `save`."""
+        """Restores nothing, see `save`."""
 
     def __reduce__(self) -> tuple[type, tuple[()]]:
         return Searcher, ()
 
 
 class _Watch(tune.Callback):
-    """Lets the run look after itself between Tune's steps, looks after Ray, and tells why a job failed."""
+    """Is called between Tune's steps: lets the run look after itself, watches Ray, and says why a job has failed."""
 
     def __init__(self, source: JobSource, searcher: _JobSearcher, count: Callable[[], int] | None) -> None:
         """A watch over a run.
@@ -122,7 +128,7 @@ class _Watch(tune.Callback):
         Args:
             source: The run.
             searcher: Hands out its jobs.
-            count: How many jobs the nodes take at the same time; None where that is settled.
+            count: Counts how many jobs the nodes take at the same time; None if that number is fixed.
         """
         self._source, self._searcher, self._count = source, searcher, count
         self._counted = time.monotonic()
@@ -171,7 +177,7 @@ class RayTune:
         workers = self.workers
         if workers is None and self.address is None:
             workers = max(1, int((os.cpu_count() or 1) / resources.cpu))
-        os.environ.pop("RAY_ADDRESS", None)  # or Ray would join a cluster that nobody named here
+        os.environ.pop("RAY_ADDRESS", None)  # otherwise Ray would join a cluster that nobody has named here
         adopt("ray")
         # Tune looks for result files of its own, which are switched off.
         logging.getLogger("ray.tune.analysis").setLevel(logging.ERROR)
@@ -185,13 +191,13 @@ class RayTune:
                 ray.init(
                     address=self.address or "local",
                     log_to_driver=False,
-                    configure_logging=False,  # its warnings go to the run's log
+                    configure_logging=False,  # Ray's warnings go to the run's log
                     **(_JOINED if self.address else _own_ray(workers or 1, resources, signals)),
                 )
-            adopt("ray")  # it has attached itself to the terminal again
-            if source.finished():  # stopped meanwhile
+            adopt("ray")  # again, since Ray has attached itself to the terminal
+            if source.finished():  # it was stopped in the meantime
                 return
-            os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(workers or _MANY)  # or Tune starts them one after another
+            os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(workers or _MANY)  # otherwise Tune starts them one by one
             searcher = _JobSearcher(source, workers or _places(resources))
             watch = _Watch(source, searcher, None if workers else partial(_places, resources))
             with prints_to_log(), _cache_folder(shared) as cache, not_stuck_without_ray(source.abandon):
@@ -230,7 +236,7 @@ def _own_ray(workers: int, resources: Resources, signals: Mapping[str, Sequence[
 
 
 def _needs(job: Mapping[str, Any], resources: Resources) -> tune.PlacementGroupFactory:
-    """What a job takes: one that is to run alone takes a whole GPU, or all cores of the largest node."""
+    """What a job takes. One that is to run alone takes a whole GPU or, without GPUs, all cores of the largest node."""
     cpu, gpu = resources.cpu, resources.gpu
     if job.get("alone"):
         gpu = math.ceil(gpu)
@@ -239,7 +245,7 @@ def _needs(job: Mapping[str, Any], resources: Resources) -> tune.PlacementGroupF
 
 
 def _received(shared: _Shared | None) -> Asset | None:
-    """An asset from the object store, whose arrays nobody may write to."""
+    """An asset from the object store. Its tensors are copies, because the arrays there must not be written to."""
     if shared is None:
         return None
     asset: Asset
@@ -248,24 +254,24 @@ def _received(shared: _Shared | None) -> Asset | None:
 
 
 def _places(resources: Resources) -> int:
-    """How many trials the nodes of the Ray that was joined take at the same time."""
+    """How many trials the nodes that are up take at the same time, and at least 1."""
     places = [trials_per_node(resources, int(node.get("CPU", 0)), int(node.get("GPU", 0))) for node in _nodes()]
     return max(1, sum(places))
 
 
 def _nodes() -> list[dict[str, float]]:
-    """What each node that is up has."""
+    """The resources of each node that is up."""
     return [node["Resources"] for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
 
 
 def _error_of(trial: Trial) -> Exception | None:
-    """The error that ended a Tune trial. `Trial.get_pickled_error` looks where Tune has not put it yet."""
+    """The error that ended a Tune trial. `Trial.get_pickled_error` looks for it where Tune has not put it yet."""
     file = trial.pickled_error_file
     return None if file is None else ray.cloudpickle.loads(Path(file).read_bytes())
 
 
 def _cache_folder(shared: Place) -> "tempfile.TemporaryDirectory[str]":
-    """A folder for Tune's own files; what earlier runs kept there left behind when they were killed goes."""
+    """A folder for Tune's own files. The folders that earlier runs left behind when they were killed are removed."""
     prefix = f"searchinr-tune-{hashlib.sha256(str(shared).encode()).hexdigest()[:12]}-"
     for left in Path(tempfile.gettempdir()).glob(f"{prefix}*"):
         shutil.rmtree(left, ignore_errors=True)
@@ -273,8 +279,8 @@ def _cache_folder(shared: Place) -> "tempfile.TemporaryDirectory[str]":
 
 
 def _object_store_bytes(signals: Mapping[str, Sequence[Signal]]) -> int:
-    """Room for the signals, small assets and Tune's objects; Ray's default is a third of the machine.
+    """The size of the object store: room for the signals, for small assets and for Tune's own objects.
 
-    What does not fit goes to the disk.
+    Ray's default is a third of the machine. What does not fit is moved to the disk by Ray.
     """
     return 2 * sum(s.samples.nbytes for group in signals.values() for s in group) + 256 * 2**20
