@@ -42,7 +42,8 @@ def fit(trial: str, dataset: str = "first", alone: bool = False, **params: Value
 
 
 def building(asset: str, built_from: str) -> AssetJob:
-    return AssetJob(asset, "supernet", "first", built_from, "mlp", {}, needed_to_decode=False, seed=0, confirms=False)
+    spec = {"needed_to_decode": False, "per_seed": False, "version": 1}
+    return AssetJob(asset, "supernet", "first", built_from, "mlp", {}, **spec, seed=0, confirms=False)
 
 
 JOBS: list[Job | AssetJob] = [
