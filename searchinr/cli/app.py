@@ -11,7 +11,15 @@ from typing import Annotated
 
 import typer
 
-from searchinr.cli import asset_commands, cluster_commands, codec_commands, data_commands, id_commands, run_commands
+from searchinr.cli import (
+    asset_commands,
+    cluster_commands,
+    codec_commands,
+    data_commands,
+    id_commands,
+    result_commands,
+    run_commands,
+)
 from searchinr.cli.exit_codes import FAILED, INTERRUPTED, OK, WRONG_INPUT
 from searchinr.cli.output import printable
 from searchinr.errors import UserError
@@ -29,6 +37,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 run_commands.register(app)
+result_commands.register(app)
 cluster_commands.register(app)
 codec_commands.register(app)
 asset_commands.register(app)
