@@ -1,4 +1,7 @@
-"""Kills while a supernet is being built: it is built again, what was finished stays, and nothing starts without it."""
+"""Kills while an asset is being built: its building goes on from its checkpoint, and what was finished stays.
+
+What was killed before its first checkpoint is begun again. Nothing starts without the asset that it needs.
+"""
 
 import os
 import signal
@@ -7,10 +10,16 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 
 from benchmarks.fault_run import Recorded, RunProcess, lost, repeated, running, searchinr, wait_until
-from searchinr.engine.results.opened import open_run
+from searchinr.codecs.contract import AssetSpec
+from searchinr.engine.results.opened import OpenedRun, open_run
 from searchinr.engine.results.verify import verify
+from searchinr.engine.store.ledger import Line
+from searchinr.engine.store.tensors import read_tensors
+from searchinr.signals.datasets import load_dataset, load_training
+from searchinr.trial import Building, base_spec, build_asset
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks processes up in /proc")
 
@@ -28,21 +37,54 @@ codecs:
     supernet.steps: 2000
 """
 
+NEIGHBOURS = """\
+name: tiny
+datasets: [{name: photos, downscale: [16, 24], limit: 2, train: {name: photos, downscale: [16, 24], skip: 2}}]
+reference_point: {psnr_db: 5, rate: 64}
+fidelity: {min_steps: 20, max_steps: 60, reduction: 3}
+search: {trials: 2, sampler: grid, scheduler: mo-asha, seed: 3}
+codecs:
+  combiner:
+    beta: {choice: [0.02, 0.006]}
+    init: neighbour
+    width: 8
+    depth: 2
+    prior_steps: 1500
+    neighbour.steps: 1500
+    refinement_steps: 0
+    candidates: 2
+"""
+
+OFTEN = """
+from searchinr.cli.app import main
+from searchinr.engine.workers import worker
+worker.CHECKPOINT_EVERY_S = 0.2
+main()
+"""
+
 
 class Case:
     """A space in which one supernet takes seconds, and the folder of a run."""
 
-    def __init__(self, path: Path) -> None:
-        self.space, self.folder = path / "tiny.yaml", path / "run"
-        self.space.write_text(SPACE)
+    def __init__(self, path: Path, space: str = SPACE, asset: str = "supernet") -> None:
+        self.space, self.folder, self.asset = path / "tiny.yaml", path / "run", asset
+        self.space.write_text(space)
 
     def command(self, option: str = "--workers=2") -> tuple[str, ...]:
         return searchinr("run", str(self.space), "--out", str(self.folder), option)
 
+    def with_many_checkpoints(self) -> tuple[str, ...]:
+        """The command, in one process which writes a checkpoint several times a second instead of once a minute."""
+        return "-c", OFTEN, *self.command("--debug")[2:]
+
+    def checkpoints(self) -> list[Path]:
+        """Those of the buildings under way."""
+        return list((self.folder / "trials").glob(f"{self.asset}-*.partial.safetensors"))
+
     def buildings(self) -> int:
-        """How often the building of a supernet was handed out."""
+        """How often the building of an asset was handed out."""
         log = self.folder / "log.txt"
-        return log.read_text().count(" building supernet-") if log.is_file() else 0
+        return log.read_text().count(f" building {self.asset}-") if log.is_file() else 0
 
     def wait_for_building(self, run: RunProcess) -> None:
         """Until a supernet is being built, by a worker that has measured a trial which needs none."""
@@ -65,6 +107,47 @@ class Case:
 @pytest.fixture
 def case(tmp_path: Path) -> Case:
     return Case(tmp_path)
+
+
+@pytest.mark.parametrize(("space", "name"), [(SPACE, "supernet"), (NEIGHBOURS, "prior")])
+def test_a_killed_building_goes_on_from_its_checkpoint_to_the_same_bits(tmp_path: Path, space: str, name: str) -> None:
+    case = Case(tmp_path, space, name)
+    with running(*case.with_many_checkpoints()) as run:
+        wait_until(lambda: case.buildings() > 0 and case.checkpoints(), run)
+        run.kill_all()
+    (checkpoint,) = case.checkpoints()
+    tensors = read_tensors(checkpoint)
+    assert tensors is not None
+    before = Recorded.of(case.folder)
+    with running(*case.command("--debug")) as run:
+        code, _, err = run.finish()
+    assert (code, err) == (0, "")
+    assert lost(before, case.folder) == []
+    opened = open_run(case.folder)
+    built = {line["asset"]: line for line in opened.lines if line["kind"] == "asset"}
+    killed = built.pop(checkpoint.name.removesuffix("-0.partial.safetensors"))
+    assert killed["resumed_at"] == int(tensors["steps"]) > 0, "it was not begun anew"
+    assert all(line["resumed_at"] == 0 for line in built.values())
+    assert not any(verdict.problems for verdict in verify(opened, None))
+    uninterrupted = self_built(opened, killed)
+    assert uninterrupted.asset is not None
+    assert uninterrupted.asset.sha256 == killed["sha256"]
+    assert uninterrupted.cost["macs"] == killed["cost"]["macs"]
+    assert not (case.folder / "trials").exists(), "the checkpoint is of no use any more"
+
+
+def self_built(run: OpenedRun, line: Line) -> Building:
+    """The same asset, built here without an interruption."""
+    (entry,) = run.space.datasets
+    measured = load_dataset(entry)
+    training = load_training(entry, measured)
+    signals = training.signals if line["needed_to_decode"] and training is not None else measured.signals
+    spec = AssetSpec(line["name"], line["params"], line["needed_to_decode"])
+    assert base_spec(line["codec"], spec) is None, "the first of a chain is killed"
+    torch.set_num_threads(1)
+    device = torch.device("cpu")
+    *_, last = build_asset(line["codec"], spec, signals, seed=line["seed"], device=device)
+    return last
 
 
 @pytest.mark.parametrize("option", ["--debug", pytest.param("--workers=2", marks=pytest.mark.slow)])
@@ -94,9 +177,9 @@ def test_killed_workers_while_a_supernet_is_built(case: Case) -> None:
     case.check(before)
 
 
-@pytest.mark.slow
-def test_a_signal_ends_the_building_of_a_supernet_within_seconds(case: Case) -> None:
-    with running(*case.command()) as run:
+@pytest.mark.parametrize("option", ["--debug", pytest.param("--workers=2", marks=pytest.mark.slow)])
+def test_a_signal_ends_the_building_of_a_supernet_with_a_checkpoint(case: Case, option: str) -> None:
+    with running(*case.command(option)) as run:
         case.wait_for_building(run)
         run.kill(signal.SIGINT)
         code, _, err = run.finish()
@@ -104,7 +187,30 @@ def test_a_signal_ends_the_building_of_a_supernet_within_seconds(case: Case) -> 
     assert err == f"searchinr: interrupted; the same command again continues {case.folder}\n"
     before = Recorded.of(case.folder)
     assert all(line["kind"] != "asset" for line in before.lines + before.delivered)
-    with running(*case.command()) as run:
+    with running(*case.command(option)) as run:
         code, _, err = run.finish()
     assert (code, err) == (0, "")
+    (asset,) = (line for line in open_run(case.folder).lines if line["kind"] == "asset")
+    assert asset["resumed_at"] > 0
+    case.check(before)
+
+
+@pytest.mark.slow
+def test_a_worker_that_is_killed_in_a_building_leaves_it_to_another_one(case: Case) -> None:
+    with running(*case.command()) as run:
+        case.wait_for_building(run)
+        run.kill(signal.SIGINT)
+        run.finish()
+    (checkpoint,) = case.checkpoints()
+    tensors = read_tensors(checkpoint)
+    assert tensors is not None
+    before = Recorded.of(case.folder)
+    with running(*case.command()) as run:
+        wait_until(lambda: case.buildings() > 1 and run.workers(), run)
+        for worker in run.workers():
+            os.kill(worker, signal.SIGKILL)
+        code, _, err = run.finish()
+    assert (code, err) == (0, "")
+    (asset,) = (line for line in open_run(case.folder).lines if line["kind"] == "asset")
+    assert asset["resumed_at"] == int(tensors["steps"]) > 0
     case.check(before)
