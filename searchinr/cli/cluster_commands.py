@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from searchinr.cli.options import Data, Json, Out
+from searchinr.cli.options import Assets, Data, Json, Out
 from searchinr.cli.output import print_json, print_table, printable, say
 
 
@@ -64,6 +64,7 @@ def plan(
     ] = None,
     probes: Annotated[int, typer.Option("--probes", metavar="N", min=2, help="Configs to try, of each dataset.")] = 6,
     data: Data = None,
+    assets: Assets = None,
     as_json: Json = False,
 ) -> None:
     """Estimate how long a search will take, and its cost.
@@ -76,7 +77,7 @@ def plan(
     """
     from searchinr.engine.planning.plan_search import plan_search
 
-    made, notes = plan_search(space, cluster, out=out, probes=probes, data_dir=data)
+    made, notes = plan_search(space, cluster, out=out, probes=probes, data_dir=data, assets_dir=assets)
     if as_json:
         print_json({**made.as_json(), "notes": list(notes)})
         return

@@ -10,6 +10,7 @@ from searchinr.engine.catalog import read_space
 from searchinr.engine.cluster.cluster_file import Cluster, load_cluster
 from searchinr.engine.planning.plan import Plan, make_plan
 from searchinr.engine.planning.probe import device_here, probe
+from searchinr.engine.store.asset_cache import AssetCache, cache_folder
 from searchinr.engine.store.run_folder import RunFolder
 from searchinr.engine.store.training import training_name, training_signals
 from searchinr.engine.workers.slots import trials_per_node
@@ -20,7 +21,13 @@ from searchinr.space import Resources
 
 
 def plan_search(
-    space_file: Path, cluster_file: Path | None, *, out: Path | None, probes: int, data_dir: Path | None
+    space_file: Path,
+    cluster_file: Path | None,
+    *,
+    out: Path | None,
+    probes: int,
+    data_dir: Path | None,
+    assets_dir: Path | None = None,
 ) -> tuple[Plan, tuple[str, ...]]:
     """Estimates a search and leaves the estimate in its run folder.
 
@@ -30,6 +37,7 @@ def plan_search(
         out: The run folder; None means `runs/<name of the space>`.
         probes: Configs to try, of each dataset.
         data_dir: Where datasets are looked for first.
+        assets_dir: Where assets are kept for all runs; see `asset_cache.cache_folder`.
 
     Returns:
         The estimate, and what it leaves out, a sentence each.
@@ -44,8 +52,9 @@ def plan_search(
     datasets = {entry.label: load_dataset(entry, data_dir) for entry in space.datasets}
     places, notes = _places(space.resources, cluster)
     training = training_signals(space, datasets, data_dir)
+    cache = AssetCache(cache_folder(assets_dir), folder.path, notes.append)
     found = {
-        label: list(probe(space, dataset.signals, probes, training.get(training_name(label))))
+        label: list(probe(space, dataset, probes, training.get(training_name(label)), cache))
         for label, dataset in datasets.items()
     }
     for label, of_dataset in found.items():

@@ -10,6 +10,8 @@ import torch
 from searchinr.allocator import keep_freed_memory
 from searchinr.codecs.contract import Asset, AssetSpec
 from searchinr.engine.catalog import canonicalise
+from searchinr.engine.store.asset_cache import AssetCache, Origin
+from searchinr.engine.store.asset_keys import asset_id, building_seed
 from searchinr.errors import TrialError
 from searchinr.search.configs import ConfigSpace
 from searchinr.search.random_sampler import Random
@@ -38,14 +40,15 @@ class Probe:
     branch: float
 
 
-def probe(space: Space, signals: Sequence[Signal], count: int, training: Dataset | None = None) -> Iterator[Probe]:
+def probe(space: Space, dataset: Dataset, count: int, training: Dataset | None, cache: AssetCache) -> Iterator[Probe]:
     """Fits configs drawn at random from a space; what fails is left out.
 
     Args:
         space: The search space.
-        signals: One of its datasets.
+        dataset: One of its datasets.
         count: How many configs.
-        training: Its training signals; None if it has none, and then no codec needs any.
+        training: The dataset's training signals; None if it has none, and then no config needs any.
+        cache: Where the assets that configs need are taken from, and those that are built here are left for the run.
     """
     keep_freed_memory()
     resources = space.resources
@@ -55,8 +58,8 @@ def probe(space: Space, signals: Sequence[Signal], count: int, training: Dataset
         config = next(configs.proposals(History((), (), (), number)))
         try:
             device = device_here(resources)
-            asset = _built(config.codec, config.params, signals, training, space.search.seed, device)
-            found = _probe(config.codec, config.params, signals, space.search.seed, device, asset)
+            asset = _asset(config.codec, config.params, dataset, training, space.search.seed, device, cache)
+            found = _probe(config.codec, config.params, dataset.signals, space.search.seed, device, asset)
         except TrialError:
             continue
         if found is not None:
@@ -68,22 +71,29 @@ def device_here(resources: Resources) -> torch.device:
     return torch.device("cuda" if resources.gpu > 0 and torch.cuda.is_available() else "cpu")
 
 
-def _built(
+def _asset(
     codec: str,
     params: Mapping[str, Value],
-    signals: Sequence[Signal],
+    dataset: Dataset,
     training: Dataset | None,
     seed: int,
     device: torch.device,
+    cache: AssetCache,
 ) -> Asset | None:
-    """What the fit needs, built to the end: its time is none of the fit's."""
+    """What the fit needs, built to the end if it is not in the cache. The time that takes is none of the fit's."""
 
     def built(spec: AssetSpec | None) -> Asset | None:
         if spec is None:
             return None
-        built_from = training.signals if training is not None and spec.needed_to_decode else signals
+        source = training if training is not None and spec.needed_to_decode else dataset
+        name = asset_id(codec, spec, source.key, seed)
+        if (found := cache.find(name, spec)) is not None:
+            return found[0].asset
         base = built(base_spec(codec, spec))
-        *_, last = build_asset(codec, spec, built_from, seed=seed, device=device, base=base)
+        own_seed = building_seed(name, spec, seed)
+        *_, last = build_asset(codec, spec, source.signals, seed=own_seed, device=device, base=base)
+        if last.asset is not None:
+            cache.keep(name, codec, last.asset, Origin(last.cost, dataset.name, time.time()))
         return last.asset
 
     return built(asset_spec(codec, params))

@@ -311,8 +311,12 @@ def test_a_dataset_without_training_signals_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("more", ["", "    init: neighbour\n    neighbour.steps: 20\n"])
-def test_a_plan_learns_the_priors_of_its_probes(tmp_path: Path, more: str) -> None:
-    path = tmp_path / "space.yaml"
+def test_a_plan_learns_the_priors_of_its_probes_and_leaves_them_for_the_run(tmp_path: Path, more: str) -> None:
+    path, cache = tmp_path / "space.yaml", tmp_path / "cache"
     path.write_text(SPACE + more)
-    plan, _ = plan_search(path, None, out=tmp_path / "run", probes=1, data_dir=None)
-    assert plan.rows
+    for _ in range(2):
+        plan, _ = plan_search(path, None, out=tmp_path / "run", probes=1, data_dir=None, assets_dir=cache)
+        assert plan.rows
+        kept = entries(cache)
+        assert len({entry.about["params"] for entry in kept}) == len(kept) > 0, "the second plan builds none"
+        assert all(entry.runs == (str(tmp_path / "run"),) for entry in kept)
