@@ -20,6 +20,7 @@ from searchinr.codecs.fitting.nesting import nested, part_of
 from searchinr.codecs.registry import CODECS, decode
 from searchinr.codecs.render import Watch
 from searchinr.errors import InvalidFileError, OutOfMemoryError, TrialError
+from searchinr.signals.contract import Modality
 from searchinr.signals.metrics import psnr_of_mean_mse
 from searchinr.signals.registry import MODALITIES
 from searchinr.signals.signal import Signal
@@ -246,9 +247,8 @@ def _measure(
     modality = MODALITIES[signals[0].layout.modality]
     figures = {
         "modality": modality.name,
-        "psnr_db": _mean(rows, "psnr_db"),
         "psnr_of_mean_mse_db": psnr_of_mean_mse([row["psnr_db"] for row in rows]),
-        **({"ssim": _mean(rows, "ssim")} if "ssim" in rows[0] else {}),
+        **{name: _mean(rows, name) for name in rows[0] if name in _means(modality)},
         "rate": _mean(rows, "rate"),
         "rate_unit": modality.rate_unit,
         "decode_macs_per_sample": state.decode_macs_per_sample,
@@ -264,23 +264,38 @@ def _measure_file(
 ) -> dict[str, Any]:
     started = time.perf_counter()
     try:
-        decoded = decode(file, asset=asset, watch=watch)
+        decoded = decode(file, asset=asset, watch=watch, layout=signal.judged_at)
+        decode_s = time.perf_counter() - started
+        fitted = None if signal.held_out is None else decode(file, asset=asset, layout=signal.layout)
     except InvalidFileError as error:  # e.g. a network that gives NaN once its weights are quantised
         raise TrialError(f"the file of {signal.name} cannot be decoded: {error}") from error
-    decode_s = time.perf_counter() - started
-    return {**file_figures(signal, file, decoded), "encode_s": encode_s, "decode_s": decode_s}
+    return {**file_figures(signal, file, decoded, fitted), "encode_s": encode_s, "decode_s": decode_s}
 
 
-def file_figures(signal: Signal, file: bytes, decoded: Signal) -> dict[str, Any]:
-    """What can be measured of a file: name, bytes, rate, quality of the decoded signal, hash."""
+def file_figures(signal: Signal, file: bytes, decoded: Signal, fitted: Signal | None = None) -> dict[str, Any]:
+    """What can be measured of a file: name, bytes, rate, quality of what it decodes to, hash.
+
+    Args:
+        signal: What was encoded.
+        file: The complete file.
+        decoded: What it decodes to at `signal.judged_at`.
+        fitted: What it decodes to where it was fitted, if that is another part; its figures stand beside the others.
+    """
     modality = MODALITIES[signal.layout.modality]
+    beside = {} if fitted is None else modality.quality(signal, fitted.samples)
     return {
         "name": signal.name,
         "bytes": len(file),
         "rate": modality.rate(signal.layout, len(file)),
-        **modality.quality(signal, decoded.samples),
+        **modality.quality(signal.measured, decoded.samples),
+        **{metric.fitted.name: beside[metric.name] for metric in modality.metrics if metric.name in beside},
         "sha256": hashlib.sha256(file).hexdigest(),
     }
+
+
+def _means(modality: Modality) -> set[str]:
+    """The names of what is averaged over signals: what decoded signals are measured by."""
+    return {name for metric in modality.metrics for name in (metric.name, metric.fitted.name)}
 
 
 def _mean(rows: Sequence[Mapping[str, Any]], key: str) -> float:

@@ -141,7 +141,8 @@ class Decoder(ABC):
     """The signal in a file, ready to be evaluated. `codecs.decoders` has those of the two common kinds.
 
     Attributes:
-        macs_per_point: Multiply-accumulates that one point takes, on average where all points are computed together.
+        macs_per_point: Multiply-accumulates of one point, on average where all points are computed together. Where an
+            observation stands between network and values, of one of its queries.
     """
 
     macs_per_point: float
@@ -169,7 +170,7 @@ class Inspection:
 
     Attributes:
         about: Architecture and parameters, by the words in which `searchinr inspect` prints them.
-        macs_per_point: Multiply-accumulates to decode one point; None where only a missing asset would say.
+        macs_per_point: See `Decoder`; None where only a missing asset would say.
         bits: Of each part; together they are the whole file.
     """
 
@@ -216,6 +217,10 @@ class Codec(ABC, Generic[P, S]):
             What is searched. Completing it again changes nothing. The paths of findings start at the parameter's key.
         """
         return dict(domains), []
+
+    def refusal(self, layout: Layout) -> str | None:
+        """Why signals of this layout cannot be coded, whatever the parameters; None, as for most codecs, if they can."""
+        return None
 
     def asset_spec(self, params: P) -> AssetSpec | None:
         """What a fit with these parameters shares with others; None where it shares nothing.

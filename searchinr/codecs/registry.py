@@ -6,7 +6,7 @@ from searchinr.codecs.contract import AnyCodec, Asset, Codec, Level
 from searchinr.codecs.render import Watch, render
 from searchinr.discover import CODEC_KIND, Registry, discover, instances
 from searchinr.errors import InvalidFileError, UserError
-from searchinr.signals.signal import Signal
+from searchinr.signals.signal import Layout, Signal
 
 CODECS: Registry[AnyCodec] = instances(discover(CODEC_KIND, searchinr.codecs, Codec))  # type: ignore[type-abstract]
 
@@ -27,8 +27,9 @@ def decode(
     scale: float = 1.0,
     level: Level | None = None,
     watch: Watch | None = None,
+    layout: Layout | None = None,
 ) -> Signal:
-    """The signal in an `.inr` file, rendered at `scale` times its resolution.
+    """The signal in an `.inr` file, rendered at `scale` times its resolution, or wherever a layout says.
 
     Args:
         data: The whole file, parsed or not; of a scalable one also less.
@@ -36,6 +37,7 @@ def decode(
         scale: Multiple of the resolution.
         level: Which of several rates, see `Codec.levels`; None for the largest.
         watch: Is told how far the rendering is.
+        layout: Where to render, in place of the file's own layout and of `scale`: another grid, or other poses.
 
     Raises:
         InvalidFileError: Not an `.inr` file, or truncated, or corrupt.
@@ -43,7 +45,8 @@ def decode(
         UserError: The file has no such level, or cannot be rendered at this resolution.
     """
     file = container.unpack(data) if isinstance(data, bytes) else data
-    codec, layout = codec_of(file), file.layout_at(scale)
+    codec = codec_of(file)
+    layout = file.layout_at(scale) if layout is None else layout
     if not codec.resizable and layout != file.layout:
         raise UserError(f"scale {scale:g} found; files of codec {codec.name} have one resolution: allowed is 1")
     return render(codec.decoder(file, asset=asset, level=level), layout, watch)

@@ -13,7 +13,7 @@ from searchinr.signals.signal import Layout, Signal
 Watch = Callable[[int, int], None]
 """Is told while a signal is rendered: `(points done, points in all)`."""
 
-_TILE = 8192  # points; fixed, since another tiling may round differently
+_TILE = 8192  # places where a network is asked; fixed, since another tiling may round differently
 
 
 def render(decoder: Decoder, layout: Layout, watch: Watch | None = None) -> Signal:
@@ -32,13 +32,15 @@ def render(decoder: Decoder, layout: Layout, watch: Watch | None = None) -> Sign
     """
     modality = MODALITIES[layout.modality]
     low, high = modality.value_range(layout)
+    observation = modality.observation(layout)
+    tile = _TILE if observation is None else max(1, _TILE // observation.queries_per_point)  # points
     samples = np.empty((layout.points, layout.channels), modality.sample_type(layout))
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # sums may round otherwise with another number of threads
     try:
         with torch.inference_mode():
-            for start in range(0, layout.points, _TILE):
-                stop = min(start + _TILE, layout.points)
+            for start in range(0, layout.points, tile):
+                stop = min(start + tile, layout.points)
                 values = decoder.values(layout, start, stop)  # (m, c)
                 if values.isnan().any():
                     raise InvalidFileError("the file holds weights that give NaN: it is corrupt")

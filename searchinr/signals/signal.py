@@ -72,8 +72,17 @@ class Signal:
                 raise ValueError(f"real samples must be float32, not {self.samples.dtype}")
             if any(float(np.float32(end)) != end for end in self.layout.real_range):
                 raise ValueError(f"the ends of real_range must be float32, not {self.layout.real_range}")
+        if self.held_out is not None:
+            kept, held = (replace(each, grid=(), poses=()) for each in (self.layout, self.held_out.layout))
+            if kept != held:
+                raise ValueError(f"what is held out has the layout {held}, the signal {kept}: only grids may differ")
 
     @property
     def measured(self) -> "Signal":
         """The part by which an encoded signal is judged: `held_out`, or else the signal itself."""
         return self if self.held_out is None else self.held_out
+
+    @property
+    def judged_at(self) -> Layout | None:
+        """Where a file of this signal is rendered to be judged; None if that is where the file itself says."""
+        return None if self.measured.layout == self.layout.in_file else self.measured.layout

@@ -1,7 +1,7 @@
 """What is measured of an operating point, and how the search compares it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 Direction = Literal["max", "min"]
@@ -30,6 +30,11 @@ class Metric:
     digits: int = 3
     axis: Literal["linear", "log", "near_one", "db"] = "linear"
     is_objective: bool = True
+
+    @property
+    def fitted(self) -> "Metric":
+        """The same figure of the part to which a signal was fitted, where another part is held out to judge it."""
+        return replace(self, name=f"fitted_{self.name}", title=f"fitted {self.title}", is_objective=False)
 
     def text(self, value: float) -> str:
         """A value as tables show it, without its unit."""

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from searchinr.codecs.contract import FitState, P
 from searchinr.codecs.fitting.gains import Gains
+from searchinr.codecs.fitting.layouts import queries_per_point
 from searchinr.codecs.fitting.nesting import nested, part_of
 from searchinr.signals.signal import Layout
 
@@ -55,7 +56,7 @@ class Group(Generic[ArchitectureT, FitT]):
         layout: Their layout.
         gains: By which their targets were divided.
         architecture: What decodes their files, beside what is trained: the codec's own affair, e.g. its network.
-        macs_per_point: Multiply-accumulates that decoding one point of one of them takes.
+        macs_per_point: Of their decoder, see `Decoder`.
         trunk: Their fit, from which a branch leads to each rung.
     """
 
@@ -104,7 +105,8 @@ class RungState(FitState, Generic[P, GroupT, MeasuredT]):
     def decode_macs_per_sample(self) -> float:  # type: ignore[override]
         """See `FitState`."""
         signals = sum(len(group.indices) for group in self.groups)
-        return sum((len(group.indices) * group.macs_per_point for group in self.groups), start=0.0) / signals
+        macs = (len(g.indices) * g.macs_per_point * queries_per_point(g.layout) for g in self.groups)
+        return sum(macs, start=0.0) / signals
 
     def files(self, files_of: Callable[[GroupT, MeasuredT], Iterable[bytes]]) -> list[bytes]:
         """One file per signal, in the order of the signals, at a rung.

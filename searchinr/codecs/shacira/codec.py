@@ -13,7 +13,7 @@ from searchinr.codecs.bitstream import coded_tensors, container
 from searchinr.codecs.bitstream.steps import symbol_range as symbols_of
 from searchinr.codecs.contract import Asset, Codec, Decoder, Inspection, Level
 from searchinr.codecs.decoders import CoordinateDecoder
-from searchinr.codecs.fields.grid_levels import GridLevels
+from searchinr.codecs.fields.grid_levels import MAX_AXES, GridLevels
 from searchinr.codecs.fields.hashgrid import Hashgrid, HashgridParams
 from searchinr.codecs.fields.interpolation import FixedPoints, matrices_pay
 from searchinr.codecs.fields.layers import pytorch_init, uniform
@@ -57,6 +57,11 @@ class ShaciraCodec(Codec[ShaciraParams, ShaciraState]):
     id: ClassVar[int] = 2
     Params = ShaciraParams
     scalable: ClassVar[bool] = True
+
+    def refusal(self, layout: Layout) -> str | None:
+        """See `Codec.refusal`."""
+        found = len(MODALITIES[layout.modality].extent(layout))
+        return None if found <= MAX_AXES else f"{found} coordinates found; hash grids have at most {MAX_AXES}"
 
     def fit(
         self,

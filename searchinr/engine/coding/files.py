@@ -349,7 +349,8 @@ def inspect_container(
             if signal is None:
                 return {}
             watch = _watch(progress, "decoding" if level is None else f"decoding {level_name(level)}")
-            return modality.quality(signal, decode(file, asset=asset, level=level, watch=watch).samples)
+            decoded = decode(file, asset=asset, level=level, watch=watch, layout=signal.judged_at)
+            return modality.quality(signal.measured, decoded.samples)
 
         rows = [
             {**level, "bytes": size, "rate": modality.rate(layout, size), **quality(level)}
@@ -376,7 +377,7 @@ def inspect_container(
 
 def checked_layout(signal: Signal, layout: Layout) -> Signal:
     """The signal, which must have this layout; `UserError` if it has another."""
-    if signal.layout != layout:
+    if signal.layout.in_file != layout:
         found, allowed = (MODALITIES[each.modality].described(each) for each in (signal.layout, layout))
         raise UserError(f"{found} found; the encoded signal has {allowed}")
     return signal

@@ -12,6 +12,7 @@ from searchinr.signals.contract import Modality
 from searchinr.signals.datasets import Dataset
 from searchinr.signals.exhibits import Exhibits
 from searchinr.signals.registry import MODALITIES
+from searchinr.signals.signal import Signal
 
 _TITLES = {1: ("only rate",), 2: ("low rate", "high rate"), 3: ("low rate", "middle rate", "high rate")}
 
@@ -67,13 +68,13 @@ def decoded_signals(folder: RunFolder, report: FrontReport, dataset: Dataset) ->
     modality = MODALITIES.get(report.modality)
     if modality is None:
         return ()
-    signals = {signal.name: signal.measured for signal in dataset.signals}
+    signals = {signal.name: signal for signal in dataset.signals}
     found = []
     for name in _chosen(report):
-        original = () if name not in signals else modality.exhibits(signals[name])
+        original = () if name not in signals else modality.exhibits(signals[name].measured)
         versions = []
         for title, point in three_rates(report).items() if original else ():
-            exhibits = _decoded(folder.point_folder(point) / f"{safe_name(name)}.inr", modality)
+            exhibits = _decoded(folder.point_folder(point) / f"{safe_name(name)}.inr", modality, signals[name])
             if exhibits:
                 (figures,) = (row for row in point["signals"] if row["name"] == name)
                 versions.append(Version(title, point, figures, exhibits))
@@ -97,9 +98,9 @@ def _chosen(report: FrontReport) -> Sequence[str]:
     return [rows[place]["name"] for place in places]
 
 
-def _decoded(path: Path, modality: Modality) -> Exhibits:
-    """What there is to see of what a file holds; nothing if it cannot be decoded."""
+def _decoded(path: Path, modality: Modality, signal: Signal) -> Exhibits:
+    """What there is to see of what a file of a signal holds; nothing if it cannot be decoded."""
     try:
-        return modality.exhibits(decode_data(path.read_bytes(), path))
+        return modality.exhibits(decode_data(path.read_bytes(), path, signal.judged_at))
     except (OSError, UserError):
         return ()

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from searchinr.codecs.bitstream.container import unpack
 from searchinr.engine.report.front import Point
 from searchinr.engine.results.opened import OpenedRun
 from searchinr.engine.store.asset_files import decode_data
@@ -52,12 +53,12 @@ def _differences(path: Path, row: Point, signal: Signal | None) -> list[str]:
         return [f"{row['name']}: the dataset has no such signal any more"]
     try:
         data = path.read_bytes()
-        decoded = decode_data(data, path)
+        header, decoded = unpack(data).layout, decode_data(data, path, signal.judged_at)
     except OSError as error:
         return [f"{path}: {error.strerror}"]
     except UserError as error:
         return [f"{path}: {error}"]
-    if decoded.layout != signal.layout:
+    if header != signal.layout.in_file:
         return [f"{path}: holds a signal of another size or kind"]
     found = file_figures(signal, data, decoded)
     problems = [

@@ -17,7 +17,7 @@ from searchinr.engine.store.place import Place, write
 from searchinr.engine.store.tensors import metadata, pack_tensors, unpack_tensors
 from searchinr.errors import InvalidFileError
 from searchinr.signals.files import check_readable, read_file, write_file
-from searchinr.signals.signal import Signal
+from searchinr.signals.signal import Layout, Signal
 
 ASSET_SUFFIX = ".safetensors"
 KEPT = "assets"
@@ -125,19 +125,20 @@ def find_asset(file: Container, source: Path | None, given: Path | None) -> Asse
     return None
 
 
-def decode_data(data: bytes, source: Path) -> Signal:
+def decode_data(data: bytes, source: Path, layout: Layout | None = None) -> Signal:
     """The signal in the bytes of a `.inr` file, with the asset that it names.
 
     Args:
         data: The whole file.
         source: Where it is, see `find_asset`.
+        layout: Where to render it; None means where the file says.
 
     Raises:
         InvalidFileError: The file or its asset is corrupt.
         MissingAssetError: Its asset is not where it is looked for.
     """
     file = container.unpack(data)
-    return decode(file, asset=find_asset(file, source, None))
+    return decode(file, asset=find_asset(file, source, None), layout=layout)
 
 
 def _places(source: Path | None, given: Path | None) -> Iterator[Path]:
