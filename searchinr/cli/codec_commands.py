@@ -65,6 +65,10 @@ def decode(
     width: Width = None,
     level: LevelOption = None,
     asset: AssetFile = None,
+    poses: Annotated[
+        Path | None,
+        typer.Option("--poses", metavar="FILE", help="Render from there: of modalities whose signals have poses."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Turn an .inr file back into a signal.
@@ -76,7 +80,7 @@ def decode(
     """
     from searchinr.engine.coding.files import decode_file
 
-    result = decode_file(file, out, scale, _level(depth, width, level) or None, asset, quiet=as_json)
+    result = decode_file(file, out, scale, _level(depth, width, level) or None, asset, poses, quiet=as_json)
     if as_json:
         print_json(result)
         return

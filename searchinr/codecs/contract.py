@@ -219,7 +219,7 @@ class Codec(ABC, Generic[P, S]):
         return dict(domains), []
 
     def refusal(self, layout: Layout) -> str | None:
-        """Why signals of this layout cannot be coded, whatever the parameters; None, as for most codecs, if they can."""
+        """Why no parameters can code signals of this layout; None, as for most codecs, if some can."""
         return None
 
     def asset_spec(self, params: P) -> AssetSpec | None:

@@ -23,7 +23,7 @@ from searchinr.allocator import keep_freed_memory
 from searchinr.codecs.bitstream import container
 from searchinr.codecs.contract import Asset, Level
 from searchinr.codecs.level_names import level_name, matching
-from searchinr.codecs.registry import codec_of, decode
+from searchinr.codecs.registry import CODECS, codec_of, decode
 from searchinr.codecs.render import Watch
 from searchinr.engine.catalog import canonicalise
 from searchinr.engine.coding.config_file import Config, default_config, read_config
@@ -102,6 +102,8 @@ def encode_signal(signal: Signal, config: Config, asset: Asset | None, *, quiet:
     """
     if signal.samples.size > container.MAX_VALUES:
         raise UserError(f"{signal.samples.size} values found; allowed are {container.MAX_VALUES}; crop it first")
+    if (reason := CODECS[config.codec].refusal(signal.layout)) is not None:
+        raise UserError(f"codec {config.codec} cannot code it: {reason}")
     try:
         return _fit(signal, config, asset, quiet)
     except TrialError as error:
@@ -217,6 +219,7 @@ def decode_file(
     scale: float,
     level: Level | None = None,
     asset_file: Path | None = None,
+    poses: Path | None = None,
     *,
     quiet: bool,
 ) -> dict[str, Any]:
@@ -228,6 +231,7 @@ def decode_file(
         scale: Render at this multiple of the resolution.
         level: Which of several rates, see `Codec.decode`; None for the largest.
         asset_file: The asset that the file names, or a folder that holds it; None means where `find_asset` looks.
+        poses: From where to render, a file that the modality reads; None means as the modality has it without.
         quiet: Whether to show no progress.
 
     Returns:
@@ -243,7 +247,8 @@ def decode_file(
     check_scale(file.layout, modality, scale)
     started = time.perf_counter()
     with errors_name(source):
-        signal = decode_signal(file, source, scale, level, asset_file, quiet=quiet)
+        layout = None if poses is None else modality.posed(file.layout_at(scale), poses)
+        signal = decode_signal(file, source, scale, level, asset_file, layout, quiet=quiet)
     decode_s = time.perf_counter() - started
     modality.write(signal, target)
     return {
@@ -263,6 +268,7 @@ def decode_signal(
     scale: float = 1.0,
     level: Level | None = None,
     asset_file: Path | None = None,
+    layout: Layout | None = None,
     *,
     quiet: bool,
 ) -> Signal:
@@ -274,11 +280,13 @@ def decode_signal(
         scale: See `decode_file`.
         level: See `decode_file`.
         asset_file: See `decode_file`.
+        layout: Where to render, in place of the file's own layout and of `scale`; see `decode`.
         quiet: Whether to show no progress.
     """
     with _progress(quiet) as progress:
         asset = find_asset(file, source, asset_file)
-        return decode(file, asset=asset, scale=scale, level=level, watch=_watch(progress, "decoding"))
+        watch = _watch(progress, "decoding")
+        return decode(file, asset=asset, scale=scale, level=level, watch=watch, layout=layout)
 
 
 def _check_target(source: Path, target: Path, modality: Modality) -> None:
@@ -357,6 +365,8 @@ def inspect_container(
             for level, size in codec.levels(file)
         ]
         of_whole = quality(None)
+    observation = modality.observation(layout)
+    queries = 1 if observation is None else observation.queries_per_point
     return {
         "bytes": file.size,
         "rate": modality.rate(layout, file.size),
@@ -369,7 +379,7 @@ def inspect_container(
         **modality.facts(layout),
         "codec": codec.name,
         **content.about,
-        **({} if content.macs_per_point is None else {"macs_per_point": content.macs_per_point}),
+        **({} if content.macs_per_point is None else {"macs_per_point": queries * content.macs_per_point}),
         "bits": dict(content.bits),
         **({"levels": rows} if rows else {}),
     }

@@ -15,6 +15,7 @@ from types import FrameType
 
 import torch
 
+from searchinr.codecs.registry import CODECS
 from searchinr.engine.catalog import canonicalise, read_space
 from searchinr.engine.run.driver import Driver
 from searchinr.engine.store.asset_cache import cache_folder
@@ -32,7 +33,8 @@ from searchinr.engine.workers.worker import run_job
 from searchinr.errors import UserError
 from searchinr.search.search import Search
 from searchinr.signals.datasets import Dataset, load_dataset
-from searchinr.space import Resources, Space, dump_space
+from searchinr.signals.registry import metrics_of
+from searchinr.space import OF_FILES, Resources, Space, dump_space
 from searchinr.version import __version__
 
 
@@ -99,6 +101,7 @@ def run_search(
         )
     space = read_space(source).overridden(trials, seed)
     datasets = {entry.label: load_dataset(entry, data_dir) for entry in space.datasets}
+    _check_modalities(space, datasets)
     training = training_signals(space, datasets, data_dir)
     cache = cache_folder(assets_dir)
     search = Search(space, list(datasets), canonicalise)
@@ -179,6 +182,23 @@ def _available(resources: Resources, view: RunView) -> Resources:
         view.note("no GPU here: trials run on the CPU")
         return resources.model_copy(update={"gpu": 0.0})
     return resources
+
+
+def _check_modalities(space: Space, datasets: Mapping[str, Dataset]) -> None:
+    """Makes sure that every dataset has what the space asks for, before anything starts; `UserError` if not."""
+    for label, dataset in datasets.items():
+        measured = [metric.name for metric in metrics_of(dataset.modality)]
+        for section, names in (("objectives", space.objectives), ("constraints", space.constraints or {})):
+            missing = [name for name in names if name not in (*measured, *OF_FILES)]
+            if missing:
+                raise UserError(
+                    f"{section}: {missing[0]!r} is not measured for {dataset.modality} (dataset {label}); choose among "
+                    f"{', '.join((*measured, *OF_FILES))}"
+                )
+        for codec in space.codecs:
+            for layout in {each.layout for each in dataset.signals}:
+                if (reason := CODECS[codec].refusal(layout)) is not None:
+                    raise UserError(f"codecs: {codec} cannot code dataset {label}: {reason}")
 
 
 def _claim(folder: RunFolder, space: Space, datasets: Sequence[Dataset]) -> None:
