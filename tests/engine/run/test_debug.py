@@ -1,6 +1,5 @@
 """`searchinr run --debug`: the same search in one process, without Ray, under a debugger if need be."""
 
-import json
 import os
 import pty
 import subprocess
@@ -56,8 +55,8 @@ def folder(tmp_path: Path, new_run_folder: Callable[[Path], Path]) -> Path:
     return new_run_folder(tmp_path / "run")
 
 
-def test_ray_is_not_imported(space: Path, folder: Path) -> None:
-    command = [sys.executable, "-c", PROGRAM, "run", str(space), "--out", str(folder), "--debug"]
+def test_ray_is_not_imported_and_one_worker_is_what_there_is_anyway(space: Path, folder: Path) -> None:
+    command = [sys.executable, "-c", PROGRAM, "run", str(space), "--out", str(folder), "--debug", "--workers", "1"]
     done = subprocess.run(command, text=True, capture_output=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines()[-1] == "RAY []"
@@ -137,10 +136,3 @@ def test_what_one_process_cannot_do_is_refused(
     assert out == "" and err.count("\n") == 1
     assert err.startswith(f"searchinr: {found}")
     assert [path.name for path in folder.iterdir()] == ["mlflow.db"]  # as it was
-
-
-def test_one_worker_is_what_debug_has_anyway(space: Path, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert execute(["run", str(space), "--out", str(folder), "--debug", "--workers", "1"]) == 0
-    capsys.readouterr()
-    assert execute(["status", str(folder), "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["state"] == "finished"

@@ -42,6 +42,7 @@ HERE, ON_RAY = "--debug", "--workers=1"
 BOTH = [HERE, pytest.param(ON_RAY, marks=pytest.mark.slow)]
 
 Start = Callable[..., "subprocess.Popen[str]"]
+RunToItsEnd = Callable[..., tuple[int, str]]
 
 
 @contextlib.contextmanager
@@ -76,6 +77,20 @@ def folder(tmp_path: Path, new_run_folder: Callable[[Path], Path]) -> Path:
 def start(folder: Path) -> Iterator[Start]:
     with starting(folder) as start:
         yield start
+
+
+@pytest.fixture
+def run_to_its_end(folder: Path, start: Start, capsys: pytest.CaptureFixture[str]) -> RunToItsEnd:
+    """Runs a search, without Ray in this process: its exit code, and what it has said on standard error."""
+
+    def run(space: Path, *options: str) -> tuple[int, str]:
+        if HERE not in options:
+            code, _, err = finish(start(space, *options))
+            return code, err
+        capsys.readouterr()
+        return execute(["run", str(space), "--out", str(folder), *options]), capsys.readouterr().err
+
+    return run
 
 
 def kill_group(process: "subprocess.Popen[str]") -> None:
@@ -186,7 +201,7 @@ def test_another_process_gives_the_files_that_reused_workers_gave_at_every_rung(
 
 @pytest.mark.parametrize("option", [HERE, "--workers=2"])
 def test_the_same_command_has_nothing_to_do_and_a_larger_budget_goes_on_with_either_executor(
-    finished_here: Path, finished_on_ray: Path, folder: Path, start: Start, option: str
+    finished_here: Path, finished_on_ray: Path, folder: Path, run_to_its_end: RunToItsEnd, option: str
 ) -> None:
     finished = finished_on_ray if option == HERE else finished_here  # the other one has begun
     shutil.copytree(finished, folder, dirs_exist_ok=True)
@@ -194,8 +209,7 @@ def test_the_same_command_has_nothing_to_do_and_a_larger_budget_goes_on_with_eit
     before = (folder / "ledger.jsonl").read_bytes()
     assert execute(["run", str(space), "--out", str(folder), option]) == 0  # Ray is not started where nothing is left
     assert (folder / "ledger.jsonl").read_bytes() == before
-    code, _, err = finish(start(space, option, "--trials", "8"))
-    assert (code, err) == (0, "")
+    assert run_to_its_end(space, option, "--trials", "8") == (0, "")
     after = (folder / "ledger.jsonl").read_bytes()
     assert after.startswith(before)
     assert len({line["trial"] for line in read_ledger(folder / "ledger.jsonl")}) == 8
@@ -203,7 +217,7 @@ def test_the_same_command_has_nothing_to_do_and_a_larger_budget_goes_on_with_eit
 
 @pytest.mark.parametrize("option", [HERE, pytest.param("--workers=2", marks=pytest.mark.slow)])
 def test_kill_9_of_everything_loses_nothing_and_repeats_nothing(
-    tmp_path: Path, folder: Path, start: Start, option: str
+    tmp_path: Path, folder: Path, start: Start, run_to_its_end: RunToItsEnd, option: str
 ) -> None:
     space = write_space(tmp_path, trials=8, min_steps=60, max_steps=240)
     for wanted in (2, 5):
@@ -211,8 +225,7 @@ def test_kill_9_of_everything_loses_nothing_and_repeats_nothing(
         wait_for_points(folder, wanted, process)
         kill_group(process)
         recorded = points(folder)
-    code, _, err = finish(start(space, option))
-    assert (code, err) == (0, "")
+    assert run_to_its_end(space, option) == (0, "")
     final = points(folder)
     assert final[: len(recorded)] == recorded
     keys = [(point["trial"], point["rung"]) for point in final]
@@ -257,9 +270,11 @@ def test_a_signal_stops_cleanly_and_keeps_the_training_so_far(
 
 
 @pytest.mark.parametrize("option", BOTH)
-def test_a_run_in_which_every_trial_fails_says_why(tmp_path: Path, folder: Path, start: Start, option: str) -> None:
+def test_a_run_in_which_every_trial_fails_says_why(
+    tmp_path: Path, folder: Path, run_to_its_end: RunToItsEnd, option: str
+) -> None:
     space = write_space(tmp_path, trials=4, more="resources: {cpu: 1, timeout_s: 0.0001}")
-    code, _, err = finish(start(space, option))
+    code, err = run_to_its_end(space, option)
     assert code == 1
     assert "all 4 trials failed: over the time limit" in err
     assert err.count("\n") == 1
