@@ -235,6 +235,8 @@ class Codec(ABC, Generic[P, S]):
     def base_spec(self, spec: AssetSpec) -> AssetSpec | None:
         """The asset from which the building of an asset starts, and which fits share as well; None for most.
 
+        It is built from the same signals. It may be one `per_seed` only if `spec` is one, too.
+
         Args:
             spec: What `asset_spec` or this function returned.
         """

@@ -1,7 +1,7 @@
-"""Assets as files: what a `.inr` file needs beside itself, and where it is found.
+"""Assets as files: how they are written and read, and where the one is found that a `.inr` file needs.
 
 An asset that decoding needs is called `<name>-<first 12 digits of its SHA-256>.safetensors`. It lies beside the files
-that name it, or in a folder `assets` beside or above them, as it does in a run's `front`.
+that name it, or in a folder called `assets` beside or above them. In a run that is the folder `front/assets`.
 """
 
 import json
@@ -47,7 +47,7 @@ def asset_name(label: str) -> str:
 
 
 def write_asset(path: Place, codec: str, asset: Asset) -> int:
-    """Writes an asset, whole or not at all; the bytes of the file."""
+    """Writes an asset, whole or not at all, and returns the size of the file in bytes."""
     data = pack_asset(codec, asset, {})
     write(path, data)
     return len(data)
@@ -92,7 +92,7 @@ def unpack_asset(data: bytes, source: object) -> StoredAsset:
 
 
 def copy_asset(source: Path, folder: Path) -> Path:
-    """Copies the file of an asset into a folder, under its own name; the copy.
+    """Copies the file of an asset into a folder under its own name, and returns where the copy is.
 
     Raises:
         UserError: There is no such file, or it cannot be written.
@@ -103,7 +103,7 @@ def copy_asset(source: Path, folder: Path) -> Path:
 
 
 def find_asset(file: Container, source: Path | None, given: Path | None) -> Asset | None:
-    """The asset that a file names; None if it names none, or if it is in none of these places.
+    """The asset that a file names; None if the file names none, or if the asset is in none of the places to look at.
 
     Args:
         file: The file.

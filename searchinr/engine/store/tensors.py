@@ -1,4 +1,4 @@
-"""Checkpoints and assets: tensors in files, nothing pickled, with a checksum."""
+"""Tensors in files, with a checksum and with nothing pickled: checkpoints and assets."""
 
 import json
 import zlib

@@ -8,12 +8,12 @@ from searchinr.space import Space
 
 
 def training_name(dataset: str) -> str:
-    """What the training signals of a dataset are called beside the datasets: no dataset has such a label."""
+    """The name under which the training signals of a dataset stand beside the datasets. No dataset has such a label."""
     return f"{dataset}:train"
 
 
 def training_signals(space: Space, datasets: Mapping[str, Dataset], data_dir: Path | None) -> dict[str, Dataset]:
-    """The training signals of the datasets that have some, by their `training_name`; see `load_training`.
+    """The training signals of those datasets that have any, by their `training_name`; see `load_training`.
 
     Args:
         space: The search space.
