@@ -9,7 +9,7 @@ import yaml
 from benchmarks.command import Command, Filling, Found
 from benchmarks.curves import Panel, draw
 from benchmarks.machine import describe_machine
-from benchmarks.reproduce.study import measure, read_study, variables
+from benchmarks.reproduce.study import gather, read_study, spaces, variables
 
 Plots = dict[str, list[Panel]]
 """The panels of each plot, by what its file is called after the report's name."""
@@ -43,17 +43,15 @@ def reproduce(
     command.add_argument("--seeds", type=int, default=seeds, help=f"of each fit [{seeds}]")
     command.add_argument("--share", type=float, default=1.0, help="of all training lengths [1]")
     command.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help="variables of the size")
+    command.add_argument("--debug", action="store_true", help="fit one trial after another in this process")
     command.add_argument("--runs", type=Path, default=Path("runs"), metavar="DIR", help="of run folders [runs]")
 
     def measured(options: argparse.Namespace) -> Found:
         given = {name: yaml.safe_load(value) for name, value in (pair.split("=", 1) for pair in options.set)}
         size = variables(study, options.data, given)
         about = {"machine": describe_machine(*packages), "data": options.data, "seeds": options.seeds, "size": size}
-        return {
-            **about,
-            **measure(study, options.data, size, options.seeds, options.runs, options.share),
-            **beside(size),
-        }
+        of = spaces(study, options.data, size, options.share)
+        return {**about, **gather(of, options.seeds, options.runs, debug=options.debug), **beside(size)}
 
     def size_of(found: Found) -> Found:
         return found.get("size") or variables(study, found["data"])

@@ -23,7 +23,7 @@ from scipy.stats import wilcoxon
 
 from benchmarks.command import Command, Filling, Found
 from benchmarks.machine import describe_machine
-from benchmarks.reproduce.study import read_study, run
+from benchmarks.reproduce.study import kept, read_study, run
 from searchinr.engine.report.anytime import Anytime
 from searchinr.engine.results.opened import OpenedRun
 
@@ -45,8 +45,9 @@ def measure(options: argparse.Namespace) -> Found:
                 options.runs / f"{options.study}-{number}-seed{seed}",
                 min(trials, variant.get("trials", trials)),
             )
-            found = run(_tree(study, variant), folder, seed=seed, trials=most, workers=study["workers"])
-            curves[name].append(list(_curve(found)))
+            settings = {"seed": seed, "trials": most, "workers": study["workers"] or None}
+            tree, file = _tree(study, variant), folder.with_suffix(".json")
+            curves[name].append(kept(file, lambda: list(_curve(run(tree, folder, **settings)))))  # noqa: B023
     return {"machine": machine, "study": options.study, "trials": trials, "curves": curves}
 
 

@@ -14,25 +14,23 @@
       codecs:   as in a space file; every combination of choices is fitted, once for each seed
 """
 
+import contextlib
 import json
-import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+import searchinr
 from benchmarks.command import Found
 from benchmarks.reproduce.inside import ledger_figures, points_inside
-from searchinr.engine.catalog import canonicalise, read_space
+from searchinr.engine.catalog import read_space
 from searchinr.engine.results.opened import OpenedRun, open_run
 from searchinr.engine.store.ledger import asset_label
-from searchinr.search.search import Search
 from searchinr.space import json_hash
-
-HERE = Path(__file__).parent
 
 
 @dataclass(frozen=True)
@@ -46,15 +44,15 @@ class StudySpace:
         inside: What is looked up inside of its fits and files.
     """
 
-    tree: Mapping[str, Any]
+    tree: Found
     into: list[str]
-    variables: Mapping[str, Any]
+    variables: Found
     inside: list[str]
 
 
 def read_study(name: str) -> Found:
     """The data file of a reproduction."""
-    return dict(yaml.safe_load((HERE / f"{name}.yaml").read_text(encoding="utf-8")))
+    return dict(yaml.safe_load(Path(__file__).with_name(f"{name}.yaml").read_text(encoding="utf-8")))
 
 
 def variables(name: str, size: str, given: Mapping[str, Any] | None = None) -> Found:
@@ -67,26 +65,18 @@ def variables(name: str, size: str, given: Mapping[str, Any] | None = None) -> F
 
 
 def spaces(name: str, size: str, of_size: Found, share: float = 1.0) -> Iterator[StudySpace]:
-    """The spaces of a study, in their order.
-
-    Args:
-        name: Of the study.
-        size: One of its sizes.
-        of_size: Its variables.
-        share: Of all training lengths.
-    """
+    """The spaces of a study for one of its sizes with its variables, in their order, with a share of all lengths."""
     study = read_study(name)
-    for each in study["spaces"]:
-        if each.get("only", size) != size:
-            continue
+    for each in (each for each in study["spaces"] if each.get("only", size) == size):
         for own in _filled(each.get("each", [{}]), of_size):
             names = {**of_size, **own}
-            tree = {"name": name, **study["space"], "fidelity": _fidelity(_filled(each["steps"], names), share)}
-            tree |= _filled({key: each[key] for key in ("datasets", "codecs") if key in each}, names)
-            tree = _filled(tree, names)
-            for params in tree["codecs"].values():
-                for key in set(params) & set(study.get("shortened", ())):
-                    params[key] = _shorter(params[key], share)
+            steps = _filled(each["steps"], names)
+            fidelity = steps if isinstance(steps, dict) else {"min_steps": steps, "max_steps": steps}
+            given = {key: each[key] for key in ("datasets", "codecs") if key in each}
+            tree = _filled({"name": name, **study["space"], "fidelity": fidelity, **given}, names)
+            for section in (tree["fidelity"], *tree["codecs"].values()):
+                for key in {"min_steps", "max_steps", *study.get("shortened", ())} & set(section):
+                    section[key] = max(2, round(share * section[key]))
             into = [each["into"]] if isinstance(each["into"], str) else each["into"]
             yield StudySpace(tree, into, names, each.get("inside", []))
 
@@ -102,105 +92,60 @@ def _filled(tree: Any, variables: Mapping[str, Any]) -> Any:  # noqa: ANN401  YA
     return variables[tree[1:]] if isinstance(tree, str) and tree.startswith("$") else tree
 
 
-def _fidelity(steps: Any, share: float) -> dict[str, Any]:  # noqa: ANN401  YAML
-    given = dict(steps) if isinstance(steps, dict) else {"min_steps": steps, "max_steps": steps}
-    return {**given, **{key: _shorter(given[key], share) for key in ("min_steps", "max_steps")}}
-
-
-def _shorter(steps: int, share: float) -> int:
-    return max(2, round(share * steps))
-
-
-def measure(name: str, size: str, of_size: Found, seeds: int, runs: Path, share: float = 1.0) -> Found:
+def gather(of: Iterator[StudySpace], seeds: int, runs: Path, *, debug: bool = False) -> Found:
     """Runs what has not been run yet, and gathers the points: nested by their places, a list with one for each seed.
 
     Args:
-        name: Of the study.
-        size: One of its sizes.
-        of_size: Its variables.
+        of: The spaces.
         seeds: How many of each space.
-        runs: Where run folders are.
-        share: Of all training lengths.
+        runs: Where run folders are, and what came of them.
+        debug: Whether fits run one after another in this process.
     """
     results: Found = {}
-    for each in spaces(name, size, of_size, share):
+    for each in of:
         for seed in range(seeds):
-            stem = f"{name}-{json_hash(each.tree)[:10]}-seed{seed}"
-            if each.inside:
-                points = _kept(runs / f"{stem}.json", each, seed)
-            else:
-                points = points_of(run(each.tree, runs / stem, seed=seed))
-            for point in points:
+            folder = runs / f"{each.tree['name']}-{json_hash(each.tree)[:10]}-seed{seed}"
+            for point in kept(folder.with_suffix(".json"), lambda: _points(each, folder, seed, debug)):  # noqa: B023
                 for into in each.into:
-                    _put(results, into.format_map({**each.variables, **point, **point["params"]}), point)
+                    *outer, last = into.format_map({**each.variables, **point, **point["params"]}).split("/")
+                    place = results
+                    for key in outer:
+                        place = place.setdefault(key, {})
+                    place.setdefault(last, []).append({key: point[key] for key in point if key != "params"})
     return results
 
 
-def _kept(path: Path, each: StudySpace, seed: int) -> list[Found]:
-    """What was found inside, once."""
+def kept(path: Path, find: Callable[[], Any]) -> Any:  # noqa: ANN401  JSON
+    """What is in a file, or else what is found now and kept there."""
     if not path.is_file():
-        space_file = _written(each.tree, path.with_suffix(".yaml"))
-        points = list(points_inside(read_space(space_file), seed, each.inside))
-        path.write_text(json.dumps(points), encoding="utf-8")
-    return list(json.loads(path.read_text(encoding="utf-8")))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(find()), encoding="utf-8")
+        print(f"{path.name} is there", file=sys.stderr, flush=True)
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
-def _put(results: Found, place: str, point: Found) -> None:
-    *outer, last = place.split("/")
-    for key in outer:
-        results = results.setdefault(key, {})
-    results.setdefault(last, []).append({key: value for key, value in point.items() if key != "params"})
-
-
-def _written(tree: Mapping[str, Any], path: Path) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(yaml.safe_dump(dict(tree), sort_keys=False), encoding="utf-8")
-    return path
-
-
-def run(tree: Mapping[str, Any], folder: Path, *, seed: int, trials: int | None = None, workers: int = 0) -> OpenedRun:
-    """A run that has ended: by `searchinr run`, which goes on with what is there.
-
-    Args:
-        tree: The space file; it is kept beside the folder.
-        folder: The run folder.
-        seed: Of the search.
-        trials: Of the search; None for those of the space.
-        workers: Trials at a time; 0 for as many as there are cores. With one, a search can be repeated exactly.
-    """
-    file = _written({**tree, "name": folder.name}, folder.with_suffix(".yaml"))
-    if not _has_ended(folder, trials):
-        options = {"--out": folder, "--seed": seed, "--trials": trials, "--workers": workers or None}
-        given = [str(each) for option in options.items() if option[1] is not None for each in option]
-        command = [sys.executable, "-m", "searchinr", "run", str(file), *given]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-        print(f"{folder.name} has ended", file=sys.stderr, flush=True)
-    return open_run(folder)
-
-
-def _has_ended(folder: Path, trials: int | None) -> bool:
-    if not (folder / "ledger.jsonl").is_file():
-        return False
-    opened = open_run(folder)
-    search = Search(opened.space.overridden(trials, None), opened.labels, canonicalise)
-    search.replay(opened.lines)
-    return search.finished
-
-
-def points_of(opened: OpenedRun) -> list[Found]:
-    """The operating points of a run in the order of its trials; what has failed is an error."""
+def _points(each: StudySpace, folder: Path, seed: int, debug: bool) -> list[Found]:
+    """The operating points of a space in the order of its trials."""
+    if each.inside:
+        file = folder.with_suffix(".yaml")
+        file.write_text(yaml.safe_dump(each.tree, sort_keys=False), encoding="utf-8")
+        return list(points_inside(read_space(file), seed, each.inside))
+    opened = run(each.tree, folder, seed=seed, debug=debug)
     failed = [line["reason"] for line in opened.lines if line["kind"] == "failed"]
     if failed:
-        raise SystemExit(f"{opened.folder.path}: {len(failed)} trials have failed: {failed[0]}")
+        raise SystemExit(f"{folder}: {len(failed)} trials have failed: {failed[0]}")
     numbers = {line["trial"]: line["number"] for line in opened.lines if line["kind"] == "trial"}
-    assets = {asset_label(line): line for line in opened.lines if line["kind"] == "asset"}
     points = [line for line in opened.lines if line["kind"] == "point"]
     points.sort(key=lambda line: (numbers[line["trial"]], line["rung"]))
-    return [{**ledger_figures(line), **_of_asset(assets.get(line["init"]))} for line in points]
+    used = {  # what priors and supernets have cost
+        asset_label(a): {"prior_s": a["cost"]["train_s"], "prior_bytes": a["bytes"], "shared_macs": a["cost"]["macs"]}
+        for a in (line for line in opened.lines if line["kind"] == "asset")
+    }
+    return [{**ledger_figures(line), **used.get(line["init"], {})} for line in points]
 
 
-def _of_asset(line: Mapping[str, Any] | None) -> Found:
-    """What the prior or the supernet has cost that a fit has used."""
-    if line is None:
-        return {}
-    return {"prior_s": line["cost"]["train_s"], "prior_bytes": line["bytes"], "shared_macs": line["cost"]["macs"]}
+def run(tree: Found, folder: Path, *, seed: int, **options: Any) -> OpenedRun:  # noqa: ANN401  of `searchinr.search`
+    """A run that has ended; it goes on with what is in its folder."""
+    with contextlib.redirect_stdout(sys.stderr):
+        searchinr.search({**tree, "name": folder.name}, out=folder, seed=seed, **options)
+    return open_run(folder)
