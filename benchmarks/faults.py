@@ -15,8 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,159 +41,100 @@ _PATIENCE_S = 600.0  # for a run to end
 _STARTING, _STARTING_S = 0.2, 12.0  # part of the kills that come while a run starts, and how long that takes at most
 _MOST_RESULTS, _SPAN_S = 12, 3.0  # the others come after up to so many further results, within so many seconds
 
-
-def _kill_worker(run: RunProcess) -> bool:
-    """Kills one worker; False if there is none yet."""
-    workers = run.workers()
-    if workers:
-        os.kill(workers[0], signal.SIGKILL)
-    return bool(workers)
-
-
-def _always(strike: Callable[[RunProcess], None]) -> Callable[[RunProcess], bool]:
-    def struck(run: RunProcess) -> bool:
-        strike(run)
-        return True
-
-    return struck
-
-
 _WORKER = "SIGKILL to a worker"
-KINDS: dict[str, Callable[[RunProcess], bool]] = {
-    "SIGKILL to driver, Ray and workers": _always(lambda run: run.kill_all(signal.SIGKILL)),
-    "SIGKILL to the driver": _always(lambda run: run.kill(signal.SIGKILL)),
-    _WORKER: _kill_worker,
-    "SIGTERM to the driver": _always(lambda run: run.kill(signal.SIGTERM)),
-    "SIGTERM to driver, Ray and workers": _always(lambda run: run.kill_all(signal.SIGTERM)),
+KINDS: dict[str, Callable[[RunProcess], None]] = {
+    "SIGKILL to driver, Ray and workers": lambda run: run.kill_all(signal.SIGKILL),
+    "SIGKILL to the driver": lambda run: run.kill(signal.SIGKILL),
+    _WORKER: lambda run: os.kill(run.workers()[0], signal.SIGKILL),
+    "SIGTERM to the driver": lambda run: run.kill(signal.SIGTERM),
+    "SIGTERM to driver, Ray and workers": lambda run: run.kill_all(signal.SIGTERM),
 }
 
 
-@dataclass
-class Kill:
-    """One kill.
+class Killer:
+    """Kills searches at random moments, each kind in its turn.
 
     Attributes:
-        kind: How.
-        phase: What the run was doing: starting, fitting, or between and after fits.
-        after_s: Seconds after the command.
-        on_record: Results on record when the driver was dead; for a worker's death, when it was killed.
-        delivered: Results that workers had delivered and nobody had recorded.
-        lost: What of these is not on record in the end.
+        reference: What the search that was left alone has found.
     """
 
-    kind: str
-    phase: str
-    after_s: float
-    on_record: int
-    delivered: int
-    lost: list[str] = field(default_factory=list)
+    def __init__(self, reference: Recorded, seed: int) -> None:
+        self.reference = reference
+        self._moments, self._kinds = random.Random(seed), itertools.cycle(KINDS)
 
+    def kill_until_finished(self, command: Sequence[str], folder: Path, most: int) -> Found:
+        """Gives a search's command until it is finished, and kills it at most so many times on the way.
 
-@dataclass(frozen=True)
-class Finished:
-    """One search that was killed until it was finished.
+        Returns:
+            A JSON object: `runs`, how often the command was given; `kills`, see `_strike`; `points` and
+            `confirmations` on record in the end; `repeated`, rungs that were fitted again though they were on record;
+            `same_trials`, whether it tried the configs of the search that was left alone; `compared`, results that both
+            have, and `different`, those of them whose files are others; `unclear`, ends of a run that were neither
+            success nor a clear interruption.
+        """
+        kills: list[tuple[Found, Recorded]] = []
+        unclear: list[str] = []
+        started: list[RunProcess] = []
+        try:
+            while True:
+                run = RunProcess(*command)
+                started.append(run)  # what is left of it may go on beside the next one
+                struck = _WORKER
+                while struck == _WORKER and len(kills) < most:  # after which a run goes on
+                    struck = self._strike(run, folder, kills)
+                run.process.wait(_PATIENCE_S)
+                code, _, err = run.finish()
+                if code == -signal.SIGKILL:  # only now nothing more is recorded
+                    kills[-1] = (kills[-1][0], Recorded.of(folder))
+                elif (code, err) == (0, ""):
+                    break
+                elif not (struck.startswith("SIGTERM") and code == 130 and err.startswith("searchinr: interrupted")):
+                    unclear.append(f"{struck or 'left alone'}: exit code {code}: {err[-500:]}")
+        finally:
+            for run in started:
+                run.remove()
+        for kill, then in kills:
+            kill |= {"on_record": len(then.results()), "delivered": len(then.delivered), "lost": lost(then, folder)}
+        now = Recorded.of(folder)
+        results, expected = now.results(), self.reference.results()
+        both = results.keys() & expected.keys()
+        return {
+            "runs": len(started),
+            "kills": [kill for kill, _ in kills],
+            "points": now.points(),
+            "confirmations": sum(line["kind"] == "confirmation" for line in now.lines),
+            "repeated": repeated(folder),
+            "same_trials": _trials(now) == _trials(self.reference),
+            "compared": len(both),
+            "different": sum(_files(results[key]) != _files(expected[key]) for key in both),
+            "unclear": unclear,
+        }
 
-    Attributes:
-        runs: How often its command was given.
-        kills: What happened to it.
-        points: Operating points on record in the end.
-        confirmations: Confirmations on record in the end.
-        repeated: Rungs that were fitted again though they were on record.
-        same_trials: Whether it tried the same configs as the search that was left alone.
-        compared: Results that the search left alone has as well.
-        different: Those of them whose files are others.
-        unclear: Ends of a run that were neither success nor a clear interruption.
-    """
+    def _strike(self, run: RunProcess, folder: Path, kills: list[tuple[Found, Recorded]]) -> str:
+        """Waits for a random moment and kills; the kind, or nothing where the run has ended before.
 
-    runs: int
-    kills: list[Kill]
-    points: int
-    confirmations: int
-    repeated: list[str]
-    same_trials: bool
-    compared: int
-    different: int
-    unclear: list[str]
-
-
-def _kill_until_finished(
-    command: tuple[str, ...],
-    folder: Path,
-    reference: Recorded,
-    kinds: "itertools.cycle[str]",
-    moments: random.Random,
-    most: int,
-) -> Finished:
-    """One search; at most so many kills, see `_strike_once`."""
-    kills: list[tuple[Kill, Recorded]] = []
-    unclear: list[str] = []
-    started: list[RunProcess] = []
-    everything = len(reference.results())
-    try:
+        The moment is some seconds after the command, while the run starts, or some seconds after so many results:
+        where that many are not to come, after the last one, while the run ends. Of a kill it is noted how it was done
+        (`kind`), what the run was doing (`phase`: starting, fitting, or between fits), and the seconds after the
+        command (`after_s`); later how many results were `on_record` or `delivered` by workers when the driver was dead
+        (for a worker's death, when it was killed), and what of these was `lost` in the end.
+        """
+        moments, started, kind = self._moments, time.monotonic(), next(self._kinds)
+        while_starting = moments.random() < _STARTING
+        wait_s = moments.uniform(0, _STARTING_S if while_starting else _SPAN_S)
+        target = min(_results(folder) + moments.randint(0, _MOST_RESULTS), len(self.reference.results()))
+        since = started if while_starting else None  # from when the seconds count
         while True:
-            run = RunProcess(*command)
-            started.append(run)  # what is left of it may go on beside the next one
-            struck = _WORKER
-            while struck == _WORKER and len(kills) < most:  # after which a run goes on
-                struck = _strike_once(run, folder, everything, kinds, moments, kills)
-            run.process.wait(_PATIENCE_S)
-            code, _, err = run.finish()
-            if code == -signal.SIGKILL:  # only now nothing more is recorded
-                kills[-1] = (kills[-1][0], Recorded.of(folder))
-            elif (code, err) == (0, ""):
-                break
-            elif not (struck.startswith("SIGTERM") and code == 130 and err.startswith("searchinr: interrupted")):
-                unclear.append(f"{struck or 'left alone'}: exit code {code}: {err[-500:]}")
-    finally:
-        for run in started:
-            run.remove()
-    for kill, then in kills:
-        kill.on_record, kill.delivered, kill.lost = len(then.results()), len(then.delivered), lost(then, folder)
-    now = Recorded.of(folder)
-    results, expected = now.results(), reference.results()
-    both = results.keys() & expected.keys()
-    return Finished(
-        runs=len(started),
-        kills=[kill for kill, _ in kills],
-        points=now.points(),
-        confirmations=sum(line["kind"] == "confirmation" for line in now.lines),
-        repeated=repeated(folder),
-        same_trials=_trials(now) == _trials(reference),
-        compared=len(both),
-        different=sum(_files(results[key]) != _files(expected[key]) for key in both),
-        unclear=unclear,
-    )
-
-
-def _strike_once(
-    run: RunProcess,
-    folder: Path,
-    all_results: int,
-    kinds: "itertools.cycle[str]",
-    moments: random.Random,
-    kills: list[tuple[Kill, Recorded]],
-) -> str:
-    """Waits for a random moment and kills; the kind, or nothing where the run has ended before.
-
-    The moment is some seconds after the command, while the run starts, or some seconds after so many results: where
-    that many are not to come, after the last one, while the run ends.
-    """
-    started, kind = time.monotonic(), next(kinds)
-    while_starting = moments.random() < _STARTING
-    wait_s = moments.uniform(0, _STARTING_S if while_starting else _SPAN_S)
-    target = min(_results(folder) + moments.randint(0, _MOST_RESULTS), all_results)
-    since = started if while_starting else None  # from when the seconds count
-    while True:
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            run.process.wait(0.05)
-            return ""
-        if since is None and under_way(folder) >= 0 and _results(folder) >= target:
-            since = time.monotonic()
-        if since is not None and time.monotonic() > since + wait_s:
-            phase = {-1: "starting", 0: "between"}.get(under_way(folder), "fitting")
-            then = Recorded.of(folder)
-            if KINDS[kind](run):
-                kills.append((Kill(kind, phase, time.monotonic() - started, 0, 0), then))
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                run.process.wait(0.05)
+                return ""
+            if since is None and under_way(folder) >= 0 and _results(folder) >= target:
+                since = time.monotonic()
+            if since is not None and time.monotonic() > since + wait_s and (kind != _WORKER or run.workers()):
+                phase = {-1: "starting", 0: "between"}.get(under_way(folder), "fitting")
+                then = Recorded.of(folder)
+                KINDS[kind](run)
+                kills.append(({"kind": kind, "phase": phase, "after_s": time.monotonic() - started}, then))
                 print(f"{len(kills)}: {kind}, while {phase}, {len(then.results())} results", file=sys.stderr)
                 return kind
 
@@ -213,33 +153,27 @@ def _files(line: Mapping[str, Any]) -> list[str]:
 
 def measure(kills: int, seed: int, workers: int) -> Found:
     """Leaves one search alone, then kills others."""
-    machine = describe_machine("torch", "ray")
-    moments, kinds = random.Random(seed), itertools.cycle(KINDS)
-    searches: list[Finished] = []
-    started = time.monotonic()
+    machine, started = describe_machine("torch", "ray"), time.monotonic()
+    searches: list[Found] = []
     with tempfile.TemporaryDirectory(prefix="faults-") as path:
-        space = Path(path) / "faults.yaml"
+        space, alone = Path(path) / "faults.yaml", Path(path) / "alone"
         space.write_text(SPACE)
-
-        def command(folder: Path) -> tuple[str, ...]:
-            return searchinr("run", str(space), "--out", str(folder), "--workers", str(workers))
-
-        alone = Path(path) / "alone"
-        with running(*command(alone)) as run:
+        command = searchinr("run", str(space), "--workers", str(workers), "--out")
+        with running(*command, str(alone)) as run:
             code, _, err = run.finish()
         if code != 0:
             raise SystemExit(f"the search that was left alone: exit code {code}\n{err}")
-        alone_s, reference = time.monotonic() - started, Recorded.of(alone)
-        while (done := sum(len(search.kills) for search in searches)) < kills:
+        alone_s, killer = time.monotonic() - started, Killer(Recorded.of(alone), seed)
+        while (done := sum(len(search["kills"]) for search in searches)) < kills:
             folder = Path(path) / f"run-{len(searches)}"
-            searches.append(_kill_until_finished(command(folder), folder, reference, kinds, moments, kills - done))
+            searches.append(killer.kill_until_finished((*command, str(folder)), folder, kills - done))
     machine["load_after"] = round(os.getloadavg()[0], 1)
     return {
         "machine": machine,
         "seed": seed,
         "workers": workers,
         "seconds": round(time.monotonic() - started),
-        "alone": {"seconds": round(alone_s), "results": len(reference.results())},
+        "alone": {"seconds": round(alone_s), "results": len(killer.reference.results())},
         "searches": searches,
     }
 
@@ -248,16 +182,12 @@ def fill(found: Found) -> Filling:
     """The figures of the report."""
     searches: list[Found] = found["searches"]
     kills = [kill for search in searches for kill in search["kills"]]
-    rows = [
-        [
-            str(number),
-            *map(str, (search["runs"], len(search["kills"]), search["points"], search["confirmations"])),
-            str(len(search["repeated"])),
-            "yes" if search["same_trials"] else "no",
-            f"{search['compared'] - search['different']} of {search['compared']}",
-        ]
-        for number, search in enumerate(searches, start=1)
-    ]
+    rows = []
+    for number, search in enumerate(searches, start=1):
+        figures = [number, search["runs"], len(search["kills"]), search["points"], search["confirmations"]]
+        same = "yes" if search["same_trials"] else "no"
+        files = f"{search['compared'] - search['different']} of {search['compared']}"
+        rows.append([*map(str, figures), str(len(search["repeated"])), same, files])
     return {
         "count": str(len(kills)),
         "lost": str(sum(len(kill["lost"]) for kill in kills)),
@@ -266,8 +196,10 @@ def fill(found: Found) -> Filling:
         "alone_s": str(found["alone"]["seconds"]),
         "folders": str(len(searches)),
         **{key: str(found[key]) for key in ("workers", "seconds")},
-        "kills": [_row(kind, [kill for kill in kills if kill["kind"] == kind]) for kind in KINDS]
-        + [_row("all", kills)],
+        "kills": [
+            *(_row(kind, [kill for kill in kills if kill["kind"] == kind]) for kind in KINDS),
+            _row("all", kills),
+        ],
         "searches": rows,
         "problems": "".join(f"\n- {problem}" for search in searches for problem in _problems(search)),
     }
@@ -284,15 +216,11 @@ def _row(name: str, kills: list[Found]) -> list[str]:
     return [name, *map(str, (len(kills), *phases, *figures, sum(len(kill["lost"]) for kill in kills)))]
 
 
-def main() -> None:
+if __name__ == "__main__":
     command = Command(__file__, __doc__)
     command.add_argument("--kills", type=int, default=50, help="how often to kill [50]")
     command.add_argument("--seed", type=int, default=0, help="of the moments [0]")
     command.add_argument("--workers", type=int, default=2, help="jobs at the same time [2]")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # what was started is removed
-    _, found = command.run(lambda given: measure(given.kills, given.seed, given.workers), fill)
-    raise SystemExit(any(_problems(search) for search in found["searches"]))
-
-
-if __name__ == "__main__":
-    main()
+    _, kept = command.run(lambda given: measure(given.kills, given.seed, given.workers), fill)
+    raise SystemExit(any(_problems(search) for search in kept["searches"]))

@@ -14,7 +14,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Self
 
@@ -30,10 +30,8 @@ TILE_ELEMENTS = [2**power for power in range(14, 21)]
 ENVIRONMENT = {"MALLOC_TRIM_THRESHOLD_": str(2**31 - 1), "MALLOC_MMAP_THRESHOLD_": str(2**31 - 1)}
 SETTINGS = ("none", "mallopt", "environment")
 
-Results = dict[str, list[Timing]]
-"""Timings by what was varied, one for each turn."""
-Timings = list[dict[str, float]]
-"""The same of one thing, as they are kept."""
+Timings = list[Timing]
+"""Of one thing, one for each turn."""
 
 
 class _Bench:
@@ -71,11 +69,11 @@ class _Bench:
         answer = process.stdout.readline()
         if not answer:
             raise SystemExit(f"no answer to {request}: its process died; see above")
-        return Timing(**json.loads(answer))
+        return dict(json.loads(answer))
 
-    def in_turns(self, variants: Iterable[tuple[str, dict[str, Any]]]) -> Results:
+    def in_turns(self, variants: Iterable[tuple[str, dict[str, Any]]]) -> dict[str, Timings]:
         """Times every variant, a name and the arguments of `time`, once in each turn."""
-        results: Results = {}
+        results: dict[str, Timings] = {}
         for _, (name, request) in itertools.product(range(self._turns), variants):
             results.setdefault(name, []).append(self.time(**request))
         return results
@@ -91,23 +89,19 @@ def measure(threads: int, quick: bool) -> Found:
         for (signals, points), width in itertools.product(SHAPES[:1] if quick else SHAPES, WIDTHS):
             shape = {"width": width, "signals": signals, "points": points}
             matmuls.append(bench.time("matmul"))
+            kinds: dict[str, dict[str, Any]] = {kind: {"kind": kind} for kind in ("batched", "loop")}
+            kinds["whole grid"] = {"kind": "batched", "tile": points}
+            pairs = itertools.product(kinds.items(), SETTINGS)
             variants = [
-                (f"{kind}, {setting}", {"kind": kind, "setting": setting, **shape})
-                for kind, setting in itertools.product(("batched", "loop"), SETTINGS)
-            ]
-            variants += [
-                (f"whole grid, {setting}", {"kind": "batched", "setting": setting, "tile": points, **shape})
-                for setting in SETTINGS
+                (f"{name}, {setting}", {**kind, "setting": setting, **shape}) for (name, kind), setting in pairs
             ]
             fits.append({**shape, "results": bench.in_turns(variants)})
         signals, points = SHAPES[-1]
         for width in WIDTHS:
-            shape = {"width": width, "signals": signals, "points": points}
-            variants = [
-                (str(elements), {"kind": "batched", "tile": min(points, elements // (signals * width)), **shape})
-                for elements in TILE_ELEMENTS
-            ]
-            tiles.append({**shape, "results": bench.in_turns(variants)})
+            shape = {"kind": "batched", "width": width, "signals": signals, "points": points}
+            sizes = {elements: min(points, elements // (signals * width)) for elements in TILE_ELEMENTS}
+            of_sizes = [(str(elements), {"tile": tile, **shape}) for elements, tile in sizes.items()]
+            tiles.append({**shape, "results": bench.in_turns(of_sizes)})
         grids = _grids(bench, GRID_POINTS // 4 if quick else GRID_POINTS)
     return {
         "machine": machine | {"load_after": round(os.getloadavg()[0], 1)},
@@ -115,30 +109,22 @@ def measure(threads: int, quick: bool) -> Found:
         "turns": turns,
         "seconds_per_cell": seconds,
         "took_s": time.perf_counter() - started,
-        "matmul_gflops": [timing.gflops for timing in matmuls],
+        "matmul_gflops": [timing["gflops"] for timing in matmuls],
         "fits": fits,
         "tiles": tiles,
         "grids": grids,
     }
 
 
-def _grids(bench: _Bench, points: int) -> dict[str, Any]:
+def _grids(bench: _Bench, points: int) -> Found:
     """Interpolation of one signal, and steps of codec `shacira` for several."""
-    interpolation = {
-        features: bench.in_turns(
-            [(kind, {"kind": kind, "width": features, "signals": 1, "points": points}) for kind in ("sparse", "gather")]
-        )
-        for features in FEATURES
-    }
-    fits = {
-        features: bench.in_turns(
-            [
-                (kind, {"kind": f"grids {kind}", "width": features, "signals": GRID_SIGNALS, "points": points})
-                for kind in ("batched", "loop")
-            ]
-        )
-        for features in FEATURES[:2]
-    }
+
+    def timed(kinds: Sequence[str], features: int, signals: int, prefix: str = "") -> dict[str, Timings]:
+        shape = {"width": features, "signals": signals, "points": points}
+        return bench.in_turns([(kind, {"kind": prefix + kind, **shape}) for kind in kinds])
+
+    interpolation = {features: timed(("sparse", "gather"), features, 1) for features in FEATURES}
+    fits = {features: timed(("batched", "loop"), features, GRID_SIGNALS, "grids ") for features in FEATURES[:2]}
     return {"points": points, "signals": GRID_SIGNALS, "interpolation": interpolation, "fits": fits}
 
 
@@ -209,12 +195,8 @@ def _ratio(slower: Timings, faster: Timings) -> str:
     return spread([a["seconds"] / b["seconds"] for a, b in zip(slower, faster, strict=True)])
 
 
-def main() -> None:
+if __name__ == "__main__":
     command = Command(__file__, __doc__)
     command.add_argument("--threads", type=int, default=1, help="threads of a step, 1 or more [1, as a trial has]")
     command.add_argument("--quick", action="store_true", help="fewer and shorter measurements")
     command.run(lambda options: measure(max(1, options.threads), options.quick), fill)
-
-
-if __name__ == "__main__":
-    main()

@@ -13,9 +13,10 @@ import statistics
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,8 @@ fidelity: {min_steps: 100, max_steps: 2700, reduction: 3}
 search: {sampler: random, scheduler: mo-asha, trials: 1000000}
 codecs: {mlp: {width: {choice: [16, 32, 64]}, depth: {choice: [2, 3, 4]}, lr: {log: [1.0e-4, 1.0e-1]}}}
 """
+Timed = Callable[[str], AbstractContextManager[None]]
+"""Times what is done inside, under a name."""
 MARKS = (100, 1_000, 10_000)
 _FILE = bytes(1000)
 WINDOW = 100
@@ -61,18 +64,12 @@ def _line(job: Job, rng: np.random.Generator) -> dict[str, Any]:
     }  # fmt: skip
 
 
-class Watch:
-    """Adds up seconds by part of the driver's work."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, list[float]] = defaultdict(list)
-
-    @contextmanager
-    def on(self, part: str) -> Iterator[None]:
-        """Times what is done inside."""
-        started = time.perf_counter()
-        yield
-        self.seconds[part].append(time.perf_counter() - started)
+@contextmanager
+def _timed(seconds: dict[str, list[float]], part: str) -> Iterator[None]:
+    """Adds the seconds of what is done inside to those of a part of the driver's work."""
+    started = time.perf_counter()
+    yield
+    seconds[part].append(time.perf_counter() - started)
 
 
 def measure() -> Found:
@@ -90,14 +87,14 @@ def measure() -> Found:
         progress = Progress(space, search, {label: "image"})
         with Ledger(folder.ledger) as ledger:
             progress.start(ledger.lines)
-            watch = Watch()
+            watch: dict[str, list[float]] = defaultdict(list)
             for count in range(1, MARKS[-1] + 1):
-                _one_result(search, ledger, folder, progress, watch, rng)
+                _one_result(search, ledger, folder, progress, partial(_timed, watch), rng)
                 if count in (mark - WINDOW for mark in MARKS):
-                    watch = Watch()
+                    watch.clear()
                 if count in MARKS:
                     found[str(count)] = {
-                        "ms": {part: 1e3 * statistics.median(times) for part, times in watch.seconds.items()},
+                        "ms": {part: 1e3 * statistics.median(times) for part, times in watch.items()},
                         "megabytes": _megabytes() - before,
                         "ledger_bytes": folder.ledger.stat().st_size,
                         "files": sum(entry.is_file() for entry in folder.path.rglob("*")),
@@ -108,31 +105,31 @@ def measure() -> Found:
 
 
 def _one_result(
-    search: Search, ledger: Ledger, folder: RunFolder, progress: Progress, watch: Watch, rng: np.random.Generator
+    search: Search, ledger: Ledger, folder: RunFolder, progress: Progress, on: Timed, rng: np.random.Generator
 ) -> None:
     """From a free worker to a result on record, as a run does it."""
-    with watch.on("next job: scheduler and random sampler"):
+    with on("next job: scheduler and random sampler"):
         job = search.next_job()
     assert job is not None
     if not ledger.has({"kind": "trial", "trial": job.trial}):
-        with watch.on("ledger: a trial's line"):
+        with on("ledger: a trial's line"):
             ledger.append({"kind": "trial", **asdict(job)})
     line = _line(job, rng)
     folder.deliver(line, {signal["name"]: _FILE for signal in line["signals"]})
     (path,) = folder.delivered()
-    with watch.on("delivery: open and remove"):
+    with on("delivery: open and remove"):
         line, files = open_delivery(path)
         path.unlink()
-    with watch.on("ledger: a point's line"):
+    with on("ledger: a point's line"):
         ledger.append(line)
-    with watch.on("search: scheduler and front"):
+    with on("search: scheduler and front"):
         search.tell(line)
-    with watch.on("front's files"):
+    with on("front's files"):
         front = search.front(line["dataset"])
         if any((point["trial"], point["rung"]) == (line["trial"], line["rung"]) for point in front):
             folder.keep_files(line, files)
         folder.drop_others(front)
-    with watch.on("view: state"):
+    with on("view: state"):
         progress.state(ledger.lines)
 
 
@@ -161,9 +158,5 @@ def fill(found: Found) -> Filling:
     }
 
 
-def main() -> None:
-    Command(__file__, __doc__).run(lambda _: measure(), fill)
-
-
 if __name__ == "__main__":
-    main()
+    Command(__file__, __doc__).run(lambda _: measure(), fill)

@@ -14,10 +14,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import yaml
@@ -45,29 +43,15 @@ finally:
 """`searchinr`, which says its peak at its end: what the system tells of an ended process includes its parent's."""
 
 
-@dataclass(frozen=True)
-class Ran:
-    """A command that has ended.
-
-    Attributes:
-        seconds: From its start to its end.
-        peak_bytes: The most that was resident.
-        said: Its JSON.
-    """
-
-    seconds: float
-    peak_bytes: int
-    said: dict[str, Any]
-
-
-def run(*arguments: str | Path) -> Ran:
-    """Runs a command of searchinr with `--json`."""
+def run(*arguments: str | Path) -> Found:
+    """Runs a command of searchinr with `--json`: its `seconds`, its `peak_bytes` resident, and what it `said`."""
     started = time.perf_counter()
     command = [sys.executable, "-c", _COMMAND, *map(str, arguments), "--json"]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     if done.returncode:
         raise SystemExit(done.stderr)
-    return Ran(time.perf_counter() - started, 1024 * int(done.stderr.split()[-1]), json.loads(done.stdout))
+    peak_bytes, said = 1024 * int(done.stderr.split()[-1]), json.loads(done.stdout)
+    return {"seconds": time.perf_counter() - started, "peak_bytes": peak_bytes, "said": said}
 
 
 def make_picture(megapixels: float) -> NDArray[np.uint8]:
@@ -84,31 +68,20 @@ def make_picture(megapixels: float) -> NDArray[np.uint8]:
     return np.concatenate(rows)[:height]
 
 
-@dataclass(frozen=True)
-class Coded:
-    """A picture that was encoded and decoded.
-
-    Attributes:
-        name: What it is.
-        pixels: How many it has.
-        encode: `searchinr encode`, which decodes the file as well and measures it.
-        decode: `searchinr decode`.
-    """
-
-    name: str
-    pixels: int
-    encode: Ran
-    decode: Ran
-
-
-def measure(name: str, source: Path, config: dict[str, Any], folder: Path) -> Coded:
-    """Encodes and decodes one picture; files go into the folder."""
-    settings, coded = folder / "config.yaml", folder / "coded.inr"
-    settings.write_text(yaml.safe_dump(config), encoding="utf-8")
-    encoded = run("encode", source, "--config", settings, "-o", coded)
-    decoded = run("decode", coded, "-o", folder / "decoded.png")
-    height, width = decoded.said["grid"]
-    return Coded(name, height * width, encoded, decoded)
+def measure(options: argparse.Namespace) -> Found:
+    """Makes the large picture; encodes and decodes it and the others, where encoding decodes and measures as well."""
+    config = {"codec": "shacira", "params": options.params, "steps": options.steps}
+    machine, found = describe_machine("torch", "numpy", "pillow"), []
+    with tempfile.TemporaryDirectory() as name:
+        made, settings, coded, decoded = (Path(name) / each for each in ("made.png", "c.yaml", "c.inr", "d.png"))
+        Image.fromarray(make_picture(options.megapixels)).save(made, compress_level=1)
+        settings.write_text(yaml.safe_dump(config), encoding="utf-8")
+        for title, source in {"photographs side by side": made, **{p.name: p for p in options.pictures}}.items():
+            encode = run("encode", source, "--config", settings, "-o", coded)
+            decode = run("decode", coded, "-o", decoded)
+            pixels = math.prod(decode["said"]["grid"])
+            found.append({"name": title, "pixels": pixels, "encode": encode, "decode": decode})
+    return {"machine": machine, "config": config, "pictures": found}
 
 
 def fill(found: Found) -> Filling:
@@ -129,27 +102,10 @@ def fill(found: Found) -> Filling:
     return {"steps": str(config["steps"]), "params": params, "table": rows}
 
 
-def measure_all(options: argparse.Namespace) -> Found:
-    """Makes the large picture, and measures it and the others."""
-    config = {"codec": "shacira", "params": options.params, "steps": options.steps}
-    machine = describe_machine("torch", "numpy", "pillow")
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        made = folder / "made.png"
-        Image.fromarray(make_picture(options.megapixels)).save(made, compress_level=1)
-        sources = {"photographs side by side": made, **{path.name: path for path in options.pictures}}
-        found = [measure(name, source, config, folder) for name, source in sources.items()]
-    return {"machine": machine, "config": config, "pictures": found}
-
-
-def main() -> None:
+if __name__ == "__main__":
     command = Command(__file__, __doc__)
     command.add_argument("--megapixels", type=float, default=100, help="of the picture that is made [100]")
     command.add_argument("--pictures", type=Path, nargs="*", default=[], metavar="FILE", help="others to encode")
     command.add_argument("--steps", type=int, default=200, help="[200]")
     command.add_argument("--params", type=json.loads, default=PARAMS, metavar="JSON", help="of codec shacira")
-    command.run(measure_all, fill)
-
-
-if __name__ == "__main__":
-    main()
+    command.run(measure, fill)
