@@ -7,8 +7,6 @@ MODULES = {
     "modality": '''
 """Clips as text, a sample a line."""
 
-from dataclasses import replace
-
 import numpy as np
 
 from searchinr.signals.modalities.audio import AudioModality
@@ -22,7 +20,7 @@ class LabClip(AudioModality):
 
     def read(self, path):
         samples = np.loadtxt(path, dtype=np.int16)[:, None]
-        return Signal(path.stem, samples, Layout(self.name, samples.shape[:1], 1, 16, 8000))
+        return Signal(path.stem, samples, Layout(self.name, samples.shape[:1], 1, 16, (8000,)))
 
     def write(self, signal, path):
         np.savetxt(path, signal.samples, fmt="%d")
