@@ -198,7 +198,7 @@ def file_of(content: bytes) -> bytes:
     ("content", "message"),
     [
         (b"\xf0\x70\x05\x22\x0a\x20\x03\x0c\x07", "quantiser number 15"),
-        (b"\x00\x70\x05\x22\x0a\x20\x03\x0c\x07", "quantiser number 0"),
+        (b"\x00\x70\x05\x22\x0a\x20\x03\x0c\x07", "bit-width of weights in fp16"),
         (b"\x10\x70\x05\x22\x06\x20\x03\x0c\x07", r"tables of 2\*\*3 entries"),
         (b"\x10\x70\x05\x22\x0a\x20\x0c\x03\x07", "grids of 12 to 3 vertices"),
         (b"\x10\x70\x05\x23\x0a\x20\x03\x0c\x07", "to hold 4 levels of 3"),

@@ -21,6 +21,7 @@ from searchinr.codecs.bitstream.models.contract import Model
 from searchinr.codecs.bitstream.models.registry import best_model, read_model
 from searchinr.codecs.bitstream.quant_spec import BOOK, OFFSETS_PER_STEP, QuantSpec, worth_a_book
 from searchinr.codecs.bitstream.steps import step_sizes
+from searchinr.codecs.bitstream.walk import Walk
 from searchinr.errors import InvalidFileError
 
 CODE_BOOKS = "code books"
@@ -113,7 +114,8 @@ def pack(parts: Sequence[QuantSpec], tensors: Mapping[str, CodedTensor], model_o
             arrays.append(symbols)
             coded.append(model_of(symbols, low, high))
             coded[-1].write(out)
-    out.data += range_coder.encode(arrays, coded)
+    walks = [model.walk(symbols.size) for model, symbols in zip(coded, arrays, strict=True)]
+    out.data += range_coder.encode(arrays, walks)
     return bytes(out.data)
 
 
@@ -153,10 +155,10 @@ class _Side:
     book_length: int
 
     @property
-    def streams(self) -> list[tuple[Model, int]]:
-        """What the stream holds: model and number of symbols of each array."""
-        gaps = [] if self.gaps is None else [(self.gaps, self.part.symbols.number)]
-        return [*gaps, (self.symbols, self.part.size)]
+    def walks(self) -> list[Walk]:
+        """What the stream holds: of each array the walk through its symbols."""
+        gaps = [] if self.gaps is None else [self.gaps.walk(self.part.symbols.number)]
+        return [*gaps, self.symbols.walk(self.part.size)]
 
 
 class Packed:
@@ -202,10 +204,10 @@ class Packed:
 
     @cached_property
     def _decoded(self) -> tuple[list[_Side], list[NDArray[np.int32]]]:
-        """The sides, and the arrays of all their streams in order."""
+        """The sides, and the arrays of all their walks in order."""
         reader = Reader(self._data)
         sides = list(self._read_sides(reader))
-        return sides, range_coder.decode(reader.rest(), [each for s in sides for each in s.streams])
+        return sides, range_coder.decode(reader.rest(), [walk for side in sides for walk in side.walks])
 
     def _read_sides(self, reader: Reader) -> Iterator[_Side]:
         shared: dict[int, bool] = {}

@@ -22,7 +22,7 @@ def pack(latents: NDArray[np.int32], symbols: SymbolRange) -> bytes:
     models = [_best(column, symbols) for column in columns]
     for model in models:
         model.write(out)
-    return bytes(out.data) + range_coder.encode(columns, models)
+    return bytes(out.data) + range_coder.encode(columns, [model.walk(len(latents)) for model in models])
 
 
 def _best(column: NDArray[np.int32], symbols: SymbolRange) -> Model:
@@ -38,5 +38,5 @@ def unpack(data: bytes, entries: int, dimensions: int, symbols: SymbolRange) -> 
     """
     reader = Reader(data)
     models = [read_model(reader, *symbols) for _ in range(dimensions)]
-    columns = range_coder.decode(reader.rest(), [(model, entries) for model in models])
+    columns = range_coder.decode(reader.rest(), [model.walk(entries) for model in models])
     return np.stack(columns, axis=1), [type(model).__name__.lower() for model in models]

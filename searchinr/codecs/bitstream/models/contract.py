@@ -7,17 +7,18 @@ Notation used for array shapes:
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from searchinr.codecs.bitstream.bits import Writer
+from searchinr.codecs.bitstream.walk import UNITS, Block, Tables, Walk, least_bits
 
 MAX_LEARNT_COUNT = 1024
 """Different symbols up to which counts are learnt or sent: networks have too few weights to know more of them."""
-
-_UNITS = 2**24  # the range coder's probabilities are multiples of 1 / _UNITS, and no symbol has less than one
 
 
 @dataclass(frozen=True)
@@ -84,22 +85,50 @@ class Model(ABC):
         return self.bits_of(self.histograms(symbols))
 
     def least_bits(self, size: int) -> float:
-        """Bits that any `size` symbols take at least: those of the most probable one, over and over.
+        """Bits that any `size` symbols take at least: those of the most probable one, over and over."""
+        return sum(self.walk(size).least_bits_of_blocks(), start=0.0)
 
-        The coder rounds a probability up by less than two units, and leaves one to each of the other symbols.
-        """
-        highest, total = int(self.counts().max()), int(self.counts().sum())
-        bits = 0.0
-        for block in self.blocks(size):
-            learnt = self.increment * block.start
-            share = (highest + learnt) / (total + learnt)
-            units = min(share * (_UNITS - self.count) + 2, _UNITS - self.count + 1)
-            bits -= (block.stop - block.start) * float(np.log2(units / _UNITS))
-        return bits
+    def walk(self, size: int) -> "ModelWalk":
+        """The walk through `size` symbols."""
+        return ModelWalk(self, size)
+
+
+class ModelWalk(Walk):
+    """An array of symbols from its first to its last, in the blocks of a model."""
+
+    def __init__(self, model: Model, size: int) -> None:
+        self._model, self.size = model, size
+
+    @property
+    def least_bits(self) -> float:
+        """See `Walk.least_bits`."""
+        return self._model.least_bits(self.size)
+
+    def least_bits_of_blocks(self) -> Iterator[float]:
+        """The same, block after block."""
+        model = self._model
+        highest, total = model.counts().max(), model.counts().sum()
+        for block in model.blocks(self.size):
+            learnt = model.increment * block.start
+            yield (block.stop - block.start) * float(least_bits(highest + learnt, total + learnt, model.count))
+
+    def blocks(self, seen: NDArray[np.int32]) -> Iterator[Block]:
+        """See `Walk.blocks`; of blocks there are several only where counts grow."""
+        model, tables = self._model, _first_tables(self._model)
+        for block, bits in zip(model.blocks(self.size), self.least_bits_of_blocks(), strict=True):
+            yield Block(block, tables, model.low, None, bits)
+            if model.increment:
+                occurrences = np.bincount(seen[block] - model.low, minlength=model.count)
+                tables = Tables(tables.counts + model.increment * occurrences)
+
+
+@lru_cache(maxsize=64)
+def _first_tables(model: Model) -> Tables:
+    return Tables(model.counts()[np.newaxis])
 
 
 def code_lengths(counts: NDArray[np.int64]) -> NDArray[np.float64]:
     """Bits that the range coder spends on each symbol: `(..., count)` of counts in, the same shape out."""
     probabilities = counts / counts.sum(axis=-1, keepdims=True)
-    lengths: NDArray[np.float64] = -np.log2(probabilities * (1 - counts.shape[-1] / _UNITS) + 1 / _UNITS)
+    lengths: NDArray[np.float64] = -np.log2(probabilities * (1 - counts.shape[-1] / UNITS) + 1 / UNITS)
     return lengths

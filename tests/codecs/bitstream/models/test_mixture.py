@@ -32,7 +32,8 @@ def test_a_peak_and_a_tail_are_told_apart() -> None:
     mixture = best_mixture(symbols, -32, 31)
     assert mixture.bits(symbols) < 0.9 * best_shape(symbols, -32, 31).bits(symbols)
     assert mixture.description_bits + mixture.bits(symbols) < best_model(symbols, -32, 31).bits(symbols)
-    [decoded] = range_coder.decode(range_coder.encode([symbols], [mixture]), [(mixture, symbols.size)])
+    walk = mixture.walk(symbols.size)
+    [decoded] = range_coder.decode(range_coder.encode([symbols], [walk]), [walk])
     assert np.array_equal(decoded, symbols)
 
 
