@@ -21,7 +21,7 @@ from rich.progress import (
 
 from searchinr.allocator import keep_freed_memory
 from searchinr.codecs.bitstream import container
-from searchinr.codecs.contract import Asset, Level
+from searchinr.codecs.contract import Asset, AssetSpec, Level
 from searchinr.codecs.level_names import level_name, matching
 from searchinr.codecs.registry import CODECS, codec_of, decode
 from searchinr.codecs.render import Watch
@@ -33,7 +33,7 @@ from searchinr.signals.contract import Modality
 from searchinr.signals.files import check_readable, check_writable, read_file, write_file
 from searchinr.signals.registry import MODALITIES, modality_of_file
 from searchinr.signals.signal import Layout, Signal
-from searchinr.trial import Measurement, asset_spec, build_asset, run_trial
+from searchinr.trial import Measurement, asset_spec, base_spec, build_asset, run_trial
 
 INR_SUFFIX = ".inr"
 MAX_SCALE = 1000.0
@@ -202,15 +202,17 @@ def _watch(progress: Progress, description: str) -> Watch:
 
 def _build(signal: Signal, config: Config, device: torch.device, progress: Progress) -> Asset | None:
     """What the fit starts from, where its config asks for more than an initialisation."""
-    spec = asset_spec(config.codec, config.params)
-    if spec is None:
-        return None
-    task = progress.add_task(f"building the {spec.name}")
-    for state in build_asset(config.codec, spec, [signal], seed=config.seed, device=device):
-        progress.update(task, completed=state.steps, total=state.total)
-        if state.asset is not None:
-            return state.asset
-    raise AssertionError("a building ends with an asset")
+
+    def built(spec: AssetSpec | None) -> Asset | None:
+        if spec is None:
+            return None
+        base = built(base_spec(config.codec, spec))
+        task = progress.add_task(f"building the {spec.name}")
+        for state in build_asset(config.codec, spec, [signal], seed=config.seed, device=device, base=base):
+            progress.update(task, completed=state.steps, total=state.total)
+        return state.asset
+
+    return built(asset_spec(config.codec, config.params))
 
 
 def decode_file(
