@@ -90,6 +90,7 @@ def decode(
     scale: float = 1.0,
     level: Mapping[str, int] | None = None,
     asset: FilePath | None = None,
+    poses: FilePath | None = None,
     progress: bool = False,
 ) -> NDArray[Any]:
     """The samples in an `.inr` file, as an array of the type and shape that was encoded.
@@ -106,6 +107,7 @@ def decode(
         level: Of a file that holds several rates, which one: `{"depth": 3, "width": 24}` or `{"level": 9}`, as
             `inspect` lists them. None is the largest.
         asset: The asset that the file names, or a folder that holds it. By default it is looked for beside the file.
+        poses: A file that says from where to render, for modalities whose signals have poses.
         progress: Whether to show on a terminal how far it is.
 
     Returns:
@@ -118,7 +120,7 @@ def decode(
     """
     with python_words(), _opened(file) as (parsed, source):
         check_scale(parsed.layout, MODALITIES[parsed.layout.modality], scale)
-        return array_of(decode_signal(parsed, source, scale, level, _path(asset), quiet=not progress))
+        return array_of(decode_signal(parsed, source, scale, level, _path(asset), _path(poses), quiet=not progress))
 
 
 def inspect(
@@ -196,6 +198,9 @@ def search(
     """
     from searchinr.engine.run.start import run_search  # which imports what only searches need
 
+    for name, given, least in (("workers", workers, 1), ("trials", trials, 1), ("seed", seed, 0)):
+        if given is not None and given < least:
+            raise UserError(f"`{name}`: {given} found; allowed is {least} or more")
     with python_words():
         outcome = run_search(
             _source(space),

@@ -107,6 +107,11 @@ def test_errors_speak_of_arguments(run: searchinr.Run, tmp_path: Path) -> None:
         (lambda: searchinr.open_run(tmp_path), f"{tmp_path}: "),
         (lambda: searchinr.search({**SPACE, "datasets": []}), "space: datasets: "),
         (lambda: searchinr.search({**SPACE, "codecs": {"mpl": {}}, "datasets": ["photos"]}), "space: codecs.mpl: "),
+        (lambda: searchinr.search(SPACE, trials=0), "`trials`: 0 found; allowed is 1 or more"),
+        (
+            lambda: searchinr.search(SPACE, workers=2, debug=True),
+            "`workers`: 2 found with `debug`, which fits one trial",
+        ),
         (lambda: searchinr.search(tmp_path / "no.yaml"), f"{tmp_path / 'no.yaml'}: no such file"),
     ):
         with pytest.raises(searchinr.UserError) as error:

@@ -249,8 +249,7 @@ def decode_file(
     check_scale(file.layout, modality, scale)
     started = time.perf_counter()
     with errors_name(source):
-        layout = None if poses is None else modality.posed(file.layout_at(scale), poses)
-        signal = decode_signal(file, source, scale, level, asset_file, layout, quiet=quiet)
+        signal = decode_signal(file, source, scale, level, asset_file, poses, quiet=quiet)
     decode_s = time.perf_counter() - started
     modality.write(signal, target)
     return {
@@ -270,7 +269,7 @@ def decode_signal(
     scale: float = 1.0,
     level: Level | None = None,
     asset_file: Path | None = None,
-    layout: Layout | None = None,
+    poses: Path | None = None,
     *,
     quiet: bool,
 ) -> Signal:
@@ -282,9 +281,11 @@ def decode_signal(
         scale: See `decode_file`.
         level: See `decode_file`.
         asset_file: See `decode_file`.
-        layout: Where to render, in place of the file's own layout and of `scale`; see `decode`.
+        poses: See `decode_file`.
         quiet: Whether to show no progress.
     """
+    modality = MODALITIES[file.layout.modality]
+    layout = None if poses is None else modality.posed(file.layout_at(scale), poses)
     with _progress(quiet) as progress:
         asset = find_asset(file, source, asset_file)
         watch = _watch(progress, "decoding")
