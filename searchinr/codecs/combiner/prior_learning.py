@@ -1,4 +1,7 @@
-"""Learning the prior: posteriors of training signals and the prior that suits them best, in turn (COMBINER, alg. 1).
+"""Learning the prior (COMBINER, algorithm 1).
+
+Two kinds of steps take turns: the posteriors of the training signals are trained against the prior as it is, and the
+prior is replaced by the one that suits these posteriors best.
 
 Notation used for tensor shapes: B signals of a layout, m points of a step, n weights.
 """
@@ -58,9 +61,9 @@ def learn_prior(
     base: Asset | None = None,
     resume: Mapping[str, Tensor] | None = None,
 ) -> Iterator[AssetState]:
-    """See `Codec.prepare`; `signals` are training signals. Layouts with as many channels share a prior.
+    """See `Codec.prepare`. There is one prior for all layouts that have the same number of channels.
 
-    A checkpoint holds the priors for the numbers of channels that are done, and the learner of the one under way.
+    A checkpoint holds the priors that are learned, and the state of the learner that is at work on the next one.
 
     Raises:
         TrialError: There are fewer signals than the parameters ask for, or the training diverged.

@@ -1,7 +1,8 @@
-"""The supernet that fits of codec `mlp` with `init: supernet` start from: a shared asset that decoding does not need.
+"""The asset from which fits of codec `mlp` with `init: supernet` start. Decoding does not need it.
 
-One supernet per signal holds all depths and widths of the search. It is trained on the same targets as the fits, so its
-slices are networks that have seen their signal already. Its loss is the logarithm of the MSE whatever that of the fits.
+The asset holds one supernet for each signal, and a supernet holds networks of all depths and widths of the search. It
+is trained on the same targets as the fits, so that its slices are networks which have already seen their signal. Its
+loss is the logarithm of the MSE, whatever the loss of the fits is.
 """
 
 import math
@@ -50,9 +51,10 @@ def build_supernets(
     device: torch.device,
     resume: Mapping[str, Tensor] | None = None,
 ) -> Iterator[AssetState]:
-    """See `Codec.prepare`. The learning rate is that of the width halfway between the narrowest and the widest.
+    """See `Codec.prepare`. The supernets of one layout are trained together, and one layout after the other.
 
-    A checkpoint holds the supernets of the layouts that are done, and the training of the one that is under way.
+    The learning rate is the backbone's own for the geometric mean of the narrowest and the widest width. A checkpoint holds
+    the supernets of the layouts that are done, and the training of the layout that is under way.
     """
     params = build_params(MlpParams, spec.params)
     groups = targets_by_layout(signals, device)
