@@ -53,8 +53,8 @@ def build_supernets(
 ) -> Iterator[AssetState]:
     """See `Codec.prepare`. The supernets of one layout are trained together, and one layout after the other.
 
-    The learning rate is the backbone's own for the geometric mean of the narrowest and the widest width. A checkpoint holds
-    the supernets of the layouts that are done, and the training of the layout that is under way.
+    The learning rate is the backbone's own for the geometric mean of the narrowest and the widest width. A checkpoint
+    holds the supernets of the layouts that are done, and the training of the layout that is under way.
     """
     params = build_params(MlpParams, spec.params)
     groups = targets_by_layout(signals, device)
