@@ -4,7 +4,6 @@ Used by `faults.py` and by the tests in `tests/faults`. Linux only: processes ar
 """
 
 import contextlib
-import json
 import os
 import re
 import shutil
@@ -17,10 +16,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from searchinr.engine.catalog import read_space
-from searchinr.engine.store.ledger import Line, read_ledger
+from searchinr.engine.store.ledger import read_ledger
+from searchinr.search.lines import Confirmation, Fit, FitFailed, Line, Point, parse_line
 
 Key = tuple[str, int, int | None]
 """What was fitted: trial, rung, and the seed of a confirmation."""
@@ -123,12 +123,12 @@ class Recorded:
         delivered = []
         for path in sorted((folder / "inbox").glob("*.zip")):
             with contextlib.suppress(FileNotFoundError), zipfile.ZipFile(path) as archive:
-                delivered.append(json.loads(archive.read("line.json")))
+                delivered.append(parse_line(archive.read("line.json")))
         return cls(read_ledger(folder / "ledger.jsonl"), delivered)  # second, so that nothing falls between the two
 
     def points(self) -> int:
         """How many operating points there are."""
-        return sum(line["kind"] == "point" for line in self.lines)
+        return sum(isinstance(line, Point) for line in self.lines)
 
     def results(self) -> dict[Key, Line]:
         """Every result on record: operating points, confirmations and failures."""
@@ -174,14 +174,14 @@ def repeated(folder: Path) -> list[str]:
     keys = [_key(line) for line in lines if is_result(line)]
     problems = [f"{key} is on record {keys.count(key)} times" for key in dict.fromkeys(keys) if keys.count(key) > 1]
     rungs = read_space(folder / "space.yaml").fidelity.rungs
-    points = {_key(line): line for line in lines if line["kind"] == "point"}
+    points = {_key(line): line for line in lines if isinstance(line, Point)}
     for (trial, rung, _), point in points.items():
-        if rung > 0 and point["resumed_at"] < rungs[rung - 1]:
-            problems.append(f"trial {trial}: rung {rung} went on from step {point['resumed_at']}")
-        first = points[trial, 0, None]["cost"]["macs"]
-        steps = [_steps_run(rungs, number, point["params"]["decay"]) for number in (0, rung)]
-        if abs(point["cost"]["macs"] / first - steps[1] / steps[0]) > 1e-9:
-            problems.append(f"trial {trial}: rung {rung} cost {point['cost']['macs']} MACs, rung 0 {first}")
+        if rung > 0 and point.resumed_at < rungs[rung - 1]:
+            problems.append(f"trial {trial}: rung {rung} went on from step {point.resumed_at}")
+        first = points[trial, 0, None].cost.macs
+        steps = [_steps_run(rungs, number, float(point.config.params["decay"])) for number in (0, rung)]
+        if abs(point.cost.macs / first - steps[1] / steps[0]) > 1e-9:
+            problems.append(f"trial {trial}: rung {rung} cost {point.cost.macs} MACs, rung 0 {first}")
     return problems + _started_again(folder, rungs)
 
 
@@ -206,13 +206,13 @@ def _started_again(folder: Path, rungs: list[int] | tuple[int, ...]) -> list[str
     return problems
 
 
-def is_result(line: Line) -> bool:
+def is_result(line: Line) -> TypeGuard[Point | Confirmation | FitFailed]:
     """Whether a ledger line tells what came of a fit."""
-    return line["kind"] in ("point", "confirmation", "failed")
+    return isinstance(line, Point | Confirmation | FitFailed)
 
 
-def _key(line: Line) -> Key:
-    return line["trial"], line["rung"], line["seed"] if line.get("confirms") else None
+def _key(fit: Fit) -> Key:
+    return fit.trial, fit.rung, fit.seed if fit.confirms else None
 
 
 def _logged(found: "re.Match[str]", rungs: list[int] | tuple[int, ...]) -> Key:

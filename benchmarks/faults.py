@@ -15,13 +15,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from benchmarks.command import Command, Filling, Found
 from benchmarks.fault_run import Recorded, RunProcess, lost, repeated, running, searchinr, under_way
 from benchmarks.machine import describe_machine
+from searchinr.search.lines import Line, Measured
 
 SPACE = """\
 name: faults
@@ -102,7 +102,7 @@ class Killer:
             "runs": len(started),
             "kills": [kill for kill, _ in kills],
             "points": now.points(),
-            "confirmations": sum(line["kind"] == "confirmation" for line in now.lines),
+            "confirmations": sum(line.kind == "confirmation" for line in now.lines),
             "repeated": repeated(folder),
             "same_trials": _trials(now) == _trials(self.reference),
             "compared": len(both),
@@ -144,11 +144,11 @@ def _results(folder: Path) -> int:
 
 
 def _trials(recorded: Recorded) -> set[str]:
-    return {line["trial"] for line in recorded.lines if line["kind"] == "trial"}
+    return {line.trial for line in recorded.lines if line.kind == "trial"}
 
 
-def _files(line: Mapping[str, Any]) -> list[str]:
-    return [row["sha256"] for row in line.get("signals", [])]
+def _files(line: Line) -> list[str]:
+    return [row.sha256 for row in line.signals] if isinstance(line, Measured) else []
 
 
 def measure(kills: int, seed: int, workers: int) -> Found:

@@ -13,9 +13,9 @@ import statistics
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import asdict
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,9 @@ from searchinr.engine.catalog import canonicalise, read_space
 from searchinr.engine.run.progress import Progress
 from searchinr.engine.store.ledger import Ledger
 from searchinr.engine.store.run_folder import RunFolder, open_delivery
-from searchinr.search.search import Job, Search
+from searchinr.search.figures import Figures, SignalFigures, SignalTable
+from searchinr.search.lines import Fit, Point, TrialStarted
+from searchinr.search.search import Search
 
 SPACE = """\
 name: growth
@@ -42,26 +44,31 @@ Timed = Callable[[str], AbstractContextManager[None]]
 """Times what is done inside, under a name."""
 MARKS = (100, 1_000, 10_000)
 _FILE = bytes(1000)
+_NAMES = ("astronaut", "chelsea", "coffee", "rocket")
 WINDOW = 100
 """Results up to a mark that are timed."""
 
 
-def _line(job: Job, rng: np.random.Generator) -> dict[str, Any]:
+def _point(fit: Fit, names: Sequence[str], rng: np.random.Generator) -> Point:
     """A made-up result: a noisy front that rises with the training length."""
     rate = float(2 ** rng.uniform(-3, 3))
-    psnr_db = 25 + 3 * math.log2(rate) + math.log2(job.steps) / 2 - float(rng.exponential(3))
-    row = {"bytes": 1000, "rate": rate, "psnr_db": psnr_db, "ssim": 0.8, "encode_s": 1.0, "decode_s": 0.01}
-    signals = [
-        {"name": name, **row, "sha256": hashlib.sha256(_FILE).hexdigest()}
-        for name in ("astronaut", "chelsea", "coffee", "rocket")
+    psnr_db = 25 + 3 * math.log2(rate) + math.log2(fit.steps) / 2 - float(rng.exponential(3))
+    rows = [
+        SignalFigures(
+            name=name,
+            bytes=round(1000 * rate * luck),
+            rate=round(1000 * rate * luck) / 1000,
+            psnr_db=psnr_db + noise,
+            metrics={"ssim": 1 / (2 + noise**2)},
+            encode_s=1.0,
+            decode_s=0.01 * luck,
+            # Of few signals the files are delivered. The hashes of many are random, so that they cannot be packed.
+            sha256=hashlib.sha256(_FILE).hexdigest() if names == _NAMES else rng.bytes(32).hex(),
+        )
+        for name, luck, noise in zip(names, rng.uniform(0.9, 1.1, len(names)), rng.normal(size=len(names)), strict=True)
     ]
-    keys = ("trial", "rung", "steps", "dataset", "codec", "params", "seed")
-    return {
-        "kind": "point", **{key: getattr(job, key) for key in keys}, "init": "scratch", "modality": "image",
-        "psnr_db": psnr_db, "psnr_of_mean_mse_db": psnr_db, "ssim": 0.8, "rate": rate, "rate_unit": "bpp",
-        "decode_macs_per_sample": 1e3, "signals": signals, "cost": {"macs": 1e9, "train_s": 1.0, "device": "cpu"},
-        "time": time.time(),
-    }  # fmt: skip
+    figures = replace(Figures.invented(psnr_db, rate), modality="image", signals=SignalTable.of(rows))
+    return Point(**fit.shared(Point), **vars(figures))
 
 
 @contextmanager
@@ -111,23 +118,23 @@ def _one_result(
     with on("next job: scheduler and random sampler"):
         job = search.next_job()
     assert job is not None
-    if not ledger.has({"kind": "trial", "trial": job.trial}):
+    if not ledger.has_trial(job.trial):
         with on("ledger: a trial's line"):
-            ledger.append({"kind": "trial", **asdict(job)})
-    line = _line(job, rng)
-    folder.deliver(line, {signal["name"]: _FILE for signal in line["signals"]})
+            ledger.append(TrialStarted(**job.shared(TrialStarted)))
+    point = _point(job, _NAMES, rng)
+    folder.deliver(point, dict.fromkeys(_NAMES, _FILE))
     (path,) = folder.delivered()
     with on("delivery: open and remove"):
-        line, files = open_delivery(path)
+        _, files = open_delivery(path)
         path.unlink()
     with on("ledger: a point's line"):
-        ledger.append(line)
+        ledger.append(point)
     with on("search: scheduler and front"):
-        search.tell(line)
+        search.tell(point)
     with on("front's files"):
-        front = search.front(line["dataset"])
-        if any((point["trial"], point["rung"]) == (line["trial"], line["rung"]) for point in front):
-            folder.keep_files(line, files)
+        front = search.front(point.dataset)
+        if point in front:
+            folder.keep_files(point, files)
         folder.drop_others(front)
     with on("view: state"):
         progress.state(ledger.lines)

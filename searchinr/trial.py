@@ -7,9 +7,8 @@ import hashlib
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
 
 import numpy as np
 import torch
@@ -20,18 +19,19 @@ from searchinr.codecs.fitting.nesting import nested, part_of
 from searchinr.codecs.registry import CODECS, decode
 from searchinr.codecs.render import Watch
 from searchinr.errors import InvalidFileError, OutOfMemoryError, TrialError
-from searchinr.signals.contract import Modality
+from searchinr.search.configs import Config
+from searchinr.search.figures import Cost, Figures, SignalFigures, SignalTable
 from searchinr.signals.metrics import psnr_of_mean_mse
 from searchinr.signals.registry import MODALITIES
 from searchinr.signals.signal import Signal
-from searchinr.space import Value, build_params
+from searchinr.space import build_params
 
 _FROM_SCRATCH = "scratch"
 _WORK = "fit"  # the part of a checkpoint that is the codec's
 
 
 @dataclass(frozen=True)
-class Progress:
+class TrialProgress:
     """A trial under way.
 
     Attributes:
@@ -46,16 +46,15 @@ class Progress:
 
 
 @dataclass(frozen=True)
-class Measurement(Progress):
+class Measurement(TrialProgress):
     """An operating point.
 
     Attributes:
-        figures: The keys of a ledger line that are measured: `psnr_db`, `rate`, `signals`, `cost`, ..., and `init`:
-            ``"scratch"``, or the asset that the fit has used; `decodes_with`: the asset that the files name, if any.
+        figures: What is measured.
         files: The complete `.inr` file of each signal, by the signal's name.
     """
 
-    figures: dict[str, Any]
+    figures: Figures
     files: dict[str, bytes]
 
 
@@ -67,7 +66,7 @@ class Building:
         steps: Training steps done.
         total: Training steps in all.
         asset: The asset, in the end; None before.
-        cost: `macs`, `train_s` and `device` so far, those before a checkpoint among them, as in a ledger line.
+        cost: What its training has cost so far, also before a checkpoint.
         checkpoint: Makes the checkpoint of this moment. It is valid until the next state is asked for, and the last
             state has nothing to go on to.
     """
@@ -75,14 +74,14 @@ class Building:
     steps: int
     total: int
     asset: Asset | None
-    cost: dict[str, Any]
+    cost: Cost
     checkpoint: Callable[[], dict[str, Tensor]]
 
 
-def asset_spec(codec: str, params: Mapping[str, Value]) -> AssetSpec | None:
-    """The asset that a fit with these parameters (flat) needs; None if it needs none."""
-    engine = CODECS[codec]
-    return engine.asset_spec(build_params(engine.Params, params))
+def asset_spec(config: Config) -> AssetSpec | None:
+    """The asset that a fit of this config needs; None if it needs none."""
+    engine = CODECS[config.codec]
+    return engine.asset_spec(build_params(engine.Params, config.params))
 
 
 def base_spec(codec: str, spec: AssetSpec) -> AssetSpec | None:
@@ -127,14 +126,13 @@ def build_asset(
         train_s += time.perf_counter() - started
         if state is None:
             return
-        cost = {"macs": state.macs, "train_s": train_s, "device": _device_name(device)}
+        cost = Cost(macs=state.macs, train_s=train_s, device=_device_name(device))
         checkpoint = partial(_under_way, state.steps, train_s, state.checkpoint)
         yield Building(state.steps, state.total, state.asset, cost, checkpoint)
 
 
 def run_trial(
-    codec: str,
-    params: Mapping[str, Value],
+    config: Config,
     signals: Sequence[Signal],
     rungs: Sequence[int],
     *,
@@ -144,33 +142,32 @@ def run_trial(
     resume: Mapping[str, Tensor] | None = None,
     timeout_s: float | None = None,
     watch: Watch | None = None,
-) -> Iterator[Progress]:
+) -> Iterator[TrialProgress]:
     """Fits one config to all signals of a dataset and measures it at each rung.
 
     Args:
-        codec: Name of the codec.
-        params: Its parameters, flat.
+        config: The codec with its parameters; those that are left out have their defaults.
         signals: Signals of one modality.
         rungs: Training lengths in steps, ascending.
         seed: Fixes the result.
         device: Where to train.
-        asset: What `build_asset` has built for the `asset_spec` of these parameters; None if that is None.
-        resume: An earlier `Progress.checkpoint()`.
+        asset: What `build_asset` has built for the `asset_spec` of this config; None if that is None.
+        resume: An earlier `TrialProgress.checkpoint()`.
         timeout_s: Training time after which the trial has failed.
         watch: Who wants to know how far the decoding of a file is that is measured.
 
     Yields:
-        `Progress` every few steps, and a `Measurement` at each rung.
+        A `TrialProgress` every few steps, and a `Measurement` at each rung.
 
     Raises:
         TrialError: NaN, out of memory, or over the time limit.
     """
-    engine = CODECS[codec]
+    engine = CODECS[config.codec]
     trained_s = 0.0 if resume is None else float(resume["train_s"])
     init = _label(asset, resume)
     states = engine.fit(
         signals,
-        build_params(engine.Params, params),
+        build_params(engine.Params, config.params),
         rungs,
         seed=seed,
         device=device,
@@ -188,11 +185,11 @@ def run_trial(
                 raise TrialError(f"over the time limit: {trained_s:.1f} s of training, {timeout_s:g} s allowed")
             checkpoint = _checkpoint(state, trained_s, init)
             if state.is_rung:
-                figures, files = _measure(engine, state, signals, asset, trained_s, device, watch)
-                progress: Progress = Measurement(state.steps, trained_s, checkpoint, {"init": init, **figures}, files)
+                figures, files = _measure(engine, state, signals, asset, init, trained_s, device, watch)
+                now: TrialProgress = Measurement(state.steps, trained_s, checkpoint, figures, files)
             else:
-                progress = Progress(state.steps, trained_s, checkpoint)
-        yield progress
+                now = TrialProgress(state.steps, trained_s, checkpoint)
+        yield now
 
 
 @contextmanager
@@ -233,10 +230,11 @@ def _measure(
     state: FitState,
     signals: Sequence[Signal],
     asset: Asset | None,
+    init: str,
     train_s: float,
     device: torch.device,
     watch: Watch | None,
-) -> tuple[dict[str, Any], dict[str, bytes]]:
+) -> tuple[Figures, dict[str, bytes]]:
     """The figures of an operating point, and its files by signal."""
     started = time.perf_counter()
     files = codec.encode(state)
@@ -245,23 +243,28 @@ def _measure(
     needed = asset if asset is not None and asset.spec.needed_to_decode else None
     rows = [_measure_file(signal, file, needed, encode_s, watch) for signal, file in zip(signals, files, strict=True)]
     modality = MODALITIES[signals[0].layout.modality]
-    figures = {
-        "modality": modality.name,
-        "psnr_of_mean_mse_db": psnr_of_mean_mse([row["psnr_db"] for row in rows]),
-        **{name: _mean(rows, name) for name in rows[0] if name in _means(modality)},
-        "rate": _mean(rows, "rate"),
-        "rate_unit": modality.rate_unit,
-        "decode_macs_per_sample": state.decode_macs_per_sample,
-        **({} if needed is None else {"decodes_with": needed.label}),
-        "signals": rows,
-        "cost": {"macs": state.macs, "train_s": train_s, "device": _device_name(device)},
-    }
+    figures = Figures(
+        init=init,
+        modality=modality.name,
+        psnr_db=_mean([row.psnr_db for row in rows]),
+        psnr_of_mean_mse_db=psnr_of_mean_mse([row.psnr_db for row in rows]),
+        metrics={name: _mean([row.metrics[name] for row in rows]) for name in rows[0].metrics},
+        rate=_mean([row.rate for row in rows]),
+        rate_unit=modality.rate_unit,
+        mean_bytes=_mean([row.bytes for row in rows]),
+        encode_s=encode_s,
+        decode_s=_mean([row.decode_s for row in rows]),
+        decode_macs_per_sample=state.decode_macs_per_sample,
+        decodes_with=None if needed is None else needed.label,
+        signals=SignalTable.of(rows),
+        cost=Cost(macs=state.macs, train_s=train_s, device=_device_name(device)),
+    )
     return figures, {signal.name: file for signal, file in zip(signals, files, strict=True)}
 
 
 def _measure_file(
     signal: Signal, file: bytes, asset: Asset | None, encode_s: float, watch: Watch | None
-) -> dict[str, Any]:
+) -> SignalFigures:
     started = time.perf_counter()
     try:
         decoded = decode(file, asset=asset, watch=watch, layout=signal.judged_at)
@@ -269,11 +272,11 @@ def _measure_file(
         fitted = None if signal.held_out is None else decode(file, asset=asset, layout=signal.layout)
     except InvalidFileError as error:  # e.g. a network that gives NaN once its weights are quantised
         raise TrialError(f"the file of {signal.name} cannot be decoded: {error}") from error
-    return {**file_figures(signal, file, decoded, fitted), "encode_s": encode_s, "decode_s": decode_s}
+    return replace(file_figures(signal, file, decoded, fitted), encode_s=encode_s, decode_s=decode_s)
 
 
-def file_figures(signal: Signal, file: bytes, decoded: Signal, fitted: Signal | None = None) -> dict[str, Any]:
-    """What can be measured of a file: name, bytes, rate, quality of what it decodes to, hash.
+def file_figures(signal: Signal, file: bytes, decoded: Signal, fitted: Signal | None = None) -> SignalFigures:
+    """What can be measured of a file and of what it decodes to, without the time that either took.
 
     Args:
         signal: What was encoded.
@@ -282,24 +285,23 @@ def file_figures(signal: Signal, file: bytes, decoded: Signal, fitted: Signal | 
         fitted: What it decodes to where it was fitted, if that is another part; its figures stand beside the others.
     """
     modality = MODALITIES[signal.layout.modality]
+    metrics = modality.quality(signal.measured, decoded.samples)
     beside = {} if fitted is None else modality.quality(signal, fitted.samples)
-    return {
-        "name": signal.name,
-        "bytes": len(file),
-        "rate": modality.rate(signal.layout, len(file)),
-        **modality.quality(signal.measured, decoded.samples),
-        **{metric.fitted.name: beside[metric.name] for metric in modality.metrics if metric.name in beside},
-        "sha256": hashlib.sha256(file).hexdigest(),
-    }
+    return SignalFigures(
+        name=signal.name,
+        bytes=len(file),
+        rate=modality.rate(signal.layout, len(file)),
+        psnr_db=metrics.pop("psnr_db"),
+        metrics={
+            **metrics,
+            **{metric.fitted.name: beside[metric.name] for metric in modality.metrics if metric.name in beside},
+        },
+        sha256=hashlib.sha256(file).hexdigest(),
+    )
 
 
-def _means(modality: Modality) -> set[str]:
-    """The names of what is averaged over signals: what decoded signals are measured by."""
-    return {name for metric in modality.metrics for name in (metric.name, metric.fitted.name)}
-
-
-def _mean(rows: Sequence[Mapping[str, Any]], key: str) -> float:
-    return float(np.mean([row[key] for row in rows]))
+def _mean(values: Sequence[float]) -> float:
+    return float(np.mean(values))
 
 
 def _device_name(device: torch.device) -> str:

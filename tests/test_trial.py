@@ -1,5 +1,4 @@
 import hashlib
-import json
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -13,10 +12,11 @@ from torch import Tensor
 from searchinr.codecs.fields.siren import Siren
 from searchinr.codecs.registry import decode
 from searchinr.errors import TrialError
+from searchinr.search.configs import Config
 from searchinr.signals.metrics import psnr, ssim
 from searchinr.signals.signal import Layout, Signal
 from searchinr.space import Value
-from searchinr.trial import Measurement, Progress, file_figures, run_trial
+from searchinr.trial import Measurement, TrialProgress, file_figures, run_trial
 
 CPU = torch.device("cpu")
 SMALL: dict[str, Value] = {"backbone": "siren", "depth": 2, "width": 8}
@@ -43,13 +43,13 @@ def run(
     params: Mapping[str, Value] = SMALL,
     resume: Mapping[str, Tensor] | None = None,
     timeout_s: float | None = None,
-) -> list[tuple[Progress, dict[str, Tensor]]]:
+) -> list[tuple[TrialProgress, dict[str, Tensor]]]:
     """Every state, with its checkpoint."""
-    states = run_trial("mlp", params, signals, rungs, seed=3, device=CPU, resume=resume, timeout_s=timeout_s)
+    states = run_trial(Config("mlp", params), signals, rungs, seed=3, device=CPU, resume=resume, timeout_s=timeout_s)
     return [(state, state.checkpoint()) for state in states]
 
 
-def measurements(states: list[tuple[Progress, dict[str, Tensor]]]) -> list[Measurement]:
+def measurements(states: list[tuple[TrialProgress, dict[str, Tensor]]]) -> list[Measurement]:
     return [state for state, _ in states if isinstance(state, Measurement)]
 
 
@@ -58,33 +58,32 @@ def test_figures_are_those_of_the_files() -> None:
     assert [point.steps for point in found] == [22, 50]
     for point in found:
         assert list(point.files) == [signal.name for signal in IMAGES]
-        for signal, row in zip(IMAGES, point.figures["signals"], strict=True):
+        for signal, row in zip(IMAGES, point.figures.signals, strict=True):
             file = point.files[signal.name]
             decoded = decode(file).samples
-            assert row["name"] == signal.name
-            assert row["bytes"] == len(file)
-            assert row["rate"] == 8 * len(file) / (12 * 16)
-            assert row["psnr_db"] == psnr(signal.samples, decoded, (0, 255))
-            assert row["ssim"] == ssim(signal.samples, decoded, (0, 255))
-            assert row["sha256"] == hashlib.sha256(file).hexdigest()
-            assert row["encode_s"] > 0 and row["decode_s"] > 0
-        rows = point.figures["signals"]
+            assert row.name == signal.name
+            assert row.bytes == len(file)
+            assert row.rate == 8 * len(file) / (12 * 16)
+            assert row.psnr_db == psnr(signal.samples, decoded, (0, 255))
+            assert row.metrics["ssim"] == ssim(signal.samples, decoded, (0, 255))
+            assert row.sha256 == hashlib.sha256(file).hexdigest()
+            assert row.encode_s > 0 and row.decode_s > 0
+        rows = point.figures.signals
         for key in ("psnr_db", "ssim", "rate"):
-            assert point.figures[key] == pytest.approx(np.mean([row[key] for row in rows]))
-        mse = np.mean([10 ** (-row["psnr_db"] / 10) for row in rows])
-        assert point.figures["psnr_of_mean_mse_db"] == pytest.approx(-10 * np.log10(mse))
-        assert (point.figures["modality"], point.figures["rate_unit"]) == ("image", "bpp")
-        assert point.figures["cost"]["device"] == "cpu" and point.figures["cost"]["train_s"] > 0
-        json.dumps(point.figures)
-    assert found[0].figures["cost"]["macs"] < found[1].figures["cost"]["macs"]
-    assert found[0].figures["psnr_db"] < found[1].figures["psnr_db"]
+            assert point.figures.figure(key) == pytest.approx(np.mean([row.as_json()[key] for row in rows]))
+        mse = np.mean([10 ** (-row.psnr_db / 10) for row in rows])
+        assert point.figures.psnr_of_mean_mse_db == pytest.approx(-10 * np.log10(mse))
+        assert (point.figures.modality, point.figures.rate_unit) == ("image", "bpp")
+        assert point.figures.cost.device == "cpu" and point.figures.cost.train_s > 0
+    assert found[0].figures.cost.macs < found[1].figures.cost.macs
+    assert found[0].figures.psnr_db < found[1].figures.psnr_db
 
 
 def test_audio_is_measured_in_kbit_per_second() -> None:
     [point] = measurements(run([TONE], rungs=(5,)))
-    assert point.figures["rate"] == 8 * len(point.files["tone"]) / (400 / 8000) / 1000
-    assert point.figures["rate_unit"] == "kbit/s"
-    assert "ssim" not in point.figures and "ssim" not in point.figures["signals"][0]
+    assert point.figures.rate == 8 * len(point.files["tone"]) / (400 / 8000) / 1000
+    assert point.figures.rate_unit == "kbit/s"
+    assert point.figures.metrics == {} == point.figures.signals[0].metrics
 
 
 def test_progress_rises_between_rungs() -> None:
@@ -101,7 +100,7 @@ def test_resumed_trial_measures_the_same() -> None:
     for moment in (0, first_rung, first_rung + 1):
         resumed = measurements(run(IMAGES, resume=whole[moment][1]))
         assert [point.files for point in resumed] == [p.files for p in expected[-len(resumed) :]]
-        assert resumed[-1].figures["cost"]["macs"] == expected[-1].figures["cost"]["macs"]
+        assert resumed[-1].figures.cost.macs == expected[-1].figures.cost.macs
         assert resumed[-1].train_s > whole[moment][0].train_s, "the time before the checkpoint counts"
 
 
@@ -112,8 +111,8 @@ def test_trial_whose_rungs_are_all_passed_yields_nothing() -> None:
 
 def test_file_figures_of_a_perfect_file() -> None:
     figures = file_figures(IMAGES[0], b"x" * 24, replace(IMAGES[0], name="decoded"))
-    assert figures["rate"] == 1.0
-    assert figures["ssim"] == pytest.approx(1)
+    assert figures.rate == 1.0
+    assert figures.metrics["ssim"] == pytest.approx(1)
 
 
 def test_divergence_is_a_failed_trial() -> None:
@@ -145,12 +144,13 @@ from pathlib import Path
 import numpy as np
 import torch
 from searchinr.errors import TrialError
+from searchinr.search.configs import Config
 from searchinr.signals.signal import Layout, Signal
 from searchinr.trial import run_trial
 signal = Signal("large", np.zeros((4, 4, 3), np.uint8), Layout("image", (4, 4), 3, 8))
 def fit(width):
     params = {"backbone": "siren", "depth": 16, "width": width}
-    return list(run_trial("mlp", params, [signal], [1], seed=0, device=torch.device("cpu")))
+    return list(run_trial(Config("mlp", params), [signal], [1], seed=0, device=torch.device("cpu")))
 fit(4)  # imports what it needs
 pages = int(Path("/proc/self/statm").read_text().split()[0])
 limit = pages * resource.getpagesize() + 20 * 2**20

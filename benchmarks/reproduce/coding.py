@@ -20,6 +20,7 @@ from searchinr.codecs.combiner.samples import INDEX_BITS
 from searchinr.codecs.contract import Asset, AssetSpec
 from searchinr.codecs.registry import decode
 from searchinr.engine.store.asset_files import asset_name, write_asset
+from searchinr.search.configs import Config
 from searchinr.signals.signal import Signal
 from searchinr.space import Value, build_params
 from searchinr.trial import asset_spec, base_spec, build_asset, file_figures
@@ -40,7 +41,7 @@ def coded_points(
     which it starts.
     """
     clock = time.perf_counter if device.type == "cuda" else time.process_time
-    spec = asset_spec(CODEC.name, params)
+    spec = asset_spec(Config(CODEC.name, dict(params)))
     assert spec is not None
     torch.set_num_threads(1)
     prior, prior_s = _learn(spec, training, seed, device, clock)
@@ -61,7 +62,7 @@ def coded_points(
                 "steps": state.steps,
                 "seed": seed,
                 "blocks": blocks,
-                **{key: statistics.mean(row[key] for row in rows) for key in ("psnr_db", "rate")},
+                **{key: statistics.mean(getattr(row, key) for row in rows) for key in ("psnr_db", "rate")},
                 "kl_bits": bits.of_a_block * blocks,
                 "file_bits": 8 * statistics.mean(map(len, files)),
                 **{key: seconds / len(signals) for key, seconds in spent.items()},
@@ -69,7 +70,7 @@ def coded_points(
                 "decode_ms": statistics.median(milliseconds),
                 "prior_s": prior_s,
                 "prior_bytes": sum(tensor.numel() * tensor.element_size() for tensor in prior.tensors.values()),
-                "signals": {row["name"]: [row["rate"], row["psnr_db"]] for row in rows},
+                "signals": {row.name: [row.rate, row.psnr_db] for row in rows},
             }
             last = clock()
 

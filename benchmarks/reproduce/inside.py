@@ -20,7 +20,8 @@ from searchinr.codecs.bitstream import container
 from searchinr.codecs.bitstream.container import Container
 from searchinr.codecs.registry import codec_of, decode
 from searchinr.engine.catalog import canonicalise
-from searchinr.search.configs import ConfigSpace
+from searchinr.search.configs import Config, ConfigSpace
+from searchinr.search.figures import Figures
 from searchinr.signals.datasets import load_dataset, load_training
 from searchinr.signals.signal import Signal
 from searchinr.space import Space
@@ -40,30 +41,35 @@ def points_inside(space: Space, seed: int, what: Sequence[str]) -> Iterator[Foun
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     configs = ConfigSpace(space.codecs, canonicalise)
     for codec, given in configs.enumerate():
-        params = configs.canonical(codec, given).params
+        config = configs.canonical(codec, given)
         if "coding" in what:
             training = load_training(entry, dataset)
             assert training is not None
-            yield from coded_points(params, dataset.signals, training.signals, space.fidelity.rungs, seed, device)
+            yield from coded_points(
+                config.params, dataset.signals, training.signals, space.fidelity.rungs, seed, device
+            )
             continue
-        for state in run_trial(codec, params, dataset.signals, space.fidelity.rungs, seed=seed, device=device):
+        for state in run_trial(config, dataset.signals, space.fidelity.rungs, seed=seed, device=device):
             if isinstance(state, Measurement):
                 files = [container.unpack(file) for file in state.files.values()]
-                figures = {"params": params, "steps": state.steps, "seed": seed, **state.figures}
                 looked_up = {name: _LOOKS[name](files, dataset.signals) for name in what}
-                yield {**ledger_figures(figures), **looked_up}
+                yield {**figures_found(config, state.steps, seed, state.figures), **looked_up}
 
 
-def ledger_figures(line: Mapping[str, object]) -> Found:
-    """What reports need of a point's line in a ledger."""
-    given: Found = dict(line)
-    rows = given["signals"]
+def figures_found(config: Config, steps: int, seed: int, figures: Figures) -> Found:
+    """What reports need of an operating point."""
     return {
-        **{key: given[key] for key in ("params", "steps", "seed", "psnr_db", "ssim", "rate")},
-        **{key: given["cost"][key] for key in ("macs", "train_s")},
-        "bytes": sum(row["bytes"] for row in rows),
-        "decode_s": statistics.mean(row["decode_s"] for row in rows),
-        "signals": {row["name"]: [row["rate"], row["psnr_db"]] for row in rows},
+        "params": config.params,
+        "steps": steps,
+        "seed": seed,
+        "psnr_db": figures.psnr_db,
+        "ssim": figures.metrics["ssim"],
+        "rate": figures.rate,
+        "macs": figures.cost.macs,
+        "train_s": figures.cost.train_s,
+        "bytes": sum(row.bytes for row in figures.signals),
+        "decode_s": figures.decode_s,
+        "signals": {row.name: [row.rate, row.psnr_db] for row in figures.signals},
     }
 
 
@@ -80,7 +86,7 @@ def _levels(files: Sequence[Container], signals: Sequence[Signal]) -> dict[str, 
             trimmed = [codec_of(file).trim(file, level) for file in files]
             rows = [file_figures(signal, file, decode(file)) for signal, file in zip(signals, trimmed, strict=True)]
             name = " x ".join(map(str, level.values()))
-            found[name] = (statistics.mean(row["psnr_db"] for row in rows), sum(map(len, trimmed)))
+            found[name] = (statistics.mean(row.psnr_db for row in rows), sum(map(len, trimmed)))
     return found
 
 

@@ -26,6 +26,7 @@ from benchmarks.machine import describe_machine
 from benchmarks.reproduce.study import kept, read_study, run
 from searchinr.engine.report.anytime import Anytime
 from searchinr.engine.results.opened import OpenedRun
+from searchinr.search.lines import AssetBuilt, Point
 
 ROOT = Path(__file__).parents[2]
 
@@ -66,9 +67,9 @@ def _curve(opened: OpenedRun) -> Iterator[tuple[float, float]]:
     anytime = Anytime(opened.objectives)
     yield 0.0, 0.0
     for line in opened.lines:
-        if line["kind"] == "asset":
+        if isinstance(line, AssetBuilt):
             anytime.spend(line)
-        elif line["kind"] == "point":
+        elif isinstance(line, Point):
             moment = anytime.add(line)
             yield moment.macs, moment.hypervolume
 

@@ -26,10 +26,10 @@ import yaml
 
 import searchinr
 from benchmarks.command import Found
-from benchmarks.reproduce.inside import ledger_figures, points_inside
+from benchmarks.reproduce.inside import figures_found, points_inside
 from searchinr.engine.catalog import read_space
 from searchinr.engine.results.opened import OpenedRun, open_run
-from searchinr.engine.store.ledger import asset_label
+from searchinr.search.lines import AssetBuilt, FitFailed, Point, TrialStarted
 from searchinr.space import json_hash
 
 
@@ -131,17 +131,18 @@ def _points(each: StudySpace, folder: Path, seed: int, debug: bool) -> list[Foun
         file.write_text(yaml.safe_dump(each.tree, sort_keys=False), encoding="utf-8")
         return list(points_inside(read_space(file), seed, each.inside))
     opened = run(each.tree, folder, seed=seed, debug=debug)
-    failed = [line["reason"] for line in opened.lines if line["kind"] == "failed"]
+    failed = [line.reason for line in opened.lines if isinstance(line, FitFailed)]
     if failed:
         raise SystemExit(f"{folder}: {len(failed)} trials have failed: {failed[0]}")
-    numbers = {line["trial"]: line["number"] for line in opened.lines if line["kind"] == "trial"}
-    points = [line for line in opened.lines if line["kind"] == "point"]
-    points.sort(key=lambda line: (numbers[line["trial"]], line["rung"]))
+    numbers = {line.trial: line.number for line in opened.lines if isinstance(line, TrialStarted)}
+    points = [line for line in opened.lines if isinstance(line, Point)]
+    points.sort(key=lambda line: (numbers[line.trial], line.rung))
     used = {  # what priors and supernets have cost
-        asset_label(a): {"prior_s": a["cost"]["train_s"], "prior_bytes": a["bytes"], "shared_macs": a["cost"]["macs"]}
-        for a in (line for line in opened.lines if line["kind"] == "asset")
+        line.label: {"prior_s": line.cost.train_s, "prior_bytes": line.bytes, "shared_macs": line.cost.macs}
+        for line in opened.lines
+        if isinstance(line, AssetBuilt)
     }
-    return [{**ledger_figures(line), **used.get(line["init"], {})} for line in points]
+    return [{**figures_found(line.config, line.steps, line.seed, line), **used.get(line.init, {})} for line in points]
 
 
 def run(tree: Found, folder: Path, *, seed: int, **options: Any) -> OpenedRun:  # noqa: ANN401  of `searchinr.search`

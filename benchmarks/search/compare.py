@@ -134,7 +134,7 @@ def run(name: str, workers: int, seed: int) -> dict[str, Any]:
     work, fractions, trials = [0.0], [0.0], set()
     events = simulate(search, partial(table.outcome, rungs=fidelity.rungs), workers)
     for jobs, event in enumerate(events, start=1):
-        trials.add(event.line["trial"])
+        trials.add(event.line.trial)
         work.append(event.macs / all_macs)
         fractions.append(search.hypervolume("table") / total)
         while levels and fractions[-1] >= levels[0]:

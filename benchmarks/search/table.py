@@ -12,6 +12,8 @@ import numpy as np
 from searchinr.codecs.fitting.training import Recipe
 from searchinr.engine.catalog import read_space
 from searchinr.engine.results.opened import OpenedRun
+from searchinr.search.figures import Figures
+from searchinr.search.lines import Point
 from searchinr.search.objectives import Objectives
 from searchinr.search.search import Job
 from searchinr.search.simulator import Outcome
@@ -31,23 +33,23 @@ def axes(space: Space) -> dict[str, tuple[Value, ...]]:
 def pack(opened: OpenedRun, path: Path) -> None:
     """Writes the table of a run: one array per figure, an axis for every open parameter, then rungs (then signals)."""
     open_axes, rungs = axes(opened.space), opened.space.fidelity.rungs
-    points = [line for line in opened.lines if line["kind"] == "point"]
-    shape, signals = (*map(len, open_axes.values()), len(rungs)), [row["name"] for row in points[0]["signals"]]
+    points = [line for line in opened.lines if isinstance(line, Point)]
+    shape, signals = (*map(len, open_axes.values()), len(rungs)), points[0].signals.names
     arrays: dict[str, Any] = {
         "bytes": np.zeros((*shape, len(signals)), np.uint32),
         "psnr_db": np.full((*shape, len(signals)), np.nan, np.float32),
         **{key: np.zeros(shape, np.float32) for key in ("train_s", "encode_s", "decode_s")},
         "macs": np.zeros(shape, np.float64),
     }
-    for line in points:
-        place = (*(values.index(line["params"][key]) for key, values in open_axes.items()), line["rung"])
+    for point in points:
+        place = (*(values.index(point.config.params[key]) for key, values in open_axes.items()), point.rung)
         for key in ("bytes", "psnr_db"):
-            arrays[key][place] = [row[key] for row in line["signals"]]
+            arrays[key][place] = [getattr(row, key) for row in point.signals]
         for key in ("macs", "train_s"):
-            arrays[key][place] = line["cost"][key]
-        of_training = line["cost"]["train_s"] / len(signals)  # which a ledger counts among what encoding takes
-        arrays["encode_s"][place] = np.mean([row["encode_s"] - of_training for row in line["signals"]])
-        arrays["decode_s"][place] = np.mean([row["decode_s"] for row in line["signals"]])
+            arrays[key][place] = getattr(point.cost, key)
+        # A ledger counts training among what encoding takes.
+        arrays["encode_s"][place] = point.encode_s - point.cost.train_s / len(signals)
+        arrays["decode_s"][place] = point.decode_s
     if missing := int(np.isnan(arrays["psnr_db"]).any(axis=-1).sum()):
         raise SystemExit(f"{missing} of {math.prod(shape)} cells have no result: fits have diverged; change the space")
     about = {"axes": open_axes, "rungs": rungs, "signals": signals}
@@ -89,7 +91,7 @@ class CurveTable:
     def hypervolume(self) -> float:
         """Of all points at all rungs."""
         pairs = zip(self._psnr_db.ravel(), self._rate.ravel(), strict=True)
-        return Objectives.of(self.space).hypervolume([{"psnr_db": psnr_db, "rate": rate} for psnr_db, rate in pairs])
+        return Objectives.of(self.space).hypervolume([Figures.invented(*pair) for pair in pairs])
 
     @property
     def size(self) -> int:
@@ -114,13 +116,16 @@ class CurveTable:
             job: Its steps are one of the table's rungs.
             rungs: The rungs of the search: all of the table's, or only some.
         """
-        place = (*(values.index(job.params[key]) for key, values in self._axes.items()), self.rungs.index(job.steps))
+        place = (
+            *(values.index(job.config.params[key]) for key, values in self._axes.items()),
+            self.rungs.index(job.steps),
+        )
         # The fit was recorded through all rungs: a step of it costs the same whichever of them a search uses.
         trained = sum(_steps(*pair) for pair in pairwise((None, *self.rungs[: place[-1] + 1])))
         steps = _steps(rungs[job.rung - 1] if job.rung else None, job.steps)
         coding_s = self._arrays["encode_s"][place] + self._arrays["decode_s"][place]
         return Outcome(
-            figures={"psnr_db": float(self._psnr_db[place]), "rate": float(self._rate[place])},
+            figures=Figures.invented(float(self._psnr_db[place]), float(self._rate[place])),
             macs=float(self._arrays["macs"][place]) / trained * steps,
             seconds=float(self._arrays["train_s"][place]) / trained * steps + float(coding_s) * self._signals,
         )

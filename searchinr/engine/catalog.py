@@ -7,7 +7,7 @@ from pathlib import Path
 from searchinr.codecs.contract import AssetSpec
 from searchinr.codecs.registry import CODECS
 from searchinr.errors import UserError
-from searchinr.search.configs import ConfigSpace
+from searchinr.search.configs import Config, ConfigSpace
 from searchinr.search.search import Search
 from searchinr.signals.datasets import REGISTRY
 from searchinr.signals.registry import MODALITIES, all_metrics
@@ -79,7 +79,7 @@ def _built_from_training(space: Space) -> Iterator[tuple[str, AssetSpec]]:
     }
     for codec, params in ConfigSpace(narrowed, canonicalise).enumerate():
         with suppress(UserError):  # of parameters that do not go together: no trial has them
-            spec = asset_spec(codec, params)
+            spec = asset_spec(Config(codec, params))
             if spec is not None and spec.needed_to_decode:
                 yield codec, spec
 

@@ -1,13 +1,18 @@
 """The front of one dataset, kept up to date point by point."""
 
+from typing import Generic, TypeVar
+
 import numpy as np
 from numpy.typing import NDArray
 
 from searchinr.search import pareto
-from searchinr.search.objectives import Line, Objectives
+from searchinr.search.figures import Figures
+from searchinr.search.objectives import Objectives
+
+F = TypeVar("F", bound=Figures)
 
 
-class Front:
+class Front(Generic[F]):
     """The feasible points that no other feasible one dominates; equal points are on it together.
 
     A point costs time in the size of the front, not in the number of points so far.
@@ -16,15 +21,15 @@ class Front:
     def __init__(self, objectives: Objectives) -> None:
         """A front without points."""
         self._objectives = objectives
-        self._points: list[Line] = []
+        self._points: list[F] = []
         self._vectors: NDArray[np.float64] = np.empty((0, len(objectives.names)))  # (m, k), in the order of _points
         self._hypervolume: float | None = 0.0
 
-    def add(self, point: Line, vector: NDArray[np.float64]) -> bool:
+    def add(self, point: F, vector: NDArray[np.float64]) -> bool:
         """Takes a feasible point.
 
         Args:
-            point: A ledger line of kind ``point``.
+            point: What was measured.
             vector: `(k,)`: where it stands, `Objectives.vector`.
 
         Returns:
@@ -40,9 +45,9 @@ class Front:
         return True
 
     @property
-    def points(self) -> list[Line]:
+    def points(self) -> list[F]:
         """The points by ascending rate."""
-        return sorted(self._points, key=lambda point: float(point["rate"]))
+        return sorted(self._points, key=lambda point: point.rate)
 
     @property
     def hypervolume(self) -> float:

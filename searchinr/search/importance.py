@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from searchinr.search.configs import Config, ConfigSpace
-from searchinr.search.objectives import Line, Objectives
+from searchinr.search.configs import ConfigSpace
+from searchinr.search.lines import Point
+from searchinr.search.objectives import Objectives
 from searchinr.search.optuna_study import distributions_of, make_study, point_of, quiet, told
 from searchinr.search.samplers import Observation
 
@@ -42,7 +43,7 @@ class Importance:
     shares: Mapping[str, Mapping[str, float]]
 
 
-def importance(points: Sequence[Line], configs: ConfigSpace, objectives: Objectives) -> Importance | None:
+def importance(points: Sequence[Point], configs: ConfigSpace, objectives: Objectives) -> Importance | None:
     """The importance of every open parameter, from what is on record.
 
     Watanabe, Bansal and Hutter, "PED-ANOVA" (IJCAI 2023), as Optuna implements it, also for parameters that only some
@@ -51,21 +52,21 @@ def importance(points: Sequence[Line], configs: ConfigSpace, objectives: Objecti
     have reached: at a longer one the scheduler has left a selection.
 
     Args:
-        points: Ledger lines of kind ``point`` of one dataset.
+        points: The operating points of one dataset.
         configs: The space.
         objectives: What is searched for.
 
     Returns:
         None with fewer than `ENOUGH` trials, or if only one value of everything was ever tried.
     """
-    counts = Counter(point["rung"] for point in points)
+    counts = Counter(point.rung for point in points)
     if counts[0] < ENOUGH:
         return None
     # It brings scikit-learn with it: a second and a half that most commands can do without.
     from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 
     rung = max(rung for rung, count in counts.items() if count >= max(ENOUGH, _ALL * counts[0]))
-    here = [point for point in points if point["rung"] == rung]
+    here = [point for point in points if point.rung == rung]
     distributions = distributions_of(configs)
     trials = [
         told(TrialState.COMPLETE, point_of(seen.config, configs), distributions, seen)
@@ -82,13 +83,12 @@ def importance(points: Sequence[Line], configs: ConfigSpace, objectives: Objecti
         return None
     order = sorted(shares[FRONT], key=lambda name: -shares[FRONT][name])
     tidy = {target: {name: float(found.get(name, 0.0)) for name in order} for target, found in shares.items()}
-    return Importance(here[0]["steps"], len(here), tidy)
+    return Importance(here[0].steps, len(here), tidy)
 
 
 def _objective(k: int) -> Callable[[FrozenTrial], float]:
     return lambda trial: float(trial.values[k])
 
 
-def _observation(point: Line, objectives: Objectives) -> Observation:
-    config = Config(point["codec"], point["params"])
-    return Observation(point["trial"], config, point["rung"], objectives.vector(point), objectives.excess(point))
+def _observation(point: Point, objectives: Objectives) -> Observation:
+    return Observation(point.trial, point.config, point.rung, objectives.vector(point), objectives.excess(point))

@@ -1,18 +1,15 @@
-"""What the search optimises: from a ledger line to a vector that is minimised."""
+"""What the search optimises: from what is measured to a vector that is minimised."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from searchinr.errors import UserError
 from searchinr.search import pareto
+from searchinr.search.figures import Figures
 from searchinr.space import STANDARD, Bound, Direction, Metric, Space
-
-Line = Mapping[str, Any]
-"""One line of the ledger."""
 
 LOSSLESS_DB = 200.0
 """PSNR of a perfect decode for ranking: above what any single wrong sample leaves (16 bits, 10^9 samples: 187 dB)."""
@@ -72,45 +69,45 @@ class Objectives:
         """The objectives and constraints of a space."""
         return cls(space.objectives, space.reference_point, space.constraints, space.metrics)
 
-    def vector(self, point: Line) -> NDArray[np.float64]:
+    def vector(self, point: Figures) -> NDArray[np.float64]:
         """Where a point stands on the metrics' axes (rates as log2), everything oriented so that less is better.
 
         Args:
-            point: A ledger line of kind ``point``.
+            point: What was measured.
 
         Returns:
             `(k,)`: PSNR in -dB, rate in octaves, seconds in octaves.
 
         Raises:
-            UserError: The line lacks an objective's figure (SSIM of audio).
+            UserError: An objective's figure is not measured (SSIM of audio).
             ValueError: A figure is NaN, or a rate or time is not positive.
         """
         return np.array([self._place(name, self._figure(name, point)) for name in self.names])
 
-    def vectors(self, points: Sequence[Line]) -> NDArray[np.float64]:
+    def vectors(self, points: Sequence[Figures]) -> NDArray[np.float64]:
         """The vectors of n points, `(n, k)`."""
         return np.array([self.vector(point) for point in points]).reshape(len(points), len(self.names))
 
-    def excess(self, point: Line) -> NDArray[np.float64]:
+    def excess(self, point: Figures) -> NDArray[np.float64]:
         """How far a point is beyond each constraint.
 
         Returns:
             `(c,)`: as a fraction of the limit; 0 or less is within it.
 
         Raises:
-            UserError: The line lacks a constrained figure.
+            UserError: A constrained figure is not measured.
         """
         return np.array([bound.excess(self._figure(name, point)) for name, bound in self.constraints.items()])
 
-    def is_feasible(self, point: Line) -> bool:
+    def is_feasible(self, point: Figures) -> bool:
         """Whether a point meets every constraint."""
         return bool((self.excess(point) <= 0).all())
 
-    def violation(self, point: Line) -> float:
+    def violation(self, point: Figures) -> float:
         """By how much a point breaks the constraints, summed over them; 0 if it meets all."""
         return float(np.maximum(self.excess(point), 0.0).sum())
 
-    def broken(self, point: Line) -> list[str]:
+    def broken(self, point: Figures) -> list[str]:
         """The constraints that a point breaks, for people: ``"decode_macs_per_sample is 2304, allowed <= 2000"``."""
         return [
             f"{name} is {self._figure(name, point):.6g}, allowed {bound}"
@@ -118,19 +115,19 @@ class Objectives:
             if excess > 0
         ]
 
-    def hypervolume(self, points: Sequence[Line]) -> float:
+    def hypervolume(self, points: Sequence[Figures]) -> float:
         """What the feasible points dominate, up to the reference point.
 
         For ``psnr_db`` and ``rate`` the unit is dB x octaves: 1 dB more at every rate over a range of 1:2 in rate.
         """
         return pareto.hypervolume(self.vectors(list(filter(self.is_feasible, points))), self.reference)
 
-    def front(self, points: Sequence[Line]) -> list[int]:
+    def front(self, points: Sequence[Figures]) -> list[int]:
         """Indices of the feasible points that no other feasible one dominates, by ascending rate."""
         feasible = [index for index, point in enumerate(points) if self.is_feasible(point)]
         mask = pareto.front_mask(self.vectors([points[index] for index in feasible]))
         on_front = [feasible[position] for position in np.flatnonzero(mask)]
-        return sorted(on_front, key=lambda index: float(points[index]["rate"]))
+        return sorted(on_front, key=lambda index: points[index].rate)
 
     def _place(self, name: str, value: float) -> float:
         """A figure's place on its axis, less is better."""
@@ -142,14 +139,12 @@ class Objectives:
             raise ValueError(f"{name} is NaN")
         return place
 
-    def _figure(self, name: str, point: Line) -> float:
-        value = point.get(name)
-        if value is None and name in ("encode_s", "decode_s"):
-            value = np.mean([signal[name] for signal in point["signals"]])
+    def _figure(self, name: str, point: Figures) -> float:
+        value = point.figure(name)
         if value is None:
             where = "objectives" if name in self.names else "constraints"
             raise UserError(
-                f"{where}: {name!r} is not measured for {point.get('modality', 'this modality')}; "
+                f"{where}: {name!r} is not measured for {point.modality}; "
                 f"choose among {', '.join(figure for figure in self._metrics if figure != name)}"
             )
-        return float(value)
+        return value

@@ -8,40 +8,27 @@ import numpy as np
 
 from searchinr.search.configs import Canonicalise, Config, ConfigSpace
 from searchinr.search.front import Front
+from searchinr.search.lines import Confirmation, Fit, FitFailed, FitLine, Line, OutOfMemory, Point, TrialStarted
 from searchinr.search.mo_asha import MoAsha, MoAshaStopping
-from searchinr.search.objectives import Line, Objectives
+from searchinr.search.objectives import Objectives
 from searchinr.search.sampler_registry import SAMPLERS
 from searchinr.search.samplers import History, Observation, Sampler
 from searchinr.search.scheduler import Fifo, Scheduler
-from searchinr.space import Space, Value, config_hash
+from searchinr.space import Space, config_hash
 
 
-@dataclass(frozen=True)
-class Job:
-    """One fit from its last checkpoint to its next rung: train, measure, return.
+@dataclass(frozen=True, kw_only=True)
+class Job(Fit):
+    """One fit from its last checkpoint to a rung: train, measure, return.
+
+    Unless it confirms a point, the trial was measured at the rung below before, if there is one.
 
     Attributes:
-        trial: Config hash of the trial.
-        number: How many trials of the dataset were chosen before it.
-        dataset: Label of the dataset.
-        codec: Name of the codec.
-        params: Canonical parameters, flat.
-        seed: Seed of the fit.
-        rung: Index of the rung to train to. The trial was measured at the one below, if there is one.
-        steps: Training length at that rung.
-        confirms: Whether this is a fit of its own that confirms a point on the front with another seed.
+        number: How many trials of the dataset were chosen before its trial.
         alone: Whether it is to have a whole GPU, or a whole node, to itself: it has run out of memory before.
     """
 
-    trial: str
     number: int
-    dataset: str
-    codec: str
-    params: dict[str, Value]
-    seed: int
-    rung: int
-    steps: int
-    confirms: bool = False
     alone: bool = False
 
 
@@ -152,39 +139,28 @@ class Search:
         """Takes what happened. Of two results of one trial at one rung the first stands.
 
         Args:
-            line: A ledger line: a trial was started (``trial``), measured at a rung (``point``), fitted again with
-                another seed (``confirmation``), or it has failed (``failed``): then it gets no further job, and what it
-                has measured stays. One that ran out of memory (``out_of_memory``) runs alone the next time.
+            line: A ledger line. A trial that has failed gets no further job, and what it has measured stays. One that
+                ran out of memory runs alone the next time. Lines about assets change nothing.
 
         Raises:
-            UserError: The line lacks an objective's figure.
+            UserError: A point lacks an objective's figure.
             ValueError: The trial was never started, its dataset is not in the space, or a figure is NaN.
         """
-        if line["kind"] == "trial":
-            if line["dataset"] not in self._datasets:
-                raise ValueError(f"the ledger has a trial of {line['dataset']!r}, which is not in the space")
-            config = Config(line["codec"], dict(line["params"]))
-            self._datasets[line["dataset"]].start(line["trial"], config, line["number"])
-            return
-        dataset = self._of(line["trial"])
-        if line["kind"] == "out_of_memory":
-            dataset.tell_out_of_memory(line)
-        elif line["kind"] == "confirmation" or line.get("confirms"):
-            dataset.tell_confirmation(line)
-        elif line["kind"] == "point":
-            dataset.tell_point(line)
-        else:
-            dataset.tell_failed(line["trial"], line["reason"])
+        if isinstance(line, TrialStarted):
+            if line.dataset not in self._datasets:
+                raise ValueError(f"the ledger has a trial of {line.dataset!r}, which is not in the space")
+            self._datasets[line.dataset].start(line.trial, line.config, line.number)
+        elif isinstance(line, FitLine):
+            self._of(line.trial).tell(line)
 
     def put_back(self, job: Job) -> None:
         """A job's worker is gone and nothing came of it: the job is handed out again before any other."""
         self._of(job.trial).put_back(job)
 
     def replay(self, lines: Iterable[Line]) -> None:
-        """Rebuilds the state from ledger lines, in their order; see `tell`. Those about no trial are left out."""
+        """Rebuilds the state from ledger lines, in their order; see `tell`."""
         for line in lines:
-            if "trial" in line:
-                self.tell(line)
+            self.tell(line)
 
     def counts(self, dataset: str) -> Counts:
         """Where the trials of a dataset stand."""
@@ -194,11 +170,11 @@ class Search:
         """The reason of every trial that failed."""
         return dict(self._datasets[dataset].failures)
 
-    def points(self, dataset: str) -> Sequence[Line]:
+    def points(self, dataset: str) -> Sequence[Point]:
         """All results of a dataset, in the order in which they came."""
         return self._datasets[dataset].points
 
-    def front(self, dataset: str) -> list[Line]:
+    def front(self, dataset: str) -> list[Point]:
         """The results of a dataset that no other dominates, whatever their rung, by ascending rate."""
         return self._datasets[dataset].front.points
 
@@ -233,13 +209,13 @@ class _DatasetSearch:
         self._at_end: set[str] = set()
         self._observations: list[Observation] = []
         self._confirmed: set[_Confirmation] = set()
-        self._alone: set[tuple[str, int, int | None]] = set()  # trial, rung, and the seed of a confirmation
+        self._alone: set[tuple[str, int | None, int]] = set()  # trial, the seed of a confirmation, and rung
         self._exhausted = False
         self._numbers: set[int] = set()
         self._next_number = 0
         self.trials: dict[str, _Trial] = {}
-        self.points: list[Line] = []
-        self.front = Front(objectives)
+        self.points: list[Point] = []
+        self.front: Front[Point] = Front(objectives)
         self.failures: dict[str, str] = {}
 
     @property
@@ -286,8 +262,20 @@ class _DatasetSearch:
             self._pending[trial] = config
             self._to_start[trial] = None
 
-    def tell_point(self, point: Line) -> None:
-        name, rung = point["trial"], point["rung"]
+    def tell(self, line: FitLine) -> None:
+        match line:
+            case OutOfMemory():
+                self._alone.add((*_key(line), line.rung))
+            case Confirmation() | FitFailed(confirms=True):
+                self._forget(_key(line))
+                self._confirmed.add((line.trial, line.rung, line.seed))
+            case Point():
+                self._tell_point(line)
+            case FitFailed():
+                self._tell_failed(line.trial, line.reason)
+
+    def _tell_point(self, point: Point) -> None:
+        name, rung = point.trial, point.rung
         trial = self.trials[name]
         vector, excess = self._objectives.vector(point), self._objectives.excess(point)
         self._ended(name)
@@ -304,7 +292,7 @@ class _DatasetSearch:
             if rung == len(self._rungs) - 1:
                 self._at_end.add(name)
 
-    def tell_failed(self, trial: str, reason: str) -> None:
+    def _tell_failed(self, trial: str, reason: str) -> None:
         self._ended(trial)
         if trial not in self.failures:
             self.failures[trial] = reason
@@ -312,17 +300,9 @@ class _DatasetSearch:
             self._at_end.discard(trial)
             self._scheduler.drop(trial)
 
-    def tell_confirmation(self, line: Line) -> None:
-        self._forget((line["trial"], line["seed"]))
-        self._confirmed.add((line["trial"], line["rung"], line["seed"]))
-
-    def tell_out_of_memory(self, line: Line) -> None:
-        self._alone.add((line["trial"], line["rung"], line["seed"] if line.get("confirms") else None))
-
     def put_back(self, job: Job) -> None:
         self._running.discard(_key(job))
-        trial, seed = _key(job)
-        self._returned.append(replace(job, alone=(trial, job.rung, seed) in self._alone))
+        self._returned.append(replace(job, alone=(*_key(job), job.rung) in self._alone))
 
     def _ended(self, trial: str) -> None:
         """A trial's job is over, with a result or without."""
@@ -359,7 +339,7 @@ class _DatasetSearch:
             return []
         first = self._settings.seed + 1
         return [
-            (point["trial"], point["rung"], seed)
+            (point.trial, point.rung, seed)
             for point in self.front.points
             for seed in range(first, first + self._confirm_seeds)
         ]
@@ -389,18 +369,17 @@ class _DatasetSearch:
             trial=trial,
             number=started.number,
             dataset=self._label,
-            codec=started.config.codec,
-            params=dict(started.config.params),
+            config=started.config,
             seed=self._settings.seed if confirming_seed is None else confirming_seed,
             rung=rung,
             steps=self._rungs[rung],
             confirms=confirming_seed is not None,
-            alone=(trial, rung, confirming_seed) in self._alone,
+            alone=(trial, confirming_seed, rung) in self._alone,
         )
         self._running.add(_key(job))
         return job
 
 
-def _key(job: Job) -> tuple[str, int | None]:
-    """What a dataset has at most one job of at a time."""
-    return job.trial, job.seed if job.confirms else None
+def _key(fit: Fit) -> tuple[str, int | None]:
+    """What a dataset has at most one job of at a time: a trial, or its confirmation with one seed."""
+    return fit.trial, fit.seed if fit.confirms else None

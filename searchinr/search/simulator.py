@@ -1,11 +1,11 @@
 """A run without training: the same search, with results from a table and a virtual clock."""
 
 import heapq
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
-from searchinr.search.objectives import Line
+from searchinr.search.figures import Figures
+from searchinr.search.lines import Confirmation, FitFailed, FitLine, Point
 from searchinr.search.search import Job, Search
 
 
@@ -14,13 +14,12 @@ class Outcome:
     """What a job would bring.
 
     Attributes:
-        figures: What is measured at its rung: the keys of a ledger line that the objectives and constraints read; None
-            if the trial fails.
+        figures: What is measured at its rung (`Figures.invented`); None if the trial fails.
         macs: Multiply-accumulates of training in this job.
         seconds: How long it takes.
     """
 
-    figures: Mapping[str, Any] | None
+    figures: Figures | None
     macs: float
     seconds: float
 
@@ -35,7 +34,7 @@ class Event:
         macs: Training work of all workers until then; of jobs under way, the share that has passed.
     """
 
-    line: Line
+    line: FitLine
     seconds: float
     macs: float
 
@@ -68,8 +67,9 @@ def simulate(search: Search, outcome: Callable[[Job], Outcome], workers: int) ->
         offset -= found.macs / found.seconds * start
         ended_macs += found.macs
         if found.figures is None:
-            line = {"kind": "failed", **asdict(job), "reason": "as recorded"}
+            line: FitLine = FitFailed(**job.shared(FitFailed), reason="as recorded")
         else:
-            line = {"kind": "confirmation" if job.confirms else "point", **asdict(job), **found.figures}
+            kind = Confirmation if job.confirms else Point
+            line = kind(**job.shared(kind), **vars(found.figures))
         search.tell(line)
         yield Event(line, clock, ended_macs + (max(0.0, rate * clock - offset) if running else 0.0))

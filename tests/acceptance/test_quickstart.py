@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from searchinr.engine.store.ledger import read_ledger
+
 ROOT = Path(__file__).parents[2]
 
 pytestmark = pytest.mark.slow
@@ -58,9 +60,8 @@ def test_the_quickstart_killed_halfway_finds_a_front_of_real_files(tmp_path: Pat
     trials = [line for line in lines if line["kind"] == "trial"]
     assert len(trials) == 48
     assert len({line["params"]["backbone"] for line in trials}) >= 3
-    points = [line for line in lines if line["kind"] == "point"]
-    names = [signal["name"] for signal in points[0]["signals"]]
-    assert names == ["astronaut", "chelsea", "coffee", "rocket"]
+    first = next(line for line in read_ledger(run / "ledger.jsonl") if line.kind == "point")
+    assert first.signals.names == ("astronaut", "chelsea", "coffee", "rocket")
     found = front(run)
     assert len(found["points"]) >= 6
     # Which trials are resumed depends on the order in which results come in: 26.0 to 27.7 dB were seen. A fit, a

@@ -2,11 +2,13 @@
 
 import math
 import random
-from typing import Any
 
+from ledger_lines import point_line, signal_figures, trial_line
+
+from searchinr.search.figures import Cost, SignalTable
+from searchinr.search.lines import Line, Point, TrialStarted
 from searchinr.space import Choice, DatasetEntry, Fidelity, Range, SearchSettings, Space
 
-Line = dict[str, Any]
 DATASET = "photos"
 
 
@@ -40,30 +42,30 @@ def long_ledger(trials: int) -> list[Line]:
             "width": round(math.exp(draw.uniform(math.log(8), math.log(64)))),
             "lr": math.exp(draw.uniform(math.log(1e-4), math.log(1e-2))),
         }
-        trial = {
-            "kind": "trial", "trial": f"{number:010x}", "number": number, "dataset": DATASET, "codec": "mlp",
-            "params": params, "seed": 0, "time": 1.7e9 + 10 * number,
-        }  # fmt: skip
+        name = f"{number:010x}"
+        trial = trial_line(name, number=number, dataset=DATASET, params=params, time=1.7e9 + 10 * number)
         lines.append(trial)
         weights = params["depth"] * params["width"] ** 2 + 5 * params["width"]
         rate = weights * 8 / 13824
         for rung, steps in enumerate((100, 300, 900)[: 1 + (number % 3 == 0) + (number % 9 == 0)]):
             psnr_db = 18 + 3 * math.log2(1 + 4 * rate) + rung + draw.gauss(0, 0.8) + (params["backbone"] == "siren")
-            lines.append(trial | _point(rung, steps, rate, psnr_db, weights, 1.7e9 + 10 * number + rung))
+            lines.append(_point(trial, rung, steps, rate, psnr_db, weights))
     return lines
 
 
-def _point(rung: int, steps: int, rate: float, psnr_db: float, weights: int, time: float) -> Line:
+def _point(trial: TrialStarted, rung: int, steps: int, rate: float, psnr_db: float, weights: int) -> Point:
     signals = [
-        {
-            "name": f"photo-{i}", "bytes": round(rate * 1728), "rate": rate, "psnr_db": psnr_db + i - 3.5, "ssim": 0.8,
-            "encode_s": 1.0, "decode_s": 0.01, "sha256": "0" * 64,
-        }
-        for i in range(8)
-    ]  # fmt: skip
-    return {
-        "kind": "point", "rung": rung, "steps": steps, "modality": "image", "init": "scratch", "psnr_db": psnr_db,
-        "psnr_of_mean_mse_db": psnr_db - 1, "rate": rate, "rate_unit": "bpp", "ssim": 0.8,
-        "decode_macs_per_sample": float(weights), "signals": signals,
-        "cost": {"macs": 1e6 * weights * steps, "train_s": steps / 100, "device": "cpu"}, "time": time,
-    }  # fmt: skip
+        signal_figures(f"photo-{i}", 0, rate, psnr_db + i - 3.5, encode_s=1.0, sha256="0" * 64) for i in range(8)
+    ]
+    return point_line(
+        trial.trial,
+        steps,
+        rate,
+        psnr_db,
+        dataset=DATASET,
+        params=trial.config.params,
+        signals=SignalTable.of(signals),
+        decode_macs_per_sample=float(weights),
+        cost=Cost(macs=1e6 * weights * steps, train_s=steps / 100, device="cpu"),
+        time=trial.time + rung,
+    )

@@ -2,12 +2,16 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
 import pytest
 
+from searchinr.engine.store.ledger import read_ledger
+from searchinr.search.figures import SignalTable
+from searchinr.search.lines import Point, dump_line
 from searchinr.signals.datasets import load_dataset
 from searchinr.signals.registry import MODALITIES
 from searchinr.space import DatasetEntry
@@ -55,7 +59,8 @@ def test_front_as_json(searchinr: Callable, finished_run: Path) -> None:
     assert front["points"]
     for point in front["points"]:
         line = points[point["trial"], point["steps"]]
-        assert all(point[key] == line[key] for key in ("rate", "psnr_db", "ssim", "params", "seed"))
+        assert all(point[key] == line[key] for key in ("rate", "psnr_db", "params", "seed"))
+        assert point["ssim"] == line["metrics"]["ssim"]
         dominating = [
             other
             for other in points.values()
@@ -109,11 +114,12 @@ def test_verify_finds_missing_and_exchanged_files(
 
 def test_verify_finds_a_changed_ledger(searchinr: Callable, run_copy: Path) -> None:
     path = run_copy / "ledger.jsonl"
-    lines = [json.loads(line) for line in path.read_text().splitlines()]
-    for line in lines:
-        for row in line.get("signals", []):
-            row["psnr_db"] += 0.02
-    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    lines = read_ledger(path)
+    for place, line in enumerate(lines):
+        if isinstance(line, Point):
+            rows = [replace(row, psnr_db=row.psnr_db + 0.02) for row in line.signals]
+            lines[place] = replace(line, signals=SignalTable.of(rows))
+    path.write_bytes(b"".join(dump_line(line) + b"\n" for line in lines))
     result = searchinr("verify", run_copy)
     assert result.code == 1
     assert "dB, the ledger says" in result.err

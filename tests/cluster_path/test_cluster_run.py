@@ -154,8 +154,8 @@ def test_two_nodes_of_which_one_is_killed(cloud: Cloud) -> None:
     assert len(list((cloud.folder / "nodes").glob("[0-9]*"))) > 3  # another node took the place of the lost one
 
     lines = read_ledger(cloud.run / "ledger.jsonl")
-    assert [line["kind"] for line in lines].count("trial") == trials
-    assert not [line for line in lines if line["kind"] == "failed"]
+    assert [line.kind for line in lines].count("trial") == trials
+    assert not [line for line in lines if line.kind == "failed"]
     (row,) = recorded(cloud.run)
     assert (row["done"], row["total"], row["failed"]) == (trials, trials, 0)
     log = (cloud.run / "log.txt").read_text()

@@ -19,6 +19,7 @@ from searchinr.codecs.params.bit_widths import BitWidths
 from searchinr.codecs.quantize.registry import QUANTIZERS
 from searchinr.codecs.registry import decode
 from searchinr.errors import InvalidFileError, UserError
+from searchinr.search.configs import Config
 from searchinr.signals.metrics import psnr
 from searchinr.signals.signal import Layout
 from searchinr.space import Value, build_params, canonical_params
@@ -278,13 +279,13 @@ def test_files_that_claim_the_most_weights_take_under_a_gigabyte(tmp_path: Path)
 
 def test_a_trial_measures_the_whole_file() -> None:
     signal = make_signal("any", LAYOUT)
-    trial = run_trial("once_for_all", SMALL, [signal], [3], seed=0, device=CPU)
+    trial = run_trial(Config("once_for_all", dict(SMALL)), [signal], [3], seed=0, device=CPU)
     [measured] = [state for state in trial if isinstance(state, Measurement)]
     data = measured.files["any"]
-    assert measured.figures["rate"] == 8 * len(data) / 96
-    assert measured.figures["psnr_db"] == psnr(signal.samples, decode(data).samples, (0, 255))
+    assert measured.figures.rate == 8 * len(data) / 96
+    assert measured.figures.psnr_db == psnr(signal.samples, decode(data).samples, (0, 255))
     field = make_supernet("siren", (2,), (6,)).largest
-    assert measured.figures["decode_macs_per_sample"] == field.macs_per_point()
+    assert measured.figures.decode_macs_per_sample == field.macs_per_point()
 
 
 def test_lists_of_sizes_have_one_form() -> None:

@@ -96,11 +96,11 @@ class Case:
         assert lost(before, self.folder) == []
         assert repeated(self.folder) == []
         opened = open_run(self.folder)
-        (asset,) = (line for line in opened.lines if line["kind"] == "asset")
-        labels = {"scratch": "scratch", "supernet": f"supernet@{asset['sha256'][:12]}"}
-        points = [line for line in opened.lines if line["kind"] == "point"]
-        assert len({point["trial"] for point in points}) == 4
-        assert all(point["init"] == labels[point["params"]["init"]] for point in points)
+        (asset,) = (line for line in opened.lines if line.kind == "asset")
+        labels = {"scratch": "scratch", "supernet": f"supernet@{asset.sha256[:12]}"}
+        points = [line for line in opened.lines if line.kind == "point"]
+        assert len({point.trial for point in points}) == 4
+        assert all(point.init == labels[point.config.params["init"]] for point in points)
         assert not any(verdict.problems for verdict in verify(opened, None))
 
 
@@ -124,7 +124,7 @@ def test_a_killed_building_goes_on_from_its_checkpoint_to_the_same_bits(tmp_path
     assert (code, err) == (0, "")
     assert lost(before, case.folder) == []
     opened = open_run(case.folder)
-    built = {line["asset"]: line for line in opened.lines if line["kind"] == "asset"}
+    built = {line["asset"]: line for line in opened.lines if line.kind == "asset"}
     killed = built.pop(checkpoint.name.removesuffix("-0.partial.safetensors"))
     assert killed["resumed_at"] == int(tensors["steps"]) > 0, "it was not begun anew"
     assert all(line["resumed_at"] == 0 for line in built.values())
@@ -156,7 +156,7 @@ def test_kill_9_of_everything_while_a_supernet_is_built(case: Case, option: str)
         case.wait_for_building(run)
         run.kill_all()
     before = Recorded.of(case.folder)
-    assert {line["params"]["init"] for line in before.lines if line["kind"] == "trial"} == {"scratch"}
+    assert {line.config.params["init"] for line in before.lines if line.kind == "trial"} == {"scratch"}
     with running(*case.command(option)) as run:
         code, _, err = run.finish()
     assert (code, err) == (0, "")
@@ -186,12 +186,12 @@ def test_a_signal_ends_the_building_of_a_supernet_with_a_checkpoint(case: Case, 
     assert code == 130
     assert err == f"searchinr: interrupted; the same command again continues {case.folder}\n"
     before = Recorded.of(case.folder)
-    assert all(line["kind"] != "asset" for line in before.lines + before.delivered)
+    assert all(line.kind != "asset" for line in before.lines + before.delivered)
     with running(*case.command(option)) as run:
         code, _, err = run.finish()
     assert (code, err) == (0, "")
-    (asset,) = (line for line in open_run(case.folder).lines if line["kind"] == "asset")
-    assert asset["resumed_at"] > 0
+    (asset,) = (line for line in open_run(case.folder).lines if line.kind == "asset")
+    assert asset.resumed_at > 0
     case.check(before)
 
 
@@ -211,6 +211,6 @@ def test_a_worker_that_is_killed_in_a_building_leaves_it_to_another_one(case: Ca
             os.kill(worker, signal.SIGKILL)
         code, _, err = run.finish()
     assert (code, err) == (0, "")
-    (asset,) = (line for line in open_run(case.folder).lines if line["kind"] == "asset")
-    assert asset["resumed_at"] == int(tensors["steps"]) > 0
+    (asset,) = (line for line in open_run(case.folder).lines if line.kind == "asset")
+    assert asset.resumed_at == int(tensors["steps"]) > 0
     case.check(before)

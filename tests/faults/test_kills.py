@@ -86,10 +86,10 @@ def check(case: Case, *before: Recorded) -> None:
         assert lost(moment, case.folder) == []
     assert repeated(case.folder) == []
     opened = open_run(case.folder)
-    trials = [line["trial"] for line in opened.lines if line["kind"] == "trial"]
+    trials = [line.trial for line in opened.lines if line.kind == "trial"]
     assert len(trials) == len(set(trials)) == TRIALS
-    assert {line["trial"] for line in opened.lines if line["kind"] == "point"} == set(trials)
-    assert max(line["rung"] for line in opened.lines if line["kind"] == "point") == 2
+    assert {line.trial for line in opened.lines if line.kind == "point"} == set(trials)
+    assert max(line.rung for line in opened.lines if line.kind == "point") == 2
     verdicts = list(verify(opened, None))
     assert verdicts
     assert not any(verdict.problems for verdict in verdicts)
@@ -142,7 +142,7 @@ def test_what_a_crash_can_leave_in_the_folder(half: Case, option: str) -> None:
     before = Recorded.of(half.folder)
     folder = RunFolder(half.folder)
     with folder.ledger.open("a") as ledger:
-        ledger.write('{"kind":"point","trial":"' + before.lines[0]["trial"])
+        ledger.write('{"kind":"point","trial":"' + before.lines[0].trial)
     folder.stop.touch()
     (folder.path / ".lock").write_text("stale")
     (folder.inbox / ".searchinr-0123.tmp").write_bytes(b"half a result")
@@ -183,7 +183,7 @@ def test_a_clock_that_jumps_by_days(half: Case, tmp_path: Path, option: str) -> 
         code, _, err = run.finish()
     assert (code, err) == (0, "")
     check(half, before)
-    times = [line["time"] for line in Recorded.of(half.folder).lines]
+    times = [line.time for line in Recorded.of(half.folder).lines]
     assert times != sorted(times)
 
 
@@ -238,9 +238,9 @@ def test_a_fit_that_kills_its_workers_has_failed_and_the_others_go_on(tmp_path: 
         code, _, err = run.finish()
     assert (code, err) == (0, "")
     lines = Recorded.of(case.folder).lines
-    (failed,) = (line for line in lines if line["kind"] == "failed")
-    assert failed["reason"].startswith("its worker died 3 times before the next checkpoint")
-    assert len({line["trial"] for line in lines if line["kind"] == "point"}) == TRIALS - 1
+    (failed,) = (line for line in lines if line.kind == "failed")
+    assert failed.reason.startswith("its worker died 3 times before the next checkpoint")
+    assert len({line.trial for line in lines if line.kind == "point"}) == TRIALS - 1
     assert repeated(case.folder) == []
 
 

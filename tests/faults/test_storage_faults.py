@@ -55,7 +55,7 @@ def test_a_killed_driver_whose_run_folder_is_lost(remote: RemotePath, tmp_path: 
     assert lost(before, folder) == []
     assert repeated(folder) == []
     assert stored(place).lines == Recorded.of(folder).lines
-    assert len({line["trial"] for line in stored(place).lines if line["kind"] == "point"}) == 6
+    assert len({line.trial for line in stored(place).lines if line.kind == "point"}) == 6
     kept = {path.name for path in files_below(place) if "/front/" not in f"/{path}"}  # type: ignore[union-attr]
     assert kept >= {"space.yaml", "ledger.jsonl", "log.txt"} and ".driver" not in kept
     assert not list(files_below(place / "trials")) and not list(files_below(place / "inbox"))

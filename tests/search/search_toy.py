@@ -2,9 +2,12 @@
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
+from searchinr.search.figures import Figures
+from searchinr.search.lines import Fit, Point, TrialStarted
 from searchinr.search.search import Job, Search
 from searchinr.space import (
     Choice,
@@ -60,16 +63,27 @@ def make_search(space: Space) -> Search:
     return Search(space, [entry.label for entry in space.datasets], canonicalise)
 
 
-def trial_line(job: Job) -> dict[str, object]:
+def trial_line(job: Job) -> TrialStarted:
     """What a run writes when a trial is started."""
-    keys = ("trial", "number", "dataset", "codec", "params", "seed")
-    return {"kind": "trial", **{key: getattr(job, key) for key in keys}}
+    return TrialStarted(**job.shared(TrialStarted), time=0.0)
 
 
-def measure(job: Job) -> dict[str, object]:
+def figures(psnr_db: float = 30.0, rate: float = 1.0, **more: object) -> Figures:
+    """What is measured of an image, unless told otherwise."""
+    metrics = {"ssim": more.pop("ssim")} if "ssim" in more else {}
+    changes = {"modality": "image", "metrics": metrics, **more}
+    return replace(Figures.invented(psnr_db, rate), **changes)  # type: ignore[arg-type]
+
+
+def measured(fit: Fit, psnr_db: float, rate: float) -> Point:
+    """An operating point with these figures."""
+    return Point(**fit.shared(Point), **vars(figures(psnr_db, rate)), time=0.0)
+
+
+def measure(job: Job) -> Point:
     """A smooth stand-in for training: larger is better and dearer, every other parameter has one best value."""
-    params = job.params
-    if job.codec == "grid":
+    params = job.config.params
+    if job.config.codec == "grid":
         rate, psnr = params["levels"] / 8, 18 + 2 * math.log2(params["levels"])
     else:
         rate = (params["depth"] * params["width"] ** 2) / 1700
@@ -79,11 +93,4 @@ def measure(job: Job) -> dict[str, object]:
         psnr -= abs(math.log2(params.get("siren.omega", 30.0) / 30))
     psnr -= 3 * math.exp(-job.steps / 250)
     psnr += 0.2 * np.random.default_rng(int(job.trial, 16)).normal()
-    keys = ("trial", "rung", "steps", "dataset", "codec", "params", "seed")
-    return {
-        "kind": "point",
-        **{key: getattr(job, key) for key in keys},
-        "modality": "image",
-        "psnr_db": psnr,
-        "rate": rate,
-    }
+    return measured(job, psnr, rate)

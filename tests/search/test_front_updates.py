@@ -2,9 +2,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from search_toy import figures
 
+from searchinr.search.figures import Figures
 from searchinr.search.front import Front
-from searchinr.search.objectives import Line, Objectives
+from searchinr.search.objectives import Objectives
 
 TWO = Objectives({"psnr_db": "max", "rate": "min"}, {"psnr_db": 20.0, "rate": 4.0})
 THREE = Objectives({"psnr_db": "max", "ssim": "max", "rate": "min"}, {"psnr_db": 20.0, "ssim": 0.0, "rate": 4.0})
@@ -17,11 +19,8 @@ PLACES = st.tuples(
 )
 
 
-def make_points(places: list[tuple[float, float, float]]) -> list[Line]:
-    return [
-        {"kind": "point", "number": i, "psnr_db": psnr_db, "rate": rate, "ssim": ssim}
-        for i, (psnr_db, rate, ssim) in enumerate(places)
-    ]
+def make_points(places: list[tuple[float, float, float]]) -> list[Figures]:
+    return [figures(psnr_db, rate, mean_bytes=float(i), ssim=ssim) for i, (psnr_db, rate, ssim) in enumerate(places)]
 
 
 @given(st.lists(PLACES, max_size=20), st.sampled_from([TWO, THREE]))

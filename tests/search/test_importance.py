@@ -1,15 +1,14 @@
 import random
 import warnings
-from typing import Any
 
 import pytest
+from search_toy import measured
 
-from searchinr.search.configs import ConfigSpace
+from searchinr.search.configs import Config, ConfigSpace
 from searchinr.search.importance import ENOUGH, FRONT, Importance, importance
+from searchinr.search.lines import Fit, Point
 from searchinr.search.objectives import Objectives
 from searchinr.space import Choice, Range, Value
-
-Line = dict[str, Any]
 
 SPACE = ConfigSpace(
     {
@@ -25,7 +24,7 @@ SPACE = ConfigSpace(
 OBJECTIVES = Objectives({"psnr_db": "max", "rate": "min"}, {"psnr_db": 0, "rate": 100})
 
 
-def points(count: int, *, rungs: int = 1) -> list[Line]:
+def points(count: int, *, rungs: int = 1) -> list[Point]:
     """Width decides the rate and half of the PSNR, the backbone the other half; the learning rate nothing."""
     draw = random.Random(0)
     lines = []
@@ -40,12 +39,14 @@ def points(count: int, *, rungs: int = 1) -> list[Line]:
         width = float(params["width"])
         for rung in range(rungs if i < 0.95 * count else 1):
             psnr = 20 + width / 8 + 8 * (params["backbone"] == "siren") + rung + draw.gauss(0, 0.1)
-            line = {"trial": str(i), "rung": rung, "steps": 100 * 3**rung, "codec": "mlp", "params": params}
-            lines.append(line | {"psnr_db": psnr, "rate": width})
+            fit = Fit(
+                trial=str(i), rung=rung, steps=100 * 3**rung, dataset="kodak", config=Config("mlp", params), seed=0
+            )
+            lines.append(measured(fit, psnr, width))
     return lines
 
 
-def found(lines: list[Line]) -> Importance:
+def found(lines: list[Point]) -> Importance:
     result = importance(lines, SPACE, OBJECTIVES)
     assert result is not None
     return result
@@ -69,7 +70,7 @@ def test_what_decides_is_found_and_what_does_not_is_not() -> None:
 def test_the_longest_training_that_nearly_all_have_reached_is_taken() -> None:
     lines = points(60, rungs=3)
     assert found(lines).steps == 900
-    selected = [line for line in lines if line["rung"] < 2 or int(line["trial"]) % 2]
+    selected = [line for line in lines if line.rung < 2 or int(line.trial) % 2]
     assert found(selected).steps == 300
 
 

@@ -1,27 +1,27 @@
-import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import replace
 from typing import Self
 
 import numpy as np
 import pytest
+from ledger_lines import asset_line
 from search_toy import CODECS, make_search, make_space, measure, trial_line
 
 from searchinr.errors import UserError
-from searchinr.search.objectives import Line
+from searchinr.search.lines import Confirmation, FitFailed, Line, Point, dump_line, parse_line
 from searchinr.search.search import Job
 from searchinr.space import Bound, Choice, Confirm, Space
 
 
-def failed(job: Job) -> dict[str, object]:
-    return {"kind": "failed", **asdict(job), "reason": "NaN"}
+def failed(job: Job) -> FitFailed:
+    return FitFailed(**job.shared(FitFailed), reason="NaN", time=0.0)
 
 
-def confirmation(job: Job) -> dict[str, object]:
+def confirmation(job: Job) -> Confirmation:
     """What a further seed gives: the same rate, another PSNR."""
     luck = 0.3 * np.random.default_rng([int(job.trial, 16), job.seed]).normal()
     point = measure(job)
-    return {**point, "kind": "confirmation", "confirms": True, "psnr_db": point["psnr_db"] + luck}
+    return replace(Confirmation(**vars(point)), psnr_db=point.psnr_db + luck)
 
 
 def make_confirmed_space(seeds: int = 2, **settings: object) -> Space:
@@ -40,8 +40,8 @@ class Run:
         self.failing = failing
         self.ledger = list(ledger)
         self.search = make_search(space)
-        self.search.replay(json.loads(json.dumps(self.ledger)))
-        self.known = {line["trial"] for line in self.ledger if line["kind"] == "trial"}
+        self.search.replay(parse_line(dump_line(line)) for line in self.ledger)
+        self.known = {line.trial for line in self.ledger if line.kind == "trial"}
         self.jobs = []
 
     def start(self) -> Job | None:
@@ -79,8 +79,8 @@ class Run:
 def test_a_ledger_cut_anywhere_continues_as_if_nothing_had_happened(sampler: str, scheduler: str) -> None:
     space = make_space(datasets=("kodak", "cifar10"), sampler=sampler, scheduler=scheduler, trials=14)
     whole = Run(space).finish()
-    assert any(line["kind"] == "failed" for line in whole.ledger)
-    assert any(line.get("rung") == 2 for line in whole.ledger)
+    assert any(line.kind == "failed" for line in whole.ledger)
+    assert any(isinstance(line, Point) and line.rung == 2 for line in whole.ledger)
     for cut in range(0, len(whole.ledger) + 1, 1 if sampler == "random" else 5):
         assert Run(space, whole.ledger[:cut]).finish().ledger == whole.ledger
 
@@ -98,10 +98,10 @@ def test_an_interrupted_run_with_many_workers_loses_and_repeats_nothing(workers:
     whole = Run(space).finish(workers)
     for cut in range(0, len(whole.ledger), 7):
         ledger = Run(space, whole.ledger[:cut]).finish(workers, seed=cut).ledger
-        measured = [(line["trial"], line["rung"]) for line in ledger if line["kind"] == "point"]
+        measured = [(line.trial, line.rung) for line in ledger if line.kind == "point"]
         assert len(measured) == len(set(measured))
         for dataset in ("kodak", "cifar10"):
-            assert len([x for x in ledger if x["kind"] == "trial" and x["dataset"] == dataset]) == 15
+            assert len([x for x in ledger if x.kind == "trial" and x.dataset == dataset]) == 15
 
 
 @pytest.mark.parametrize("sampler", ["random", "grid", "tpe"])
@@ -120,7 +120,7 @@ def test_a_trial_that_never_started_is_chosen_again_though_a_later_one_did(sampl
 
 def test_lines_about_no_trial_are_left_out() -> None:
     search = make_search(make_space())
-    search.replay([{"kind": "asset", "asset": "supernet-0", "dataset": "kodak"}])
+    search.replay([asset_line(dataset="kodak")])
     assert search.counts("kodak").tried == 0
 
 
@@ -146,7 +146,7 @@ def test_successive_halving_spends_a_small_budget_as_planned() -> None:
     search = make_search(space)
     while (job := search.next_job()) is not None:
         search.tell(measure(job))
-    rungs = [point["rung"] for point in search.points("kodak")]
+    rungs = [point.rung for point in search.points("kodak")]
     assert [rungs.count(rung) for rung in range(3)] == [24, 8, 2]
     assert search.counts("kodak").done == 24
 
@@ -169,7 +169,7 @@ def test_counts_add_up_at_every_moment() -> None:
             running.append(job)
         counts = run.search.counts("kodak")
         assert counts.running == len(running)
-        started = sum(line["kind"] == "trial" for line in run.ledger)
+        started = sum(line.kind == "trial" for line in run.ledger)
         assert counts.done + counts.running + counts.paused + counts.failed == started
         run.end(running.pop(0))
     counts = run.search.counts("kodak")
@@ -184,7 +184,7 @@ def test_datasets_take_turns_and_have_a_budget_each() -> None:
     assert datasets[:6] == ["kodak", "cifar10", "photos"] * 2
     for dataset in ("kodak", "cifar10", "photos"):
         assert run.search.counts(dataset).total == 4
-        assert {point["dataset"] for point in run.search.points(dataset)} == {dataset}
+        assert {point.dataset for point in run.search.points(dataset)} == {dataset}
 
 
 def test_a_failed_trial_gets_no_further_job_and_keeps_what_it_measured() -> None:
@@ -192,13 +192,13 @@ def test_a_failed_trial_gets_no_further_job_and_keeps_what_it_measured() -> None
     job = search.next_job()
     search.tell(measure(job))
     assert search.next_job().trial == job.trial
-    search.tell({"kind": "failed", "trial": job.trial, "dataset": "kodak", "reason": "out of memory"})
+    search.tell(replace(failed(job), reason="out of memory"))
     rest = []
     while (other := search.next_job()) is not None:
         rest.append(other.trial)
         search.tell(measure(other))
     assert job.trial not in rest
-    assert job.trial in {point["trial"] for point in search.points("kodak")}
+    assert job.trial in {point.trial for point in search.points("kodak")}
     assert search.failures("kodak") == {job.trial: "out of memory"}
     assert search.finished
 
@@ -207,7 +207,7 @@ def test_the_first_of_two_results_stands() -> None:
     search = make_search(make_space())
     point = measure(search.next_job())
     search.tell(point)
-    search.tell({**point, "psnr_db": 99.0})
+    search.tell(replace(point, psnr_db=99.0))
     assert search.points("kodak") == [point]
 
 
@@ -221,10 +221,10 @@ def test_a_larger_budget_continues_a_finished_search() -> None:
 def test_front_holds_points_of_all_rungs_by_rate() -> None:
     search = Run(make_space(trials=20)).finish().search
     front, points = search.front("kodak"), search.points("kodak")
-    rates = [point["rate"] for point in front]
+    rates = [point.rate for point in front]
     assert rates == sorted(rates)
     for point in points:
-        beaten = any(p["psnr_db"] >= point["psnr_db"] and p["rate"] <= point["rate"] and p != point for p in points)
+        beaten = any(p.psnr_db >= point.psnr_db and p.rate <= point.rate and p != point for p in points)
         assert (point in front) == (not beaten)
     assert search.hypervolume("kodak") == pytest.approx(search.objectives.hypervolume(front))
 
@@ -238,9 +238,9 @@ def test_unknown_trials_and_datasets_are_refused() -> None:
     search = make_search(make_space())
     job = search.next_job()
     with pytest.raises(ValueError, match="trial ffff was never started"):
-        search.tell({**measure(job), "trial": "ffff"})
+        search.tell(replace(measure(job), trial="ffff"))
     with pytest.raises(ValueError, match="'mars', which is not in the space"):
-        search.replay([{**trial_line(job), "dataset": "mars"}])
+        search.replay([replace(trial_line(job), dataset="mars")])
 
 
 def test_a_result_without_an_objectives_figure_changes_nothing() -> None:
@@ -260,11 +260,11 @@ def test_a_result_without_an_objectives_figure_changes_nothing() -> None:
 def test_constraints_restrict_the_front_and_the_hypervolume_and_nothing_else() -> None:
     search = Run(make_constrained_space(trials=20)).finish().search
     points, front = search.points("kodak"), search.front("kodak")
-    assert any(point["rate"] > 1 for point in points)
-    within = [point for point in points if point["rate"] <= 1]
+    assert any(point.rate > 1 for point in points)
+    within = [point for point in points if point.rate <= 1]
     assert within
     for point in within:
-        beaten = any(p["psnr_db"] >= point["psnr_db"] and p["rate"] <= point["rate"] and p != point for p in within)
+        beaten = any(p.psnr_db >= point.psnr_db and p.rate <= point.rate and p != point for p in within)
         assert (point in front) == (not beaten)
     assert all(point in within for point in front)
     unconstrained = make_search(make_space()).objectives
@@ -275,12 +275,12 @@ def test_what_breaks_a_constraint_is_promoted_after_what_meets_it() -> None:
     space = make_constrained_space(codecs={"mlp": CODECS["mlp"]}, trials=24, sampler="random", seed=3)
     run = Run(space, failing=2**64).finish()
     points = run.search.points("kodak")
-    promoted = {point["trial"] for point in points if point["rung"] == 1}
-    at_first = [point for point in points if point["rung"] == 0]
-    feasible = [point for point in at_first if point["rate"] <= 1]
+    promoted = {point.trial for point in points if point.rung == 1}
+    at_first = [point for point in points if point.rung == 0]
+    feasible = [point for point in at_first if point.rate <= 1]
     assert 0 < len(feasible) < len(at_first)
-    share_within = np.mean([point["trial"] in promoted for point in feasible])
-    share_beyond = np.mean([point["trial"] in promoted for point in at_first if point["rate"] > 1])
+    share_within = np.mean([point.trial in promoted for point in feasible])
+    share_beyond = np.mean([point.trial in promoted for point in at_first if point.rate > 1])
     assert share_within > share_beyond
 
 
@@ -313,9 +313,9 @@ def test_the_front_is_confirmed_when_it_is_final_and_only_then() -> None:
     assert [job.trial for job in jobs[:first]] == [job.trial for job in search_only.jobs]
     front = run.search.front("kodak")
     assert [(job.trial, job.rung, job.seed) for job in jobs[first:]] == [
-        (point["trial"], point["rung"], seed) for point in front for seed in (5, 6, 7)
+        (point.trial, point.rung, seed) for point in front for seed in (5, 6, 7)
     ]
-    assert all((job.steps, job.params) == (100 * 3**job.rung, job.params) for job in jobs[first:])
+    assert all((job.steps, job.config.params) == (100 * 3**job.rung, job.config.params) for job in jobs[first:])
     assert front == search_only.search.front("kodak")  # whatever the further seeds gave
     counts = run.search.counts("kodak")
     assert counts.confirmed == counts.to_confirm == 3 * len(front)
@@ -323,17 +323,17 @@ def test_the_front_is_confirmed_when_it_is_final_and_only_then() -> None:
 
 def test_confirmations_have_the_config_of_their_point() -> None:
     run = Run(make_confirmed_space(trials=10)).finish()
-    configs = {line["trial"]: (line["codec"], line["params"]) for line in run.ledger if line["kind"] == "trial"}
+    configs = {line.trial: (line.config.codec, line.config.params) for line in run.ledger if line.kind == "trial"}
     confirming = [job for job in run.jobs if job.confirms]
     assert confirming
     for job in confirming:
-        assert (job.codec, job.params) == configs[job.trial]
+        assert (job.config.codec, job.config.params) == configs[job.trial]
 
 
 def test_a_failed_confirmation_is_the_end_of_that_fit_and_nothing_else() -> None:
     run = Run(make_confirmed_space(seeds=3, trials=15), failing=2**64).finish()
-    confirming = [line for line in run.ledger if line.get("confirms")]
-    assert {line["kind"] for line in confirming} == {"failed", "confirmation"}
+    confirming = [line for line in run.ledger if line.confirms]
+    assert {line.kind for line in confirming} == {"failed", "confirmation"}
     assert run.search.failures("kodak") == {}
     counts = run.search.counts("kodak")
     assert (counts.failed, counts.done) == (0, 15)
@@ -347,7 +347,7 @@ def test_a_ledger_cut_at_any_line_is_confirmed_the_same(scheduler: str) -> None:
         seeds=2, trials=9, datasets=("kodak", "cifar10"), sampler="random", scheduler=scheduler
     )
     whole = Run(space).finish()
-    assert sum(line["kind"] == "confirmation" for line in whole.ledger) > 3
+    assert sum(line.kind == "confirmation" for line in whole.ledger) > 3
     for cut in range(len(whole.ledger) + 1):
         assert Run(space, whole.ledger[:cut]).finish().ledger == whole.ledger
 
@@ -358,10 +358,10 @@ def test_with_many_workers_every_member_is_confirmed_once_for_each_seed(workers:
     whole = Run(space).finish(workers)
     for cut in range(0, len(whole.ledger), 5):
         run = Run(space, whole.ledger[:cut]).finish(workers, seed=cut)
-        confirmed = [(line["trial"], line["rung"], line["seed"]) for line in run.ledger if line.get("confirms")]
+        confirmed = [(line.trial, line.rung, line.seed) for line in run.ledger if line.confirms]
         assert len(confirmed) == len(set(confirmed))
         needed = {
-            (point["trial"], point["rung"], seed)
+            (point.trial, point.rung, seed)
             for dataset in ("kodak", "cifar10")
             for point in run.search.front(dataset)
             for seed in (1, 2)
@@ -387,7 +387,7 @@ def test_no_confirmation_is_handed_out_while_a_trial_runs() -> None:
 def test_more_trials_later_confirm_only_what_is_new_on_the_front() -> None:
     run = Run(make_confirmed_space(trials=8)).finish()
     more = Run(make_confirmed_space(trials=20), run.ledger).finish()
-    confirmed = [(line["trial"], line["rung"], line["seed"]) for line in more.ledger if line.get("confirms")]
+    confirmed = [(line.trial, line.rung, line.seed) for line in more.ledger if line.confirms]
     assert len(confirmed) == len(set(confirmed))
     counts = more.search.counts("kodak")
     assert counts.confirmed == counts.to_confirm == 2 * len(more.search.front("kodak")) <= len(confirmed)
@@ -443,7 +443,7 @@ def test_a_confirmation_that_was_put_back_comes_again_and_the_front_stays_final(
 def test_a_search_by_another_sampler_ends_and_is_continued_the_same(sampler: str) -> None:
     space = make_space({"mlp": CODECS["mlp"]}, sampler=sampler, trials=11, max_steps=100)
     whole = Run(space).finish()
-    assert len({line["trial"] for line in whole.ledger}) == 11
+    assert len({line.trial for line in whole.ledger}) == 11
     assert Run(space, whole.ledger[:-3]).finish().ledger == whole.ledger
 
 

@@ -21,6 +21,7 @@ from searchinr.codecs.fitting.layouts import field_shape, targets_by_layout
 from searchinr.codecs.fitting.objective import SingleNetwork
 from searchinr.codecs.registry import CODECS, decode
 from searchinr.errors import InvalidFileError
+from searchinr.search.configs import Config
 from searchinr.signals.metrics import psnr
 from searchinr.signals.registry import MODALITIES
 from searchinr.signals.signal import Signal
@@ -125,14 +126,15 @@ CASES: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("codec", CASES)
 def test_what_is_held_out_is_what_is_measured(codec: str, installed: Globe) -> None:
     signals = [made(f"globe{seed}", seed) for seed in range(2)]
-    spec = asset_spec(codec, CASES[codec])
+    config = Config(codec, CASES[codec])
+    spec = asset_spec(config)
     asset = None
     if spec is not None:
         *_, built = build_asset(codec, spec, [made(f"other{seed}", 9 + seed) for seed in range(2)], seed=0, device=CPU)
         asset = built.asset
-    *_, last = run_trial(codec, CASES[codec], signals, [40], seed=0, device=CPU, asset=asset)
+    *_, last = run_trial(config, signals, [40], seed=0, device=CPU, asset=asset)
     assert isinstance(last, Measurement)
-    for signal, row in zip(signals, last.figures["signals"], strict=True):
+    for signal, row in zip(signals, last.figures.signals, strict=True):
         file = last.files[signal.name]
         assert container.unpack(file).layout == replace(signal.layout, poses=())
         assert signal.held_out is not None
@@ -140,8 +142,8 @@ def test_what_is_held_out_is_what_is_measured(codec: str, installed: Globe) -> N
             decoded = decode(file, asset=asset, layout=part.layout)
             assert decoded.samples.dtype == np.float32
             figures = installed.quality(part, decoded.samples)
-            assert {key: row[prefix + key] for key in figures} == figures
-        assert row["fitted_psnr_db"] > installed.psnr_db(signal, np.full_like(signal.samples, 200.0))
+            assert {key: row.figure(prefix + key) for key in figures} == figures
+        assert row.metrics["fitted_psnr_db"] > installed.psnr_db(signal, np.full_like(signal.samples, 200.0))
 
 
 def test_the_loss_is_weighted_and_goes_through_the_observation(installed: Globe) -> None:

@@ -29,6 +29,7 @@ from searchinr.engine.catalog import canonicalise
 from searchinr.engine.coding.config_file import Config, default_config, read_config
 from searchinr.engine.store.asset_files import asset_name, find_asset, read_asset, write_asset
 from searchinr.errors import TrialError, UserError
+from searchinr.search import configs
 from searchinr.signals.contract import Modality
 from searchinr.signals.files import check_readable, check_writable, read_file, write_file
 from searchinr.signals.registry import MODALITIES, modality_of_file
@@ -74,12 +75,12 @@ def encode_file(
     beside = None if stored is None else target.with_name(asset_name(stored.label))
     if stored is not None and beside is not None and not beside.exists():
         write_asset(beside, config.codec, stored)
-    row = measured.figures["signals"][0]
+    row = measured.figures.signals[0]
     return {
         "out": str(target),
         **({} if beside is None else {"asset": str(beside)}),
-        "rate_unit": measured.figures["rate_unit"],
-        **{key: value for key, value in row.items() if key != "name"},
+        "rate_unit": measured.figures.rate_unit,
+        **{key: value for key, value in row.as_json().items() if key != "name"},
         "encode_s": time.perf_counter() - started,
         "codec": config.codec,
         "params": canonicalise(config.codec, config.params),
@@ -132,7 +133,7 @@ def with_asset(config: Config, config_file: Path | None, given: Path | None) -> 
 
 
 def _needed_asset(config: Config, config_file: Path | None, given: Path | None) -> Asset | None:
-    spec = asset_spec(config.codec, config.params)
+    spec = asset_spec(configs.Config(config.codec, config.params))
     if spec is None or not spec.needed_to_decode:
         if given is not None:
             raise UserError(f"--asset: {given} found; codec {config.codec} needs none with these parameters")
@@ -158,8 +159,7 @@ def _fit(signal: Signal, config: Config, stored: Asset | None, quiet: bool) -> M
         asset = stored or _build(signal, config, device, progress)
         task = progress.add_task("fitting", total=config.steps)
         for state in run_trial(
-            config.codec,
-            config.params,
+            configs.Config(config.codec, config.params),
             [signal],
             [config.steps],
             seed=config.seed,
@@ -212,7 +212,7 @@ def _build(signal: Signal, config: Config, device: torch.device, progress: Progr
             progress.update(task, completed=state.steps, total=state.total)
         return state.asset
 
-    return built(asset_spec(config.codec, config.params))
+    return built(asset_spec(configs.Config(config.codec, config.params)))
 
 
 def decode_file(

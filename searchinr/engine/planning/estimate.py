@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from searchinr.engine.store.ledger import Line
+from searchinr.search.lines import Confirmation, Line, Point
 
 _QUANTILES = (0.1, 0.5, 0.9)
 
@@ -35,11 +35,10 @@ class Estimate:
 
 def fit_hours(lines: Sequence[Line]) -> float:
     """Hours of training that a ledger has on record, added up over fits; of failed ones what they had measured."""
-    longest: dict[tuple[object, ...], float] = {}
+    longest: dict[str, float] = {}
     for line in lines:
-        if line["kind"] in ("point", "confirmation"):
-            fit = line["trial"], line["kind"] == "confirmation" and (line["rung"], line["seed"])
-            longest[fit] = max(longest.get(fit, 0.0), float(line["cost"]["train_s"]))
+        if isinstance(line, Point | Confirmation):
+            longest[line.fit_name] = max(longest.get(line.fit_name, 0.0), line.cost.train_s)
     return sum(longest.values()) / 3600
 
 

@@ -15,6 +15,7 @@ from searchinr.engine.catalog import canonicalise
 from searchinr.engine.cluster.cluster_file import Cluster
 from searchinr.engine.planning.estimate import Estimate
 from searchinr.engine.planning.probe import Probe
+from searchinr.search.figures import Figures
 from searchinr.search.search import Job, Search
 from searchinr.search.simulator import Outcome, simulate
 from searchinr.space import Space
@@ -133,7 +134,7 @@ def _outcome(rungs: Sequence[int], probes: Mapping[str, Sequence[Probe]], spent:
     below = 0 if job.rung == 0 or job.confirms else rungs[job.rung - 1]
     training_s = probe.step_s * (job.steps - below + probe.branch * below)
     spent.append(training_s)
-    figures = {"psnr_db": 30 + 4 * octave + luck + job.rung, "rate": 2.0**octave}
+    figures = Figures.invented(psnr_db=30 + 4 * octave + luck + job.rung, rate=2.0**octave)
     return Outcome(figures, training_s, max(training_s + probe.rung_s, 1e-6))
 
 

@@ -1,9 +1,9 @@
 """Probes: a few configs of a space, fitted for a moment, to know what a step and a measurement cost here."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import torch
 
@@ -13,12 +13,12 @@ from searchinr.engine.catalog import canonicalise
 from searchinr.engine.store.asset_cache import AssetCache, Origin
 from searchinr.engine.store.asset_keys import asset_id, building_seed
 from searchinr.errors import TrialError
-from searchinr.search.configs import ConfigSpace
+from searchinr.search.configs import Config, ConfigSpace
 from searchinr.search.random_sampler import Random
 from searchinr.search.samplers import History
 from searchinr.signals.datasets import Dataset
 from searchinr.signals.signal import Signal
-from searchinr.space import Resources, Space, Value
+from searchinr.space import Resources, Space
 from searchinr.trial import Measurement, asset_spec, base_spec, build_asset, run_trial
 
 _RUNGS = (10, 40)
@@ -58,8 +58,8 @@ def probe(space: Space, dataset: Dataset, count: int, training: Dataset | None, 
         config = next(configs.proposals(History((), (), (), number)))
         try:
             device = device_here(resources)
-            asset = _asset(config.codec, config.params, dataset, training, space.search.seed, device, cache)
-            found = _probe(config.codec, config.params, dataset.signals, space.search.seed, device, asset)
+            asset = _asset(config, dataset, training, space.search.seed, device, cache)
+            found = _probe(config, dataset.signals, space.search.seed, device, asset)
         except TrialError:
             continue
         if found is not None:
@@ -72,8 +72,7 @@ def device_here(resources: Resources) -> torch.device:
 
 
 def _asset(
-    codec: str,
-    params: Mapping[str, Value],
+    config: Config,
     dataset: Dataset,
     training: Dataset | None,
     seed: int,
@@ -86,22 +85,21 @@ def _asset(
         if spec is None:
             return None
         source = training if training is not None and spec.needed_to_decode else dataset
-        name = asset_id(codec, spec, source.key, seed)
+        name = asset_id(config.codec, spec, source.key, seed)
         if (found := cache.find(name, spec)) is not None:
             return found[0].asset
-        base = built(base_spec(codec, spec))
+        base = built(base_spec(config.codec, spec))
         own_seed = building_seed(name, spec, seed)
-        *_, last = build_asset(codec, spec, source.signals, seed=own_seed, device=device, base=base)
+        *_, last = build_asset(config.codec, spec, source.signals, seed=own_seed, device=device, base=base)
         if last.asset is not None:
-            cache.keep(name, codec, last.asset, Origin(last.cost, dataset.name, time.time()))
+            cache.keep(name, config.codec, last.asset, Origin(asdict(last.cost), dataset.name, time.time()))
         return last.asset
 
-    return built(asset_spec(codec, params))
+    return built(asset_spec(config))
 
 
 def _probe(
-    codec: str,
-    params: Mapping[str, Value],
+    config: Config,
     signals: Sequence[Signal],
     seed: int,
     device: torch.device,
@@ -110,7 +108,7 @@ def _probe(
     started = time.perf_counter()
     measured: list[Measurement] = []
     rung_s = 0.0
-    with closing(run_trial(codec, params, signals, _RUNGS, seed=seed, device=device, asset=asset)) as states:  # type: ignore[type-var]
+    with closing(run_trial(config, signals, _RUNGS, seed=seed, device=device, asset=asset)) as states:  # type: ignore[type-var]
         for state in states:
             if isinstance(state, Measurement):
                 measured.append(state)
@@ -120,8 +118,8 @@ def _probe(
     if not measured:
         return Probe(state.train_s / state.steps, 0.0, 0.0)
     first, last = measured[0], measured[-1]
-    macs = first.figures["cost"]["macs"] / first.steps  # of a step
+    macs = first.figures.cost.macs / first.steps  # of a step
     if last is first or macs == 0:
         return Probe(first.train_s / first.steps, rung_s, 0.0)
-    taken = last.figures["cost"]["macs"] / macs  # steps in all, the first rung's branch among them
+    taken = last.figures.cost.macs / macs  # steps in all, the first rung's branch among them
     return Probe((last.train_s - first.train_s) / (taken - first.steps), rung_s, (taken - last.steps) / first.steps)

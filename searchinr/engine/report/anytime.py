@@ -1,13 +1,10 @@
 """The front as it grew: what it was worth after each result, and what fitting work had been spent by then."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from searchinr.search.front import Front
+from searchinr.search.lines import AssetBuilt, Point
 from searchinr.search.objectives import Objectives
-
-Line = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -38,20 +35,20 @@ class Anytime:
 
     def __init__(self, objectives: Objectives) -> None:
         """Nothing measured yet."""
-        self.front = Front(objectives)
+        self.front: Front[Point] = Front(objectives)
         self._objectives = objectives
         self._macs_of_trial: dict[str, float] = {}
         self._macs = 0.0
         self._points = 0
 
-    def spend(self, asset: Line) -> None:
+    def spend(self, asset: AssetBuilt) -> None:
         """Takes the next asset of the ledger: work whose fruits are the points to come."""
-        if not asset.get("confirms"):
-            self._macs += float(asset["cost"]["macs"])
+        if not asset.confirms:
+            self._macs += asset.cost.macs
 
-    def add(self, point: Line) -> Moment:
+    def add(self, point: Point) -> Moment:
         """Takes the next operating point of the ledger."""
-        trial, macs = point["trial"], float(point["cost"]["macs"])
+        trial, macs = point.trial, point.cost.macs
         self._macs += macs - self._macs_of_trial.get(trial, 0.0)  # a point's own figure includes its earlier rungs
         self._macs_of_trial[trial] = macs
         self._points += 1

@@ -23,7 +23,7 @@ class Against:
 
 def bd_rates(report: FrontReport) -> list[Against]:
     """The front against each classical codec and each published curve that is of the very same signals."""
-    front = [(point["rate"], point["psnr_db"]) for point in report.front_line]
+    front = [(point.rate, point.psnr_db) for point in report.front_line]
     rows = [
         Against(codec, "measured on the same files", bd_rate([(p.rate, p.psnr_db) for p in curve], front))
         for codec, curve in report.baselines.curves().items()

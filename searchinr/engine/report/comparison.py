@@ -9,8 +9,9 @@ from rich.table import Table
 from rich.text import Text
 
 from searchinr.engine.report import style
-from searchinr.engine.report.front import FrontReport, Point
+from searchinr.engine.report.front import FrontReport
 from searchinr.search.bd_rate import METHOD, BdRate
+from searchinr.search.lines import Point
 
 COLUMNS = ("run", "trials", "training work", "on the front", "rate", "PSNR dB", "hypervolume")
 
@@ -57,13 +58,13 @@ class Comparison:
         """The cells of `COLUMNS`, a row for each run."""
         for side in self.sides:
             low, high = side.front.front[0], side.front.front[-1]
-            psnrs = [point["psnr_db"] for point in side.front.front]
+            psnrs = [point.psnr_db for point in side.front.front]
             yield [
                 side.run,
                 f"{side.front.trials:,}",
                 style.work(side.front.anytime[-1].macs),
                 f"{len(side.front.front)} of {len(side.front.points):,}",
-                f"{low['rate']:.3g} – {high['rate']:.3g} {side.front.rate_unit}",
+                f"{low.rate:.3g} – {high.rate:.3g} {side.front.rate_unit}",
                 f"{min(psnrs):.1f} – {max(psnrs):.1f}",
                 f"{side.hypervolume:.4g}",
             ]
@@ -101,7 +102,7 @@ def comparison_json(found: Comparison) -> dict[str, Any]:
 
 
 def _place(point: Point) -> dict[str, Any]:
-    return {key: point[key] for key in ("trial", "steps", "rate", "psnr_db")}
+    return {key: getattr(point, key) for key in ("trial", "steps", "rate", "psnr_db")}
 
 
 def comparison_table(found: Comparison) -> RenderableType:

@@ -14,13 +14,13 @@ def comparison_png(found: Comparison) -> bytes:
         A PNG like that of `front_png`.
     """
     points = [point for side in found.sides for point in side.front.front_line]
-    figure, axes = canvas.log_axes(style.log_range([point["rate"] for point in points]), style.plain)
+    figure, axes = canvas.log_axes(style.log_range([point.rate for point in points]), style.plain)
     axes.set_xlabel(f"rate ({found.first.front.rate_unit})")
     axes.set_ylabel("PSNR (dB)")
     for i, side in enumerate(found.sides):
         axes.plot(
-            [point["rate"] for point in side.front.front_line],
-            [point["psnr_db"] for point in side.front.front_line],
+            [point.rate for point in side.front.front_line],
+            [point.psnr_db for point in side.front.front_line],
             color=style.COLOURS[i],
             marker=style.MARKERS[i][0],
             linestyle=style.BASELINE_LINES[i][1],

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from statistics import fmean, stdev
-from typing import Any
+from typing import Any, TypeGuard
 
-Line = Mapping[str, Any]
+from searchinr.search.lines import Confirmation, Fit, FitFailed, Line
 
 
 @dataclass(frozen=True)
@@ -66,34 +66,34 @@ class Confirmations:
     """All confirmations of one dataset, ledger line by ledger line."""
 
     def __init__(self) -> None:
-        self._fits: dict[tuple[str, int], dict[int, Line | None]] = {}
+        self._fits: dict[tuple[str, int], dict[int, Confirmation | None]] = {}
 
-    def add(self, line: Line) -> Confirmed:
-        """Takes a ledger line of kind ``confirmation``, or one of kind ``failed`` with `confirms`.
+    def add(self, line: Confirmation | FitFailed) -> Confirmed:
+        """Takes the result of a confirmation.
 
         Returns:
             What is known of its point now.
         """
-        fits = self._fits.setdefault((line["trial"], line["rung"]), {})
-        fits[line["seed"]] = line if line["kind"] == "confirmation" else None
+        fits = self._fits.setdefault((line.trial, line.rung), {})
+        fits[line.seed] = line if isinstance(line, Confirmation) else None
         return _summary(fits)
 
-    def of(self, point: Line) -> Confirmed | None:
+    def of(self, point: Fit) -> Confirmed | None:
         """What is known of a point; None if it was not fitted again."""
-        fits = self._fits.get((point["trial"], point["rung"]))
+        fits = self._fits.get((point.trial, point.rung))
         return None if fits is None else _summary(fits)
 
 
-def is_confirmation(line: Line) -> bool:
+def is_confirmation(line: Line) -> TypeGuard[Confirmation | FitFailed]:
     """Whether a ledger line tells the result of a confirmation, be it a failure."""
-    return line["kind"] == "confirmation" or (line["kind"] == "failed" and bool(line.get("confirms")))
+    return isinstance(line, Confirmation | FitFailed) and line.confirms
 
 
-def _summary(fits: Mapping[int, Line | None]) -> Confirmed:
+def _summary(fits: Mapping[int, Confirmation | None]) -> Confirmed:
     lines = [line for line in fits.values() if line is not None]
     return Confirmed(
         seeds=len(lines),
-        psnr_db=Spread.of([line["psnr_db"] for line in lines]) if lines else None,
-        rate=Spread.of([line["rate"] for line in lines]) if lines else None,
+        psnr_db=Spread.of([line.psnr_db for line in lines]) if lines else None,
+        rate=Spread.of([line.rate for line in lines]) if lines else None,
         failed=len(fits) - len(lines),
     )

@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from searchinr.engine.report.front import FrontReport, Point
+from searchinr.engine.report.front import FrontReport
 from searchinr.engine.store.asset_files import decode_data
 from searchinr.engine.store.run_folder import RunFolder, safe_name
 from searchinr.errors import UserError
+from searchinr.search.figures import SignalFigures
+from searchinr.search.lines import Point
 from searchinr.signals.contract import Modality
 from searchinr.signals.datasets import Dataset
 from searchinr.signals.exhibits import Exhibits
@@ -33,7 +35,7 @@ class Version:
 
     title: str
     point: Point
-    figures: Point
+    figures: SignalFigures
     exhibits: Exhibits
 
 
@@ -76,8 +78,7 @@ def decoded_signals(folder: RunFolder, report: FrontReport, dataset: Dataset) ->
         for title, point in three_rates(report).items() if original else ():
             exhibits = _decoded(folder.point_folder(point) / f"{safe_name(name)}.inr", modality, signals[name])
             if exhibits:
-                (figures,) = (row for row in point["signals"] if row["name"] == name)
-                versions.append(Version(title, point, figures, exhibits))
+                versions.append(Version(title, point, point.signals.row(name), exhibits))
         if versions:
             found.append(Decoded(name, original, tuple(versions)))
     return tuple(found)
@@ -92,10 +93,10 @@ def three_rates(report: FrontReport) -> dict[str, Point]:
 
 def _chosen(report: FrontReport) -> Sequence[str]:
     """Names of signals from the lowest to the highest PSNR in the middle of the front, evenly spread."""
-    rows = sorted(report.front[len(report.front) // 2]["signals"], key=lambda row: float(row["psnr_db"]))
+    rows = sorted(report.front[len(report.front) // 2].signals, key=lambda row: row.psnr_db)
     count = min(SIGNALS, len(rows))
     places = [round(i * (len(rows) - 1) / max(1, count - 1)) for i in range(count)]
-    return [rows[place]["name"] for place in places]
+    return [rows[place].name for place in places]
 
 
 def _decoded(path: Path, modality: Modality, signal: Signal) -> Exhibits:

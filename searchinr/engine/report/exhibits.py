@@ -25,8 +25,8 @@ def exhibit(report: FrontReport, row: Decoded) -> str:
     for version in row.versions:
         quality = quality_text(report.metrics, version.figures)
         caption = (
-            f"<b>{version.title}</b>, {version.figures['rate']:.3g} {text(report.rate_unit)}<br>"
-            f"{text(quality)}, {version.figures['bytes']:,} bytes"
+            f"<b>{version.title}</b>, {version.figures.rate:.3g} {text(report.rate_unit)}<br>"
+            f"{text(quality)}, {version.figures.bytes:,} bytes"
         )
         figures.append(_figure(version.exhibits, row, version.title, caption))
     return f'<div class="versions">{"".join(figures)}</div>\n'

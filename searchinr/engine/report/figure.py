@@ -8,8 +8,9 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 
 from searchinr.engine.report import canvas, style
-from searchinr.engine.report.front import FrontReport, Point
+from searchinr.engine.report.front import FrontReport
 from searchinr.engine.report.names import family
+from searchinr.search.lines import Point
 
 Handle = Artist | tuple[Artist, ...]
 """What a legend can stand for."""
@@ -39,8 +40,8 @@ def _draw_points(axes: Axes, report: FrontReport) -> None:
     axes.plot(*_columns(line), color="#333333", linewidth=1.1, zorder=3)
     handles: list[Handle] = []
     for name, look in style.family_styles(report).items():
-        every = [p for p in report.points if family(p) == name]
-        front = [p for p in report.front if family(p) == name]
+        every = [p for p in report.points if family(p.config) == name]
+        front = [p for p in report.front if family(p.config) == name]
         dots = axes.scatter(
             *_columns(every),
             s=7,
@@ -86,9 +87,7 @@ def _draw_confirmed(axes: Axes, report: FrontReport) -> list[Handle]:
         if confirmed is None or confirmed.psnr_db is None or confirmed.rate is None:
             continue
         psnr_db, rate = confirmed.psnr_db, confirmed.rate
-        axes.plot(
-            [point["rate"], rate.mean], [point["psnr_db"], psnr_db.mean], color=_CONFIRMED, linewidth=0.5, zorder=5
-        )
+        axes.plot([point.rate, rate.mean], [point.psnr_db, psnr_db.mean], color=_CONFIRMED, linewidth=0.5, zorder=5)
         cross = axes.errorbar(
             rate.mean,
             psnr_db.mean,
@@ -107,7 +106,7 @@ def _draw_confirmed(axes: Axes, report: FrontReport) -> list[Handle]:
 
 
 def _columns(points: Sequence[Point]) -> tuple[list[float], list[float]]:
-    return [point["rate"] for point in points], [point["psnr_db"] for point in points]
+    return [point.rate for point in points], [point.psnr_db for point in points]
 
 
 class _Curve(NamedTuple):

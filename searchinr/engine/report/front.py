@@ -1,21 +1,18 @@
 """The front of one dataset and what surrounds it: the one object that every figure and table is drawn from."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from searchinr.engine.report.anytime import Anytime, Moment
 from searchinr.engine.report.baselines import NO_BASELINES, Baselines
 from searchinr.engine.report.confirmation import Confirmations, Confirmed, is_confirmation
 from searchinr.engine.report.published import NOT_PUBLISHED, Published
-from searchinr.engine.store.ledger import asset_label
 from searchinr.errors import UserError
+from searchinr.search.lines import AssetBuilt, Fit, Line, Point, TrialStarted
 from searchinr.search.objectives import Objectives
 from searchinr.signals.registry import metrics_of
 from searchinr.space import Metric
-
-Point = Mapping[str, Any]
-"""A ledger line of kind ``point``."""
 
 
 @dataclass(frozen=True)
@@ -79,13 +76,13 @@ class FrontReport:
         """The front in the plane of rate and PSNR: with further objectives some of its points lie below."""
         line: list[Point] = []
         for point in self.front:
-            if not line or point["psnr_db"] > line[-1]["psnr_db"]:
+            if not line or point.psnr_db > line[-1].psnr_db:
                 line.append(point)
         return line
 
 
 def collect_front(
-    lines: Iterable[Mapping[str, Any]],
+    lines: Iterable[Line],
     dataset: str,
     objectives: Objectives,
     baselines: Baselines = NO_BASELINES,
@@ -104,32 +101,32 @@ def collect_front(
         UserError: The ledger has no operating point of this dataset, or none that meets the constraints.
     """
     lines = list(lines)
-    own = [line for line in lines if line.get("dataset") == dataset]
-    points = tuple(line for line in own if line["kind"] == "point")
+    own = [line for line in lines if line.dataset == dataset]
+    points = tuple(line for line in own if isinstance(line, Point))
     if not points:
         raise UserError(f"dataset {dataset}: no operating point yet, so there is no front; let the run go on first")
     anytime = Anytime(objectives)
     moments = []
     for line in own:
-        if line["kind"] == "asset":
+        if isinstance(line, AssetBuilt):
             anytime.spend(line)
-        elif line["kind"] == "point":
+        elif isinstance(line, Point):
             moments.append(anytime.add(line))
     front = tuple(anytime.front.points)
     if not front:
         raise UserError(f"dataset {dataset}: {none_feasible(points, objectives)}")
-    built = {asset_label(line): line["bytes"] for line in lines if line["kind"] == "asset"}
-    needed = dict.fromkeys(point["decodes_with"] for point in front if "decodes_with" in point)
+    built = {line.label: line.bytes for line in lines if isinstance(line, AssetBuilt)}
+    needed = dict.fromkeys(point.decodes_with for point in front if point.decodes_with is not None)
     confirmations = Confirmations()
     for line in own:
         if is_confirmation(line):
             confirmations.add(line)
     return FrontReport(
         dataset=dataset,
-        modality=points[0]["modality"],
-        rate_unit=points[0]["rate_unit"],
-        signals=len(points[0]["signals"]),
-        trials=len({line["trial"] for line in own if "trial" in line}),
+        modality=points[0].modality,
+        rate_unit=points[0].rate_unit,
+        signals=len(points[0].signals),
+        trials=len({line.trial for line in own if isinstance(line, TrialStarted | Fit)}),
         points=points,
         front=front,
         confirmed=tuple(map(confirmations.of, front)),
@@ -147,22 +144,17 @@ def none_feasible(points: Sequence[Point], objectives: Objectives) -> str:
     nearest = min(points, key=objectives.violation)
     return (
         f"none of {len(points)} operating points meets the constraints, so there is no front; nearest is trial "
-        f"{nearest['trial']} at {nearest['steps']} steps: {', '.join(objectives.broken(nearest))}; "
+        f"{nearest.trial} at {nearest.steps} steps: {', '.join(objectives.broken(nearest))}; "
         "let the run go on, or start another with wider constraints"
     )
 
 
-def mean_bytes(point: Point) -> float:
-    """Mean size of a point's files in bytes."""
-    return float(sum(signal["bytes"] for signal in point["signals"]) / len(point["signals"]))
-
-
 def summary(report: FrontReport) -> str:
     """The front in a sentence."""
-    psnrs = [point["psnr_db"] for point in report.front]
+    psnrs = [point.psnr_db for point in report.front]
     return (
         f"{len(report.front)} of {len(report.points):,} operating points, {min(psnrs):.1f} to {max(psnrs):.1f} dB at "
-        f"{report.front[0]['rate']:.3g} to {report.front[-1]['rate']:.3g} {report.rate_unit}, "
+        f"{report.front[0].rate:.3g} to {report.front[-1].rate:.3g} {report.rate_unit}, "
         f"hypervolume {report.hypervolume:.4g}.{beside(report)}"
     )
 
@@ -177,8 +169,6 @@ def beside(report: FrontReport) -> str:
 
 def front_json(report: FrontReport) -> dict[str, Any]:
     """The front as plain JSON: what `searchinr front --json` prints and `front-<dataset>.json` holds."""
-    keys = ("trial", "steps", "rung", "codec", "params", "seed", "init", "rate", "psnr_db", "psnr_of_mean_mse_db")
-    optional = ("ssim", "decode_macs_per_sample", "decodes_with")
     return {
         "dataset": report.dataset,
         "modality": report.modality,
@@ -190,12 +180,23 @@ def front_json(report: FrontReport) -> dict[str, Any]:
         "constraints": dict(report.constraints),
         "hypervolume": report.hypervolume,
         "points": [
-            {key: point[key] for key in keys}
-            | {key: point[key] for key in optional if point.get(key) is not None}
-            | {"mean_bytes": mean_bytes(point), "cost": point["cost"]}
-            | {"confirmed": None if confirmed is None else confirmed.as_json()}
+            _point_json(point) | {"confirmed": None if confirmed is None else confirmed.as_json()}
             for point, confirmed in zip(report.front, report.confirmed, strict=True)
         ],
         "assets": dict(report.assets),
         "baselines": report.baselines.as_json(),
+    }
+
+
+def _point_json(point: Point) -> dict[str, Any]:
+    """What is said of a point, but for its single signals; what is not measured or not needed is left out."""
+    keys = ("rate", "psnr_db", "psnr_of_mean_mse_db", "decode_macs_per_sample", "decodes_with", "mean_bytes")
+    return {
+        **{key: getattr(point, key) for key in ("trial", "steps", "rung")},
+        "codec": point.config.codec,
+        "params": point.config.params,
+        **{key: getattr(point, key) for key in ("seed", "init")},
+        **{key: getattr(point, key) for key in keys if getattr(point, key) is not None},
+        **point.metrics,
+        "cost": asdict(point.cost),
     }

@@ -1,28 +1,27 @@
 """Short names of operating points for legends and tables."""
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
+from searchinr.search.configs import Config
+from searchinr.search.figures import Figures, SignalFigures
+from searchinr.search.lines import AssetWork
 from searchinr.space import PSNR, Metric
 
 
-def family(point: Mapping[str, Any]) -> str:
-    """The name that groups an operating point in a legend: its backbone, or its codec if that has none."""
-    return str(point["params"].get("backbone", point["codec"]))
+def family(config: Config) -> str:
+    """The name that groups a config's operating points in a legend: its backbone, or its codec if that has none."""
+    return str(config.params.get("backbone", config.codec))
 
 
-def describe_asset(line: Mapping[str, Any]) -> str:
-    """A readable name of an asset and what it is for, e.g. ``"supernet siren for photos"``.
-
-    Args:
-        line: A ledger line of it, or an `AssetJob`'s fields.
-    """
-    return f"{line['name']} {describe(line['codec'], line['params'])} for {line['dataset']}"
+def describe_asset(asset: AssetWork) -> str:
+    """A readable name of an asset and what it is for, e.g. ``"supernet siren for photos"``."""
+    return f"{asset.name} {describe(asset.config)} for {asset.dataset}"
 
 
-def describe(codec: str, params: Mapping[str, Any]) -> str:
+def describe(config: Config) -> str:
     """A readable name of a config, e.g. ``"siren 3x32 8-bit"`` (depth x width); the codec's name at the least."""
-    words = [str(params.get("backbone", codec))]
+    params = config.params
+    words = [str(params.get("backbone", config.codec))]
     if "depth" in params and "width" in params:
         words.append(f"{params['depth']}x{params['width']}")
     if "beta" in params:
@@ -36,10 +35,10 @@ def describe(codec: str, params: Mapping[str, Any]) -> str:
     return " ".join(words)
 
 
-def quality_text(metrics: Iterable[Metric], figures: Mapping[str, Any]) -> str:
+def quality_text(metrics: Iterable[Metric], figures: Figures | SignalFigures) -> str:
     """What was measured of decoded signals, in words: ``"27.50 dB, SSIM 0.8123"``; what is not there is left out."""
     return ", ".join(
-        f"{'' if metric == PSNR else f'{metric.title} '}{metric.text(figures[metric.name])} {metric.unit}".rstrip()
+        f"{'' if metric == PSNR else f'{metric.title} '}{metric.text(value)} {metric.unit}".rstrip()
         for metric in metrics
-        if figures.get(metric.name) is not None
+        if (value := figures.figure(metric.name)) is not None
     )

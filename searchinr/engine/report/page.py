@@ -9,7 +9,7 @@ from searchinr.engine.report.bd_rates import bd_rates
 from searchinr.engine.report.decoded import Decoded
 from searchinr.engine.report.document import Column, copyable, document, facts, note, plot, table, text
 from searchinr.engine.report.exhibits import exhibit
-from searchinr.engine.report.front import FrontReport, beside, mean_bytes
+from searchinr.engine.report.front import FrontReport, beside
 from searchinr.engine.report.importance_figure import basis
 from searchinr.engine.report.names import describe
 from searchinr.engine.report.signals_figure import SMALL_PRINT
@@ -95,8 +95,8 @@ def _section(run: str, name: str, report: DatasetReport, *, several: bool) -> st
 def _facts(front: FrontReport) -> Iterator[tuple[str, str]]:
     low, high = front.front[0], front.front[-1]
     yield "on the front", f"{len(front.front)} of {len(front.points):,}"
-    yield f"rate, {front.rate_unit}", f"{low['rate']:.3g} – {high['rate']:.3g}"
-    yield "PSNR, dB", f"{min(p['psnr_db'] for p in front.front):.1f} – {max(p['psnr_db'] for p in front.front):.1f}"
+    yield f"rate, {front.rate_unit}", f"{low.rate:.3g} – {high.rate:.3g}"
+    yield "PSNR, dB", f"{min(p.psnr_db for p in front.front):.1f} – {max(p.psnr_db for p in front.front):.1f}"
     yield "hypervolume", f"{front.hypervolume:.4g}"
     yield "trials", f"{front.trials:,}"
     yield "training work", style.work(front.anytime[-1].macs)
@@ -128,7 +128,7 @@ def _bd_rates(front: FrontReport) -> list[str]:
 
 
 def _front_table(run: str, front: FrontReport, *, several: bool) -> str:
-    with_ssim = any(point.get("ssim") is not None for point in front.front)
+    with_ssim = any("ssim" in point.metrics for point in front.front)
     with_seeds = any(front.confirmed)
     columns = [
         Column(front.rate_unit, "number"),
@@ -142,16 +142,16 @@ def _front_table(run: str, front: FrontReport, *, several: bool) -> str:
     ]
     rows = []
     for point, confirmed in zip(front.front, front.confirmed, strict=True):
-        command = ["searchinr", "export", run, "--trial", point["trial"], "--steps", str(point["steps"])]
+        command = ["searchinr", "export", run, "--trial", point.trial, "--steps", str(point.steps)]
         command += ["--dataset", front.dataset] if several else []
         rows.append(
             [
-                f"{point['rate']:.3f}",
-                f"{point['psnr_db']:.2f}",
-                *([f"{point['ssim']:.4f}"] if with_ssim else []),
-                f"{mean_bytes(point):,.0f}",
-                f"{point['steps']:,}",
-                text(describe(point["codec"], point["params"])),
+                f"{point.rate:.3f}",
+                f"{point.psnr_db:.2f}",
+                *([f"{point.metrics['ssim']:.4f}"] if with_ssim else []),
+                f"{point.mean_bytes:,.0f}",
+                f"{point.steps:,}",
+                text(describe(point.config)),
                 *([text(confirmed.text(front.rate_unit)) if confirmed else "–"] if with_seeds else []),
                 copyable(shlex.join([*command, "-o", "best.yaml"])),
             ]

@@ -7,11 +7,12 @@ from collections.abc import Callable, Sequence
 import plotly.graph_objects as go
 
 from searchinr.engine.report import style
-from searchinr.engine.report.front import FrontReport, Point, mean_bytes
+from searchinr.engine.report.front import FrontReport
 from searchinr.engine.report.importance_figure import labels, shown, title
 from searchinr.engine.report.names import describe, family
 from searchinr.engine.report.signals_figure import signal_curves
 from searchinr.search.importance import Importance
+from searchinr.search.lines import Point
 
 _INK, _PUBLISHED = "var(--ink)", "var(--published)"
 _GREYS = ("var(--baseline)", "var(--baseline-2)")
@@ -25,22 +26,22 @@ def front_plot(report: FrontReport) -> go.Figure:
     _add_curves(figure, report)
     line = report.front_line
     figure.add_scatter(
-        x=[p["rate"] for p in line],
-        y=[p["psnr_db"] for p in line],
+        x=[p.rate for p in line],
+        y=[p.psnr_db for p in line],
         mode="lines",
         line={"color": _INK, "width": 1.3},
         hoverinfo="skip",
         showlegend=False,
     )
-    on_front = {(p["trial"], p["steps"]) for p in report.front}
+    on_front = {(p.trial, p.steps) for p in report.front}
     for name, look in style.family_styles(report).items():
-        own = [p for p in report.points if family(p) == name]
-        others = [p for p in own if (p["trial"], p["steps"]) not in on_front]
+        own = [p for p in report.points if family(p.config) == name]
+        others = [p for p in own if (p.trial, p.steps) not in on_front]
         marker = {"color": look.token, "symbol": look.plotly_symbol}
         groups = (
             (others, {**marker, "size": 5, "opacity": 0.35}, f"{name}, not on the front"),
             (
-                [p for p in report.front if family(p) == name],
+                [p for p in report.front if family(p.config) == name],
                 {**marker, "size": 10, "line": {"color": "var(--page)", "width": 1}},
                 name,
             ),
@@ -48,8 +49,8 @@ def front_plot(report: FrontReport) -> go.Figure:
         for points, look_of_group, label in groups:
             if points:
                 figure.add_scatter(
-                    x=[p["rate"] for p in points],
-                    y=[p["psnr_db"] for p in points],
+                    x=[p.rate for p in points],
+                    y=[p.psnr_db for p in points],
                     name=escaped(label),
                     mode="markers",
                     marker=look_of_group,
@@ -73,8 +74,8 @@ def fronts_plot(reports: Sequence[tuple[str, FrontReport]]) -> go.Figure:
     figure = go.Figure()
     for i, (name, report) in enumerate(reports):
         figure.add_scatter(
-            x=[p["rate"] for p in report.front_line],
-            y=[p["psnr_db"] for p in report.front_line],
+            x=[p.rate for p in report.front_line],
+            y=[p.psnr_db for p in report.front_line],
             name=escaped(name),
             mode="lines+markers",
             line={"color": style.token(i), "width": 1.5, "dash": style.BASELINE_LINES[i % 4][2]},
@@ -83,7 +84,7 @@ def fronts_plot(reports: Sequence[tuple[str, FrontReport]]) -> go.Figure:
             hoverinfo="text",
         )
     points = [p for _, report in reports for p in report.front_line]
-    _log_axis(figure, f"rate ({reports[0][1].rate_unit})", style.log_range([p["rate"] for p in points]), style.plain)
+    _log_axis(figure, f"rate ({reports[0][1].rate_unit})", style.log_range([p.rate for p in points]), style.plain)
     figure.update_yaxes(title="PSNR (dB)")
     return figure
 
@@ -137,22 +138,22 @@ def signals_plot(report: FrontReport) -> go.Figure:
     figure = go.Figure()
     for i, (name, rows) in enumerate(sorted(curves.items())):
         figure.add_scatter(
-            x=[row["rate"] for row in rows],
-            y=[row["psnr_db"] for row in rows],
+            x=[row.rate for row in rows],
+            y=[row.psnr_db for row in rows],
             name=escaped(name),
             mode="lines+markers",
             line={"color": style.token(i if few else 0), "width": 1.4 if few else 0.8},
             marker={"symbol": style.MARKERS[i % len(style.MARKERS)][1] if few else "circle", "size": 6 if few else 3},
             opacity=1.0 if few else 0.7,
             text=[
-                f"{escaped(name)}<br>{_figures(row['rate'], report, row['psnr_db'], row.get('ssim'))}<br>"
-                f"{row['bytes']:,} bytes"
+                f"{escaped(name)}<br>{_figures(row.rate, report, row.psnr_db, row.metrics.get('ssim'))}<br>"
+                f"{row.bytes:,} bytes"
                 for row in rows
             ],
             hoverinfo="text",
             showlegend=few,
         )
-    rates = [row["rate"] for rows in curves.values() for row in rows]
+    rates = [row.rate for rows in curves.values() for row in rows]
     _log_axis(figure, f"rate ({report.rate_unit})", style.log_range(rates), style.plain)
     figure.update_yaxes(title="PSNR (dB)")
     return figure
@@ -218,7 +219,7 @@ def _add_confirmed(figure: go.Figure, report: FrontReport) -> None:
         mode="markers",
         marker={"symbol": "cross-thin", "size": 8, "line": {"color": _INK, "width": 1}},
         text=[
-            f"<b>{escaped(describe(point['codec'], point['params']))}</b>, trial {escaped(point['trial'])}<br>"
+            f"<b>{escaped(describe(point.config))}</b>, trial {escaped(point.trial)}<br>"
             f"{confirmed.text(report.rate_unit)}"
             for point, confirmed, *_ in known
         ],
@@ -239,12 +240,12 @@ def _log_axis(figure: go.Figure, title: str, limits: tuple[float, float], label:
 
 
 def _hover(point: Point, report: FrontReport) -> str:
-    params = "<br>".join(f"{key}: {escaped(_shown(value))}" for key, value in point["params"].items())
+    params = "<br>".join(f"{key}: {escaped(_shown(value))}" for key, value in point.config.params.items())
     return (
-        f"<b>{escaped(describe(point['codec'], point['params']))}</b><br>"
-        f"{_figures(point['rate'], report, point['psnr_db'], point.get('ssim'))}<br>"
-        f"{mean_bytes(point):,.0f} bytes per file (mean)<br>"
-        f"trial {escaped(point['trial'])}, {point['steps']:,} steps, seed {point['seed']}<br><br>{params}"
+        f"<b>{escaped(describe(point.config))}</b><br>"
+        f"{_figures(point.rate, report, point.psnr_db, point.metrics.get('ssim'))}<br>"
+        f"{point.mean_bytes:,.0f} bytes per file (mean)<br>"
+        f"trial {escaped(point.trial)}, {point.steps:,} steps, seed {point.seed}<br><br>{params}"
     )
 
 

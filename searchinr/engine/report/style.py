@@ -67,7 +67,7 @@ class FamilyStyle:
 
 def family_styles(report: FrontReport) -> dict[str, FamilyStyle]:
     """A style for every family among the operating points, by name, so that re-drawing never changes colours."""
-    names = sorted({family(point) for point in report.points})
+    names = sorted({family(point.config) for point in report.points})
     return {
         name: FamilyStyle(COLOURS[i % len(COLOURS)], token(i), *MARKERS[i % len(MARKERS)])
         for i, name in enumerate(names)
@@ -94,8 +94,8 @@ class Limits:
 
 def limits(report: FrontReport) -> Limits:
     """The region in which the front lives; baselines may stretch it a little, never dwarf the front."""
-    lo, hi = map(math.log, log_range([point["rate"] for point in report.front]))
-    psnrs = [point["psnr_db"] for point in report.front]
+    lo, hi = map(math.log, log_range([point.rate for point in report.front]))
+    psnrs = [point.psnr_db for point in report.front]
     psnrs += [confirmed.psnr_db.mean for confirmed in report.confirmed if confirmed and confirmed.psnr_db]
     bottom, top = _padded(psnrs, share=0.08, least=4.0)
     height = top - bottom

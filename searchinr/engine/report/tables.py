@@ -10,7 +10,7 @@ from rich.text import Text
 
 from searchinr.engine.report.bd_rates import bd_rates
 from searchinr.engine.report.confirmation import Confirmed
-from searchinr.engine.report.front import FrontReport, beside, mean_bytes
+from searchinr.engine.report.front import FrontReport, beside
 from searchinr.engine.report.names import describe
 from searchinr.search.importance import FRONT, Importance
 
@@ -26,22 +26,22 @@ _CONFIRMED = (
 
 def front_tsv(report: FrontReport) -> str:
     """One row per point of the front, by rising rate; a column for every parameter that any of them has."""
-    params = list(dict.fromkeys(key for point in report.front for key in point["params"]))
+    params = list(dict.fromkeys(key for point in report.front for key in point.config.params))
     measured = ["rate", "psnr_db", "ssim", "mean_bytes", "decode_macs_per_sample"]
     header = [*measured, *_CONFIRMED, "trial", "steps", "seed", "codec", *params]
     rows = (
         [
-            point["rate"],
-            point["psnr_db"],
-            point.get("ssim"),
-            mean_bytes(point),
-            point.get("decode_macs_per_sample"),
+            point.rate,
+            point.psnr_db,
+            point.metrics.get("ssim"),
+            point.mean_bytes,
+            point.decode_macs_per_sample,
             *_confirmed_cells(confirmed),
-            point["trial"],
-            point["steps"],
-            point["seed"],
-            point["codec"],
-            *(point["params"].get(key) for key in params),
+            point.trial,
+            point.steps,
+            point.seed,
+            point.config.codec,
+            *(point.config.params.get(key) for key in params),
         ]
         for point, confirmed in zip(report.front, report.confirmed, strict=True)
     )
@@ -68,9 +68,9 @@ def signals_tsv(report: FrontReport) -> str:
     """One row per point of the front and signal: what each single file costs and gives."""
     columns = ["name", "bytes", "rate", "psnr_db", "ssim", "encode_s", "decode_s", "sha256"]
     rows = (
-        [point["trial"], point["steps"], *(signal.get(column) for column in columns)]
+        [point.trial, point.steps, *(figures.get(column) for column in columns)]
         for point in report.front
-        for signal in point["signals"]
+        for figures in (signal.as_json() for signal in point.signals)
     )
     return _tsv(["trial", "steps", *columns], rows)
 
@@ -104,7 +104,7 @@ def _tsv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 def front_table(report: FrontReport) -> RenderableType:
     """The whole front for the terminal."""
-    with_ssim = any(point.get("ssim") is not None for point in report.front)
+    with_ssim = any("ssim" in point.metrics for point in report.front)
     # Not the table's own title, which would be wrapped to the table's width.
     title = f"{report.dataset}: {len(report.front)} of {len(report.points)} operating points are on the front"
     table = Table(box=None, pad_edge=False)
@@ -117,13 +117,13 @@ def front_table(report: FrontReport) -> RenderableType:
         table.add_column("further seeds, mean ± std")
     for point, confirmed in zip(report.front, report.confirmed, strict=True):
         table.add_row(
-            f"{point['rate']:.3f}",
-            f"{point['psnr_db']:.2f}",
-            *([f"{point['ssim']:.4f}"] if with_ssim else []),
-            f"{mean_bytes(point):.0f}",
-            str(point["steps"]),
-            describe(point["codec"], point["params"]),
-            point["trial"],
+            f"{point.rate:.3f}",
+            f"{point.psnr_db:.2f}",
+            *([f"{point.metrics['ssim']:.4f}"] if with_ssim else []),
+            f"{point.mean_bytes:.0f}",
+            str(point.steps),
+            describe(point.config),
+            point.trial,
             *([confirmed.text(report.rate_unit) if confirmed else "-"] if with_confirmed else []),
         )
     return Group(Text(title), table, *([Text(beside(report).strip())] if report.assets else []))

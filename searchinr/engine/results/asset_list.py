@@ -1,12 +1,13 @@
 """The assets of a run: what was built, of what size, and how many files need it."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from searchinr.engine.results.opened import OpenedRun
 from searchinr.engine.store.asset_files import ASSET_SUFFIX, asset_name, read_asset
-from searchinr.engine.store.ledger import asset_label
 from searchinr.errors import UserError
+from searchinr.search.lines import AssetBuilt, Point
 
 
 def list_assets(run: OpenedRun) -> list[dict[str, Any]]:
@@ -15,21 +16,18 @@ def list_assets(run: OpenedRun) -> list[dict[str, Any]]:
     `points` is how many operating points have files that name it, `cached` whether the run has taken it from the cache
     instead of building it: then its cost is that of the run that built it.
     """
-    needing = [line.get("decodes_with") for line in run.lines if line["kind"] == "point"]
-    rows = []
-    for line in run.lines:
-        if line["kind"] == "asset":
-            label = asset_label(line)
-            keys = ("name", "sha256", "codec", "dataset", "seed", "bytes", "params", "cost")
-            rows.append(
-                {
-                    **{key: line[key] for key in keys},
-                    "label": label,
-                    "points": needing.count(label),
-                    "cached": bool(line.get("cached")),
-                }
-            )
-    return rows
+    needing = [line.decodes_with for line in run.lines if isinstance(line, Point)]
+    return [
+        {
+            **{key: getattr(line, key) for key in ("name", "sha256", "dataset", "seed", "bytes", "label", "cached")},
+            "codec": line.config.codec,
+            "params": line.config.params,
+            "cost": asdict(line.cost),
+            "points": needing.count(line.label),
+        }
+        for line in run.lines
+        if isinstance(line, AssetBuilt)
+    ]
 
 
 def find_in(run: OpenedRun, sha256: str) -> Path:

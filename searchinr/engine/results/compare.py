@@ -54,7 +54,7 @@ def _compare(first: OpenedRun, second: OpenedRun, label: str) -> Comparison:
         Side(str(run.folder.path), front, shared.hypervolume(front.front))
         for run, front in zip((first, second), fronts, strict=True)
     ]
-    curves = ([(point["rate"], point["psnr_db"]) for point in front.front_line] for front in fronts)
+    curves = ([(point.rate, point.psnr_db) for point in front.front_line] for front in fronts)
     return Comparison(label, shared.reference_point, sides[0], sides[1], bd_rate(*curves))
 
 
@@ -63,7 +63,7 @@ def _facts(run: OpenedRun, front: FrontReport) -> dict[str, object]:
     return {
         "modality": front.modality,
         "rate unit": front.rate_unit,
-        "signals": [row["name"] for row in front.points[0]["signals"]],
+        "signals": list(front.points[0].signals.names),
         "content": _content(run).get(front.dataset),
     }
 

@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from searchinr.engine.coding.config_file import Config, dump_config
-from searchinr.engine.report.front import Point
 from searchinr.engine.results.opened import OpenedRun
 from searchinr.engine.store.asset_files import asset_name, copy_asset
 from searchinr.engine.store.run_folder import safe_name
 from searchinr.errors import UserError
+from searchinr.search.figures import Figures, SignalFigures
+from searchinr.search.lines import Point
 from searchinr.signals.datasets import files_here
 from searchinr.signals.files import make_folder, write_file
 
@@ -56,8 +57,8 @@ def best_config(run: OpenedRun, dataset: str | None, criterion: Criterion) -> Co
         front = run.front(label)
         point = front.front[_best(front.front, criterion, front.rate_unit)]
     else:
-        point = max(_of_trial(run, label, criterion), key=lambda point: int(point["steps"]))
-    return _config(run, point, point, {"signals": len(point["signals"])})
+        point = max(_of_trial(run, label, criterion), key=lambda point: point.steps)
+    return _config(run, point, point, {"signals": len(point.signals)})
 
 
 def best_config_per_signal(run: OpenedRun, dataset: str | None, criterion: Criterion) -> dict[str, Config]:
@@ -84,10 +85,10 @@ def best_config_per_signal(run: OpenedRun, dataset: str | None, criterion: Crite
     else:
         points = _of_trial(run, label, criterion)
     configs = {}
-    for name in (row["name"] for row in points[0]["signals"]):
-        rows = [row for point in points for row in point["signals"] if row["name"] == name]  # one of each point
+    for place, name in enumerate(points[0].signals.names):  # which all points have, in the same order
+        rows = [point.signals[place] for point in points]
         try:
-            best = _best(rows, criterion, points[0]["rate_unit"])
+            best = _best(rows, criterion, points[0].rate_unit)
         except UserError as error:
             raise UserError(f"{name}: {error}") from error
         configs[name] = _config(run, points[best], rows[best], {"signal": name})
@@ -156,14 +157,14 @@ def _of_trial(run: OpenedRun, label: str, criterion: Criterion) -> list[Point]:
     """The points of the trial that are within the constraints, and of the training length that is asked for."""
     trial = criterion.trial
     assert trial is not None
-    points = [point for point in run.front(label).points if point["trial"].startswith(trial)]
-    names = {point["trial"] for point in points}
+    points = [point for point in run.front(label).points if point.trial.startswith(trial)]
+    names = {point.trial for point in points}
     if len(names) != 1:
         found = f"{len(names)} trials begin with it" if names else "no trial with an operating point has it"
         raise UserError(f"--trial {trial}: {found}; `searchinr front {run.folder.path}` lists those on the front")
     if criterion.steps is not None:
-        lengths = ", ".join(str(point["steps"]) for point in points)
-        points = [point for point in points if point["steps"] == criterion.steps]
+        lengths = ", ".join(str(point.steps) for point in points)
+        points = [point for point in points if point.steps == criterion.steps]
         if not points:
             raise UserError(f"--steps {criterion.steps}: trial {names.pop()} was measured at {lengths} steps")
     feasible = [point for point in points if run.objectives.is_feasible(point)]
@@ -172,43 +173,43 @@ def _of_trial(run: OpenedRun, label: str, criterion: Criterion) -> list[Point]:
     return feasible
 
 
-def _best(rows: Sequence[Point], criterion: Criterion, rate_unit: str) -> int:
+def _best(rows: Sequence[Figures | SignalFigures], criterion: Criterion, rate_unit: str) -> int:
     """The place of the best of several figures, each with `rate` and `psnr_db`; of a trial's, the highest PSNR."""
 
     def quality(place: int) -> tuple[float, float]:
-        return rows[place]["psnr_db"], -rows[place]["rate"]
+        return rows[place].psnr_db, -rows[place].rate
 
     if criterion.max_rate is not None:
-        within = [place for place, row in enumerate(rows) if row["rate"] <= criterion.max_rate]
+        within = [place for place, row in enumerate(rows) if row.rate <= criterion.max_rate]
         if not within:
-            found = f"the lowest rate found is {min(row['rate'] for row in rows):.3f} {rate_unit}"
+            found = f"the lowest rate found is {min(row.rate for row in rows):.3f} {rate_unit}"
             raise UserError(f"--max-rate {criterion.max_rate:g}: no point is that low; {found}")
         return max(within, key=quality)
     if criterion.min_psnr is not None:
-        good = [place for place, row in enumerate(rows) if row["psnr_db"] >= criterion.min_psnr]
+        good = [place for place, row in enumerate(rows) if row.psnr_db >= criterion.min_psnr]
         if not good:
-            found = f"the highest PSNR found is {max(row['psnr_db'] for row in rows):.2f} dB"
+            found = f"the highest PSNR found is {max(row.psnr_db for row in rows):.2f} dB"
             raise UserError(f"--min-psnr {criterion.min_psnr:g}: no point is that good; {found}")
-        return min(good, key=lambda place: (float(rows[place]["rate"]), -float(rows[place]["psnr_db"])))
+        return min(good, key=lambda place: (rows[place].rate, -rows[place].psnr_db))
     return max(range(len(rows)), key=quality)
 
 
-def _config(run: OpenedRun, point: Point, figures: Point, of: Mapping[str, Any]) -> Config:
+def _config(run: OpenedRun, point: Point, figures: Figures | SignalFigures, of: Mapping[str, Any]) -> Config:
     """A point's config, with the figures that it was chosen for and what these are of."""
     return Config(
-        codec=point["codec"],
-        params=point["params"],
-        steps=point["steps"],
-        seed=point["seed"],
-        asset=None if "decodes_with" not in point else asset_name(point["decodes_with"]),
+        codec=point.config.codec,
+        params=point.config.params,
+        steps=point.steps,
+        seed=point.seed,
+        asset=None if point.decodes_with is None else asset_name(point.decodes_with),
         provenance={
             "run": str(run.folder.path),
-            "dataset": point["dataset"],
-            "trial": point["trial"],
-            "rate": figures["rate"],
-            "rate_unit": point["rate_unit"],
-            "psnr_db": figures["psnr_db"],
-            **({"ssim": figures["ssim"]} if figures.get("ssim") is not None else {}),
+            "dataset": point.dataset,
+            "trial": point.trial,
+            "rate": figures.rate,
+            "rate_unit": point.rate_unit,
+            "psnr_db": figures.psnr_db,
+            **figures.metrics,
             **of,
         },
     )

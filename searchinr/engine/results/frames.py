@@ -1,18 +1,20 @@
 """Operating points as pandas frames."""
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
 
 from searchinr.engine.report.confirmation import Confirmed
-from searchinr.engine.report.front import FrontReport, Point, mean_bytes
+from searchinr.engine.report.front import FrontReport
 from searchinr.search.front import Front
+from searchinr.search.lines import Point
 from searchinr.search.objectives import Objectives
 
-_ABOUT = ("dataset", "trial", "rung", "steps", "codec", "seed", "init", "modality", "rate", "rate_unit", "psnr_db")
-_FURTHER = ("psnr_of_mean_mse_db", "ssim", "decode_macs_per_sample", "decodes_with")
+_WHICH = ("dataset", "trial", "rung", "steps")
+_ABOUT = ("seed", "init", "modality", "rate", "rate_unit", "psnr_db", "psnr_of_mean_mse_db")
+_FURTHER = ("decode_macs_per_sample", "decodes_with", "mean_bytes")
 
 
 def front_frame(reports: Sequence[FrontReport]) -> pd.DataFrame:
@@ -43,9 +45,9 @@ def points_frame(points: Sequence[Point], objectives: Objectives) -> pd.DataFram
         meets the constraints; `on_front`.
     """
     feasible = [objectives.is_feasible(point) for point in points]
-    fronts: dict[str, Front] = {}
+    fronts: dict[str, Front[Point]] = {}
     for point in itertools.compress(points, feasible):
-        fronts.setdefault(point["dataset"], Front(objectives)).add(point, objectives.vector(point))
+        fronts.setdefault(point.dataset, Front(objectives)).add(point, objectives.vector(point))
     on_front = {id(point) for front in fronts.values() for point in front.points}
     frame = pd.DataFrame.from_records(list(map(_row, points)))
     return frame.assign(feasible=feasible, on_front=[id(point) in on_front for point in points])
@@ -58,24 +60,25 @@ def signals_frame(points: Sequence[Point]) -> pd.DataFrame:
         `dataset`, `trial`, `rung`, `steps`, and of the signal `name`, `bytes`, `rate`, `psnr_db`, further metrics,
         `encode_s`, `decode_s`, `sha256`.
     """
-    return pd.DataFrame.from_records(
-        [
-            {**{key: point[key] for key in ("dataset", "trial", "rung", "steps")}, **row}
-            for point in points
-            for row in point["signals"]
-        ]
+    return pd.concat(
+        [pd.DataFrame({**_fields(point, _WHICH), **point.signals.columns()}) for point in points], ignore_index=True
     )
 
 
 def _row(point: Point) -> dict[str, Any]:
-    cost: Mapping[str, Any] = point["cost"]
     return {
-        **{key: point[key] for key in _ABOUT},
-        **{key: point[key] for key in _FURTHER if point.get(key) is not None},
-        "mean_bytes": mean_bytes(point),
-        **{f"cost.{key}": value for key, value in cost.items()},
-        **{f"params.{key}": value for key, value in point["params"].items()},
+        **_fields(point, _WHICH),
+        "codec": point.config.codec,
+        **_fields(point, _ABOUT),
+        **point.metrics,
+        **{key: value for key, value in _fields(point, _FURTHER).items() if value is not None},
+        **{f"cost.{key}": value for key, value in vars(point.cost).items()},
+        **{f"params.{key}": value for key, value in point.config.params.items()},
     }
+
+
+def _fields(point: Point, keys: Sequence[str]) -> dict[str, Any]:
+    return {key: getattr(point, key) for key in keys}
 
 
 def _confirmed(found: Confirmed | None) -> dict[str, Any]:

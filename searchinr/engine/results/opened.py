@@ -7,9 +7,9 @@ from searchinr.engine.catalog import read_space
 from searchinr.engine.report.baselines import NO_BASELINES, Baselines
 from searchinr.engine.report.front import FrontReport, collect_front, none_feasible
 from searchinr.engine.report.published import published
-from searchinr.engine.store.ledger import Line
 from searchinr.engine.store.run_folder import RunFolder
 from searchinr.errors import UserError
+from searchinr.search.lines import Line, Point
 from searchinr.search.objectives import Objectives
 from searchinr.space import Space
 
@@ -44,16 +44,16 @@ class OpenedRun:
         points = self.points(dataset)
         if not points:
             raise UserError(f"{self.folder.path}: no operating point yet; let `searchinr run` go on first")
-        with_front = {point["dataset"] for point in points if self.objectives.is_feasible(point)}
+        with_front = {point.dataset for point in points if self.objectives.is_feasible(point)}
         if not with_front:
             raise UserError(f"{self.folder.path}: {none_feasible(points, self.objectives)}")
         return [label for label in self.labels if label in with_front]
 
-    def points(self, dataset: str | None) -> list[Line]:
+    def points(self, dataset: str | None) -> list[Point]:
         """The operating points of one dataset, or of all; `UserError` if there is no such dataset."""
         if dataset is not None and dataset not in self.labels:
             raise UserError(f"{self.folder.path}: no dataset {dataset!r}; it has {', '.join(self.labels)}")
-        return [line for line in self.lines if line["kind"] == "point" and dataset in (None, line["dataset"])]
+        return [line for line in self.lines if isinstance(line, Point) and dataset in (None, line.dataset)]
 
     def front(self, label: str, baselines: Baselines = NO_BASELINES) -> FrontReport:
         """The front of one dataset, beside classical codecs measured on it."""

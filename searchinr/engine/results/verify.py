@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from searchinr.codecs.bitstream.container import unpack
-from searchinr.engine.report.front import Point
 from searchinr.engine.results.opened import OpenedRun
 from searchinr.engine.store.asset_files import decode_data
 from searchinr.engine.store.run_folder import safe_name
 from searchinr.errors import UserError
+from searchinr.search.figures import SignalFigures
+from searchinr.search.lines import Point
 from searchinr.signals.datasets import load_dataset
 from searchinr.signals.signal import Signal
 from searchinr.trial import file_figures
@@ -43,14 +44,14 @@ def verify(run: OpenedRun, data_dir: Path | None) -> Iterator[Verdict]:
         for point in run.front(label).front:
             folder = run.folder.point_folder(point)
             problems: list[str] = []
-            for row in point["signals"]:
-                problems += _differences(folder / f"{safe_name(row['name'])}.inr", row, signals.get(row["name"]))
-            yield Verdict(label, point, len(point["signals"]), tuple(problems))
+            for row in point.signals:
+                problems += _differences(folder / f"{safe_name(row.name)}.inr", row, signals.get(row.name))
+            yield Verdict(label, point, len(point.signals), tuple(problems))
 
 
-def _differences(path: Path, row: Point, signal: Signal | None) -> list[str]:
+def _differences(path: Path, row: SignalFigures, signal: Signal | None) -> list[str]:
     if signal is None:
-        return [f"{row['name']}: the dataset has no such signal any more"]
+        return [f"{row.name}: the dataset has no such signal any more"]
     try:
         data = path.read_bytes()
         header, decoded = unpack(data).layout, decode_data(data, path, signal.judged_at)
@@ -62,12 +63,12 @@ def _differences(path: Path, row: Point, signal: Signal | None) -> list[str]:
         return [f"{path}: holds a signal of another size or kind"]
     found = file_figures(signal, data, decoded)
     problems = [
-        f"{path}: {key} is {found[key]}, the ledger says {row[key]}"
+        f"{path}: {key} is {getattr(found, key)}, the ledger says {getattr(row, key)}"
         for key in ("bytes", "sha256")
-        if found[key] != row[key]
+        if getattr(found, key) != getattr(row, key)
     ]
-    if abs(found["psnr_db"] - row["psnr_db"]) > _TOLERANCE_DB:
-        problems.append(f"{path}: decodes to {found['psnr_db']:.3f} dB, the ledger says {row['psnr_db']:.3f} dB")
-    if abs(found["rate"] - row["rate"]) > 1e-9:
-        problems.append(f"{path}: its rate is {found['rate']:.6f}, the ledger says {row['rate']:.6f}")
+    if abs(found.psnr_db - row.psnr_db) > _TOLERANCE_DB:
+        problems.append(f"{path}: decodes to {found.psnr_db:.3f} dB, the ledger says {row.psnr_db:.3f} dB")
+    if abs(found.rate - row.rate) > 1e-9:
+        problems.append(f"{path}: its rate is {found.rate:.6f}, the ledger says {row.rate:.6f}")
     return problems

@@ -8,12 +8,13 @@ from collections.abc import Callable, Iterable, Mapping
 
 from searchinr.codecs.contract import Asset
 from searchinr.engine.store.asset_keys import asset_id, building_seed
-from searchinr.engine.store.ledger import Line
 from searchinr.engine.store.run_folder import RunFolder, set_aside
 from searchinr.engine.store.tensors import read_tensors
 from searchinr.engine.store.training import training_name
-from searchinr.engine.workers.jobs import AssetJob
+from searchinr.engine.workers.jobs import AnyJob, AssetJob
 from searchinr.errors import InvalidFileError
+from searchinr.search.configs import Config
+from searchinr.search.lines import AssetBuilt, AssetFailed, Line
 from searchinr.search.search import Job
 from searchinr.trial import asset_spec, base_spec
 
@@ -51,18 +52,18 @@ class Assets:
         return sum(not job.confirms for job, _ in self._parked)
 
     def tell(self, line: Line) -> None:
-        """Takes a ledger line; those of other kinds than ``asset`` and ``asset_failed`` change nothing."""
-        if line["kind"] == "asset":
-            self._on_record.setdefault(line["asset"], set()).add(line["sha256"])
-        elif line["kind"] == "asset_failed":
-            self._failures.setdefault(line["asset"], line["reason"])
+        """Takes a ledger line; those that are not about assets change nothing."""
+        if isinstance(line, AssetBuilt):
+            self._on_record.setdefault(line.asset, set()).add(line.sha256)
+        elif isinstance(line, AssetFailed):
+            self._failures.setdefault(line.asset, line.reason)
 
     def replay(self, lines: Iterable[Line]) -> None:
         """Rebuilds the state from a ledger; see `tell`."""
         for line in lines:
             self.tell(line)
 
-    def next_task(self, next_job: Callable[[], Job | None], *, room: int) -> Job | AssetJob | None:
+    def next_task(self, next_job: Callable[[], Job | None], *, room: int) -> AnyJob | None:
         """What to do next: a job whose asset is there or cannot be had (see `failure`), or the building of an asset.
 
         Args:
@@ -87,12 +88,12 @@ class Assets:
                 return building
         return None
 
-    def asset(self, job: Job | AssetJob) -> Asset | None:
+    def asset(self, job: AnyJob) -> Asset | None:
         """The asset that a job or a building starts from; None if from none. For those without a `failure`."""
         need = self._needed_by(job)
         return None if need is None else self._loaded[need.asset]
 
-    def failure(self, job: Job | AssetJob) -> str | None:
+    def failure(self, job: AnyJob) -> str | None:
         """Why the asset that a job or a building starts from cannot be had; None if it can, or if there is none."""
         need = self._needed_by(job)
         if need is None or need.asset in self._loaded:
@@ -118,21 +119,20 @@ class Assets:
         self._building[need.asset] = need
         return need
 
-    def _needed_by(self, job: Job | AssetJob) -> AssetJob | None:
+    def _needed_by(self, job: AnyJob) -> AssetJob | None:
         """What a job, or a building, starts from."""
-        spec = base_spec(job.codec, job.spec) if isinstance(job, AssetJob) else asset_spec(job.codec, job.params)
+        spec = base_spec(job.config.codec, job.spec) if isinstance(job, AssetJob) else asset_spec(job.config)
         if spec is None:
             return None
         # What decoding needs must not know what is measured.
         built_from = training_name(job.dataset) if spec.needed_to_decode else job.dataset
-        asset = asset_id(job.codec, spec, self._dataset_keys[built_from], job.seed)
+        asset = asset_id(job.config.codec, spec, self._dataset_keys[built_from], job.seed)
         return AssetJob(
             asset=asset,
             name=spec.name,
             dataset=job.dataset,
             built_from=built_from,
-            codec=job.codec,
-            params=spec.params,
+            config=Config(job.config.codec, spec.params),
             needed_to_decode=spec.needed_to_decode,
             per_seed=spec.per_seed,
             version=spec.version,

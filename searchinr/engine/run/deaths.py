@@ -1,10 +1,9 @@
 """How often workers have died on the same piece of work: where that is too often, the fit itself kills them."""
 
-from searchinr.engine.store.run_folder import SharedFolder, fit_name
+from searchinr.engine.store.run_folder import SharedFolder
 from searchinr.engine.store.tensors import checksum, read_tensors
-from searchinr.engine.workers.jobs import AssetJob
+from searchinr.engine.workers.jobs import AnyJob, AssetJob
 from searchinr.errors import InvalidFileError
-from searchinr.search.search import Job
 
 
 class Deaths:
@@ -16,9 +15,9 @@ class Deaths:
         # fit (or asset) and rung -> where it stood, and how often
         self._counts: dict[tuple[str, int], tuple[int, int]] = {}
 
-    def another(self, job: Job | AssetJob) -> int:
+    def another(self, job: AnyJob) -> int:
         """Counts one more death of a job's worker; how many there are since its checkpoint last got further."""
-        key = (job.asset, 0) if isinstance(job, AssetJob) else (fit_name(vars(job)), job.rung)
+        key = (job.asset, 0) if isinstance(job, AssetJob) else (job.fit_name, job.rung)
         stands = self._progress(*key)
         stood, count = self._counts.get(key, (stands, 0))
         count = count + 1 if stood == stands else 1

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from searchinr.codecs.contract import Asset
 from searchinr.engine.planning.estimate import compared_with_plan
@@ -26,14 +25,27 @@ from searchinr.engine.run.deaths import Deaths
 from searchinr.engine.run.progress import Progress
 from searchinr.engine.store.asset_cache import AssetCache, Origin
 from searchinr.engine.store.asset_files import asset_name, unpack_asset, write_asset
-from searchinr.engine.store.ledger import Ledger, Line, asset_label
+from searchinr.engine.store.ledger import Ledger
 from searchinr.engine.store.place import remove_tree
 from searchinr.engine.store.run_folder import RunFolder, open_delivery, safe_name, set_aside
 from searchinr.engine.terminal.log import LOG
 from searchinr.engine.terminal.view import RunView, ViewState
 from searchinr.engine.tracking.tracker import Tracker
-from searchinr.engine.workers.jobs import AssetJob
+from searchinr.engine.workers.jobs import AnyJob, AssetJob
 from searchinr.errors import InvalidFileError, NodeLostError, OutOfMemoryError
+from searchinr.search.figures import Cost
+from searchinr.search.lines import (
+    AssetBuilt,
+    AssetFailed,
+    AssetWork,
+    Fit,
+    FitFailed,
+    FitLine,
+    Line,
+    OutOfMemory,
+    Point,
+    TrialStarted,
+)
 from searchinr.search.search import Job, Search
 from searchinr.signals.datasets import Dataset
 from searchinr.space import Choice, Domain, Range, Space
@@ -125,7 +137,7 @@ class Driver:
 
     # ---- the source of jobs (engine.workers.executor.JobSource) ----
 
-    def next_job(self, workers: int) -> Job | AssetJob | None:
+    def next_job(self, workers: int) -> AnyJob | None:
         """See `JobSource.next_job`."""
         if self.stopping:
             return None
@@ -137,23 +149,23 @@ class Driver:
         self._show()
         return job
 
-    def _next_job(self, workers: int) -> Job | AssetJob | None:
+    def _next_job(self, workers: int) -> AnyJob | None:
         while (job := self._assets.next_task(self._search.next_job, room=workers)) is not None:
             if isinstance(job, AssetJob):
                 if self._is_cached(job):
                     continue
-                LOG.info("building %s: %s", job.asset, describe_asset(asdict(job)))
+                LOG.info("building %s: %s", job.asset, describe_asset(job))
                 return job
             if self._has_result(job):  # of a worker that was given up, delivered while the job was parked
                 continue
             self._record_start(job)
             if (reason := self._assets.failure(job)) is None:
-                LOG.info("%s started", _where(asdict(job)))
+                LOG.info("%s started", _where(job))
                 return job
             self._fail(job, reason)
         return None
 
-    def asset(self, job: Job | AssetJob) -> Asset | None:
+    def asset(self, job: AnyJob) -> Asset | None:
         """See `JobSource.asset`."""
         return self._assets.asset(job)
 
@@ -161,7 +173,7 @@ class Driver:
         """See `JobSource.finished`."""
         return self.stopping or self._search.finished
 
-    def job_ended(self, job: Job | AssetJob, error: Exception | None) -> None:
+    def job_ended(self, job: AnyJob, error: Exception | None) -> None:
         """See `JobSource.job_ended`."""
         if self._error is None:
             try:
@@ -212,46 +224,42 @@ class Driver:
 
     def _record_start(self, job: Job) -> None:
         """Before a job starts its trial is in the ledger, or nobody would know what is delivered."""
-        if not self._ledger.has({"kind": "trial", "trial": job.trial}):
-            keys = ("trial", "number", "dataset", "codec", "params", "seed")
-            self._append({"kind": "trial", **{key: getattr(job, key) for key in keys}, "time": time.time()})
+        if not self._ledger.has_trial(job.trial):
+            self._append(TrialStarted(**job.shared(TrialStarted)))
 
     def _fold_deliveries(self) -> None:
         """Folds what workers have delivered into the ledger; safe to repeat after a crash at any point."""
         for path in self._folder.delivered():
             try:
                 line, files = open_delivery(path)
-                if "trial" in line and not self._ledger.has({"kind": "trial", "trial": line["trial"]}):
-                    raise InvalidFileError(f"{path}: of trial {line['trial']}, which the ledger does not know")
+                if isinstance(line, Fit) and not self._ledger.has_trial(line.trial):
+                    raise InvalidFileError(f"{path}: of trial {line.trial}, which the ledger does not know")
             except InvalidFileError as error:
                 set_aside(path)
                 self._warn(f"{error}; it is set aside, and what is not on record is fitted again")
                 continue
-            if "trial" in line:
-                self._fold(line, files)
-            else:
+            if isinstance(line, AssetBuilt | AssetFailed):
                 self._fold_asset(line)
+            else:
+                self._fold(line, files)
             path.unlink()
         for path in self._folder.damaged_checkpoints():
             self._warn(f"{path}: was a damaged checkpoint; its fit goes on from the one before, or from the start")
             path.unlink()
 
-    def _fold(self, line: Line, files: Mapping[str, bytes]) -> None:
+    def _fold(self, line: FitLine, files: Mapping[str, bytes]) -> None:
         """Folds one result: into the ledger first, for only what is there is done."""
         if not self._ledger.has(line):
             self._append(line)
             self._search.tell(line)
-        if line["kind"] == "out_of_memory":  # it goes on from its checkpoints
+        if isinstance(line, OutOfMemory):  # it goes on from its checkpoints
             return
         front = [point for label in self._datasets for point in self._search.front(label)]
-        if line["kind"] == "point" and any(
-            point["trial"] == line["trial"] and point["rung"] == line["rung"] for point in front
-        ):
+        if isinstance(line, Point) and any((point.trial, point.rung) == (line.trial, line.rung) for point in front):
             self._folder.keep_files(line, files)
         self._folder.drop_others(front)
-        self._folder.drop_checkpoints(
-            line, over=line["kind"] != "point" or line["steps"] >= self._space.fidelity.rungs[-1]
-        )
+        at_end = line.steps >= self._space.fidelity.rungs[-1]
+        self._folder.drop_checkpoints(line, over=at_end or not isinstance(line, Point))
 
     def _is_cached(self, job: AssetJob) -> bool:
         """Takes an asset from the cache into the run, if there is one that is usable."""
@@ -259,39 +267,41 @@ class Driver:
         if found is None:
             return False
         stored, origin = found
-        size = write_asset(self._folder.asset(job.asset), job.codec, stored.asset)
-        built = {"sha256": stored.asset.sha256, "bytes": size, "cost": dict(origin.cost), "cached": True}
-        self._fold_asset({"kind": "asset", **asdict(job), **built, "time": time.time()})
+        size = write_asset(self._folder.asset(job.asset), job.config.codec, stored.asset)
+        about = job.shared(AssetBuilt)
+        self._fold_asset(
+            AssetBuilt(**about, sha256=stored.asset.sha256, bytes=size, cost=Cost(**origin.cost), cached=True)
+        )
         return self._assets.ended(job)
 
-    def _fold_asset(self, line: Line) -> None:
+    def _fold_asset(self, line: AssetBuilt | AssetFailed) -> None:
         """Folds what came of the building of an asset; that it was built again to the same content is no news."""
-        if line["kind"] == "asset":
+        if isinstance(line, AssetBuilt):
             with suppress(FileNotFoundError, InvalidFileError):  # it is built again
-                self._keep_asset(line, self._folder.asset(line["asset"]).read_bytes())
+                self._keep_asset(line, self._folder.asset(line.asset).read_bytes())
         if not self._ledger.has(line):
             self._append(line)
-        self._folder.drop_building(line["asset"])
+        self._folder.drop_building(line.asset)
         self._assets.tell(line)
 
-    def _keep_asset(self, line: Line, data: bytes) -> None:
+    def _keep_asset(self, line: AssetBuilt, data: bytes) -> None:
         """Keeps the file of an asset wherever it will be needed beside the run's own assets."""
-        stored = unpack_asset(data, self._folder.asset(line["asset"]))
-        if stored.asset.sha256 != line["sha256"]:
+        stored = unpack_asset(data, self._folder.asset(line.asset))
+        if stored.asset.sha256 != line.sha256:
             return
-        if line.get("needed_to_decode"):  # before it is on record: files will need it
-            self._folder.keep_asset(asset_name(asset_label(line)), data)
-        if not line.get("cached"):
-            origin = Origin(line["cost"], line["dataset"], line["time"])
-            self._cache.keep(line["asset"], line["codec"], stored.asset, origin)
+        if line.needed_to_decode:  # before it is on record: files will need it
+            self._folder.keep_asset(asset_name(line.label), data)
+        if not line.cached:
+            origin = Origin(asdict(line.cost), line.dataset, line.time)
+            self._cache.keep(line.asset, line.config.codec, stored.asset, origin)
 
-    def _has_result(self, job: Job | AssetJob) -> bool:
+    def _has_result(self, job: AnyJob) -> bool:
         """Whether what a job was for is on record, or on record as failed; not for a job that runs."""
         if isinstance(job, AssetJob):
             return self._assets.ended(job)
-        return self._ledger.has({"kind": "result", **asdict(job)})
+        return self._ledger.has_result(job)
 
-    def _ended_without_result(self, job: Job | AssetJob, error: Exception | None) -> None:
+    def _ended_without_result(self, job: AnyJob, error: Exception | None) -> None:
         """Puts a job back, from its last checkpoint; one that kills its workers again and again has failed."""
         if isinstance(error, OSError):
             raise error
@@ -299,15 +309,15 @@ class Driver:
             if job.alone:
                 self._fail(job, f"{error}, though it ran alone")
                 return
-            self._fold({**asdict(job), "kind": "out_of_memory", "reason": str(error), "time": time.time()}, {})
-        if isinstance(job, Job) and not job.alone and self._ledger.has({**asdict(job), "kind": "out_of_memory"}):
-            LOG.info("%s is put back, to run alone", _where(asdict(job)))
+            self._fold(OutOfMemory(**job.shared(OutOfMemory), reason=str(error)), {})
+        if isinstance(job, Job) and not job.alone and self._ledger.ran_out_of_memory(job):
+            LOG.info("%s is put back, to run alone", _where(job))
             self._search.put_back(job)
             return
         if self.stopping or isinstance(error, NodeLostError) or (deaths := self._deaths.another(job)) < _MAX_DEATHS:
             why = "no result" if error is None else type(error).__name__
             if isinstance(job, Job):
-                LOG.info("%s is put back (%s)", _where(asdict(job)), why)
+                LOG.info("%s is put back (%s)", _where(job), why)
                 self._search.put_back(job)
             else:  # by those that wait for it
                 LOG.info("%s is left to be built again (%s)", job.asset, why)
@@ -318,11 +328,11 @@ class Driver:
             self._fail(job, f"{died} before the next checkpoint: killed, crashed, or out of memory")
         else:
             reason = f"{died}: killed, crashed, or out of memory"
-            self._fold_asset({**asdict(job), "kind": "asset_failed", "reason": reason, "time": time.time()})
+            self._fold_asset(AssetFailed(**job.shared(AssetFailed), reason=reason))
 
     def _fail(self, job: Job, reason: str) -> None:
         """Records that a job's fit has failed."""
-        line = {"kind": "failed", **asdict(job), "reason": reason, "time": time.time()}
+        line = FitFailed(**job.shared(FitFailed), reason=reason)
         self._append(line)
         self._search.tell(line)
         self._folder.drop_checkpoints(line, over=True)
@@ -358,34 +368,36 @@ class Driver:
 
     def _show(self) -> None:
         if self._view is not None:
-            building = [describe_asset(asdict(job)) for job in self._assets.building]
+            building = [describe_asset(job) for job in self._assets.building]
             state = self._progress.state(self._ledger.lines, building, parked=self._assets.parked)
             self._view.update(state)
             self._tell(state)
 
 
-def _where(line: Mapping[str, Any]) -> str:
+def _where(work: Fit | AssetWork) -> str:
     """What a job or a result is about, for people."""
-    if "trial" not in line:
-        return str(line["asset"])
-    seed = f" with seed {line['seed']}" if line.get("confirms") else ""
-    return f"trial {line['trial']} at {line['steps']} steps{seed}"
+    if isinstance(work, AssetWork):
+        return work.asset
+    seed = f" with seed {work.seed}" if work.confirms else ""
+    return f"trial {work.trial} at {work.steps} steps{seed}"
 
 
 def _log_text(line: Line) -> str:
     """A ledger line for people."""
-    if line["kind"] == "trial":
-        params = ", ".join(f"{key}={value}" for key, value in line["params"].items())
-        return f"trial {line['trial']} on {line['dataset']}: {line['codec']} {params}"
-    if line["kind"] in ("failed", "asset_failed"):
-        return f"{_where(line)} failed: {line['reason']}"
-    if line["kind"] == "out_of_memory":
-        return f"{_where(line)} ran out of memory"
-    if line.get("cached"):
-        return f"{_where(line)} is taken from the cache: {line['bytes']} bytes, once {line['cost']['train_s']:.1f} s"
-    if line["kind"] == "asset":
-        return f"{_where(line)} is built: {line['bytes']} bytes, {line['cost']['train_s']:.1f} s"
-    return f"{_where(line)}: {line['rate']:.3f} {line['rate_unit']}, {line['psnr_db']:.2f} dB"
+    match line:
+        case TrialStarted():
+            params = ", ".join(f"{key}={value}" for key, value in line.config.params.items())
+            return f"trial {line.trial} on {line.dataset}: {line.config.codec} {params}"
+        case FitFailed() | AssetFailed():
+            return f"{_where(line)} failed: {line.reason}"
+        case OutOfMemory():
+            return f"{_where(line)} ran out of memory"
+        case AssetBuilt(cached=True):
+            return f"{_where(line)} is taken from the cache: {line.bytes} bytes, once {line.cost.train_s:.1f} s"
+        case AssetBuilt():
+            return f"{_where(line)} is built: {line.bytes} bytes, {line.cost.train_s:.1f} s"
+        case _:
+            return f"{_where(line)}: {line.rate:.3f} {line.rate_unit}, {line.psnr_db:.2f} dB"
 
 
 def _flat(space: Space) -> dict[str, object]:

@@ -4,8 +4,8 @@ import time
 from collections.abc import Mapping, Sequence
 
 from searchinr.engine.report.names import describe
-from searchinr.engine.store.ledger import Line
 from searchinr.engine.terminal.view import DatasetView, FrontRow, ViewState
+from searchinr.search.lines import Confirmation, Line, Point
 from searchinr.search.search import Counts, Search
 from searchinr.signals.registry import MODALITIES
 from searchinr.space import Space
@@ -70,11 +70,11 @@ class Progress:
     def _read(self, lines: Sequence[Line]) -> None:
         """Counts the work behind the lines that are new."""
         for line in lines[self._seen :]:
-            if line["kind"] == "point":
-                self._measured[line["dataset"]][line["rung"]] += 1
-                self._done += self._increments[line["rung"]]
-            elif line["kind"] == "confirmation":
-                self._done += line["steps"]
+            if isinstance(line, Point):
+                self._measured[line.dataset][line.rung] += 1
+                self._done += self._increments[line.rung]
+            elif isinstance(line, Confirmation):
+                self._done += line.steps
         self._seen = len(lines)
         if self._first is None and self._done > 0:
             self._first = time.monotonic(), self._done
@@ -85,7 +85,7 @@ class Progress:
             label=label,
             rate_unit=MODALITIES[modality].rate_unit,
             points=sum(self._measured[label]),
-            front=[FrontRow(p["rate"], p["psnr_db"], p.get("ssim"), describe(p["codec"], p["params"])) for p in front],
+            front=[FrontRow(p.rate, p.psnr_db, p.metrics.get("ssim"), describe(p.config)) for p in front],
             hypervolume=self._search.hypervolume(label),
         )
 
@@ -130,5 +130,5 @@ class Progress:
         """Training steps that confirming the front takes; until that begins, as if the front stayed as it is."""
         if self._space.confirm is None:
             return 0.0
-        steps = self._space.confirm.seeds * sum(point["steps"] for point in self._search.front(label))
+        steps = self._space.confirm.seeds * sum(point.steps for point in self._search.front(label))
         return float(steps) * (1 - counts.confirmed / counts.to_confirm if counts.to_confirm else 1.0)

@@ -1,66 +1,61 @@
 """The ledger: the append-only file that holds every operating point of a run, one JSON object a line.
 
-Kinds of lines: `trial` (a trial was started), `point` (an operating point was measured), `confirmation` (a point on the
-front was fitted again with another seed), `failed` (a trial failed, or with `confirms` a confirmation),
-`out_of_memory` (a fit ran out of memory beside others and is tried again alone; if it fails then, `failed` follows),
-`asset` (what fits share was built), `asset_failed` (it could not be built).
-Everything else in a run folder can be rebuilt from it.
+`search/lines.py` says what kinds of lines there are. Everything else in a run folder can be rebuilt from it.
 """
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from searchinr.errors import UserError
 from searchinr.files import sync_folder
-
-Line = dict[str, Any]
-
-_POINT = ("trial", "rung", "steps", "dataset", "modality", "codec", "params", "psnr_db", "rate", "signals", "cost")
-_ASSET = ("asset", "name", "dataset", "codec", "params", "seed")
-_KEYS = {
-    "trial": ("trial", "number", "dataset", "codec", "params", "seed"),
-    "point": _POINT,
-    "confirmation": (*_POINT, "seed"),
-    "failed": ("trial", "dataset", "reason"),
-    "out_of_memory": ("trial", "rung", "dataset", "seed"),
-    "asset": (*_ASSET, "sha256", "bytes", "cost"),
-    "asset_failed": (*_ASSET, "reason"),
-}
-"""What every line of a kind has."""
+from searchinr.search.lines import (
+    AssetBuilt,
+    AssetFailed,
+    Fit,
+    Line,
+    LineError,
+    OutOfMemory,
+    Point,
+    TrialStarted,
+    dump_line,
+    parse_line,
+)
 
 
 def read_ledger(path: Path) -> list[Line]:
     """All whole lines. A last line torn by a crash is not one; it was never acknowledged.
 
+    The file is read line by line, since it may be as large as the memory that one wants to spend on it.
+
     Raises:
         UserError: A whole line is not one of a ledger: somebody edited the file, or a newer searchinr wrote it.
     """
+    lines: list[Line] = []
     try:
-        data = path.read_bytes()
+        file = path.open("rb")
     except FileNotFoundError:
-        return []
-    rows = data.split(b"\n")
-    lines = []
-    for number, row in enumerate(rows, start=1):
-        if not row:
-            continue
-        try:
-            line = json.loads(row)
-        except ValueError as error:
-            if number == len(rows):  # no newline behind it: torn
-                break
-            raise UserError(f"{path}:{number}: not a line of a ledger ({error}); restore it or remove it") from error
-        try:
-            lines.append(checked_line(line))
-        except ValueError as error:
-            raise UserError(
-                f"{path}:{number}: not a line of this searchinr's ledgers ({error}); "
-                "update searchinr if a newer one wrote it, else restore it or remove it"
-            ) from error
+        return lines
+    with file:
+        for number, row in enumerate(file, start=1):
+            if row == b"\n":
+                continue
+            try:
+                lines.append(parse_line(row))
+            except LineError as error:
+                raise UserError(
+                    f"{path}:{number}: not a line of this searchinr's ledgers ({error}); "
+                    "update searchinr if a newer one wrote it, else restore it or remove it"
+                ) from error
+            except ValueError as error:
+                if not row.endswith(b"\n"):  # torn
+                    break
+                raise UserError(
+                    f"{path}:{number}: not a line of a ledger ({error}); restore it or remove it"
+                ) from error
     return lines
 
 
@@ -69,20 +64,7 @@ def whole_rows(data: bytes) -> list[bytes]:
     return [row + b"\n" for row in data.split(b"\n")[:-1] if row]
 
 
-def checked_line(line: object) -> Line:
-    """The line, if it has what its kind needs; `ValueError` if not."""
-    if not isinstance(line, dict) or line.get("kind") not in list(_KEYS):  # a list, since a kind may be unhashable
-        kind = line.get("kind") if isinstance(line, dict) else None
-        raise ValueError(f"its kind is {kind!r}, none of {', '.join(_KEYS)}")
-    missing = [key for key in _KEYS[line["kind"]] if key not in line]
-    if missing:
-        raise ValueError(f"it lacks {', '.join(missing)}")
-    return line
-
-
-def asset_label(line: Mapping[str, Any]) -> str:
-    """What an asset on record is called where others name it, by `Asset.label`."""
-    return f"{line['name']}@{line['sha256'][:12]}"
+_BLOCK = 2**20  # bytes that are read at a time in the search for the last line's beginning
 
 
 class Ledger:
@@ -97,31 +79,34 @@ class Ledger:
         """
         self._store = store
         self.lines = read_ledger(path)
-        self._recorded = {_identity(line) for line in self.lines}
+        self._recorded = set(map(_identity, self.lines))
         self._file = path.open("ab+", buffering=0)  # what could not be written is not tried again behind our back
         sync_folder(path.parent)
         self._cut_torn_line()
 
     def _cut_torn_line(self) -> None:
-        self._file.seek(0)
-        data = self._file.read()
-        whole = data.rfind(b"\n") + 1
-        if whole == len(data):
+        end = self._file.seek(0, os.SEEK_END)
+        tail = b""
+        while len(tail) < end and b"\n" not in tail:  # from the end, since the file may be large
+            self._file.seek(max(0, end - len(tail) - _BLOCK))
+            tail = self._file.read(end - self._file.tell())
+        torn = tail[tail.rfind(b"\n") + 1 :]
+        if not torn:
             return
         try:
-            json.loads(data[whole:])
+            json.loads(torn)
         except ValueError:
-            self._file.truncate(whole)
+            self._file.truncate(end - len(torn))
         else:  # only the newline is missing
             self._write(b"\n")
 
-    def append(self, line: Mapping[str, Any]) -> None:
+    def append(self, line: Line) -> None:
         """Appends one line; when this returns it is on the disk.
 
         Raises:
             OSError: The disk is full or gone. Nothing of the line stays behind.
         """
-        row = json.dumps(line, allow_nan=False, separators=(",", ":")).encode() + b"\n"
+        row = dump_line(line) + b"\n"
         if self._store is not None:
             self._store(len(self.lines), row)
         end = self._file.seek(0, os.SEEK_END)
@@ -130,26 +115,37 @@ class Ledger:
         except OSError:
             self._file.truncate(end)
             raise
-        self.lines.append(dict(line))
+        self.lines.append(line)
         self._recorded.add(_identity(line))
 
-    def has(self, line: Mapping[str, Any]) -> bool:
+    def has(self, line: Line) -> bool:
         """Whether there is a line about the same as this one.
 
-        Whether the trial was started; whether the fit ran out of memory on its way to that rung; whether the asset
-        with this content was built, or could not be built; for any other kind of line, whether that fit has a result at
-        that rung.
+        Of an asset that is whether it was built with this content, or could not be built. See `has_trial`,
+        `ran_out_of_memory` and `has_result` for the others.
         """
         return _identity(line) in self._recorded
+
+    def has_trial(self, trial: str) -> bool:
+        """Whether a trial was started."""
+        return ("trial", trial) in self._recorded
+
+    def has_result(self, fit: Fit) -> bool:
+        """Whether a fit was measured at its rung, or has failed on its way there."""
+        return _of_fit("result", fit) in self._recorded
+
+    def ran_out_of_memory(self, fit: Fit) -> bool:
+        """Whether a fit has run out of memory on its way to its rung."""
+        return _of_fit("out_of_memory", fit) in self._recorded
 
     def _write(self, data: bytes) -> None:
         while data:
             data = data[self._file.write(data) :]
         os.fsync(self._file.fileno())
 
-    def points(self) -> list[Line]:
+    def points(self) -> list[Point]:
         """The operating points."""
-        return [line for line in self.lines if line["kind"] == "point"]
+        return [line for line in self.lines if isinstance(line, Point)]
 
     def __enter__(self) -> Self:
         return self
@@ -160,11 +156,20 @@ class Ledger:
         self._file.close()
 
 
-def _identity(line: Mapping[str, Any]) -> tuple[object, ...]:
+def _identity(line: Line) -> tuple[object, ...]:
     """What a line is about; there is one of each. A success and a failure of one fit at one rung are the same thing."""
-    if line["kind"] == "trial":
-        return "trial", line["trial"]
-    if line["kind"] in ("asset", "asset_failed"):
-        return "asset", line["asset"], line.get("sha256")
-    kind = "out_of_memory" if line["kind"] == "out_of_memory" else "result"
-    return kind, line["trial"], line.get("rung"), line["seed"] if line.get("confirms") else None
+    match line:
+        case TrialStarted():
+            return "trial", line.trial
+        case AssetBuilt():
+            return "asset", line.asset, line.sha256
+        case AssetFailed():
+            return "asset", line.asset, None
+        case OutOfMemory():
+            return _of_fit("out_of_memory", line)
+        case _:
+            return _of_fit("result", line)
+
+
+def _of_fit(what: str, fit: Fit) -> tuple[object, ...]:
+    return what, fit.trial, fit.rung, fit.seed if fit.confirms else None

@@ -5,7 +5,7 @@
     front/          <dataset>/<trial>-<steps>/<signal>.inr of the points now on the front;
                     assets/ holds what decoding needs beside them, see `engine/store/asset_files.py`
     inbox/          <fit>-<rung>.zip, <asset>.zip: a worker's results that the driver has not folded into the ledger yet
-    trials/         checkpoints of unfinished fits (see `fit_name`), each named by its rung, so that two workers on one
+    trials/         checkpoints of unfinished fits (`Fit.fit_name`), each named by its rung, so that two workers on one
                     fit, of which one was given up for dead, never spoil each other's:
                     <fit>-<rung>.safetensors at the rung, <fit>-<rung>.partial.safetensors on the way to it;
                     <asset>-0.partial.safetensors of an asset that is being built
@@ -26,7 +26,6 @@ places: see `stored_run.py`.
 import fcntl
 import hashlib
 import io
-import json
 import re
 import shutil
 import time
@@ -34,17 +33,21 @@ import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from searchinr.engine.store.asset_files import KEPT
-from searchinr.engine.store.ledger import Line, checked_line, read_ledger
+from searchinr.engine.store.ledger import read_ledger
 from searchinr.engine.store.place import Place, RemotePath, check_writable, write
 from searchinr.engine.store.stored_run import StoredRun
 from searchinr.errors import InvalidFileError, UserError
 from searchinr.files import remove_temporaries, sync_folder, write_atomic
+from searchinr.search.lines import AssetBuilt, AssetFailed, Fit, FitLine, Line, Measured, Point, dump_line, parse_line
 
 _ZIP_DATE = (1980, 1, 1, 0, 0, 0)
 _ASK_EVERY_S = 5.0  # whether to stop, where asking is a request over a network
+
+
+Delivered = FitLine | AssetBuilt | AssetFailed
+"""What a worker may say of its job."""
 
 
 class SharedFolder:
@@ -71,14 +74,14 @@ class SharedFolder:
         """Where the checkpoint of a fit on its way to a rung is."""
         return self.trials / f"{fit}-{rung}.partial.safetensors"
 
-    def drop_checkpoints(self, line: Mapping[str, Any], *, over: bool) -> None:
+    def drop_checkpoints(self, result: Fit, *, over: bool) -> None:
         """Removes the checkpoints that nothing goes on from any more once this result is on record.
 
         Args:
-            line: The result.
+            result: The ledger line about it.
             over: Whether the fit has ended with it.
         """
-        fit, rung = fit_name(line), line["rung"]
+        fit, rung = result.fit_name, result.rung
         paths = [self.checkpoint_under_way(fit, rung), self.checkpoint(fit, rung - 1)]
         for path in paths + [self.checkpoint(fit, rung)] * over:
             path.unlink(missing_ok=True)
@@ -91,14 +94,14 @@ class SharedFolder:
         """Checkpoints that workers have set aside."""
         return sorted(self.trials.glob("*.damaged"), key=str)
 
-    def deliver(self, line: Mapping[str, Any], files: Mapping[str, bytes]) -> None:
+    def deliver(self, line: Delivered, files: Mapping[str, bytes]) -> None:
         """Called by a worker: leaves one result for the driver, as one file that is there whole or not at all."""
         buffer = io.BytesIO()
         with zipfile.ZipFile(buffer, "w") as archive:
-            archive.writestr(zipfile.ZipInfo("line.json", _ZIP_DATE), json.dumps(line, allow_nan=False))
+            archive.writestr(zipfile.ZipInfo("line.json", _ZIP_DATE), dump_line(line))
             for name, data in files.items():
                 archive.writestr(zipfile.ZipInfo(f"files/{safe_name(name)}.inr", _ZIP_DATE), data)
-        name = f"{fit_name(line)}-{line['rung']}" if "trial" in line else line["asset"]
+        name = f"{line.fit_name}-{line.rung}" if isinstance(line, Fit) else line.asset
         write(self.inbox / f"{name}.zip", buffer.getvalue())
 
     def delivered(self) -> list[Place]:
@@ -197,11 +200,11 @@ class RunFolder(SharedFolder):
         """The ledger's lines."""
         return read_ledger(self.ledger)
 
-    def point_folder(self, point: Mapping[str, Any]) -> Path:
+    def point_folder(self, point: Point) -> Path:
         """Where the `.inr` files of an operating point are while it is on the front."""
-        return self.front / safe_name(point["dataset"]) / f"{point['trial']}-{point['steps']}"
+        return self.front / safe_name(point.dataset) / f"{point.trial}-{point.steps}"
 
-    def keep_files(self, point: Mapping[str, Any], files: Mapping[str, bytes]) -> None:
+    def keep_files(self, point: Point, files: Mapping[str, bytes]) -> None:
         """Puts a point's files on the front: the whole folder at once."""
         target = self.point_folder(point)
         if self.stored is not None:
@@ -229,7 +232,7 @@ class RunFolder(SharedFolder):
         self.kept_assets.mkdir(exist_ok=True)
         write_atomic(self.kept_assets / name, data)
 
-    def drop_others(self, front: Iterable[Mapping[str, Any]]) -> None:
+    def drop_others(self, front: Iterable[Point]) -> None:
         """Removes the files of points that are not on the front any more."""
         keep = {self.point_folder(point) for point in front}
         for folder in self.front.glob("*/*"):
@@ -239,14 +242,7 @@ class RunFolder(SharedFolder):
                 shutil.rmtree(folder, ignore_errors=True)
 
 
-def fit_name(line: Mapping[str, Any]) -> str:
-    """The name of the fit that a job or a ledger line is about: its trial, or a confirmation with another seed."""
-    if line.get("confirms"):
-        return f"{line['trial']}-{line['rung']}-seed{line['seed']}"
-    return str(line["trial"])
-
-
-def open_delivery(path: Place) -> tuple[Line, dict[str, bytes]]:
+def open_delivery(path: Place) -> tuple[Delivered, dict[str, bytes]]:
     """The line and the files (by file name) of a result that a worker delivered.
 
     Raises:
@@ -255,11 +251,13 @@ def open_delivery(path: Place) -> tuple[Line, dict[str, bytes]]:
     data = path.read_bytes()
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            line = checked_line(json.loads(archive.read("line.json")))
+            line = parse_line(archive.read("line.json"))
             names = [name for name in archive.namelist() if name.startswith("files/")]
             files = {name.removeprefix("files/"): archive.read(name) for name in names}
-        rows = line.get("signals", [])
-        expected = {f"{safe_name(row['name'])}.inr": row["sha256"] for row in rows}
+        if not isinstance(line, Delivered):
+            raise ValueError(f"a line of kind {line.kind}")
+        rows = iter(line.signals if isinstance(line, Measured) else ())
+        expected = {f"{safe_name(row.name)}.inr": row.sha256 for row in rows}
         if {name: hashlib.sha256(file).hexdigest() for name, file in files.items()} != expected:
             raise ValueError("its files are not those that its line tells of")
     except Exception as error:  # of many kinds: any byte may be wrong

@@ -10,12 +10,10 @@ import logging
 import os
 import shutil
 import tempfile
-import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from statistics import fmean
 from typing import TYPE_CHECKING, Any, Literal
 
 from PIL import Image
@@ -24,11 +22,20 @@ from searchinr.engine.report.anytime import Moment
 from searchinr.engine.report.confirmation import Confirmed
 from searchinr.engine.report.names import describe, describe_asset
 from searchinr.engine.store.run_folder import safe_name
+from searchinr.search.lines import (
+    AssetBuilt,
+    AssetFailed,
+    AssetWork,
+    Confirmation,
+    FitFailed,
+    Line,
+    Point,
+    TrialStarted,
+)
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-Line = Mapping[str, Any]
 Status = Literal["RUNNING", "FINISHED", "FAILED", "KILLED"]
 
 _RUN, _TRIAL, _DATASET, _REASON = "searchinr.run", "searchinr.trial", "searchinr.dataset", "searchinr.reason"
@@ -132,55 +139,49 @@ class MlflowRecord:
         self._connection: MlflowClient | None = None
         self._parents: dict[str, _Parent] = {}
 
-    def log_trial(self, line: Line) -> None:
+    def log_trial(self, line: TrialStarted) -> None:
         """A trial was started."""
-        child = self._child(line)
-        if not child.has_params:
-            self._log_params(child.run_id, {"codec": line["codec"], "seed": line["seed"], **line["params"]})
-            child.has_params = True
+        self._child_with_params(line)
 
-    def log_point(self, line: Line) -> None:
+    def log_point(self, line: Point) -> None:
         """A trial was measured at a rung."""
         from mlflow.entities import Metric
 
-        self.log_trial(line)
-        child = self._child(line)
+        child = self._child_with_params(line)
         if child.logged is None:
             child.logged = {metric.step for metric in self._client.get_metric_history(child.run_id, "psnr_db")}
-        if line["steps"] not in child.logged:
-            metrics = [Metric(name, value, _ms(line), line["steps"]) for name, value in _metrics(line).items()]
+        if line.steps not in child.logged:
+            metrics = [Metric(name, value, _ms(line), line.steps) for name, value in _metrics(line).items()]
             self._client.log_batch(child.run_id, metrics=metrics)
             if child.status != "RUNNING":  # resumed
                 self._client.update_run(child.run_id, status="RUNNING")
                 child.status = "RUNNING"
-            child.logged.add(line["steps"])
+            child.logged.add(line.steps)
         child.last_ms = _ms(line)
-        if line["steps"] >= self._max_steps:
+        if line.steps >= self._max_steps:
             self._end_trial(child, "FINISHED", None, _ms(line))
 
-    def log_asset(self, line: Line) -> None:
+    def log_asset(self, line: AssetBuilt | AssetFailed) -> None:
         """Something that trials share was built, or could not be built."""
         from mlflow.entities import Metric
 
         child = self._child(line)
         if child.status in ("FINISHED", "FAILED"):
             return
-        if not child.has_params:
-            self._log_params(child.run_id, {"codec": line["codec"], "seed": line["seed"], **line["params"]})
-            child.has_params = True
-        if line["kind"] == "asset":
-            values = {"macs": line["cost"]["macs"], "train_s": line["cost"]["train_s"], "bytes": line["bytes"]}
+        self._child_with_params(line)
+        if isinstance(line, AssetBuilt):
+            values = {"macs": line.cost.macs, "train_s": line.cost.train_s, "bytes": line.bytes}
             metrics = [Metric(name, float(value), _ms(line), 0) for name, value in values.items()]
             self._client.log_batch(child.run_id, metrics=metrics)
             self._end_trial(child, "FINISHED", None, _ms(line))
         else:
-            self._end_trial(child, "FAILED", line["reason"], _ms(line))
+            self._end_trial(child, "FAILED", line.reason, _ms(line))
 
-    def log_failure(self, line: Line) -> None:
+    def log_failure(self, line: FitFailed) -> None:
         """A trial failed."""
-        self._end_trial(self._child(line), "FAILED", line["reason"], _ms(line))
+        self._end_trial(self._child(line), "FAILED", line.reason, _ms(line))
 
-    def log_confirmation(self, line: Line, confirmed: Confirmed) -> None:
+    def log_confirmation(self, line: Confirmation | FitFailed, confirmed: Confirmed) -> None:
         """A point of the front was fitted again, be it in vain: what is known of it by now. The trial stays as it was.
 
         Metrics have the point's training steps as their step, so those of a point's several confirmations follow each
@@ -192,22 +193,22 @@ class MlflowRecord:
         if child.confirmations is None:
             history = self._client.get_metric_history(child.run_id, "confirmed_seeds")
             child.confirmations = Counter(metric.step for metric in history)
-        if confirmed.seeds + confirmed.failed <= child.confirmations[line["steps"]]:
+        if confirmed.seeds + confirmed.failed <= child.confirmations[line.steps]:
             return
         values: dict[str, float] = {"confirmed_seeds": confirmed.seeds, "confirmed_failed": confirmed.failed}
         for name, spread in (("confirmed_psnr_db", confirmed.psnr_db), ("confirmed_rate", confirmed.rate)):
             if spread is not None:
                 values |= {f"{name}_mean": spread.mean}
                 values |= {} if spread.std is None else {f"{name}_std": spread.std}
-        metrics = [Metric(name, float(value), _ms(line), line["steps"]) for name, value in values.items()]
+        metrics = [Metric(name, float(value), _ms(line), line.steps) for name, value in values.items()]
         self._client.log_batch(child.run_id, metrics=metrics)
-        child.confirmations[line["steps"]] += 1
+        child.confirmations[line.steps] += 1
 
-    def log_moment(self, line: Line, moment: Moment) -> None:
+    def log_moment(self, line: Point, moment: Moment) -> None:
         """What the front was after an operating point, `line`: metrics by the number of operating points."""
         from mlflow.entities import Metric
 
-        parent = self._parent(line["dataset"])
+        parent = self._parent(line.dataset)
         if moment.points in parent.logged:
             return
         values = {
@@ -320,9 +321,8 @@ class MlflowRecord:
         return runs
 
     def _child(self, line: Line) -> _Child:
-        parent = self._parent(line["dataset"])
-        tag = _TRIAL if "trial" in line else _ASSET
-        name = line[tag.removeprefix("searchinr.")]
+        parent = self._parent(line.dataset)
+        tag, name = (_ASSET, line.asset) if isinstance(line, AssetWork) else (_TRIAL, line.trial)
         if name not in parent.children:
             run = self._client.create_run(
                 parent.experiment_id,
@@ -331,12 +331,19 @@ class MlflowRecord:
                 tags={
                     _PARENT: parent.run_id,
                     tag: name,
-                    _DATASET: line["dataset"],
+                    _DATASET: line.dataset,
                     "mlflow.source.name": "searchinr",
                 },
             )
             parent.children[name] = _Child(run.info.run_id)
         return parent.children[name]
+
+    def _child_with_params(self, line: Line) -> _Child:
+        child = self._child(line)
+        if not child.has_params:
+            self._log_params(child.run_id, {"codec": line.config.codec, "seed": line.seed, **line.config.params})
+            child.has_params = True
+        return child
 
     def _end_trial(self, child: _Child, status: Status, reason: str | None, end_ms: int | None) -> None:
         if (child.status, child.reason) == (status, reason):
@@ -363,9 +370,9 @@ def _name(tags: Mapping[str, str]) -> str:
 
 def _run_name(line: Line) -> str:
     """What a child run is called: what it is, and of a trial the first letters of what commands know it by."""
-    if "trial" not in line:
+    if isinstance(line, AssetWork):
         return describe_asset(line)
-    return f"{describe(line['codec'], line['params'])} · {line['trial'][:6]}" if "params" in line else line["trial"]
+    return f"{describe(line.config)} · {line.trial[:6]}"
 
 
 def import_quietly() -> None:
@@ -388,15 +395,14 @@ def is_temporary(error: Exception) -> bool:
     return isinstance(error, OSError | OperationalError)
 
 
-def _metrics(point: Line) -> dict[str, float]:
+def _metrics(point: Point) -> dict[str, float]:
     """The figures of an operating point that are worth a curve."""
-    figures = ("psnr_db", "psnr_of_mean_mse_db", "rate", "ssim", "decode_macs_per_sample")
-    values = {key: point.get(key) for key in figures}
-    values |= {key: point["cost"].get(key) for key in ("train_s", "macs")}
-    values |= {key: fmean(signal[key] for signal in point["signals"]) for key in ("bytes", "encode_s", "decode_s")}
+    figures = ("psnr_db", "psnr_of_mean_mse_db", "rate", "decode_macs_per_sample", "encode_s", "decode_s")
+    values = {key: getattr(point, key) for key in figures} | dict(point.metrics)
+    values |= {"train_s": point.cost.train_s, "macs": point.cost.macs, "bytes": point.mean_bytes}
     return {key: float(value) for key, value in values.items() if value is not None}
 
 
 def _ms(line: Line) -> int:
-    """A line's time as MLflow has it, so that a rebuilt record has the times of the run; now, where it has none."""
-    return round(1000 * float(line.get("time", time.time())))
+    """A line's time as MLflow has it, so that a rebuilt record has the times of the run."""
+    return round(1000 * line.time)

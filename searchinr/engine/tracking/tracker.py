@@ -4,17 +4,16 @@ import os
 import queue
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 from searchinr.engine.report.anytime import Anytime
 from searchinr.engine.report.confirmation import Confirmations, is_confirmation
 from searchinr.engine.store.run_folder import RunFolder
 from searchinr.engine.tracking.record import MlflowRecord, import_quietly, is_temporary
+from searchinr.search.lines import AssetBuilt, AssetFailed, FitFailed, Line, Point, TrialStarted
 from searchinr.search.objectives import Objectives
-
-Line = Mapping[str, Any]
 
 _RETRY_S = 15.0  # between attempts to reach a server
 
@@ -87,23 +86,22 @@ class Tracker:
 
     def log(self, line: Line) -> None:
         """Hands over one ledger line."""
-        record, dataset = self._record, line["dataset"]
-        if line["kind"] == "trial":
-            self._tasks.put(lambda: record.log_trial(line))
-        elif is_confirmation(line):
-            confirmed = self._confirmations[dataset].add(line)
-            self._tasks.put(lambda: record.log_confirmation(line, confirmed))
-        elif line["kind"] == "failed":
-            self._tasks.put(lambda: record.log_failure(line))
-        elif line["kind"] == "asset":
-            self._anytime[dataset].spend(line)
-            self._tasks.put(lambda: record.log_asset(line))
-        elif line["kind"] == "asset_failed":
-            self._tasks.put(lambda: record.log_asset(line))
-        elif line["kind"] == "point":
-            moment = self._anytime[dataset].add(line)
-            self._tasks.put(lambda: record.log_point(line))
-            self._tasks.put(lambda: record.log_moment(line, moment))
+        record, put, dataset = self._record, self._tasks.put, line.dataset
+        if is_confirmation(line):
+            put(partial(record.log_confirmation, line, self._confirmations[dataset].add(line)))
+            return
+        match line:
+            case TrialStarted():
+                put(partial(record.log_trial, line))
+            case FitFailed():
+                put(partial(record.log_failure, line))
+            case AssetBuilt() | AssetFailed():
+                if isinstance(line, AssetBuilt):
+                    self._anytime[dataset].spend(line)
+                put(partial(record.log_asset, line))
+            case Point():
+                put(partial(record.log_point, line))
+                put(partial(record.log_moment, line, self._anytime[dataset].add(line)))
 
     def rebuild(self, lines: Iterable[Line]) -> None:
         """Hands over a whole ledger, before anything else."""

@@ -5,32 +5,31 @@ results themselves do not come back through the executor: a job delivers them in
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 from searchinr.codecs.contract import Asset
 from searchinr.engine.store.place import Place
-from searchinr.engine.workers.jobs import AssetJob
-from searchinr.search.search import Job
+from searchinr.engine.workers.jobs import AnyJob, AssetJob
 from searchinr.signals.signal import Signal
 from searchinr.space import Resources
 
-RunJob = Callable[[Mapping[str, Any], Place, Sequence[Signal], Asset | None], None]
-"""What runs a job, wherever that is: `(job, shared, signals, asset)`, see `worker.run_job`."""
+RunJob = Callable[[AnyJob, Resources, Place, Sequence[Signal], Asset | None], None]
+"""What runs a job, wherever that is: `(job, resources, shared, signals, asset)`, see `worker.run_job`."""
 
 
 class JobSource(Protocol):
     """What an executor needs of a run."""
 
-    def next_job(self, workers: int) -> Job | AssetJob | None:
+    def next_job(self, workers: int) -> AnyJob | None:
         """The next job for a free one of the workers, or None while there is none."""
 
-    def asset(self, job: Job | AssetJob) -> Asset | None:
+    def asset(self, job: AnyJob) -> Asset | None:
         """The asset that a job starts from, or None. It is called once for each job that `next_job` gave."""
 
     def finished(self) -> bool:
         """Whether no job will ever come any more."""
 
-    def job_ended(self, job: Job | AssetJob, error: Exception | None) -> None:
+    def job_ended(self, job: AnyJob, error: Exception | None) -> None:
         """Takes notice that a job has ended.
 
         Args:
@@ -78,20 +77,21 @@ class Executor(Protocol):
 
 def perform(
     run_job: RunJob,
-    job: Mapping[str, Any],
+    job: AnyJob,
     shared: Place,
     signals: Mapping[str, Sequence[Signal]],
     resources: Resources,
     asset: Asset | None,
 ) -> None:
-    """Runs one job here, with its own signals and with what it may take of this machine.
+    """Runs one job here, with its own signals.
 
     Args:
         run_job: What runs it.
-        job: The fields of a `Job` or an `AssetJob`.
+        job: The job.
         shared: See `Executor.run`.
         signals: See `Executor.run`.
         resources: See `Executor.run`.
         asset: What the job starts from.
     """
-    run_job({**job, **resources.model_dump()}, shared, signals[job.get("built_from", job["dataset"])], asset)
+    needed = job.built_from if isinstance(job, AssetJob) else job.dataset
+    run_job(job, resources, shared, signals[needed], asset)

@@ -3,7 +3,7 @@
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -44,7 +44,7 @@ class InProcess:
             error: OSError | None = None
             try:
                 with _state_put_back():
-                    perform(run_job, asdict(job), shared, signals, resources, source.asset(job))
+                    perform(run_job, job, shared, signals, resources, source.asset(job))
             except OSError as disk:
                 error = disk
             source.job_ended(job, error)

@@ -3,40 +3,27 @@
 from dataclasses import dataclass
 
 from searchinr.codecs.contract import AssetSpec
-from searchinr.space import Value
+from searchinr.search.lines import AssetWork
+from searchinr.search.search import Job
 
 
-@dataclass(frozen=True)
-class AssetJob:
+@dataclass(frozen=True, kw_only=True)
+class AssetJob(AssetWork):
     """The building of an asset.
 
     Attributes:
-        asset: Its name in the run: what it is, and a hash of all that it depends on.
-        name: What it is, in a word.
-        dataset: Label of the dataset.
-        built_from: What the signals are called that it is built from: as the dataset, or `training_name` of others.
-        codec: Name of the codec.
-        params: The codec's parameters that it depends on, flat.
-        needed_to_decode: See `AssetSpec`.
         per_seed: See `AssetSpec`.
         version: See `AssetSpec`.
-        seed: Seed of its building, see `asset_keys.building_seed`.
-        confirms: Whether those fits confirm points on the front.
     """
 
-    asset: str
-    name: str
-    dataset: str
-    built_from: str
-    codec: str
-    params: dict[str, Value]
-    needed_to_decode: bool
-    per_seed: bool
-    version: int
-    seed: int
-    confirms: bool
+    per_seed: bool = False
+    version: int = 1
 
     @property
     def spec(self) -> AssetSpec:
         """What to build."""
-        return AssetSpec(self.name, self.params, self.needed_to_decode, self.per_seed, self.version)
+        return AssetSpec(self.name, self.config.params, self.needed_to_decode, self.per_seed, self.version)
+
+
+AnyJob = Job | AssetJob
+"""What a worker can be asked for."""

@@ -14,7 +14,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from searchinr.engine.store.place import Place
 from searchinr.engine.terminal.log import adopt, prints_to_log
 from searchinr.engine.workers import last_words
 from searchinr.engine.workers.executor import JobSource, RunJob, perform
-from searchinr.engine.workers.jobs import AssetJob
+from searchinr.engine.workers.jobs import AnyJob
 from searchinr.engine.workers.ray_environment import ray_environment
 from searchinr.engine.workers.slots import trials_per_node
 from searchinr.search.search import Job
@@ -64,7 +64,7 @@ class _JobSearcher(Searcher):
     def __init__(self, source: JobSource, workers: int) -> None:
         super().__init__()
         self._source, self.workers = source, workers
-        self._running: dict[str, Job | AssetJob] = {}
+        self._running: dict[str, AnyJob] = {}
         self._shared: dict[str, _Shared] = {}  # assets in the object store, by hash
         self._alone: set[str] = set()  # trials that wait for a whole GPU or node
 
@@ -83,7 +83,7 @@ class _JobSearcher(Searcher):
         self._running[trial_id] = job
         if isinstance(job, Job) and job.alone:
             self._alone.add(trial_id)
-        return {"job": asdict(job), "asset": self._share(self._source.asset(job))}
+        return {"job": job, "asset": self._share(self._source.asset(job))}
 
     def _share(self, asset: Asset | None) -> "_Shared | None":
         """An asset in the form in which workers get it. It is put into the object store once."""
@@ -184,7 +184,7 @@ class RayTune:
 
         def job_on_worker(config: dict[str, Any], signals: Mapping[str, Sequence[Signal]]) -> None:
             perform(run_job, config["job"], shared, signals, resources, _received(config["asset"]))
-            tune.report({"dataset": config["job"]["dataset"]})
+            tune.report({"dataset": config["job"].dataset})
 
         try:
             with sigterm_stays_ours():
@@ -235,10 +235,10 @@ def _own_ray(workers: int, resources: Resources, signals: Mapping[str, Sequence[
     }
 
 
-def _needs(job: Mapping[str, Any], resources: Resources) -> tune.PlacementGroupFactory:
+def _needs(job: AnyJob, resources: Resources) -> tune.PlacementGroupFactory:
     """What a job takes. One that is to run alone takes a whole GPU or, without GPUs, all cores of the largest node."""
     cpu, gpu = resources.cpu, resources.gpu
-    if job.get("alone"):
+    if isinstance(job, Job) and job.alone:
         gpu = math.ceil(gpu)
         cpu = cpu if gpu else max(cpu, *(node.get("CPU", 0) for node in _nodes()))
     return tune.PlacementGroupFactory([{"CPU": cpu, "GPU": gpu}])

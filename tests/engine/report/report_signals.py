@@ -1,6 +1,9 @@
 """Signals beside what is left of them, as a front would have it."""
 
+from dataclasses import replace
+
 import numpy as np
+from ledger_lines import point_line, signal_figures
 
 from searchinr.engine.report.decoded import Decoded, Version
 from searchinr.signals.registry import MODALITIES
@@ -25,9 +28,9 @@ def decoded(name: str, *, audio: bool = False) -> tuple[Decoded, ...]:
     """One signal at two rates."""
     signals = [tone(name, 440, 0.5 / k) for k in (1, 2, 4)] if audio else [picture(name, seed) for seed in range(3)]
     exhibits = [MODALITIES[signal.layout.modality].exhibits(signal) for signal in signals]
-    figures = {"name": name, "bytes": 100, "rate": 0.5, "psnr_db": 20.0, "sha256": "0"}
+    figures = signal_figures(name, 0, 0.5, 20.0, bytes=100, metrics={})
     versions = [
-        Version(title, {"trial": "aaa"}, figures | {"rate": rate}, shown)
+        Version(title, point_line("aaa", 100, rate, 20.0), replace(figures, rate=rate), shown)
         for title, rate, shown in zip(("low rate", "high rate"), (0.5, 1.0), exhibits[1:], strict=True)
     ]
     return (Decoded(name, exhibits[0], tuple(versions)),)

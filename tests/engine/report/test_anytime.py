@@ -1,19 +1,20 @@
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from ledger_lines import asset_line
 
 from searchinr.engine.report.anytime import Anytime
+from searchinr.search.figures import Cost
+from searchinr.search.lines import Line
 from searchinr.search.objectives import Objectives
 
-Line = dict[str, Any]
 Make = Callable[..., Line]
 
 
-def cost(macs: float) -> dict[str, float]:
-    return {"macs": macs}
+def cost(macs: float) -> Cost:
+    return Cost(macs=macs, train_s=1.0, device="cpu")
 
 
 def test_the_work_of_a_trial_is_counted_once(make_point: Make, objectives: Objectives) -> None:
@@ -32,9 +33,9 @@ def test_the_work_of_a_trial_is_counted_once(make_point: Make, objectives: Objec
 
 def test_an_asset_costs_work_before_the_points_that_use_it(make_point: Make, objectives: Objectives) -> None:
     anytime = Anytime(objectives)
-    anytime.spend({"kind": "asset", "cost": cost(5.0)})
+    anytime.spend(asset_line(cost=cost(5.0)))
     assert anytime.add(make_point("a", 100, 1.0, 24.0, cost=cost(10.0))).macs == 15
-    anytime.spend({"kind": "asset", "cost": cost(7.0), "confirms": True})  # as confirmations, it is not counted
+    anytime.spend(asset_line(cost=cost(7.0), confirms=True))  # as confirmations, it is not counted
     assert anytime.add(make_point("a", 300, 1.0, 26.0, cost=cost(30.0))).macs == 35
 
 

@@ -1,6 +1,5 @@
 import io
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import pytest
@@ -10,9 +9,8 @@ from PIL import Image, ImageColor
 from searchinr.engine.report import style
 from searchinr.engine.report.anytime_figure import hypervolume_png
 from searchinr.engine.report.front import collect_front
+from searchinr.search.lines import Line
 from searchinr.search.objectives import Objectives
-
-Line = dict[str, Any]
 
 
 def curve_height(png: bytes) -> NDArray[np.int64]:

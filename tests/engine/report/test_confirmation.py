@@ -1,12 +1,11 @@
 from collections.abc import Callable
 from statistics import stdev
-from typing import Any
 
 import pytest
 
 from searchinr.engine.report.confirmation import Confirmations, Confirmed, Spread, is_confirmation
+from searchinr.search.lines import Line
 
-Line = dict[str, Any]
 Make = Callable[..., Line]
 
 

@@ -1,7 +1,7 @@
 import io
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -14,14 +14,14 @@ from searchinr.engine.report.front import FrontReport, collect_front
 from searchinr.engine.report.page import DatasetReport, report_html
 from searchinr.engine.report.sheet import decoded_png
 from searchinr.engine.store.run_folder import RunFolder
+from searchinr.search.configs import Config
+from searchinr.search.lines import Line
 from searchinr.search.objectives import Objectives
 from searchinr.signals.datasets import Dataset
 from searchinr.signals.exhibits import Picture
 from searchinr.signals.metrics import psnr
 from searchinr.signals.registry import MODALITIES
 from searchinr.trial import Measurement, run_trial
-
-Line = dict[str, Any]
 
 
 @pytest.fixture
@@ -33,12 +33,14 @@ def dataset() -> Dataset:
 def folder(tmp_path: Path, dataset: Dataset, make_point: Callable[..., Line]) -> tuple[RunFolder, list[Line]]:
     """A run folder with the files of one real fit, as three points of a front."""
     folder = RunFolder(tmp_path)
-    fit = run_trial("mlp", {"width": 6, "depth": 2}, dataset.signals, [2, 4, 6], seed=0, device=torch.device("cpu"))
+    fit = run_trial(
+        Config("mlp", {"width": 6, "depth": 2}), dataset.signals, [2, 4, 6], seed=0, device=torch.device("cpu")
+    )
     lines = []
     for rung, (measured, steps) in enumerate(
         zip((m for m in fit if isinstance(m, Measurement)), (100, 300, 900), strict=True)
     ):
-        line = make_point("t", steps, 1.0 + rung, 20.0 + rung) | {"signals": measured.figures["signals"]}
+        line = make_point("t", steps, 1.0 + rung, 20.0 + rung, signals=measured.figures.signals)
         folder.keep_files(line, {f"{name}.inr": data for name, data in measured.files.items()})
         lines.append(line)
     return folder, lines
@@ -51,7 +53,7 @@ def test_what_is_shown_is_what_the_files_decode_to(
     report = collect_front(lines, "photos", objectives)
     shown = decoded_signals(run, report, dataset)
     assert len(shown) == SIGNALS
-    psnrs = {row["name"]: row["psnr_db"] for row in lines[1]["signals"]}
+    psnrs = {row.name: row.psnr_db for row in lines[1].signals}
     order = sorted(psnrs, key=lambda name: psnrs[name])
     names = [row.name for row in shown]
     assert (names[0], names[-1]) == (order[0], order[-1])
@@ -62,7 +64,7 @@ def test_what_is_shown_is_what_the_files_decode_to(
             (before,), (after,) = row.original, version.exhibits
             assert isinstance(before, Picture)
             assert isinstance(after, Picture)
-            assert psnr(before.pixels, after.pixels, (0, 255)) == version.figures["psnr_db"]
+            assert psnr(before.pixels, after.pixels, (0, 255)) == version.figures.psnr_db
 
 
 def test_missing_and_damaged_files_are_left_out(
@@ -88,7 +90,7 @@ def test_a_front_has_at_most_three_rates(
     points = [make_point(str(i), 100, 1.0 + i, 20.0 + i) for i in range(count)]
     shown = three_rates(collect_front(points, "photos", objectives))
     assert list(shown) == titles
-    rates = [point["rate"] for point in shown.values()]
+    rates = [point.rate for point in shown.values()]
     assert rates == sorted(set(rates))
     assert (rates[0], rates[-1]) == (1.0, float(count))
 
@@ -136,5 +138,5 @@ def test_a_modality_that_cannot_be_shown_is_not(
     folder: tuple[RunFolder, list[Line]], dataset: Dataset, objectives: Objectives
 ) -> None:
     run, lines = folder
-    report = collect_front([line | {"modality": "smell"} for line in lines], "photos", objectives)
+    report = collect_front([replace(line, modality="smell") for line in lines], "photos", objectives)
     assert decoded_signals(run, report, dataset) == ()

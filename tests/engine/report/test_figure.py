@@ -1,5 +1,5 @@
 import io
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,9 +10,8 @@ from searchinr.engine.report import style
 from searchinr.engine.report.baselines import BaselinePoint, Baselines
 from searchinr.engine.report.figure import front_png
 from searchinr.engine.report.front import collect_front
+from searchinr.search.lines import Line
 from searchinr.search.objectives import Objectives
-
-Line = dict[str, Any]
 
 
 def pixels(png: bytes) -> NDArray[np.uint8]:
@@ -51,7 +50,7 @@ def test_the_same_report_gives_the_same_file(ledger: list[Line], objectives: Obj
 @pytest.mark.parametrize("label", ["other", "$a_1", "photos {x} [b]", "写真"])
 @pytest.mark.filterwarnings("ignore:Glyph")
 def test_one_point_and_any_label_can_be_drawn(ledger: list[Line], objectives: Objectives, label: str) -> None:
-    lines = [line | {"dataset": label} for line in ledger if line["dataset"] == "other"]
+    lines = [replace(line, dataset=label) for line in ledger if line.dataset == "other"]
     assert pixels(front_png(collect_front(lines, label, objectives))).min() < 100
 
 

@@ -1,21 +1,20 @@
 import json
 import math
 from collections.abc import Callable
-from typing import Any
+from dataclasses import replace
 
 import pytest
 
 from searchinr.engine.report.baselines import BaselinePoint, Baselines
-from searchinr.engine.report.front import collect_front, front_json, mean_bytes
+from searchinr.engine.report.front import collect_front, front_json
 from searchinr.errors import UserError
+from searchinr.search.lines import AssetFailed, Line
 from searchinr.search.objectives import Objectives
-
-Line = dict[str, Any]
 
 
 def test_a_front_is_gathered_from_its_own_dataset_only(ledger: list[Line], objectives: Objectives) -> None:
     report = collect_front(ledger, "photos", objectives)
-    assert [(p["trial"], p["steps"]) for p in report.front] == [("bbb", 100), ("aaa", 100), ("aaa", 300)]
+    assert [(p.trial, p.steps) for p in report.front] == [("bbb", 100), ("aaa", 100), ("aaa", 300)]
     assert (report.trials, len(report.points), report.signals) == (3, 4, 2)
     assert (report.modality, report.rate_unit) == ("image", "bpp")
     # by hand: boxes from the reference (20 dB, 4 bpp), rate in octaves
@@ -28,7 +27,7 @@ def test_what_trials_share_is_work_and_no_trial(
     ledger: list[Line], make_asset: Callable[..., Line], objectives: Objectives
 ) -> None:
     without = collect_front(ledger, "photos", objectives)
-    failed = {**make_asset(asset="supernet-000"), "kind": "asset_failed", "reason": "diverged"}
+    failed = AssetFailed(**make_asset(asset="supernet-000").shared(AssetFailed), reason="diverged")
     lines = [*ledger[:3], make_asset(), make_asset(dataset="other"), failed, *ledger[3:]]
     report = collect_front(lines, "photos", objectives)
     assert report.trials == without.trials
@@ -50,8 +49,8 @@ def test_the_line_of_a_front_of_three_objectives_leaves_out_what_is_below_it(mak
         make_point("c", 100, 2.0, 29.0, ssim=0.8),
     ]
     report = collect_front(points, "photos", three)
-    assert [p["trial"] for p in report.front] == ["a", "b", "c"]
-    assert [p["trial"] for p in report.front_line] == ["a", "c"]
+    assert [p.trial for p in report.front] == ["a", "b", "c"]
+    assert [p.trial for p in report.front_line] == ["a", "c"]
 
 
 def test_front_json_is_complete_and_plain(ledger: list[Line], objectives: Objectives) -> None:
@@ -63,21 +62,14 @@ def test_front_json_is_complete_and_plain(ledger: list[Line], objectives: Object
     assert data["reference_point"] == {"psnr_db": 20, "rate": 4}
     assert data["hypervolume"] == report.hypervolume
     first = data["points"][0]
-    assert (first["trial"], first["steps"], first["rate"], first["psnr_db"], first["ssim"]) == (
-        "bbb",
-        100,
-        0.5,
-        24,
-        0.8,
-    )
+    assert [first[key] for key in ("trial", "steps", "rate", "psnr_db", "ssim")] == ["bbb", 100, 0.5, 24, 0.8]
     assert first["params"]["mfn.filter"] == "gabor"
-    assert first["mean_bytes"] == mean_bytes(report.front[0]) == 864.5
+    assert first["mean_bytes"] == report.front[0].mean_bytes == 864.5
     assert Baselines.from_json(data["baselines"]) == baselines
 
 
 def test_audio_has_no_ssim(make_point: Callable[..., Line], objectives: Objectives) -> None:
-    line = make_point("a", 100, 12.0, 40.0, modality="audio", rate_unit="kbit/s")
-    del line["ssim"]
+    line = make_point("a", 100, 12.0, 40.0, modality="audio", rate_unit="kbit/s", metrics={})
     (point,) = front_json(collect_front([line], "photos", objectives))["points"]
     assert "ssim" not in point
 
@@ -98,16 +90,16 @@ def test_front_json_says_what_further_seeds_gave(confirmed_ledger: list[Line], o
 
 
 def test_a_point_that_breaks_a_constraint_is_not_on_the_front(ledger: list[Line], small_decoders: Objectives) -> None:
-    ledger[3]["decode_macs_per_sample"] = 500.0
+    ledger[3] = replace(ledger[3], decode_macs_per_sample=500.0)
     report = collect_front(ledger, "photos", small_decoders)
-    assert [p["trial"] for p in report.front] == ["bbb"]
+    assert [p.trial for p in report.front] == ["bbb"]
     assert report.hypervolume == pytest.approx(4.0 * 3)
     assert len(report.points) == 4
     assert front_json(report)["constraints"] == {"decode_macs_per_sample": "<= 2000"}
 
 
 def test_if_no_point_meets_the_constraints_the_nearest_is_named(ledger: list[Line], small_decoders: Objectives) -> None:
-    ledger[3]["decode_macs_per_sample"] = 2100.0
+    ledger[3] = replace(ledger[3], decode_macs_per_sample=2100.0)
     with pytest.raises(UserError) as caught:
         collect_front(ledger, "photos", small_decoders)
     assert str(caught.value) == (

@@ -3,7 +3,7 @@
 import io
 import json
 from collections.abc import Callable
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,10 +16,11 @@ from searchinr.engine.report.importance_figure import importance_png, labels
 from searchinr.engine.report.page import DatasetReport, report_html
 from searchinr.engine.report.signals_figure import signal_curves, signals_png
 from searchinr.engine.report.tables import bd_rate_tsv, importance_tsv
+from searchinr.search.figures import SignalTable
 from searchinr.search.importance import FRONT, Importance
+from searchinr.search.lines import Line
 from searchinr.search.objectives import Objectives
 
-Line = dict[str, Any]
 IMPORTANCE = Importance(
     200,
     48,
@@ -71,7 +72,7 @@ def test_a_line_for_each_signal(ledger: list[Line], objectives: Objectives) -> N
     report = collect_front(ledger, "photos", objectives)
     curves = signal_curves(report)
     assert list(curves) == ["astronaut", "coffee"]
-    assert [row["psnr_db"] for row in curves["coffee"]] == [25.0, 27.0, 28.5]
+    assert [row.psnr_db for row in curves["coffee"]] == [25.0, 27.0, 28.5]
     png = signals_png(report)
     assert min(pixels(png, colour) for colour in style.COLOURS[:2]) > 100
 
@@ -81,7 +82,8 @@ def test_few_signals_are_named_and_many_are_not(
     make_point: Callable[..., Line], objectives: Objectives, count: int, named: bool
 ) -> None:
     point = make_point("a", 100, 1.0, 24.0)
-    point["signals"] = [point["signals"][0] | {"name": f"s{i:02}"} for i in range(count)]
+    rows = [replace(point.signals[0], name=f"s{i:02}") for i in range(count)]
+    point = replace(point, signals=SignalTable.of(rows))
     page = report_html("runs/a", "a", [DatasetReport(collect_front([point], "photos", objectives))])
     source = page[page.index('data-of="dataset-0-signals">') :]
     figure, _ = json.JSONDecoder().raw_decode(source[source.index("{") :])

@@ -1,6 +1,8 @@
 import pytest
+from ledger_lines import asset_line
 
 from searchinr.engine.report.names import describe, describe_asset, family
+from searchinr.search.configs import Config
 
 
 @pytest.mark.parametrize(
@@ -15,15 +17,14 @@ from searchinr.engine.report.names import describe, describe_asset, family
     ],
 )
 def test_describe_names_what_a_config_has(params: dict[str, object], name: str) -> None:
-    assert describe("grid", params) == name
+    assert describe(Config("grid", params)) == name
 
 
 def test_an_asset_is_named_by_what_it_is_and_what_for() -> None:
     params = {"backbone": "siren", "siren.omega": 30.0, "supernet.widths": "8 16"}
-    line = {"name": "supernet", "codec": "mlp", "params": params, "dataset": "photos"}
-    assert describe_asset(line) == "supernet siren for photos"
+    assert describe_asset(asset_line(params=params)) == "supernet siren for photos"
 
 
 def test_a_family_is_the_backbone_or_else_the_codec() -> None:
-    assert family({"codec": "mlp", "params": {"backbone": "wire"}}) == "wire"
-    assert family({"codec": "grid", "params": {"levels": 8}}) == "grid"
+    assert family(Config("mlp", {"backbone": "wire"})) == "wire"
+    assert family(Config("grid", {"levels": 8})) == "grid"

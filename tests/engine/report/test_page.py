@@ -2,6 +2,7 @@ import html
 import json
 import math
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,10 +11,9 @@ from searchinr.engine.report.baselines import BaselinePoint, Baselines
 from searchinr.engine.report.front import FrontReport, collect_front
 from searchinr.engine.report.page import DatasetReport, report_html
 from searchinr.engine.report.published import published
+from searchinr.search.lines import Line
 from searchinr.search.objectives import Objectives
 from searchinr.space import DatasetEntry
-
-Line = dict[str, Any]
 
 
 def report_page(*reports: FrontReport | DatasetReport) -> str:
@@ -51,7 +51,7 @@ def test_every_point_can_be_hovered_over(ledger: list[Line], objectives: Objecti
 
 def test_names_from_the_users_files_cannot_inject_html(ledger: list[Line], objectives: Objectives) -> None:
     label = "</script><script>alert(1)</script>"
-    lines = [line | {"dataset": label} for line in ledger if line["dataset"] == "other"]
+    lines = [replace(line, dataset=label) for line in ledger if line.dataset == "other"]
     assert "<script>alert" not in report_page(collect_front(lines, label, objectives))
 
 
@@ -79,7 +79,7 @@ def test_the_page_has_the_hypervolume_by_work_below_the_front(ledger: list[Line]
 
 
 def test_constraints_are_in_the_small_print(ledger: list[Line], small_decoders: Objectives) -> None:
-    ledger[3]["decode_macs_per_sample"] = 500.0
+    ledger[3] = replace(ledger[3], decode_macs_per_sample=500.0)
     page = report_page(collect_front(ledger, "photos", small_decoders))
     assert "Constraints: decode_macs_per_sample &lt;= 2000." in page
 

@@ -1,5 +1,4 @@
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -8,9 +7,8 @@ from hypothesis import strategies as st
 from searchinr.engine.report import style
 from searchinr.engine.report.baselines import BaselinePoint, Baselines
 from searchinr.engine.report.front import FrontReport, collect_front
+from searchinr.search.lines import Line
 from searchinr.search.objectives import Objectives
-
-Line = dict[str, Any]
 
 
 @given(st.floats(1e-4, 1e4), st.floats(4, 1e4))

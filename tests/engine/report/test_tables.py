@@ -1,15 +1,14 @@
 import csv
 import io
-from typing import Any
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
 
 from searchinr.engine.report.front import collect_front
 from searchinr.engine.report.tables import anytime_tsv, front_table, front_tsv, signals_tsv
+from searchinr.search.lines import Line
 from searchinr.search.objectives import Objectives
-
-Line = dict[str, Any]
 
 
 def rows(tsv: str) -> list[dict[str, str]]:
@@ -17,10 +16,10 @@ def rows(tsv: str) -> list[dict[str, str]]:
 
 
 def test_front_tsv_keeps_every_digit_and_every_parameter(ledger: list[Line], objectives: Objectives) -> None:
-    ledger[3] = ledger[3] | {"rate": 0.1 + 0.2}
+    ledger[3] = replace(ledger[3], rate=0.1 + 0.2)
     report = collect_front(ledger, "photos", objectives)
     table = rows(front_tsv(report))
-    assert [float(row["rate"]) for row in table] == [point["rate"] for point in report.front]
+    assert [float(row["rate"]) for row in table] == [point.rate for point in report.front]
     by_trial = {row["trial"]: row for row in table}
     assert by_trial["bbb"]["mfn.filter"] == "gabor"
     assert by_trial["aaa"]["mfn.filter"] == ""  # not a parameter of that one
@@ -31,11 +30,11 @@ def test_signals_tsv_has_each_file_of_the_front(ledger: list[Line], objectives: 
     report = collect_front(ledger, "photos", objectives)
     table = rows(signals_tsv(report))
     assert len(table) == 2 * len(report.front)
-    expected = report.front[-1]["signals"][-1]
+    expected = report.front[-1].signals[-1]
     assert {key: table[-1][key] for key in ("name", "bytes", "sha256")} == {
         "name": "coffee",
-        "bytes": str(expected["bytes"]),
-        "sha256": expected["sha256"],
+        "bytes": str(expected.bytes),
+        "sha256": expected.sha256,
     }
 
 

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,7 @@ def test_a_label_that_is_a_path_stays_in_the_folder(
     ledger: list[dict[str, Any]], objectives: Objectives, tmp_path: Path
 ) -> None:
     label = "../../escape/*.png"
-    lines = [line | {"dataset": label} for line in ledger if line["dataset"] == "other"]
+    lines = [replace(line, dataset=label) for line in ledger if line.dataset == "other"]
     for path in write_figures(tmp_path, DatasetReport(collect_front(lines, label, objectives))):
         assert path.resolve().parent == tmp_path.resolve()
         assert path.is_file()

@@ -5,7 +5,6 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 from rich.console import Console
@@ -16,10 +15,11 @@ from searchinr.engine.results.compare import compare
 from searchinr.engine.results.opened import OpenedRun
 from searchinr.engine.store.run_folder import RunFolder
 from searchinr.errors import UserError
+from searchinr.search.figures import SignalTable
+from searchinr.search.lines import Line
 from searchinr.search.objectives import Objectives
 from searchinr.space import Space
 
-Line = dict[str, Any]
 Make = Callable[..., OpenedRun]
 CURVE = ((0.25, 24.0), (0.5, 27.0), (1.0, 30.0), (2.0, 33.0))
 
@@ -60,8 +60,7 @@ def test_the_reference_point_is_the_first_runs(make_run: Make) -> None:
 
 def test_a_front_is_that_within_the_runs_own_constraints(make_run: Make, small_decoders: Objectives) -> None:
     two = make_run("two")
-    for line in two.lines[:2]:
-        line["decode_macs_per_sample"] = 1000.0
+    two.lines[:2] = [replace(line, decode_macs_per_sample=1000.0) for line in two.lines[:2]]
     (found,) = compare(make_run("one"), replace(two, objectives=small_decoders), None)
     assert (len(found.first.front.front), len(found.second.front.front)) == (4, 2)
     assert found.second.hypervolume < found.first.hypervolume
@@ -83,8 +82,7 @@ def test_what_is_not_comparable_is_refused(make_run: Make, changes: dict[str, st
 
 def test_other_signals_and_other_objectives_are_refused(make_run: Make) -> None:
     one, two, three = make_run("one"), make_run("two"), make_run("three")
-    for line in two.lines:
-        line["signals"] = line["signals"][:1]
+    two.lines[:] = [replace(line, signals=SignalTable.of([line.signals[0]])) for line in two.lines]
     with pytest.raises(UserError, match=r"signals of photos astronaut \.\.\. found, astronaut, coffee"):
         compare(one, two, None)
     by_ssim = Objectives({"ssim": "max", "rate": "min"}, {"ssim": 0.1, "rate": 4})
@@ -111,8 +109,7 @@ def test_it_is_shown_in_every_form(make_run: Make) -> None:
 
 def test_without_psnr_in_common_there_is_no_bd_rate(make_run: Make) -> None:
     two = make_run("two")
-    for line in two.lines:
-        line["psnr_db"] += 20
+    two.lines[:] = [replace(line, psnr_db=line.psnr_db + 20) for line in two.lines]
     (found,) = compare(make_run("one"), two, None)
     assert found.bd_rate is None
     assert "too little PSNR in common" in found.verdict()

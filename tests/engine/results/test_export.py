@@ -12,6 +12,7 @@ from searchinr.engine.results.opened import OpenedRun
 from searchinr.engine.store.ledger import Line
 from searchinr.engine.store.run_folder import RunFolder
 from searchinr.errors import UserError
+from searchinr.search.figures import SignalTable
 from searchinr.search.objectives import Objectives
 from searchinr.space import Space
 
@@ -51,8 +52,8 @@ def test_a_trial_at_one_of_its_trainings(opened: OpenedRun) -> None:
 
 def test_the_config_is_the_points(opened: OpenedRun, ledger: list[Line]) -> None:
     config = export(opened, max_rate=0.5)
-    (point,) = (line for line in ledger if line["kind"] == "point" and line["trial"] == "bbb")
-    assert (config.codec, config.params, config.steps, config.seed) == ("mlp", point["params"], 100, 0)
+    (point,) = (line for line in ledger if line.kind == "point" and line.trial == "bbb")
+    assert (config.codec, config.params, config.steps, config.seed) == ("mlp", point.config.params, 100, 0)
     assert config.provenance == {
         "run": "runs/toy",
         "dataset": "photos",
@@ -88,8 +89,9 @@ def test_criteria_that_no_point_meets(opened: OpenedRun, criteria: dict[str, Any
 def test_what_breaks_a_constraint_is_not_exported(
     opened: OpenedRun, ledger: list[Line], small_decoders: Objectives
 ) -> None:
-    point = {line["steps"]: line for line in ledger if line["kind"] == "point" and line["trial"] == "aaa"}
-    point[100]["decode_macs_per_sample"] = point[300]["decode_macs_per_sample"] = 1000.0
+    for place, line in enumerate(ledger):
+        if line.kind == "point" and line.trial == "aaa" and line.steps < 900:
+            ledger[place] = replace(line, decode_macs_per_sample=1000.0)
     constrained = replace(opened, objectives=small_decoders)
     assert export(constrained, trial="aaa").steps == 300  # at 900 steps it breaks them
     assert export(constrained, max_rate=4.0).steps == 300
@@ -115,11 +117,11 @@ def per_signal(opened: OpenedRun, **criteria: Any) -> dict[str, Config]:  # noqa
 @pytest.fixture
 def uneven(opened: OpenedRun, ledger: list[Line]) -> OpenedRun:
     """bbb is worse than aaa on average, and so not on the front at its rate, but better for coffee."""
-    (point,) = (line for line in ledger if line["kind"] == "point" and line["trial"] == "bbb")
-    astronaut, coffee = point["signals"]
-    astronaut |= {"rate": 1.0, "psnr_db": 10.0}
-    coffee |= {"rate": 1.0, "psnr_db": 33.0}
-    point |= {"rate": 1.0, "psnr_db": 21.5}
+    ((place, point),) = (
+        (place, line) for place, line in enumerate(ledger) if line.kind == "point" and line.trial == "bbb"
+    )
+    rows = [replace(row, rate=1.0, psnr_db=psnr_db) for row, psnr_db in zip(point.signals, (10.0, 33.0), strict=True)]
+    ledger[place] = replace(point, rate=1.0, psnr_db=21.5, signals=SignalTable.of(rows))
     return opened
 
 
@@ -131,7 +133,7 @@ def test_each_signal_has_the_config_that_is_best_for_it(uneven: OpenedRun) -> No
     assert (coffee["trial"], coffee["psnr_db"], coffee["signal"]) == ("bbb", 33.0, "coffee")
     assert configs["astronaut"].steps == 300
     assert per_signal(uneven, min_psnr=20)["coffee"].provenance["trial"] == "bbb"  # at the same rate the better one
-    assert "bbb" not in [point["trial"] for point in uneven.front("photos").front]
+    assert "bbb" not in [point.trial for point in uneven.front("photos").front]
 
 
 def test_of_a_trial_each_signal_has_its_best_training(opened: OpenedRun) -> None:

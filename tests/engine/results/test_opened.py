@@ -1,16 +1,16 @@
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from searchinr.engine.results.opened import OpenedRun
 from searchinr.engine.store.run_folder import RunFolder
 from searchinr.errors import UserError
+from searchinr.search.lines import Line
 from searchinr.search.objectives import Objectives
 from searchinr.space import Space
 
-Line = dict[str, Any]
 Open = Callable[[list[Line]], OpenedRun]
 
 
@@ -20,7 +20,7 @@ def opened(toy_space: Space, small_decoders: Objectives) -> Open:
 
 
 def test_datasets_without_a_front_are_left_out_unless_they_are_named(opened: Open, ledger: list[Line]) -> None:
-    ledger[3]["decode_macs_per_sample"] = 500.0
+    ledger[3] = replace(ledger[3], decode_macs_per_sample=500.0)
     run = opened(ledger)
     assert run.chosen(None) == ["photos"]
     assert run.chosen("photos") == ["photos"]

@@ -1,5 +1,5 @@
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,11 +20,13 @@ from searchinr.engine.store.tensors import write_tensors
 from searchinr.engine.store.training import training_name
 from searchinr.engine.workers import worker
 from searchinr.engine.workers.jobs import AssetJob
+from searchinr.search.configs import Config
+from searchinr.search.lines import AssetFailed, Line
 from searchinr.search.search import Job
 from searchinr.signals.signal import Layout, Signal
+from searchinr.space import Resources
 from searchinr.trial import asset_spec
 
-Line = dict[str, Any]
 KEYS = {"tiny": "0" * 64, "other": "1" * 64, training_name("tiny"): "2" * 64}
 SIGNAL = Signal("one", np.arange(288, dtype=np.uint8).reshape(8, 12, 3), Layout("image", (8, 12), 3, 8))
 CONTENT = {"0.weight": torch.arange(6.0)}
@@ -50,7 +52,7 @@ def assets(folder: RunFolder, warnings: list[str]) -> Assets:
 def make_job(trial: str, init: str = "supernet", **changes: object) -> Job:
     shared = {"init": init, "depth": 2, "supernet.steps": 3, "supernet.depths": "1 2", "supernet.widths": "6 8"}
     params = canonicalise("mlp", {"width": 8, **shared, **changes.pop("params", {})})  # type: ignore[dict-item]
-    return replace(Job(trial, 0, "tiny", "mlp", params, seed=0, rung=0, steps=10), **changes)  # type: ignore[arg-type]
+    return replace(_job(trial, Config("mlp", params)), **changes)  # type: ignore[arg-type]
 
 
 def make_prior_job(trial: str, beta: float) -> Job:
@@ -58,12 +60,16 @@ def make_prior_job(trial: str, beta: float) -> Job:
     shared = {"width": 4, "depth": 1, "features": 2, "prior_steps": 20}
     chain = {"init": "neighbour", "neighbour.betas": "0.03 0.01 0.003", "neighbour.steps": 10}
     params = canonicalise("combiner", {"beta": beta, **shared, **chain})
-    return Job(trial, 0, "tiny", "combiner", params, seed=0, rung=0, steps=10)
+    return _job(trial, Config("combiner", params))
+
+
+def _job(trial: str, config: Config) -> Job:
+    return Job(trial=trial, number=0, dataset="tiny", config=config, seed=0, rung=0, steps=10)
 
 
 def build(folder: RunFolder, job: AssetJob, base: Asset | None = None) -> Line:
     """What a worker delivers of an asset."""
-    worker.run_job({**asdict(job), "cpu": 1.0, "gpu": 0.0, "timeout_s": None}, folder.path, [SIGNAL], base)
+    worker.run_job(job, Resources(cpu=1), folder.path, [SIGNAL], base)
     (path,) = folder.delivered()
     line, files = open_delivery(path)
     path.unlink()
@@ -129,10 +135,10 @@ def test_an_algorithm_of_another_version_builds_another_asset(monkeypatch: pytes
     jobs = make_job("a"), make_prior_job("b", 0.003)
 
     def keys() -> list[str]:
-        return [asset_id(job.codec, wanted(job), "0" * 64, 0) for job in jobs]
+        return [asset_id(job.config.codec, wanted(job), "0" * 64, 0) for job in jobs]
 
     def wanted(job: Job) -> AssetSpec:
-        spec = asset_spec(job.codec, job.params)
+        spec = asset_spec(job.config)
         assert spec is not None
         return spec
 
@@ -161,9 +167,9 @@ def test_what_could_not_be_built_is_told_to_all_that_need_it_and_not_tried_again
     folder: RunFolder, assets: Assets
 ) -> None:
     (building,) = handed_out(assets, make_job("a"))
-    wrong = replace(building, params={**building.params, "backbone": "none"})
+    wrong = replace(building, config=Config("mlp", {**building.config.params, "backbone": "none"}))
     line = build(folder, wrong)
-    assert line["kind"] == "asset_failed"
+    assert line.kind == "asset_failed"
     assets.tell(line)
     assert assets.ended(building)
     again = Assets(folder, KEYS, warn=print)
@@ -180,20 +186,20 @@ def recorded(folder: RunFolder, assets: Assets, ledger: Ledger) -> AssetJob:
     """An asset that was built, and is on record."""
     (building,) = handed_out(assets, make_job("a"))
     ledger.append(build(folder, building))
-    return AssetJob(**asdict(building))
+    return building
 
 
 def test_what_an_asset_starts_from_is_built_first(folder: RunFolder, assets: Assets) -> None:
     jobs = [make_prior_job("a", 0.003), make_prior_job("b", 0.01)]
     (building,) = handed_out(assets, *jobs)
-    assert building.params["beta"] == 0.03 and assets.asset(building) is None
+    assert building.config.params["beta"] == 0.03 and assets.asset(building) is None
     for beta, released in ((0.01, []), (0.003, ["b"])):
         base = building
         assets.tell(build(folder, base, assets.asset(base)))
         assert assets.ended(base)
         *others, building = sorted(handed_out(assets), key=lambda task: isinstance(task, AssetJob))
         assert others == released
-        assert building.params["beta"] == beta
+        assert building.config.params["beta"] == beta
         started_from = assets.asset(building)
         assert started_from is not None and started_from.spec == base.spec
     assets.tell(build(folder, building, assets.asset(building)))
@@ -205,7 +211,7 @@ def test_what_an_asset_starts_from_is_built_first(folder: RunFolder, assets: Ass
 def test_what_the_failed_one_was_to_start_fails_with_its_reason(assets: Assets) -> None:
     job = make_prior_job("a", 0.01)
     (building,) = handed_out(assets, job)
-    assets.tell({**asdict(building), "kind": "asset_failed", "reason": "NaN"})
+    assets.tell(AssetFailed(**building.shared(AssetFailed), reason="NaN"))
     assert assets.ended(building)
     assert handed_out(assets) == ["a"]
     assert assets.failure(job) == "its prior could not be built: its prior could not be built: NaN"
@@ -218,7 +224,7 @@ def test_a_continued_run_uses_what_is_there(folder: RunFolder, assets: Assets) -
         again.replay(ledger.lines)
         assert handed_out(again, make_job("b")) == ["b"]
         asset = again.asset(make_job("b"))
-        assert asset is not None and asset.sha256 == ledger.lines[0]["sha256"]
+        assert asset is not None and asset.sha256 == ledger.lines[0].sha256
 
 
 @pytest.mark.parametrize("damage", ["torn", "one bit", "other content", "gone"])
@@ -248,7 +254,7 @@ def test_what_is_damaged_or_gone_is_built_again_and_on_record_once(
             assert path.with_suffix(".damaged").is_file()
         line = build(folder, built)
         assert ledger.has(line)
-        assert not ledger.has({**line, "sha256": "0" * 64})
+        assert not ledger.has(replace(line, sha256="0" * 64))
         again.tell(line)
         assert again.ended(built)
         assert handed_out(again) == ["b"]
@@ -258,7 +264,7 @@ def test_what_is_built_differently_the_second_time_counts_from_then_on(folder: R
     with Ledger(folder.ledger) as ledger:
         built = recorded(folder, assets, ledger)
         folder.asset(built.asset).unlink()
-        ledger.lines[0]["sha256"] = "0" * 64  # as another machine would have built it
+        ledger.lines[0] = replace(ledger.lines[0], sha256="0" * 64)  # as another machine would have built it
         again = Assets(folder, KEYS, warn=print)
         again.replay(ledger.lines)
         (building,) = handed_out(again, make_job("b"))
@@ -267,4 +273,4 @@ def test_what_is_built_differently_the_second_time_counts_from_then_on(folder: R
         again.tell(line)
         assert again.ended(building)
         asset = again.asset(make_job("b"))
-        assert asset is not None and asset.sha256 == line["sha256"]
+        assert asset is not None and asset.sha256 == line.sha256

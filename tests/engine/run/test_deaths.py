@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,9 +8,11 @@ from searchinr.engine.run.deaths import Deaths
 from searchinr.engine.store.run_folder import RunFolder
 from searchinr.engine.store.tensors import write_tensors
 from searchinr.engine.workers.jobs import AssetJob
+from searchinr.search.configs import Config
 from searchinr.search.search import Job
 
-JOB = Job("abc", 0, "photos", "mlp", {}, seed=0, rung=1, steps=300)
+CONFIG = Config("mlp", {})
+JOB = Job(trial="abc", number=0, dataset="photos", config=CONFIG, seed=0, rung=1, steps=300)
 
 
 @pytest.fixture
@@ -50,12 +53,10 @@ def test_a_damaged_checkpoint_is_no_progress(folder: RunFolder) -> None:
 def test_every_job_has_a_count_of_its_own(folder: RunFolder) -> None:
     deaths = Deaths(folder)
     others = [
-        Job("abc", 0, "photos", "mlp", {}, seed=0, rung=2, steps=900),
-        Job("def", 1, "photos", "mlp", {}, seed=0, rung=1, steps=300),
-        Job("abc", 0, "photos", "mlp", {}, seed=1, rung=1, steps=300, confirms=True),
-        AssetJob(
-            "supernet-0", "supernet", "photos", "photos", "mlp", {}, needed_to_decode=False, seed=0, confirms=False
-        ),
+        replace(JOB, rung=2, steps=900),
+        replace(JOB, trial="def", number=1),
+        replace(JOB, seed=1, confirms=True),
+        AssetJob(asset="supernet-0", name="supernet", dataset="photos", config=CONFIG, seed=0),
     ]
     assert [deaths.another(job) for job in (JOB, *others)] == [1, 1, 1, 1, 1]
     assert deaths.another(JOB) == deaths.another(others[-1]) == 2

@@ -81,12 +81,12 @@ def test_a_bug_is_raised_with_its_traceback_and_the_fit_is_tried_again(
     err = capsys.readouterr().err
     assert "in broken" in err and "ZeroDivisionError: a bug of the codec's" in err
     before = read_ledger(folder / "ledger.jsonl")
-    assert [line["kind"] for line in before].count("point") == 2
+    assert [line.kind for line in before].count("point") == 2
     assert execute(command) == 0
     after = read_ledger(folder / "ledger.jsonl")
     assert after[: len(before)] == before
-    assert [line["kind"] for line in after].count("point") == 6
-    assert all(line["kind"] != "failed" for line in after)
+    assert [line.kind for line in after].count("point") == 6
+    assert all(line.kind != "failed" for line in after)
 
 
 def test_a_breakpoint_in_a_fit_has_the_terminal_and_leaving_the_debugger_interrupts(space: Path, folder: Path) -> None:
@@ -97,7 +97,7 @@ def test_a_breakpoint_in_a_fit_has_the_terminal_and_leaving_the_debugger_interru
     )
     os.close(theirs)
     shown = b"".join(until(terminal, b"(Pdb) "))
-    os.write(terminal, b"p arguments[0] + '-' + 'codec'\n")
+    os.write(terminal, b"p arguments[0].codec + '-' + 'codec'\n")
     shown += b"".join(until(terminal, b"(Pdb) "))
     assert b"'mlp-codec'" in shown
     os.write(terminal, b"q\n")

@@ -1,9 +1,7 @@
 """The driver without Ray: jobs run in this process, one after another, and may die."""
 
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -17,10 +15,12 @@ from searchinr.engine.terminal.log import log_to
 from searchinr.engine.workers import worker
 from searchinr.engine.workers.jobs import AssetJob
 from searchinr.errors import OutOfMemoryError
+from searchinr.search.configs import Config
+from searchinr.search.lines import Line
 from searchinr.search.search import Job, Search
 from searchinr.signals.datasets import load_dataset
+from searchinr.space import Resources
 
-Line = dict[str, Any]
 Task = Job | AssetJob
 
 SPACE = """
@@ -71,28 +71,27 @@ def run(folder: RunFolder, workers: int = 2, dies: Callable[[Task], bool] = lamb
                     continue
                 if folder.stop.exists():
                     driver.stop()
-                fields = {**asdict(job), "cpu": 1.0, "gpu": 0.0, "timeout_s": None}
-                worker.run_job(fields, folder.path, datasets[job.dataset].signals, driver.asset(job))
+                worker.run_job(job, Resources(cpu=1), folder.path, datasets[job.dataset].signals, driver.asset(job))
                 driver.job_ended(job, None)
     return started
 
 
 def lines(folder: RunFolder, *kinds: str) -> list[Line]:
-    return [line for line in read_ledger(folder.ledger) if line["kind"] in kinds]
+    return [line for line in read_ledger(folder.ledger) if line.kind in kinds]
 
 
 def test_a_supernet_is_built_once_for_the_search_and_once_for_each_further_seed(folder: RunFolder) -> None:
     started = run(folder)
     assets = lines(folder, "asset")
-    assert [(line["seed"], line.get("confirms", False)) for line in assets] == [(3, False), (4, True)]
+    assert [(line.seed, line.confirms) for line in assets] == [(3, False), (4, True)]
     assert sum(isinstance(job, AssetJob) for job in started) == 2
-    labels = {line["seed"]: f"supernet@{line['sha256'][:12]}" for line in assets}
+    labels = {line.seed: f"supernet@{line.sha256[:12]}" for line in assets}
     fits = lines(folder, "point", "confirmation")
-    assert {line["init"] for line in fits} == {"scratch", *labels.values()}
+    assert {line.init for line in fits} == {"scratch", *labels.values()}
     for line in fits:
-        assert line["init"] == ("scratch" if line["params"]["init"] == "scratch" else labels[line["seed"]])
+        assert line.init == ("scratch" if line.config.params["init"] == "scratch" else labels[line.seed])
     recorded = read_ledger(folder.ledger)
-    first = next(i for i, line in enumerate(recorded) if line.get("params", {}).get("init") == "supernet")
+    first = next(i for i, line in enumerate(recorded) if line.config.params.get("init") == "supernet")
     assert recorded.index(assets[0]) < first  # none that needs it has started before
     assert run(folder) == []
     assert read_ledger(folder.ledger) == recorded
@@ -106,12 +105,12 @@ def test_a_building_that_is_stopped_leaves_no_trace_of_those_that_wait_and_begin
 
     run(folder, dies=stop)
     assert lines(folder, "asset", "asset_failed") == []
-    assert all(line["params"]["init"] == "scratch" for line in lines(folder, "trial"))
+    assert all(line.config.params["init"] == "scratch" for line in lines(folder, "trial"))
     folder.tidy()
     run(folder)
     trials = lines(folder, "trial")
-    assert sorted(line["number"] for line in trials) == [0, 1, 2, 3]
-    assert len({line["trial"] for line in lines(folder, "point")}) == 4
+    assert sorted(line.number for line in trials) == [0, 1, 2, 3]
+    assert len({line.trial for line in lines(folder, "point")}) == 4
     assert len(lines(folder, "asset")) == 2
 
 
@@ -133,12 +132,12 @@ def test_a_building_whose_worker_dies_is_tried_again(folder: RunFolder) -> None:
 def test_a_building_that_kills_its_workers_fails_what_needs_it_once(folder: RunFolder) -> None:
     started = run(folder, dies=lambda job: isinstance(job, AssetJob))
     (asset,) = lines(folder, "asset_failed")
-    assert asset["reason"] == "its worker died 3 times: killed, crashed, or out of memory"
+    assert asset.reason == "its worker died 3 times: killed, crashed, or out of memory"
     failed = lines(folder, "failed")
-    assert [line["params"]["init"] for line in failed] == ["supernet", "supernet"]
+    assert [line.config.params["init"] for line in failed] == ["supernet", "supernet"]
     for line in failed:
-        assert line["reason"] == f"its supernet could not be built: {asset['reason']}"
-    assert len({line["trial"] for line in lines(folder, "point")}) == 2
+        assert line.reason == f"its supernet could not be built: {asset.reason}"
+    assert len({line.trial for line in lines(folder, "point")}) == 2
     assert sum(isinstance(job, AssetJob) for job in started) == 3
     assert run(folder) == []
 
@@ -155,7 +154,7 @@ def test_a_job_whose_result_came_while_it_was_parked_does_not_start(folder: RunF
     with pytest.raises(RuntimeError, match="killed"):
         run(folder, 1, crash_in_the_first_fit)
     (interrupted,) = fits
-    assert interrupted.params["init"] == "supernet"
+    assert interrupted.config.params["init"] == "supernet"
     (path,) = folder.assets.iterdir()
     path.rename(folder.path / "elsewhere")
     folder.tidy()
@@ -165,14 +164,13 @@ def test_a_job_whose_result_came_while_it_was_parked_does_not_start(folder: RunF
         if isinstance(job, AssetJob) and not job.confirms:
             tensors = read_tensors(folder.path / "elsewhere")
             assert tensors is not None
-            fields = {**asdict(interrupted), "cpu": 1.0, "gpu": 0.0, "timeout_s": None}
             signals = load_dataset(read_space(folder.space).datasets[0]).signals
-            worker.run_job(fields, folder.path, signals, Asset.of(job.spec, tensors))
+            worker.run_job(interrupted, Resources(cpu=1), folder.path, signals, Asset.of(job.spec, tensors))
         return False
 
     started = run(folder, 1, deliver)
     assert interrupted not in started
-    points = [(line["trial"], line["rung"]) for line in lines(folder, "point")]
+    points = [(line.trial, line.rung) for line in lines(folder, "point")]
     assert (interrupted.trial, 0) in points and len(points) == len(set(points)) == 8
 
 
@@ -193,8 +191,8 @@ def test_a_lost_file_is_built_again_and_not_recorded_twice(folder: RunFolder, wo
     assert [job.seed for job in started if isinstance(job, AssetJob)] == [3, 4]
     again = lines(folder, "asset")
     assert again[0] == recorded[0]
-    assert [line["seed"] for line in again] == [3, 4]
-    assert {line["init"] for line in lines(folder, "point")} == {"scratch", f"supernet@{again[0]['sha256'][:12]}"}
+    assert [line.seed for line in again] == [3, 4]
+    assert {line.init for line in lines(folder, "point")} == {"scratch", f"supernet@{again[0].sha256[:12]}"}
 
 
 def test_a_trial_that_runs_out_of_memory_is_tried_once_more_alone(
@@ -205,21 +203,21 @@ def test_a_trial_that_runs_out_of_memory_is_tried_once_more_alone(
     hungry: list[object] = []
     fit = worker.run_trial
 
-    def starving(codec: str, params: dict[str, object], *arguments: object, **more: object) -> object:
-        if params["width"] == 8 or hungry.pop(0):  # one never fits, the other only alone
+    def starving(config: Config, *arguments: object, **more: object) -> object:
+        if config.params["width"] == 8 or hungry.pop(0):  # one never fits, the other only alone
             raise OutOfMemoryError("out of memory")
-        return fit(codec, params, *arguments, **more)  # type: ignore[arg-type]
+        return fit(config, *arguments, **more)  # type: ignore[arg-type]
 
     monkeypatch.setattr(worker, "run_trial", starving)
     hungry += [True, False, False]
     started = [job for job in run(folder, workers=1) if isinstance(job, Job)]
-    assert [(job.params["width"], job.rung, job.alone) for job in started if job.params["width"] == 6] == [
-        (6, 0, False), (6, 0, True), (6, 1, False),
+    assert [(job.rung, job.alone) for job in started if job.config.params["width"] == 6] == [
+        (0, False), (0, True), (1, False),
     ]  # fmt: skip
-    assert [(job.rung, job.alone) for job in started if job.params["width"] == 8] == [(0, False), (0, True)]
+    assert [(job.rung, job.alone) for job in started if job.config.params["width"] == 8] == [(0, False), (0, True)]
     assert len(lines(folder, "out_of_memory")) == 2
     (failed,) = lines(folder, "failed")
-    assert (failed["params"]["width"], failed["reason"]) == (8, "out of memory, though it ran alone")
+    assert (failed.config.params["width"], failed.reason) == (8, "out of memory, though it ran alone")
     assert run(folder) == []
 
 
@@ -248,4 +246,4 @@ def test_a_worker_that_ray_has_killed_for_its_memory_is_tried_alone(folder: RunF
         assert (again.trial, again.alone) == (job.trial, True)
         driver.job_ended(again, OutOfMemoryError("out of memory: its machine had none left"))
     (failed,) = lines(folder, "failed")
-    assert failed["reason"] == "out of memory: its machine had none left, though it ran alone"
+    assert failed.reason == "out of memory: its machine had none left, though it ran alone"

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from searchinr.engine.store.training import training_name, training_signals
 from searchinr.engine.terminal.log import log_to
 from searchinr.engine.workers import worker
 from searchinr.engine.workers.in_process import InProcess
+from searchinr.engine.workers.jobs import AnyJob, AssetJob
 from searchinr.errors import InvalidFileError, MissingAssetError, UserError
 from searchinr.search.search import Search
 from searchinr.signals.datasets import load_dataset
@@ -60,9 +61,9 @@ def run(folder: RunFolder, cache: Path | None = None) -> list[str]:
     signals = {label: dataset.signals for label, dataset in {**datasets, **training}.items()}
     built_from = []
 
-    def noting(job: Mapping[str, Any], *others: Any) -> None:  # noqa: ANN401  as `run_job` has them
-        if "built_from" in job:
-            built_from.append(job["built_from"])
+    def noting(job: AnyJob, *others: Any) -> None:  # noqa: ANN401  as `run_job` has them
+        if isinstance(job, AssetJob):
+            built_from.append(job.built_from)
         worker.run_job(job, *others)
 
     with log_to(folder.log), Ledger(folder.ledger) as ledger:
@@ -97,28 +98,28 @@ def another(finished: RunFolder, tmp_path: Path) -> RunFolder:
 def test_confirming_the_front_builds_no_further_prior(another: RunFolder) -> None:
     assert len(run(another)) == 1
     lines = read_ledger(another.ledger)
-    (asset,) = (line for line in lines if line["kind"] == "asset")
-    confirmations = [line for line in lines if line["kind"] == "confirmation"]
-    assert {line["seed"] for line in confirmations} == {4, 5, 6}
-    assert {line["decodes_with"] for line in confirmations} == {f"prior@{asset['sha256'][:12]}"}
+    (asset,) = (line for line in lines if line.kind == "asset")
+    confirmations = [line for line in lines if line.kind == "confirmation"]
+    assert {line.seed for line in confirmations} == {4, 5, 6}
+    assert {line.decodes_with for line in confirmations} == {f"prior@{asset.sha256[:12]}"}
     (point, *_) = points(another)
-    assert len({point["psnr_db"], *(line["psnr_db"] for line in confirmations)}) > 1, "the fits' own seeds do differ"
+    assert len({point.psnr_db, *(line.psnr_db for line in confirmations)}) > 1, "the fits' own seeds do differ"
 
 
 def test_a_run_with_another_seed_takes_the_prior_from_the_cache(finished: RunFolder, another: RunFolder) -> None:
     another.space.write_text(another.space.read_text().replace("seed: 3}", "seed: 8}"))
     cache = finished.path.with_name("cache")
     assert run(another, cache) == []
-    (taken,) = (line for line in read_ledger(another.ledger) if line["kind"] == "asset")
-    (built,) = (line for line in read_ledger(finished.ledger) if line.get("sha256") == taken["sha256"])
-    assert taken["cached"] and "cached" not in built
+    (taken,) = (line for line in read_ledger(another.ledger) if line.kind == "asset")
+    (built,) = (line for line in read_ledger(finished.ledger) if line.kind == "asset" and line.sha256 == taken.sha256)
+    assert taken.cached and not built.cached
     for key in ("asset", "seed", "bytes", "cost"):
-        assert taken[key] == built[key], "as if it had been built here"
+        assert getattr(taken, key) == getattr(built, key), "as if it had been built here"
     assert problems(open_run(another.path)) == []
     (label,) = open_run(another.path).labels
-    assert open_run(another.path).front(label).anytime[0].macs > built["cost"]["macs"], "its work counts"
-    used = {entry.path.name[: len(taken["asset"])]: entry.runs for entry in entries(cache)}
-    assert used[taken["asset"]] == (str(finished.path), str(another.path))
+    assert open_run(another.path).front(label).anytime[0].macs > built.cost.macs, "its work counts"
+    used = {entry.path.name[: len(taken.asset)]: entry.runs for entry in entries(cache)}
+    assert used[taken.asset] == (str(finished.path), str(another.path))
     assert len(used) == 2
     assert [row["cached"] for row in list_assets(open_run(another.path))] == [True]
 
@@ -152,7 +153,7 @@ def copy(finished: RunFolder, tmp_path: Path) -> RunFolder:
 
 
 def points(folder: RunFolder) -> list[dict[str, Any]]:
-    return [line for line in read_ledger(folder.ledger) if line["kind"] == "point"]
+    return [line for line in read_ledger(folder.ledger) if line.kind == "point"]
 
 
 def problems(run: OpenedRun) -> list[str]:
@@ -160,10 +161,10 @@ def problems(run: OpenedRun) -> list[str]:
 
 
 def test_every_point_says_what_its_files_need_and_the_front_has_it(finished: RunFolder) -> None:
-    labels = {f"prior@{line['sha256'][:12]}" for line in read_ledger(finished.ledger) if line["kind"] == "asset"}
+    labels = {f"prior@{line.sha256[:12]}" for line in read_ledger(finished.ledger) if line.kind == "asset"}
     assert len(labels) == 2
-    assert {point["decodes_with"] for point in points(finished)} == labels
-    assert {point["init"] for point in points(finished)} == labels
+    assert {point.decodes_with for point in points(finished)} == labels
+    assert {point.init for point in points(finished)} == labels
     assert {path.name for path in finished.kept_assets.iterdir()} == {asset_name(label) for label in labels}
     assert problems(open_run(finished.path)) == []
 
@@ -172,7 +173,7 @@ def test_its_size_stands_beside_the_front(finished: RunFolder) -> None:
     opened = open_run(finished.path)
     (label,) = opened.labels
     front = opened.front(label)
-    needed = {point["decodes_with"] for point in front.front}
+    needed = {point.decodes_with for point in front.front}
     assert set(front.assets) == needed
     for name, size in front.assets.items():
         assert size == (finished.kept_assets / asset_name(name)).stat().st_size < 4096
@@ -222,9 +223,9 @@ def test_damaged_priors_are_refused(finished: RunFolder, tmp_path: Path) -> None
 
 
 def test_a_prior_that_was_lost_before_it_was_kept_is_built_again(copy: RunFolder) -> None:
-    ledger = [json.loads(row) for row in copy.ledger.read_text().splitlines()]
-    first = next(i for i, line in enumerate(ledger) if line["kind"] == "asset")
-    copy.ledger.write_text("".join(json.dumps(line) + "\n" for line in ledger[:first]))
+    rows = copy.ledger.read_bytes().splitlines(keepends=True)
+    first = next(i for i, line in enumerate(read_ledger(copy.ledger)) if line.kind == "asset")
+    copy.ledger.write_bytes(b"".join(rows[:first]))
     for path in copy.assets.iterdir():
         path.unlink()
     shutil.rmtree(copy.front)

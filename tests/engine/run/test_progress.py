@@ -1,7 +1,6 @@
 """The estimate of the time left, against runs in which a training step takes a hundredth of a second."""
 
 from collections.abc import Iterator
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -11,10 +10,11 @@ from searchinr.engine.catalog import canonicalise
 from searchinr.engine.run import progress
 from searchinr.engine.run.progress import Progress
 from searchinr.engine.terminal.view import ViewState
+from searchinr.search.figures import Figures
+from searchinr.search.lines import Confirmation, Line, Point, TrialStarted
 from searchinr.search.search import Job, Search
 from searchinr.space import Confirm, DatasetEntry, Fidelity, Range, SearchSettings, Space
 
-Line = dict[str, Any]
 SECONDS_PER_STEP = 0.01
 
 
@@ -65,7 +65,7 @@ class Run:
 
 
 def trial_line(job: Job) -> Line:
-    return {"kind": "trial", **asdict(job)}
+    return TrialStarted(**job.shared(TrialStarted))
 
 
 def result(job: Job) -> Line:
@@ -73,8 +73,8 @@ def result(job: Job) -> Line:
     rng = np.random.default_rng([job.number, len(job.dataset), job.seed])
     rate = 2 ** rng.uniform(-3, 2)
     psnr_db = 25 + 3 * np.log2(rate) + rng.normal() - 3 * np.exp(-job.steps / 300)
-    kind = "confirmation" if job.confirms else "point"
-    return {"kind": kind, **asdict(job), "modality": "image", "psnr_db": psnr_db, "rate": rate}
+    kind = Confirmation if job.confirms else Point
+    return kind(**job.shared(kind), **vars(Figures.invented(psnr_db, rate)))
 
 
 def make_space(scheduler: str, seeds: int = 0, datasets: tuple[str, ...] = ("kodak",), trials: int = 40) -> Space:

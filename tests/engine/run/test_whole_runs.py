@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ import torch
 from searchinr.cli.app import execute
 from searchinr.engine.catalog import read_space
 from searchinr.engine.store.ledger import read_ledger
+from searchinr.search.figures import SignalTable
+from searchinr.search.lines import Line, Measured
 from searchinr.signals.datasets import load_dataset
 from searchinr.trial import Measurement, run_trial
 
@@ -113,7 +116,7 @@ def finish(process: "subprocess.Popen[str]") -> tuple[int, str, str]:
 
 
 def points(run: Path) -> list[dict[str, Any]]:
-    return [line for line in read_ledger(run / "ledger.jsonl") if line["kind"] == "point"]
+    return [line for line in read_ledger(run / "ledger.jsonl") if line.kind == "point"]
 
 
 def wait_for_points(run: Path, count: int, process: "subprocess.Popen[str]") -> None:
@@ -149,7 +152,7 @@ def finished(request: pytest.FixtureRequest) -> Path:
 
 def test_a_finished_run_is_tidy_and_verifies(finished: Path) -> None:
     lines = read_ledger(finished / "ledger.jsonl")
-    assert len({line["trial"] for line in lines if line["kind"] == "trial"}) == 6
+    assert len({line.trial for line in lines if line.kind == "trial"}) == 6
     assert not list((finished / "inbox").iterdir())
     assert not (finished / "trials").exists()
     assert execute(["verify", str(finished)]) == 0
@@ -157,11 +160,13 @@ def test_a_finished_run_is_tidy_and_verifies(finished: Path) -> None:
 
 
 def test_both_executors_make_the_same_decisions_and_the_same_files(finished_here: Path, finished_on_ray: Path) -> None:
-    def without_times(line: dict[str, Any]) -> dict[str, Any]:
-        cost = {"cost": {**line["cost"], "train_s": 0}} if "cost" in line else {}
-        seconds = {"encode_s": 0, "decode_s": 0}
-        signals = {"signals": [{**row, **seconds} for row in line["signals"]]} if "signals" in line else {}
-        return {**line, **cost, **signals, "time": 0}
+    def without_times(line: Line) -> Line:
+        changes: dict[str, Any] = {"time": 0.0}
+        if isinstance(line, Measured):
+            seconds = {"encode_s": 0.0, "decode_s": 0.0}
+            rows = [replace(row, **seconds) for row in line.signals]
+            changes |= seconds | {"signals": SignalTable.of(rows), "cost": replace(line.cost, train_s=0.0)}
+        return replace(line, **changes)
 
     here, on_ray = (
         [without_times(line) for line in read_ledger(run / "ledger.jsonl")] for run in (finished_here, finished_on_ray)
@@ -187,16 +192,15 @@ def test_another_process_gives_the_files_that_reused_workers_gave_at_every_rung(
         (measured,) = [
             state
             for state in run_trial(
-                point["codec"],
-                point["params"],
+                point.config,
                 signals,
-                [point["steps"]],
-                seed=point["seed"],
+                [point.steps],
+                seed=point.seed,
                 device=torch.device("cpu"),
             )
             if isinstance(state, Measurement)
         ]
-        assert [row["sha256"] for row in measured.figures["signals"]] == [row["sha256"] for row in point["signals"]]
+        assert [row.sha256 for row in measured.figures.signals] == [row.sha256 for row in point.signals]
 
 
 @pytest.mark.parametrize("option", [HERE, "--workers=2"])
@@ -212,7 +216,7 @@ def test_the_same_command_has_nothing_to_do_and_a_larger_budget_goes_on_with_eit
     assert run_to_its_end(space, option, "--trials", "8") == (0, "")
     after = (folder / "ledger.jsonl").read_bytes()
     assert after.startswith(before)
-    assert len({line["trial"] for line in read_ledger(folder / "ledger.jsonl")}) == 8
+    assert len({line.trial for line in read_ledger(folder / "ledger.jsonl")}) == 8
 
 
 @pytest.mark.parametrize("option", [HERE, pytest.param("--workers=2", marks=pytest.mark.slow)])
@@ -228,7 +232,7 @@ def test_kill_9_of_everything_loses_nothing_and_repeats_nothing(
     assert run_to_its_end(space, option) == (0, "")
     final = points(folder)
     assert final[: len(recorded)] == recorded
-    keys = [(point["trial"], point["rung"]) for point in final]
+    keys = [(point.trial, point.rung) for point in final]
     assert len(set(keys)) == len(keys)
     assert len({trial for trial, _ in keys}) == 8
     assert execute(["verify", str(folder)]) == 0
@@ -278,7 +282,7 @@ def test_a_run_in_which_every_trial_fails_says_why(
     assert code == 1
     assert "all 4 trials failed: over the time limit" in err
     assert err.count("\n") == 1
-    failed = [line for line in read_ledger(folder / "ledger.jsonl") if line["kind"] == "failed"]
+    failed = [line for line in read_ledger(folder / "ledger.jsonl") if line.kind == "failed"]
     assert len(failed) == 4
 
 

@@ -1,19 +1,20 @@
 import hashlib
 import os
+import zipfile
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
+from ledger_lines import point_line, signal_figures, trial_line
 
 from searchinr.engine.store.run_folder import RunFolder, open_delivery, safe_name, set_aside
 from searchinr.errors import InvalidFileError, UserError
+from searchinr.search.figures import SignalTable
+from searchinr.search.lines import dump_line
 
 FILES = {"astronaut": b"one", "a b": b"two"}
-POINT = {
-    "kind": "point", "trial": "abc", "rung": 1, "steps": 300, "dataset": "photos", "modality": "image", "codec": "mlp",
-    "params": {}, "psnr_db": 30.0, "rate": 1.0, "cost": {},
-    "signals": [{"name": name, "sha256": hashlib.sha256(data).hexdigest()} for name, data in FILES.items()],
-}  # fmt: skip
+ROWS = [signal_figures(name, 0, 1.0, 30.0, sha256=hashlib.sha256(data).hexdigest()) for name, data in FILES.items()]
+POINT = point_line("abc", 300, 1.0, 30.0, signals=SignalTable.of(ROWS))
 
 
 @pytest.fixture
@@ -53,10 +54,20 @@ def test_a_damaged_delivery_is_one_clear_line_or_was_not_hit_where_it_matters(fo
     assert refused > len(good) / 2
 
 
-@pytest.mark.parametrize("line", [{}, {"kind": "from the future"}, {"kind": ["point"]}, {"kind": "point", "trial": 1}])
-def test_a_delivery_that_is_no_ledger_line_is_refused_and_set_aside(folder: RunFolder, line: dict[str, Any]) -> None:
-    folder.deliver({**line, "trial": "abc", "rung": 0}, {})
-    (path,) = folder.delivered()
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"{}",
+        b'{"kind":"from the future"}',
+        b'{"kind":["point"]}',
+        b'{"kind":"point","trial":1}',
+        dump_line(trial_line("abc")),  # which no worker delivers
+    ],
+)
+def test_a_delivery_that_is_no_result_is_refused_and_set_aside(folder: RunFolder, line: bytes) -> None:
+    path = folder.inbox / "abc-0.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("line.json", line)
     with pytest.raises(InvalidFileError, match="a damaged result"):
         open_delivery(path)
     set_aside(path)
@@ -65,7 +76,7 @@ def test_a_delivery_that_is_no_ledger_line_is_refused_and_set_aside(folder: RunF
 
 def test_deliveries_come_in_an_order_that_no_clock_has_a_part_in(folder: RunFolder) -> None:
     for rung, age in ((1, 0), (0, 1_000_000), (2, -1_000_000)):
-        folder.deliver({**POINT, "rung": rung}, {})
+        folder.deliver(replace(POINT, rung=rung), {})
         os.utime(folder.inbox / f"abc-{rung}.zip", (2e9 - age, 2e9 - age))
     assert [path.name for path in folder.delivered()] == ["abc-0.zip", "abc-1.zip", "abc-2.zip"]
 
@@ -96,7 +107,7 @@ def test_tidying_removes_what_a_killed_run_left_and_nothing_else(folder: RunFold
 
 
 def test_the_front_keeps_files_of_its_points_only(folder: RunFolder) -> None:
-    other = {**POINT, "trial": "def"}
+    other = replace(POINT, trial="def")
     for point in (POINT, other):
         folder.keep_files(point, {"a.inr": b"1"})
     folder.drop_others([other])

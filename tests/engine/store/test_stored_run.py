@@ -1,9 +1,9 @@
 """The run folder and the storage are brought together from any state, and nothing on the storage is ever lost."""
 
-import json
 from pathlib import Path
 
 import pytest
+from ledger_lines import failed_line, point_line, trial_line
 
 from searchinr.engine.store import stored_run
 from searchinr.engine.store.ledger import Ledger, read_ledger
@@ -11,24 +11,15 @@ from searchinr.engine.store.place import Place, RemotePath, files_below
 from searchinr.engine.store.run_folder import RunFolder
 from searchinr.engine.store.stored_run import StoredRun
 from searchinr.errors import UserError
+from searchinr.search.lines import TrialStarted, dump_line
 
-Line = dict[str, object]
 
-
-def line(number: int) -> Line:
-    return {
-        "kind": "trial",
-        "trial": f"t{number}",
-        "number": number,
-        "dataset": "d",
-        "codec": "c",
-        "params": {},
-        "seed": 0,
-    }
+def line(number: int) -> TrialStarted:
+    return trial_line(f"t{number}", number=number)
 
 
 def rows(*numbers: int) -> bytes:
-    return b"".join(json.dumps(line(number)).encode() + b"\n" for number in numbers)
+    return b"".join(dump_line(line(number)) + b"\n" for number in numbers)
 
 
 @pytest.fixture(params=["folder", "s3"])
@@ -67,7 +58,7 @@ def test_every_line_is_on_the_storage_when_append_returns(
             assert b"".join(StoredRun(place).ledger.rows()) == folder.ledger.read_bytes()
             assert len(list((place / "ledger").glob("*"))) <= 4
     with opened(folder) as ledger:
-        assert [found["number"] for found in ledger.lines] == list(range(9))
+        assert [found.number for found in ledger.lines] == list(range(9))
 
 
 def test_a_line_that_the_storage_did_not_take_is_not_in_the_ledger(folder: RunFolder) -> None:
@@ -80,7 +71,7 @@ def test_a_line_that_the_storage_did_not_take_is_not_in_the_ledger(folder: RunFo
 
 
 def test_the_run_folder_may_be_lost(folder: RunFolder, place: Place, tmp_path: Path) -> None:
-    point = {**line(0), "steps": 5}
+    point = point_line("t0", 100, 1.0, 30.0)
     with opened(folder) as ledger:
         ledger.append(line(0))
         folder.keep_files(point, {"a.inr": b"file"})
@@ -135,19 +126,19 @@ def test_a_missing_line_is_said(folder: RunFolder, place: Place) -> None:
 def test_a_run_without_storage_brings_what_it_has(folder: RunFolder, place: Place) -> None:
     alone = RunFolder(folder.path)
     alone.create()
-    point = {**line(0), "steps": 5}
-    alone.deliver({**line(0), "rung": 1}, {})
+    point = point_line("t0", 100, 1.0, 30.0)
+    alone.deliver(failed_line("t0"), {})
     alone.keep_files(point, {"a.inr": b"file"})
     (alone.trials / "t0-0.safetensors").write_bytes(b"checkpoint")
     stored_of(folder).bring_together(folder.path)
-    assert [path.name for path in folder.delivered()] == ["t0-1.zip"]
+    assert [path.name for path in folder.delivered()] == ["t0-0.zip"]
     assert folder.checkpoint("t0", 0).read_bytes() == b"checkpoint"
     assert [path.name for path in files_below(place / "front")] == ["a.inr"]
     assert alone.delivered() == []
 
 
 def test_files_of_points_that_are_off_the_front_go_from_both(folder: RunFolder, place: Place) -> None:
-    points = [{**line(number), "steps": 5} for number in (0, 1)]
+    points = [point_line(trial, 100, 1.0, 30.0) for trial in ("t0", "t1")]
     for point in points:
         folder.keep_files(point, {"a.inr": b"file"})
     folder.drop_others(points[1:])
@@ -161,7 +152,7 @@ def test_fetching_brings_what_is_on_record_and_no_more(folder: RunFolder, place:
     stored_run._write(stored.space, b"# one\n# identity: 1\nname: x\n")
     with opened(folder) as ledger:
         ledger.append(line(0))
-        folder.keep_files({**line(0), "steps": 5}, {"a.inr": b"file"})
+        folder.keep_files(point_line("t0", 100, 1.0, 30.0), {"a.inr": b"file"})
         folder.report.mkdir()
         (folder.report / "front.tsv").write_text("table")
         stored.push(folder.path)

@@ -1,11 +1,13 @@
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import mlflow
 import pytest
+from ledger_lines import changed
 
 from searchinr.engine.report.front import collect_front
 from searchinr.engine.report.page import DatasetReport
@@ -14,9 +16,9 @@ from searchinr.engine.store.run_folder import RunFolder
 from searchinr.engine.tracking import tracker as tracking
 from searchinr.engine.tracking.record import fronts_at
 from searchinr.engine.tracking.tracker import Tracker, tracking_address
+from searchinr.search.lines import AssetFailed, Line
 from searchinr.search.objectives import Objectives
 
-Line = dict[str, Any]
 Start = Callable[..., Tracker]
 
 
@@ -160,7 +162,7 @@ def test_a_run_is_recorded_as_parent_and_children_in_silence(
 def test_confirmations_are_metrics_of_the_trial_and_leave_its_state_alone(
     start: Start, confirmed_ledger: list[Line], tmp_path: Path, warnings: list[str]
 ) -> None:
-    lines = [line | {"time": 1_700_001_000.0 + i} for i, line in enumerate(confirmed_ledger)]
+    lines = [replace(line, time=1_700_001_000.0 + i) for i, line in enumerate(confirmed_ledger)]
     tracker = start()
     tracker.rebuild(lines[:-2])
     assert tracker.close(interrupted=True)
@@ -194,7 +196,8 @@ def test_what_trials_share_is_a_child_run_whose_work_counts(
     tmp_path: Path,
     warnings: list[str],
 ) -> None:
-    failed = make_asset(kind="asset_failed", asset="supernet-000000000000", reason="diverged")
+    other = make_asset(asset="supernet-000000000000")
+    failed = AssetFailed(**other.shared(AssetFailed), reason="diverged")
     lines = [*ledger[:3], make_asset(), failed, *ledger[3:]]
     for _ in range(2):  # continued, and nothing is logged twice
         tracker = start()
@@ -206,7 +209,7 @@ def test_what_trials_share_is_a_child_run_whose_work_counts(
     assert experiment is not None
     runs = client.search_runs([experiment.experiment_id])
     built, broken = (
-        next(run for run in runs if run.data.tags.get("searchinr.asset") == line["asset"])
+        next(run for run in runs if run.data.tags.get("searchinr.asset") == line.asset)
         for line in (make_asset(), failed)
     )
     assert len(runs) == 1 + 3 + 2
@@ -325,7 +328,7 @@ def test_an_entry_that_is_refused_does_not_hold_up_the_others(
 ) -> None:
     tracker = start()
     tracker.log(ledger[0])
-    bad = ledger[1] | {"params": {"no such?name*": 1}}  # MLflow does not allow these characters
+    bad = changed(ledger[1], params={"no such?name*": 1})  # MLflow does not allow these characters
     tracker.log(bad)
     tracker.log(ledger[2])
     assert tracker.close()

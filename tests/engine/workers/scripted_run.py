@@ -10,7 +10,8 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,8 @@ import torch
 
 from searchinr.codecs.contract import Asset, AssetSpec
 from searchinr.engine.workers.executor import Executor
-from searchinr.engine.workers.jobs import AssetJob
+from searchinr.engine.workers.jobs import AnyJob, AssetJob
+from searchinr.search.configs import Config
 from searchinr.search.search import Job
 from searchinr.signals.signal import Layout, Signal
 from searchinr.space import Resources, Value
@@ -38,15 +40,16 @@ SIGNALS = {"first": [make_signal("a", 10), make_signal("b", 20)], "second": [mak
 
 
 def fit(trial: str, dataset: str = "first", alone: bool = False, **params: Value) -> Job:
-    return Job(trial, 0, dataset, "mlp", params, seed=0, rung=0, steps=1, alone=alone)
+    config = Config("mlp", params)
+    return Job(trial=trial, number=0, dataset=dataset, config=config, seed=0, rung=0, steps=1, alone=alone)
 
 
 def building(asset: str, built_from: str) -> AssetJob:
-    spec = {"needed_to_decode": False, "per_seed": False, "version": 1}
-    return AssetJob(asset, "supernet", "first", built_from, "mlp", {}, **spec, seed=0, confirms=False)
+    about = {"asset": asset, "name": "supernet", "dataset": "first", "built_from": built_from}
+    return AssetJob(**about, config=Config("mlp", {}), seed=0)
 
 
-JOBS: list[Job | AssetJob] = [
+JOBS: list[AnyJob] = [
     fit("plain"),
     fit("other dataset", "second"),
     building("base", "second"),
@@ -59,34 +62,34 @@ DEADLY = fit("deadly", does="die")
 """A job that kills its process, as the system does with one that takes too much memory."""
 
 
-def name_of(job: Job | AssetJob) -> str:
+def name_of(job: AnyJob) -> str:
     return job.trial if isinstance(job, Job) else job.asset
 
 
 class Script:
     """Hands the jobs out, and notes each call (`JobSource`)."""
 
-    def __init__(self, jobs: Sequence[Job | AssetJob]) -> None:
+    def __init__(self, jobs: Sequence[AnyJob]) -> None:
         self._left, self._under_way = list(jobs), 0
         self.calls: list[tuple[str, str]] = []
         self.errors: dict[str, str] = {}
         self.ticks = 0
 
-    def next_job(self, workers: int) -> Job | AssetJob | None:
+    def next_job(self, workers: int) -> AnyJob | None:
         if not self._left:
             return None
         self._under_way += 1
         self.calls.append(("next", name_of(self._left[0])))
         return self._left.pop(0)
 
-    def asset(self, job: Job | AssetJob) -> Asset | None:
+    def asset(self, job: AnyJob) -> Asset | None:
         self.calls.append(("asset", name_of(job)))
-        return ASSET if job.params.get("asset") else None
+        return ASSET if job.config.params.get("asset") else None
 
     def finished(self) -> bool:
         return not self._left and not self._under_way
 
-    def job_ended(self, job: Job | AssetJob, error: Exception | None) -> None:
+    def job_ended(self, job: AnyJob, error: Exception | None) -> None:
         self._under_way -= 1
         self.calls.append(("ended", name_of(job)))
         if error is not None:
@@ -100,10 +103,10 @@ class Script:
         raise SystemExit(reason)
 
 
-def run_job(job: Mapping[str, Any], shared: Path, signals: Sequence[Signal], asset: Asset | None) -> None:
+def run_job(job: AnyJob, resources: Resources, shared: Path, signals: Sequence[Signal], asset: Asset | None) -> None:
     """Does what the job's parameters say, and leaves a note of what it was given."""
     start = time.time()
-    does = job["params"].get("does")
+    does = job.config.params.get("does")
     if does == "disk":
         raise OSError(28, "No space left on device")
     if does == "bug":
@@ -114,9 +117,10 @@ def run_job(job: Mapping[str, Any], shared: Path, signals: Sequence[Signal], ass
         torch.set_num_threads(5)
         torch.manual_seed(7)
         np.random.seed(7)  # noqa: NPY002  as a careless codec would
-    name = str(job.get("trial", job.get("asset")))
+    name = name_of(job)
     note = {
-        "job": dict(job),
+        "job": asdict(job),
+        "resources": resources.model_dump(),
         "signals": {signal.name: int(signal.samples.max()) for signal in signals},
         "asset": None if asset is None else [asset.sha256, asset.tensors["weight"].tolist()],
         "start": start,
@@ -127,7 +131,7 @@ def run_job(job: Mapping[str, Any], shared: Path, signals: Sequence[Signal], ass
     (shared / f"{name}.json").write_text(json.dumps(note))
 
 
-def play(executor: Executor, folder: Path, jobs: Sequence[Job | AssetJob]) -> dict[str, Any]:
+def play(executor: Executor, folder: Path, jobs: Sequence[AnyJob]) -> dict[str, Any]:
     """Runs the jobs: the notes of those that came to their end, and what the run was asked and told."""
     script = Script(jobs)
     executor.run(script, run_job, shared=folder, signals=SIGNALS, resources=RESOURCES)

@@ -11,13 +11,17 @@ import pytest
 PROGRAM = """\
 import sys, time
 from pathlib import Path
+from searchinr.search.configs import Config
 from searchinr.search.search import Job
 from searchinr.engine.workers.tune import RayTune
 from searchinr.space import Resources
 
 class Source:
     def __init__(self):
-        self.left = [Job(str(n), n, "d", "mlp", {}, 0, 0, 1, alone=n == 2) for n in range(6)]
+        self.left = [
+            Job(trial=str(n), number=n, dataset="d", config=Config("mlp", {}), seed=0, rung=0, steps=1, alone=n == 2)
+            for n in range(6)
+        ]
         self.running = 0
     def next_job(self, workers):
         self.running += bool(self.left)
@@ -28,10 +32,10 @@ class Source:
     def tick(self): pass
     def abandon(self, reason): raise SystemExit(reason)
 
-def run_job(job, shared, signals, asset):
+def run_job(job, resources, shared, signals, asset):
     start = time.time()
-    time.sleep(2 if job["trial"] == "1" else 0.3)
-    (Path(shared) / job["trial"]).write_text(f"{start} {time.time()}")
+    time.sleep(2 if job.trial == "1" else 0.3)
+    (Path(shared) / job.trial).write_text(f"{start} {time.time()}")
 
 RayTune(workers=2).run(Source(), run_job, shared=Path(sys.argv[1]), signals={"d": []}, resources=Resources(cpu=1))
 """

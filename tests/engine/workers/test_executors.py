@@ -55,7 +55,8 @@ def test_each_job_is_asked_for_when_the_one_before_has_ended(played: dict[str, A
 def test_a_job_gets_its_fields_and_what_it_may_take(played: dict[str, Any]) -> None:
     for job in JOBS:
         if name_of(job) != "disk":
-            assert played["notes"][name_of(job)]["job"] == {**asdict(job), **RESOURCES.model_dump()}
+            assert played["notes"][name_of(job)]["job"] == asdict(job)
+            assert played["notes"][name_of(job)]["resources"] == RESOURCES.model_dump()
 
 
 def test_a_job_gets_the_signals_of_its_dataset_and_a_building_those_that_it_is_built_from(

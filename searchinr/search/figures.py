@@ -1,0 +1,217 @@
+"""What is measured at an operating point: its means over the signals, and beside them a table of every single signal.
+
+A dataset may have thousands of signals and a search thousands of points. A table is therefore kept as one packed text,
+which costs 70 bytes a signal and is unpacked only when somebody asks for a column or a row of it.
+"""
+
+import base64
+import json
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from searchinr.errors import UserError
+
+_TYPES = {"bytes": "<i4", "rate": "<f8", "psnr_db": "<f8", "encode_s": "<f4", "decode_s": "<f4"}
+"""The columns that every table has, with their types as numpy writes them; a metric's column is `_METRIC_TYPE`."""
+
+_METRIC_TYPE = "<f8"
+_HASH_BYTES = 32  # SHA-256
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cost:
+    """What training has cost.
+
+    Attributes:
+        macs: Multiply-accumulates, over all signals.
+        train_s: Seconds of training.
+        device: What it ran on.
+    """
+
+    macs: float
+    train_s: float
+    device: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SignalFigures:
+    """What is measured of one signal's file.
+
+    Attributes:
+        name: Name of the signal.
+        bytes: Size of its file.
+        rate: In the modality's unit.
+        psnr_db: PSNR in dB of what the file decodes to.
+        metrics: The modality's further metrics by name, such as ``ssim``.
+        encode_s: Seconds of training and encoding: the signal's share of what its batch took.
+        decode_s: Seconds of decoding.
+        sha256: Of the file, in hexadecimal digits.
+    """
+
+    name: str
+    bytes: int
+    rate: float
+    psnr_db: float
+    metrics: Mapping[str, float]
+    sha256: str
+    encode_s: float = 0.0
+    decode_s: float = 0.0
+
+    def figure(self, name: str) -> float | None:
+        """The PSNR or a metric of the modality by its name; None if it is not measured."""
+        return self.psnr_db if name == "psnr_db" else self.metrics.get(name)
+
+    def as_json(self) -> dict[str, Any]:
+        """All figures side by side, the metrics among them."""
+        return {**{key: value for key, value in vars(self).items() if key != "metrics"}, **self.metrics}
+
+
+class _Columns(NamedTuple):
+    """A table unpacked: `(n,)` numbers of n signals by column, and the bytes of their hashes, `(n, 32)`."""
+
+    names: tuple[str, ...]
+    numbers: dict[str, NDArray[np.number]]
+    hashes: NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class SignalTable:
+    """The figures of every signal at one operating point.
+
+    The text is the base64 form of a zlib stream. That holds the length of a JSON header in 4 bytes, the header (names
+    of the signals, and name and type of every column), the columns as numpy lays them out, and the hashes.
+
+    Attributes:
+        packed: The text.
+    """
+
+    packed: str
+
+    @classmethod
+    def of(cls, rows: Sequence[SignalFigures]) -> "SignalTable":
+        """The table with these rows, which have the same metrics."""
+        metrics = list(rows[0].metrics) if rows else []
+        types = _TYPES | dict.fromkeys(metrics, _METRIC_TYPE)
+        columns = {key: [getattr(row, key) for row in rows] for key in _TYPES}
+        columns |= {key: [row.metrics[key] for row in rows] for key in metrics}
+        header = json.dumps({"names": [row.name for row in rows], "types": types}).encode()
+        parts = [len(header).to_bytes(4, "little"), header]
+        parts += [np.array(columns[key], dtype).tobytes() for key, dtype in types.items()]
+        parts += [bytes.fromhex(row.sha256) for row in rows]
+        return cls(base64.b64encode(zlib.compress(b"".join(parts))).decode())
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the signals, in the order of the dataset."""
+        return self._columns.names
+
+    def columns(self) -> dict[str, Sequence[str] | NDArray[np.number]]:
+        """The table by columns, each `(n,)` for n signals: names, every figure, hashes in hexadecimal digits."""
+        names, numbers, hashes = self._columns
+        return {"name": names, **numbers, "sha256": [row.tobytes().hex() for row in hashes]}
+
+    def row(self, name: str) -> SignalFigures:
+        """The figures of one signal; `ValueError` if there is none of that name."""
+        return self[self.names.index(name)]
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __getitem__(self, index: int) -> SignalFigures:
+        names, numbers, hashes = self._columns
+        found = {key: column[index].item() for key, column in numbers.items()}
+        return SignalFigures(
+            name=names[index],
+            metrics={key: found.pop(key) for key in numbers if key not in _TYPES},
+            sha256=hashes[index].tobytes().hex(),
+            **found,
+        )
+
+    def __iter__(self) -> Iterator[SignalFigures]:
+        return (self[index] for index in range(len(self)))
+
+    @cached_property
+    def _columns(self) -> _Columns:
+        try:
+            data = zlib.decompress(base64.b64decode(self.packed, validate=True))
+            start = 4 + int.from_bytes(data[:4], "little")
+            header = json.loads(data[4:start])
+            names, numbers = tuple(header["names"]), {}
+            for key, dtype in header["types"].items():
+                numbers[key] = np.frombuffer(data, dtype, len(names), start)
+                start += numbers[key].nbytes
+            hashes = np.frombuffer(data, np.uint8, offset=start).reshape(len(names), _HASH_BYTES)
+        except (ValueError, KeyError, TypeError, zlib.error) as error:
+            raise UserError(
+                f"the figures of the single signals at a point are damaged ({error}); restore the ledger"
+            ) from error
+        return _Columns(names, numbers, hashes)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figures:
+    """What is measured at an operating point.
+
+    Attributes:
+        init: ``"scratch"``, or the label of the asset from which the fit has started.
+        modality: Name of the modality.
+        psnr_db: PSNR in dB, the mean over signals.
+        psnr_of_mean_mse_db: The other convention: PSNR in dB of the mean over signals of the squared error.
+        metrics: The modality's further metrics by name, such as ``ssim``: means over signals.
+        rate: The mean over signals, in the modality's unit.
+        rate_unit: That unit.
+        decode_macs_per_sample: Multiply-accumulates that decoding takes for each sample; None if it is not known.
+        decodes_with: Label of the asset without which the files cannot be decoded; None if they need none.
+        mean_bytes: Size of a file, the mean over signals.
+        encode_s: Seconds of training and encoding, the mean over signals.
+        decode_s: Seconds of decoding, the mean over signals.
+        signals: The figures of every signal.
+        cost: What training has cost.
+    """
+
+    init: str
+    modality: str
+    psnr_db: float
+    psnr_of_mean_mse_db: float
+    rate: float
+    rate_unit: str
+    mean_bytes: float
+    encode_s: float
+    decode_s: float
+    signals: SignalTable
+    cost: Cost
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    decode_macs_per_sample: float | None = None
+    decodes_with: str | None = None
+
+    @classmethod
+    def invented(cls, psnr_db: float, rate: float) -> "Figures":
+        """Figures of no file, for simulations: only quality (in dB) and rate mean anything."""
+        return cls(
+            init="scratch",
+            modality="invented",
+            psnr_db=psnr_db,
+            psnr_of_mean_mse_db=psnr_db,
+            rate=rate,
+            rate_unit="",
+            mean_bytes=0.0,
+            encode_s=0.0,
+            decode_s=0.0,
+            signals=SignalTable.of([]),
+            cost=Cost(macs=0.0, train_s=0.0, device=""),
+        )
+
+    def figure(self, name: str) -> float | None:
+        """A figure that objectives and constraints may name; None if it is not measured."""
+        value = self.metrics.get(name, getattr(self, name, None) if name in PLAIN_FIGURES else None)
+        return None if value is None else float(value)
+
+
+PLAIN_FIGURES = ("psnr_db", "rate", "encode_s", "decode_s", "decode_macs_per_sample")
+"""The figures that every modality has; the metrics of a modality come beside them."""
