@@ -8,10 +8,12 @@ class TestMine(CodecConformance):
 import binascii
 import hashlib
 import json
+import os
 import subprocess
 import sys
 from dataclasses import dataclass
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -232,15 +234,31 @@ class CodecConformance:
         codec: Its name.
         cases: By label.
         rungs: Two, far enough apart that the codec yields states to resume from before each.
+        module: Of a codec that is not part of searchinr, the module in this folder whose `CODEC` it is.
     """
 
     codec: ClassVar[str]
+    module: ClassVar[str | None] = None
     cases: ClassVar[dict[str, Case]]
     rungs: ClassVar[tuple[int, int]] = (22, 50)
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         if "label" in metafunc.fixturenames:
             metafunc.parametrize("label", self.cases)
+
+    @pytest.fixture(autouse=True)
+    def installed(self, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A codec of another package is found by its entry point, here as in the processes that a test starts."""
+        if self.module is None:
+            return
+        site = tmp_path_factory.mktemp("site")
+        about = site / "another_package-0.dist-info"
+        about.mkdir()
+        (about / "METADATA").write_text("Metadata-Version: 2.1\nName: another-package\nVersion: 0\n")
+        (about / "entry_points.txt").write_text(f"[searchinr.codecs]\n{self.codec} = {self.module}:CODEC\n")
+        paths = [str(site), str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")]
+        monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, paths)))
+        monkeypatch.setitem(CODECS, self.codec, import_module(self.module).CODEC())
 
     @pytest.fixture
     def case(self, label: str) -> Case:
