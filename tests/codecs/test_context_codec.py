@@ -52,7 +52,7 @@ def test_contexts_save_bits() -> None:
 def test_dearer_bits_make_smaller_latents() -> None:
     signal = make_signal("any", Layout("image", (24, 36), 3, 8))
     codec, spent = CODEC(), []
-    for bit_weight in (1e-4, 1e-1):
+    for bit_weight in (1e-4, 1.0):
         states = codec.fit([signal], ContextParams(bit_weight=bit_weight), [100], seed=0, device=CPU)
         state = next(each for each in states if each.is_rung)
         found = codec.inspect(container.unpack(codec.encode(state)[0]))
