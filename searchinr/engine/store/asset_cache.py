@@ -108,6 +108,7 @@ class AssetCache:
             warn: Called with one line where something is wrong with the folder or a file.
         """
         self._folder, self._run, self._warn = folder, run, warn
+        self._told = False  # that there is no cache
 
     def find(self, asset: str, spec: AssetSpec) -> tuple[StoredAsset, Origin] | None:
         """An asset and where it is from, if there is one; what is damaged is set aside.
@@ -157,8 +158,11 @@ class AssetCache:
             self._note_use(path)
 
     def _entries(self, asset: str) -> list[Path]:
+        if self._folder is None:
+            self._say_without("you have no cache folder")
+            return []
         try:
-            return [] if self._folder is None else sorted(self._folder.glob(f"{asset}-*{ASSET_SUFFIX}"))
+            return sorted(self._folder.glob(f"{asset}-*{ASSET_SUFFIX}"))
         except OSError as error:
             self._give_up(error)
             return []
@@ -174,9 +178,13 @@ class AssetCache:
             uses.write(line)  # one short line at the end of a file: no two runs' are mixed
 
     def _give_up(self, error: OSError) -> None:
-        reason = error.strerror or error
-        self._warn(f"{self._folder}: cannot be used ({reason}); the run goes on without a cache of assets")
+        self._say_without(f"{self._folder} cannot be used, {error.strerror or error}")
         self._folder = None
+
+    def _say_without(self, reason: str) -> None:
+        if not self._told:
+            self._warn(f"assets are not kept for other runs ({reason}); name a folder with --assets")
+            self._told = True
 
 
 def entries(folder: Path) -> list[Entry]:

@@ -116,11 +116,12 @@ def test_a_cache_that_cannot_be_used_is_told_of_once(tmp_path: Path, warnings: l
     cache.keep(ID, "combiner", ASSET, ORIGIN)
     cache.keep(ID, "combiner", ASSET, ORIGIN)
     (warning,) = warnings
-    assert warning.endswith("; the run goes on without a cache of assets")
+    assert warning.startswith(f"assets are not kept for other runs ({tmp_path / 'file' / 'cache'} cannot be used, ")
+    warnings.clear()
     none = AssetCache(None, tmp_path, warnings.append)
     none.keep(ID, "combiner", ASSET, ORIGIN)
     assert none.find(ID, SPEC) is None
-    assert len(warnings) == 1
+    assert warnings == ["assets are not kept for other runs (you have no cache folder); name a folder with --assets"]
 
 
 def test_where_the_cache_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
