@@ -16,8 +16,8 @@ from benchmarks.fault_run import Recorded, RunProcess, lost, repeated, running, 
 from searchinr.codecs.contract import AssetSpec
 from searchinr.engine.results.opened import OpenedRun, open_run
 from searchinr.engine.results.verify import verify
-from searchinr.engine.store.ledger import Line
 from searchinr.engine.store.tensors import read_tensors
+from searchinr.search.lines import AssetBuilt
 from searchinr.signals.datasets import load_dataset, load_training
 from searchinr.trial import Building, base_spec, build_asset
 
@@ -124,29 +124,28 @@ def test_a_killed_building_goes_on_from_its_checkpoint_to_the_same_bits(tmp_path
     assert (code, err) == (0, "")
     assert lost(before, case.folder) == []
     opened = open_run(case.folder)
-    built = {line["asset"]: line for line in opened.lines if line.kind == "asset"}
+    built = {line.asset: line for line in opened.lines if isinstance(line, AssetBuilt)}
     killed = built.pop(checkpoint.name.removesuffix("-0.partial.safetensors"))
-    assert killed["resumed_at"] == int(tensors["steps"]) > 0, "it was not begun anew"
-    assert all(line["resumed_at"] == 0 for line in built.values())
+    assert killed.resumed_at == int(tensors["steps"]) > 0, "it was not begun anew"
+    assert all(line.resumed_at == 0 for line in built.values())
     assert not any(verdict.problems for verdict in verify(opened, None))
     uninterrupted = self_built(opened, killed)
     assert uninterrupted.asset is not None
-    assert uninterrupted.asset.sha256 == killed["sha256"]
-    assert uninterrupted.cost["macs"] == killed["cost"]["macs"]
+    assert uninterrupted.asset.sha256 == killed.sha256
+    assert uninterrupted.cost.macs == killed.cost.macs
     assert not (case.folder / "trials").exists(), "the checkpoint is of no use any more"
 
 
-def self_built(run: OpenedRun, line: Line) -> Building:
+def self_built(run: OpenedRun, line: AssetBuilt) -> Building:
     """The same asset, built here without an interruption."""
     (entry,) = run.space.datasets
     measured = load_dataset(entry)
     training = load_training(entry, measured)
-    signals = training.signals if line["needed_to_decode"] and training is not None else measured.signals
-    spec = AssetSpec(line["name"], line["params"], line["needed_to_decode"])
-    assert base_spec(line["codec"], spec) is None, "the first of a chain is killed"
+    signals = training.signals if line.needed_to_decode and training is not None else measured.signals
+    spec = AssetSpec(line.name, line.config.params, line.needed_to_decode)
+    assert base_spec(line.config.codec, spec) is None, "the first of a chain is killed"
     torch.set_num_threads(1)
-    device = torch.device("cpu")
-    *_, last = build_asset(line["codec"], spec, signals, seed=line["seed"], device=device)
+    *_, last = build_asset(line.config.codec, spec, signals, seed=line.seed, device=torch.device("cpu"))
     return last
 
 
