@@ -1,4 +1,4 @@
-"""How often workers have died on the same piece of work: where that is too often, the fit itself kills them."""
+"""Counts how often workers have died on the same piece of work. If it is too often, the work itself kills them."""
 
 from searchinr.engine.store.run_folder import SharedFolder
 from searchinr.engine.store.tensors import checksum, read_tensors
@@ -7,12 +7,12 @@ from searchinr.errors import InvalidFileError
 
 
 class Deaths:
-    """Counts the deaths of a job's workers since its checkpoint last got further."""
+    """Counts, for each job, the deaths of its workers since its checkpoint last got further."""
 
     def __init__(self, folder: SharedFolder) -> None:
-        """No deaths so far in this run."""
+        """Begins with no deaths."""
         self._folder = folder
-        # fit (or asset) and rung -> where it stood, and how often
+        # fit (or asset) and rung -> where its checkpoint stood at the last death, and how many deaths there were since
         self._counts: dict[tuple[str, int], tuple[int, int]] = {}
 
     def another(self, job: AnyJob) -> int:
@@ -25,7 +25,7 @@ class Deaths:
         return count
 
     def _progress(self, fit: str, rung: int) -> int:
-        """A number that changes when the fit gets further; the time spent on it does not count."""
+        """A number that changes when the fit gets further, but not when only more time has been spent on it."""
         try:
             tensors = read_tensors(self._folder.checkpoint_under_way(fit, rung))
         except InvalidFileError:

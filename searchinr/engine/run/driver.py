@@ -1,7 +1,7 @@
-"""The driver of a search: the one who owns the ledger.
+"""The driver of a search, which owns the ledger.
 
-Workers deliver results into the run folder; the driver alone folds them into the ledger, keeps the front's files, and
-tells the search, MLflow and the view. Whatever is killed, running the same command again continues from the ledger.
+Workers deliver results into the run folder. Only the driver folds them into the ledger, keeps the files of the front,
+and tells the search, MLflow and the view. Whatever is killed, the same command again continues from the ledger.
 """
 
 import os
@@ -50,13 +50,13 @@ from searchinr.search.search import Job, Search
 from searchinr.signals.datasets import Dataset
 from searchinr.space import Choice, Domain, Range, Space
 
-_MAX_DEATHS = 3  # of a job's workers without its checkpoint having got further; losses of a node do not count
-_GRACE_S = 20.0  # for running jobs to write their checkpoints after an interrupt
-_REDRAW_EVERY_S = 120.0  # for those who look at MLflow while the run goes on
+_MAX_DEATHS = 3  # of the workers of a job whose checkpoint does not get further; the loss of a node does not count
+_GRACE_S = 20.0  # the time that running jobs have to write their checkpoints after an interrupt
+_REDRAW_EVERY_S = 120.0  # so that whoever looks at MLflow meanwhile sees recent fronts
 
 
 class Driver:
-    """A search under way: the source of jobs, and the one who folds results into the ledger."""
+    """A search under way: it is the source of jobs for an executor, and folds results into the ledger."""
 
     def __init__(
         self,
@@ -71,7 +71,7 @@ class Driver:
         live: bool = True,
         cache: Path | None = None,
     ) -> None:
-        """A driver that has done nothing yet.
+        """Makes a driver that has done nothing yet.
 
         Args:
             folder: The run folder.
@@ -79,8 +79,8 @@ class Driver:
             datasets: Its datasets, by label.
             training: Their training signals, by `training_name`.
             ledger: The run's ledger.
-            search: The search before its first line.
-            tell: Called often with how far the run is, for those who look from elsewhere.
+            search: The search, to which no ledger line was told yet.
+            tell: Is called often with how far the run is, for those who look from elsewhere.
             cache: Where assets are kept for all runs, see `asset_cache.cache_folder`; None for nowhere.
             live: Whether a terminal may show one view that is drawn again and again; otherwise it shows plain lines.
         """
@@ -91,7 +91,7 @@ class Driver:
         self._assets = Assets(folder, keys, warn=self._warn)
         self._cache = AssetCache(cache, folder.path, self._warn)
         self._progress = Progress(space, search, {label: data.modality for label, data in datasets.items()})
-        self._drawn = time.monotonic(), 0  # when, and at how many ledger lines, the fronts were drawn last
+        self._drawn = time.monotonic(), 0  # when the fronts were drawn last, and how many ledger lines there were
         self._deaths = Deaths(folder)
         self._error: OSError | None = None
         self._stop_at: float | None = None
@@ -101,7 +101,7 @@ class Driver:
 
     @contextmanager
     def following(self) -> Iterator[RunView]:
-        """Replays the ledger, folds in what was left behind, and keeps MLflow and the view open meanwhile."""
+        """Replays the ledger, folds in what workers had delivered, and keeps MLflow and the view open for the block."""
         folder, space = self._folder, self._space
         self._search.replay(self._ledger.lines)
         self._assets.replay(self._ledger.lines)
@@ -156,7 +156,7 @@ class Driver:
                     continue
                 LOG.info("building %s: %s", job.asset, describe_asset(job))
                 return job
-            if self._has_result(job):  # of a worker that was given up, delivered while the job was parked
+            if self._has_result(job):  # a worker that was given up has delivered it while the job was parked
                 continue
             self._record_start(job)
             if (reason := self._assets.failure(job)) is None:
@@ -194,24 +194,24 @@ class Driver:
         self._show()
 
     def abandon(self, reason: str) -> None:
-        """See `JobSource.abandon`. What is recorded is on the disk; nothing else is worth waiting for."""
+        """See `JobSource.abandon`. What is recorded is on the disk already, and nothing else is worth waiting for."""
         LOG.error("%s", reason)
         if self._view is not None:
             self._view.__exit__(None, None, None)
         text = f"interrupted; the same command again continues {self._folder.path}" if self.stopping else reason
         print(f"searchinr: {text}", file=sys.stderr, flush=True)
-        os._exit(130 if self.stopping else 1)  # as the command line would have ended
+        os._exit(130 if self.stopping else 1)  # the exit codes of the command line
 
     def stop(self) -> None:
-        """Asks running jobs to write their checkpoints and end; no new ones are started."""
+        """Asks running jobs to write their checkpoints and to end, and starts no new ones."""
         LOG.info("asked to stop: running jobs write their checkpoints")
         self.stopping = True
         self._stop_at = time.monotonic()
-        with suppress(OSError):  # a full disk: the jobs are ended without
+        with suppress(OSError):  # if the disk is full, the jobs are ended without being asked
             self._folder.ask_to_stop()
 
     def _give_up(self, disk: OSError) -> None:
-        """The disk is full or gone: nothing more can be recorded, so nothing more is started."""
+        """Stops because the disk is full or gone, so that nothing more can be recorded."""
         self._error = disk
         self.stop()
 
@@ -223,12 +223,12 @@ class Driver:
     # ---- results ----
 
     def _record_start(self, job: Job) -> None:
-        """Before a job starts its trial is in the ledger, or nobody would know what is delivered."""
+        """Puts a job's trial into the ledger before the job starts, or nobody could tell what it delivers."""
         if not self._ledger.has_trial(job.trial):
             self._append(TrialStarted(**job.shared(TrialStarted)))
 
     def _fold_deliveries(self) -> None:
-        """Folds what workers have delivered into the ledger; safe to repeat after a crash at any point."""
+        """Folds what workers have delivered into the ledger. It can be repeated after a crash at any point."""
         for path in self._folder.delivered():
             try:
                 line, files = open_delivery(path)
@@ -248,11 +248,11 @@ class Driver:
             path.unlink()
 
     def _fold(self, line: FitLine, files: Mapping[str, bytes]) -> None:
-        """Folds one result: into the ledger first, for only what is there is done."""
+        """Folds in one result. It goes into the ledger first, because only what is there counts as done."""
         if not self._ledger.has(line):
             self._append(line)
             self._search.tell(line)
-        if isinstance(line, OutOfMemory):  # it goes on from its checkpoints
+        if isinstance(line, OutOfMemory):  # its fit will go on from its checkpoints
             return
         front = [point for label in self._datasets for point in self._search.front(label)]
         if isinstance(line, Point) and any((point.trial, point.rung) == (line.trial, line.rung) for point in front):
@@ -275,7 +275,7 @@ class Driver:
         return self._assets.ended(job)
 
     def _fold_asset(self, line: AssetBuilt | AssetFailed) -> None:
-        """Folds what came of the building of an asset; that it was built again to the same content is no news."""
+        """Folds in what came of building an asset. An asset that was built again with the same content is not news."""
         if isinstance(line, AssetBuilt):
             with suppress(FileNotFoundError, InvalidFileError):  # it is built again
                 self._keep_asset(line, self._folder.asset(line.asset).read_bytes())
@@ -289,23 +289,23 @@ class Driver:
         stored = unpack_asset(data, self._folder.asset(line.asset))
         if stored.asset.sha256 != line.sha256:
             return
-        if line.needed_to_decode:  # before it is on record: files will need it
+        if line.needed_to_decode:  # before it is on record, since files will need it
             self._folder.keep_asset(asset_name(line.label), data)
         if not line.cached:
             origin = Origin(asdict(line.cost), line.dataset, line.time)
             self._cache.keep(line.asset, line.config.codec, stored.asset, origin)
 
     def _has_result(self, job: AnyJob) -> bool:
-        """Whether what a job was for is on record, or on record as failed; not for a job that runs."""
+        """Whether the result of a job is on record, be it a failure. Not to be asked of a job that still runs."""
         if isinstance(job, AssetJob):
             return self._assets.ended(job)
         return self._ledger.has_result(job)
 
     def _ended_without_result(self, job: AnyJob, error: Exception | None) -> None:
-        """Puts a job back, from its last checkpoint; one that kills its workers again and again has failed."""
+        """Puts a job back, to go on from its last checkpoint. One that kills its workers again and again has failed."""
         if isinstance(error, OSError):
             raise error
-        if isinstance(job, Job) and isinstance(error, OutOfMemoryError):  # its worker could not say so itself
+        if isinstance(job, Job) and isinstance(error, OutOfMemoryError):  # its worker had no time to say so itself
             if job.alone:
                 self._fail(job, f"{error}, though it ran alone")
                 return
@@ -331,7 +331,7 @@ class Driver:
             self._fold_asset(AssetFailed(**job.shared(AssetFailed), reason=reason))
 
     def _fail(self, job: Job, reason: str) -> None:
-        """Records that a job's fit has failed."""
+        """Puts on record that the fit of a job has failed."""
         line = FitFailed(**job.shared(FitFailed), reason=reason)
         self._append(line)
         self._search.tell(line)
@@ -375,7 +375,7 @@ class Driver:
 
 
 def _where(work: Fit | AssetWork) -> str:
-    """What a job or a result is about, for people."""
+    """Says in words what a job or a result is about."""
     if isinstance(work, AssetWork):
         return work.asset
     seed = f" with seed {work.seed}" if work.confirms else ""
@@ -383,7 +383,7 @@ def _where(work: Fit | AssetWork) -> str:
 
 
 def _log_text(line: Line) -> str:
-    """A ledger line for people."""
+    """Puts a ledger line into words."""
     match line:
         case TrialStarted():
             params = ", ".join(f"{key}={value}" for key, value in line.config.params.items())
@@ -401,7 +401,7 @@ def _log_text(line: Line) -> str:
 
 
 def _flat(space: Space) -> dict[str, object]:
-    """The space as parameters of an MLflow run."""
+    """The space, as parameters of an MLflow run."""
     return {
         "sampler": space.search.sampler,
         "scheduler": space.search.scheduler,
@@ -417,7 +417,7 @@ def _flat(space: Space) -> dict[str, object]:
 
 
 def _in_words(domain: Domain) -> str:
-    """A domain for people: ``"2 | 3 | 4"``, ``"0.001 to 0.02, logarithmic"``."""
+    """Puts a domain into words, e.g. ``"2 | 3 | 4"`` or ``"0.001 to 0.02, logarithmic"``."""
     if isinstance(domain, Choice):
         return " | ".join(map(str, domain.values))
     if isinstance(domain, Range):

@@ -1,4 +1,4 @@
-"""How far a run is and how long it will take: what the terminal view shows."""
+"""Works out how far a run is and how long it will still take, for the view on the terminal."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -14,29 +14,29 @@ from searchinr.space import Space
 class Progress:
     """Follows a run from the moment it was started or continued.
 
-    Work is counted in training steps. Every ledger line is looked at once: the rest costs time in the size of the
-    fronts.
+    Work is counted in training steps. Each ledger line is looked at only once, so that a call costs time in proportion
+    to the size of the fronts, and not of the ledger.
     """
 
     def __init__(self, space: Space, search: Search, modalities: Mapping[str, str]) -> None:
-        """Progress of a search.
+        """Prepares to follow a search.
 
         Args:
             space: Its space.
-            search: Its state.
+            search: The search itself.
             modalities: Dataset label -> modality.
         """
         self._space, self._search, self._modalities = space, search, modalities
         rungs = space.fidelity.rungs
         self._increments = [rung - below for rung, below in zip(rungs, (0, *rungs[:-1]), strict=True)]
-        self._measured = {label: [0] * len(rungs) for label in modalities}  # results at each rung
+        self._measured = {label: [0] * len(rungs) for label in modalities}  # number of results at each rung
         self._seen = 0  # ledger lines
-        self._done = 0.0  # steps of this session
+        self._done = 0.0  # training steps that were done in this session
         self._started = time.monotonic()
-        self._first: tuple[float, float] | None = None  # when the first result came, and the steps done by then
+        self._first: tuple[float, float] | None = None  # when the first result came, and how many steps were done then
 
     def start(self, lines: Sequence[Line]) -> None:
-        """Starts the clock; what is on record already tells nothing about this machine's speed."""
+        """Starts the clock. What is on record already says nothing about the speed of this machine."""
         self._read(lines)
         self._done, self._first = 0.0, None
         self._started = time.monotonic()
@@ -45,9 +45,9 @@ class Progress:
         """Where the run stands.
 
         Args:
-            lines: Ledger lines on record: those of the last call, and newer ones.
-            building: Assets that are being built, in words.
-            parked: Trials that wait for them, which the search takes for running.
+            lines: The ledger lines on record: those of the last call, followed by newer ones.
+            building: Descriptions of the assets that are being built.
+            parked: How many trials wait for these assets; the search believes that they are running.
         """
         self._read(lines)
         counts = {label: self._search.counts(label) for label in self._modalities}
@@ -68,7 +68,7 @@ class Progress:
         )
 
     def _read(self, lines: Sequence[Line]) -> None:
-        """Counts the work behind the lines that are new."""
+        """Counts the work that is behind the new lines."""
         for line in lines[self._seen :]:
             if isinstance(line, Point):
                 self._measured[line.dataset][line.rung] += 1
@@ -90,9 +90,10 @@ class Progress:
         )
 
     def _remaining_s(self, counts: Mapping[str, Counts]) -> float | None:
-        """Seconds to go if the steps to come are as fast as those since the first new result; None until then.
+        """The seconds to go, if the steps to come are as fast as those since the first new result.
 
-        The time before the first result is no measure: it is mostly that of starting the workers.
+        The time before the first result is not counted, because it is mostly spent on starting workers. Until there is
+        something to go by, the answer is None.
         """
         if self._search.finished:
             return 0.0
@@ -103,7 +104,7 @@ class Progress:
         return steps * (time.monotonic() - at) / (self._done - done)
 
     def _search_steps(self, label: str, counts: Counts) -> float:
-        """Training steps that the search on a dataset still takes, as far as one can tell."""
+        """An estimate of the training steps that the search on a dataset will still take."""
         if counts.done + counts.failed >= counts.total:
             return 0.0
         measured = self._measured[label]
@@ -115,19 +116,19 @@ class Progress:
         return steps
 
     def _kept(self, measured: Sequence[int], rung: int) -> float:
-        """The part of the trials at a rung that will go on to the next."""
+        """Which part of the trials at a rung will go on to the next one."""
         reduction = self._space.fidelity.reduction
         match self._space.search.scheduler:
             case "fifo":
                 return 1.0
             case "mo-asha":
                 return 1 / reduction
-            case "mo-asha-stopping":  # more than 1 / reduction: the first results of a rung have nobody to lose against
+            case "mo-asha-stopping":  # more than 1 / reduction: the first results of a rung have nobody to lose to
                 above = measured[rung + 1] if rung + 1 < len(measured) else 0
                 return (above + 1) / (measured[rung] + reduction)
 
     def _confirming_steps(self, label: str, counts: Counts) -> float:
-        """Training steps that confirming the front takes; until that begins, as if the front stayed as it is."""
+        """The training steps that confirming the front will take, if the front stays as it is now."""
         if self._space.confirm is None:
             return 0.0
         steps = self._space.confirm.seeds * sum(point.steps for point in self._search.front(label))

@@ -1,4 +1,4 @@
-"""What runs on a worker: one job, that is one trial from its last checkpoint to its next rung, or an asset."""
+"""Runs one job: either a trial, from its last checkpoint to its next rung, or the building of an asset."""
 
 import time
 import traceback
@@ -26,8 +26,8 @@ from searchinr.space import Resources
 from searchinr.trial import Building, Measurement, TrialProgress, build_asset, run_trial
 
 CHECKPOINT_EVERY_S = 60.0
-_LONGEST_END_S = 150.0  # from its announcement to the end of a machine: two minutes on AWS
-_MAX_REASON = 500  # characters of an exception's text that go into the ledger
+_LONGEST_END_S = 150.0  # between the announcement and the end of a machine; AWS takes two minutes
+_MAX_REASON = 500  # so many characters of an exception's text go into the ledger
 
 _State = TypeVar("_State", TrialProgress, Building)
 
@@ -41,7 +41,7 @@ def run_job(
     *,
     raises_bugs: bool = False,
 ) -> None:
-    """Runs a job and delivers what comes of it: an operating point, an asset, or a failure.
+    """Runs a job, and delivers what comes of it: an operating point, an asset, or a failure.
 
     Args:
         job: What is to be done.
@@ -57,7 +57,7 @@ def run_job(
     torch.set_num_threads(max(1, int(resources.cpu)))
     device = torch.device("cuda" if resources.gpu else "cpu")
     alone = isinstance(job, Job) and job.alone
-    if device.type == "cuda":  # Ray only counts: nothing else keeps those who share a GPU to their part
+    if device.type == "cuda":  # Ray only counts, and keeps nobody who shares a GPU to their part of it
         torch.cuda.set_per_process_memory_fraction(1.0 if alone else min(1.0, resources.gpu))
     if isinstance(job, Job):
         _run_fit(job, resources.timeout_s, folder, signals, asset, device, raises_bugs)
@@ -74,7 +74,7 @@ def _run_fit(
     device: torch.device,
     raises_bugs: bool,
 ) -> None:
-    """One trial from its last checkpoint to its next rung."""
+    """Runs one trial from its last checkpoint to its next rung."""
 
     def failed(reason: str, out_of_memory: bool) -> Delivered:
         if out_of_memory and not job.alone:  # it is tried again
@@ -86,8 +86,8 @@ def _run_fit(
         measured = _run(job, timeout_s, folder, resume, signals, asset, device)
         if measured is None:
             return
-        if not job.confirms:  # which has no further rung
-            # Before the delivery: what is recorded can always be gone on from.
+        if not job.confirms:  # a confirmation has no further rung
+            # This comes before the delivery, so that a fit can go on from whatever is on record.
             write_tensors(folder.checkpoint(job.fit_name, job.rung), measured.checkpoint())
         kind = Confirmation if job.confirms else Point
         resumed_at = 0 if resume is None else int(resume["steps"])
@@ -103,7 +103,7 @@ def _run_building(
     device: torch.device,
     raises_bugs: bool,
 ) -> None:
-    """One asset, from its last checkpoint to its end."""
+    """Builds one asset, from its last checkpoint to its end."""
 
     def failed(reason: str, out_of_memory: bool) -> Delivered:
         return AssetFailed(**job.shared(AssetFailed), reason=reason)
@@ -115,7 +115,7 @@ def _run_building(
         states = build_asset(codec, job.spec, signals, seed=job.seed, device=device, base=base, resume=resume)
         for state in _checkpointed(states, checkpoint, folder):
             if state.asset is not None:
-                # Before the delivery: what is recorded can always be used.
+                # The asset is written before the delivery, so that whatever is on record can be used.
                 line = AssetBuilt(
                     **job.shared(AssetBuilt),
                     sha256=state.asset.sha256,
@@ -135,7 +135,7 @@ def _delivering_failures(
 
     Args:
         folder: Where to deliver it.
-        failed: `(reason, out_of_memory) -> line` that says so.
+        failed: Makes the line that says so: `(reason, out_of_memory) -> line`.
         raises_bugs: See `run_job`.
     """
     out_of_memory = False
@@ -158,7 +158,7 @@ def _delivering_failures(
 
 
 def _last_checkpoint(job: Job, folder: SharedFolder) -> dict[str, Tensor] | None:
-    """From where a fit goes on: where it was interrupted, else the rung below; None: from the start."""
+    """The checkpoint from which a fit goes on: where it was interrupted, or else the rung below. None: at the start."""
     fit, rung = job.fit_name, job.rung
     paths = [folder.checkpoint_under_way(fit, rung)]
     if rung > 0 and not job.confirms:
@@ -167,9 +167,9 @@ def _last_checkpoint(job: Job, folder: SharedFolder) -> dict[str, Tensor] | None
 
 
 def _first_whole(checkpoints: Sequence[Place]) -> dict[str, Tensor] | None:
-    """The first of these checkpoints that is there; None if there is none.
+    """The first of these checkpoints that is there, or None.
 
-    A damaged checkpoint is set aside, for the driver to tell of.
+    A damaged checkpoint is set aside, and the driver tells of it.
     """
     for path in checkpoints:
         try:
@@ -191,7 +191,7 @@ def _run(
     asset: Asset | None,
     device: torch.device,
 ) -> Measurement | None:
-    """The measurement at the job's rung, or None if the run was asked to stop before."""
+    """The measurement at the job's rung, or None if the run was asked to stop before it was reached."""
     states = run_trial(
         job.config,
         signals,
@@ -211,10 +211,10 @@ def _run(
 
 
 def _checkpointed(states: Iterator[_State], path: Place, folder: SharedFolder) -> Iterator[_State]:
-    """Passes on the states of a fit or a building, and writes their checkpoints, one a minute at the least.
+    """Passes on the states of a fit or a building, and writes a checkpoint of them at least once a minute.
 
-    Ends early where the run is asked to stop; where the machine announces its end, it waits to be killed. Neither
-    happens before a checkpoint is written.
+    If the run is asked to stop, the states end early. If the machine announces its end, this waits to be killed. In
+    both cases a checkpoint is written before.
     """
     saved = time.monotonic()
     for state in states:
