@@ -21,11 +21,7 @@ from benchmarks.reproduce.reproduction import Plots, reproduce
 from benchmarks.reproduce.study import read_study
 
 PUBLISHED = read_study("ani")["published"]
-LEGEND = {
-    "fixed": "fixed bit-width (lsq)",
-    "aware": "trained against the rate",
-    "searched": "the same, steps searched",
-}
+LEGEND = {"fixed": "fixed bit-width (lsq)", "aware": "trained against the rate", "searched": "the same, steps searched"}
 
 
 def fill(found: Found, size: Found) -> Filling:

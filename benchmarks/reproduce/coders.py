@@ -17,26 +17,12 @@ from searchinr.codecs.mlp.body import Body
 
 Symbols = NDArray[np.int32]
 RAW, SHORTEST = "raw", "shortest"
-
-
-def _shapes(codes: range, symbols: Symbols, low: int, high: int) -> Sequence[Model]:
-    return [Shape(low, high, code) for code in codes]
-
-
-def _histograms(symbols: Symbols, low: int, high: int) -> Sequence[Model]:
-    return [Histogram.of(symbols, low, high, resolution) for resolution in RESOLUTIONS]
-
-
-def _adaptive(symbols: Symbols, low: int, high: int) -> Sequence[Model]:
-    return [Adaptive(low, high, FLAT, strength) for strength in STRENGTHS]
-
-
 _CANDIDATES: Mapping[str, Callable[[Symbols, int, int], Sequence[Model]]] = {
-    RAW: partial(_shapes, range(FLAT, FLAT + 1)),
-    "Laplace": partial(_shapes, range(LAPLACE, GAUSSIAN)),
-    "Gaussian": partial(_shapes, range(GAUSSIAN, FLAT)),
-    "histogram": _histograms,
-    "adaptive": _adaptive,
+    RAW: lambda symbols, low, high: [Shape(low, high, FLAT)],
+    "Laplace": lambda symbols, low, high: [Shape(low, high, code) for code in range(LAPLACE, GAUSSIAN)],
+    "Gaussian": lambda symbols, low, high: [Shape(low, high, code) for code in range(GAUSSIAN, FLAT)],
+    "histogram": lambda symbols, low, high: [Histogram.of(symbols, low, high, each) for each in RESOLUTIONS],
+    "adaptive": lambda symbols, low, high: [Adaptive(low, high, FLAT, strength) for strength in STRENGTHS],
 }
 CODERS = (*_CANDIDATES, SHORTEST)
 """Names of the models; the last one is what files have: the shortest for each tensor."""

@@ -16,19 +16,7 @@ from itertools import pairwise
 
 from benchmarks.command import Filling, Found
 from benchmarks.curves import Curve, Panel
-from benchmarks.reproduce.points import (
-    Cells,
-    Pairs,
-    Points,
-    by_steps,
-    curve,
-    db,
-    goal_rows,
-    mean,
-    mean_db,
-    rate,
-    rows,
-)
+from benchmarks.reproduce.points import Cells, Pairs, Points, by_steps, curve, db, goal_rows, mean, mean_db, rate, rows
 from benchmarks.reproduce.reproduction import Plots, reproduce
 from benchmarks.reproduce.study import read_study
 from searchinr.codecs.combiner.samples import INDEX_BITS

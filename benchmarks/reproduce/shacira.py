@@ -55,18 +55,40 @@ def measure_classical(size: Found) -> Found:
 
 def fill(found: Found, size: Found) -> Filling:
     """The figures of the report."""
-    goals: dict[str, float] = {}
+    regularised, saved = _against(_curves(found, "regularisation"), "lambda 0")
+    annealed, saved_by_rounding = _against(_curves(found, "annealing"), "ste")
+    by_rate, goals = rates(found, size)
+    for key, saving in (
+        ("regularisation", saved[f"lambda {size['lambda']:g}"]),
+        ("soft_round", saved_by_rounding["soft_round"]),
+    ):
+        goals |= {key: statistics.mean(saving)} if saving else {}
+    costs = _costs(found["longer"], size)
+    worse = [
+        f"{name}, {steps} steps"
+        for name, cells in costs.items()
+        for (_, before), (steps, after) in pairwise(cells.items())
+        if statistics.mean(after) > statistics.mean(before)
+    ]
+    goals["longer"] = sum(name.startswith("the codec") for name in worse)
     return {
         "grid": ", ".join(f"{key} {value}" for key, value in size["grid"].items()),
         "method": METHOD,
         "tables": [f"T = 2^{log2}: dB (bpp)" for log2 in size["tables"]],
-        **rates(found, size, goals),
-        **regularisation(found, size, goals),
-        **annealing(found, goals),
-        **longer(found["longer"], size, goals),
-        **convergence(found["convergence"], size),
-        **streaming(found["streaming"]),
-        **instant_ngp(found, size),
+        **by_rate,
+        "regularisation": regularised,
+        "annealing": annealed,
+        "lengths": [f"{steps} steps" for steps in costs["the codec"]],
+        "longer": [[n, *(plus_minus([1e3 * cost for cost in of]) for of in c.values())] for n, c in costs.items()],
+        "worse": ", ".join(worse) or "none",
+        "convergence": [
+            [f"{name}, {steps} steps", plus_minus(_seconds(points, size["pictures"]), 1), db(points), rate(points)]
+            for name, cells in found["convergence"].items()
+            for steps, points in cells.items()
+        ],
+        "seconds_to": _seconds_to(found["convergence"]["shacira"], size),
+        "streaming": streaming(found["streaming"]),
+        "instant_ngp": instant_ngp(found, size),
         "goals": goal_rows(STUDY["goals"], goals, size),
     }
 
@@ -101,8 +123,8 @@ def _against(found: Curves, anchor: str) -> tuple[Rows, dict[str, list[float]]]:
     return [[name, *map(db_at_rate, cells), last.get(name, "")] for name, cells in found.items()], saved
 
 
-def rates(found: Found, size: Found, goals: dict[str, float]) -> Filling:
-    """Against classical codecs, photograph by photograph."""
+def rates(found: Found, size: Found) -> tuple[Filling, dict[str, float]]:
+    """Against classical codecs, photograph by photograph; and what was found of the goals."""
     ours, pictures = list(found["rates"]["ours"].values()), size["pictures_of_rates"]
     saved: dict[str, dict[str, list[float]]] = {}
     for picture, classical in found["classical"].items():
@@ -113,53 +135,17 @@ def rates(found: Found, size: Found, goals: dict[str, float]) -> Filling:
     means = {codec: [statistics.mean(of[codec]) for of in saved.values() if of[codec]] for codec in codecs}
     for name, summary in (("mean over pictures", statistics.mean), ("worst", max)):
         by_picture.append([name, *(f"{summary(of):+.1f} %" if of else "" for of in means.values())])
-    goals["inside"] = sum(0.2 <= mean(points, "rate") <= 1 for points in ours)
-    goals["slowest"] = max(statistics.mean(_seconds(points, pictures)) for points in ours)
-    if means[JPEG]:
-        goals |= {"jpeg": statistics.mean(means[JPEG]), "jpeg_worst": max(means[JPEG])}
+    seconds = [_seconds(points, pictures) for points in ours]
     names = [f"T = 2^{each['log2']}, lambda {each['lambda']:g}" for each in size["rates"]]
-    return {
-        "rates": [[n, db(p), rate(p), plus_minus(_seconds(p, pictures), 1)] for n, p in zip(names, ours, strict=True)],
-        "codecs": codecs,
-        "bd_rates": by_picture,
-    }
-
-
-def regularisation(found: Found, size: Found, goals: dict[str, float]) -> Filling:
-    """Figure 9."""
-    table, saved = _against(_curves(found, "regularisation"), "lambda 0")
-    if of := saved[f"lambda {size['lambda']:g}"]:
-        goals["regularisation"] = statistics.mean(of)
-    return {"regularisation": table}
-
-
-def annealing(found: Found, goals: dict[str, float]) -> Filling:
-    """Figure 10."""
-    table, saved = _against(_curves(found, "annealing"), "ste")
-    if saved["soft_round"]:
-        goals["soft_round"] = statistics.mean(saved["soft_round"])
-    return {"annealing": table}
-
-
-def longer(found: Mapping[str, Cells], size: Found, goals: dict[str, float]) -> Filling:
-    """The rate-distortion cost against the training length."""
-    costs = _costs(found, size)
-    worse = [
-        f"{name}, {steps} steps"
-        for name, cells in costs.items()
-        for (_, before), (steps, after) in pairwise(cells.items())
-        if statistics.mean(after) > statistics.mean(before)
-    ]
-    goals["longer"] = sum(name.startswith("the codec") for name in worse)
-    return {
-        "lengths": [f"{steps} steps" for steps in costs["the codec"]],
-        "longer": [[n, *(plus_minus([1e3 * cost for cost in of]) for of in c.values())] for n, c in costs.items()],
-        "worse": ", ".join(worse) or "none",
-    }
+    goals = {"inside": sum(0.2 <= mean(points, "rate") <= 1 for points in ours)}
+    goals |= {"slowest": max(map(statistics.mean, seconds))}
+    goals |= {"jpeg": statistics.mean(means[JPEG]), "jpeg_worst": max(means[JPEG])} if means[JPEG] else {}
+    rows = zip(names, map(db, ours), map(rate, ours), (plus_minus(each, 1) for each in seconds), strict=True)
+    return {"rates": list(rows), "codecs": codecs, "bd_rates": by_picture}, goals
 
 
 def _costs(found: Mapping[str, Cells], size: Found) -> dict[str, dict[str, list[float]]]:
-    """By name and training length, with each seed; older figures have them instead of points."""
+    """Rate-distortion costs by name and training length, with each seed; older figures have them instead of points."""
 
     def cost(point: Found | float) -> float:
         if isinstance(point, float):
@@ -170,9 +156,9 @@ def _costs(found: Mapping[str, Cells], size: Found) -> dict[str, dict[str, list[
     return {name: {steps: [*map(cost, of)] for steps, of in cells.items()} for name, cells in found.items()}
 
 
-def convergence(found: Mapping[str, Cells], size: Found) -> Filling:
-    """Figure 8; of Kodak, when its pictures reach what the paper reports of one of them."""
-    pictures, fits = size["pictures"], [point for points in found["shacira"].values() for point in points]
+def _seconds_to(cells: Cells, size: Found) -> str:
+    """When the pictures of Kodak reach what the paper reports of one of them."""
+    pictures, fits = size["pictures"], [point for points in cells.values() for point in points]
     said = []
     for psnr_db, published in STUDY["published_seconds"].items() if size["data"] == "kodak" else ():
         in_time = [[p["train_s"] for p in fits if p["signals"][name][1] >= psnr_db] for name in fits[0]["signals"]]
@@ -180,18 +166,11 @@ def convergence(found: Mapping[str, Cells], size: Found) -> Filling:
         here = f"{statistics.median(reached):.0f} s, the median of {len(reached)} pictures" if reached else "never"
         said.append(f"{psnr_db:g} dB: {here} (paper, one picture: {published} s)")
     together = "\n\nSeconds a picture, fitted with the others as one batch, to "
-    return {
-        "convergence": [
-            [f"{name}, {steps} steps", plus_minus(_seconds(points, pictures), 1), db(points), rate(points)]
-            for name, cells in found.items()
-            for steps, points in cells.items()
-        ],
-        "seconds_to": f"{together}{'; to '.join(said)}." if said else "",
-    }
+    return f"{together}{'; to '.join(said)}." if said else ""
 
 
-def streaming(found: Cells) -> Filling:
-    """Figure 7."""
+def streaming(found: Cells) -> Rows:
+    """Figure 7: a row for each level that all files have."""
     levels = [set(point["levels"]) for points in found.values() for point in points]
     table = []
     for name in (name for name in next(iter(found.values()))[0]["levels"] if all(name in of for of in levels)):
@@ -200,10 +179,10 @@ def streaming(found: Cells) -> Filling:
             bits = statistics.mean(p["rate"] * p["levels"][name][1] / p["bytes"] for p in points)
             row += [f"{bits:.3f}", plus_minus([p["levels"][name][0] for p in points])]
         table.append(row)
-    return {"streaming": table}
+    return table
 
 
-def instant_ngp(found: Found, size: Found) -> Filling:
+def instant_ngp(found: Found, size: Found) -> Rows:
     """Table 1."""
     ours: dict[str, Points] = {}  # those that have a higher PSNR than all with fewer bits
     every = {
@@ -216,7 +195,7 @@ def instant_ngp(found: Found, size: Found) -> Filling:
             ours[name] = points
     theirs = {f"Instant-NGP, T = 2^{t}, two features in fp16": p for t, p in found["instant_ngp"]["theirs"].items()}
     table = [[name, db(points), rate(points), _times(ours.values(), points)] for name, points in theirs.items()]
-    return {"instant_ngp": table + [[f"shacira, {name}", db(of), rate(of), ""] for name, of in ours.items()]}
+    return table + [[f"shacira, {name}", db(points), rate(points), ""] for name, points in ours.items()]
 
 
 def _times(ours: Iterable[Points], theirs: Points) -> str:

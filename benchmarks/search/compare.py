@@ -15,7 +15,6 @@ import json
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -26,7 +25,6 @@ import numpy as np
 import optuna
 
 from benchmarks.search import fast_priority
-from benchmarks.search.fast_nsga2 import FastNsga2
 from benchmarks.search.fast_tpe import FastTpe
 from benchmarks.search.plain_optuna import PlainOptuna
 from benchmarks.search.report import write_report
@@ -50,19 +48,8 @@ GRID = np.geomspace(1e-3, 1.0, 121)
 """Where curves are kept: work as a fraction of training every config of the table to its end."""
 
 
-@dataclass(frozen=True)
-class Contender:
-    """A way of searching.
-
-    Attributes:
-        sampler: Name of one of ours, or a maker of another.
-        scheduler: Name of one of ours, or a maker of another.
-        full_length: Whether trials are trained to the last rung at once, and measured there only.
-    """
-
-    sampler: str | Callable[[Space, ConfigSpace], Sampler]
-    scheduler: str | Callable[[Space], Scheduler]
-    full_length: bool = False
+MakeSampler = Callable[[Space, ConfigSpace], Sampler]
+MakeScheduler = Callable[[Space], Scheduler]
 
 
 def _plain(make: Callable[[int], optuna.samplers.BaseSampler], space: Space, configs: ConfigSpace) -> Sampler:
@@ -77,22 +64,25 @@ def _syne_tune(priority: Priority, space: Space) -> Scheduler:
     return SyneTuneMoAsha(len(space.fidelity.rungs), space.fidelity.reduction, priority)
 
 
-CONTENDERS = {
-    "random, full length": Contender("random", "fifo", full_length=True),
-    "TPE, full length": Contender(partial(_plain, FastTpe), "fifo", full_length=True),
-    "NSGA-II, full length": Contender(partial(_plain, FastNsga2), "fifo", full_length=True),
-    "Ray ASHA on PSNR": Contender("random", partial(_ray, (1.0, 0.0))),
-    "Ray ASHA on a weighted sum": Contender("random", partial(_ray, (1.0, DB_PER_OCTAVE))),
-    "syne-tune MOASHA": Contender("random", partial(_syne_tune, fast_priority.published)),
-    "syne-tune MOASHA, ranks corrected": Contender("random", partial(_syne_tune, fast_priority.corrected)),
-    "mo-asha, random": Contender("random", "mo-asha"),
-    "mo-asha, grid": Contender("grid", "mo-asha"),
-    "mo-asha, nsga2": Contender("nsga2", "mo-asha"),
-    "mo-asha, gp": Contender("gp", "mo-asha"),
-    "mo-asha, tpe": Contender("tpe", "mo-asha"),
-    "mo-asha-stopping, random": Contender("random", "mo-asha-stopping"),
-    "mo-asha-stopping, nsga2": Contender("nsga2", "mo-asha-stopping"),
+CONTENDERS: dict[str, tuple[str | MakeSampler, str | MakeScheduler]] = {
+    "random, full length": ("random", "fifo"),
+    "TPE, full length": (partial(_plain, FastTpe), "fifo"),
+    "NSGA-II, full length": (partial(_plain, lambda seed: optuna.samplers.NSGAIISampler(seed=seed)), "fifo"),
+    "Ray ASHA on PSNR": ("random", partial(_ray, (1.0, 0.0))),
+    "Ray ASHA on a weighted sum": ("random", partial(_ray, (1.0, DB_PER_OCTAVE))),
+    "syne-tune MOASHA": ("random", partial(_syne_tune, fast_priority.published)),
+    "syne-tune MOASHA, ranks corrected": ("random", partial(_syne_tune, fast_priority.corrected)),
+    "mo-asha, random": ("random", "mo-asha"),
+    "mo-asha, grid": ("grid", "mo-asha"),
+    "mo-asha, nsga2": ("nsga2", "mo-asha"),
+    "mo-asha, gp": ("gp", "mo-asha"),
+    "mo-asha, tpe": ("tpe", "mo-asha"),
+    "mo-asha-stopping, random": ("random", "mo-asha-stopping"),
+    "mo-asha-stopping, nsga2": ("nsga2", "mo-asha-stopping"),
 }
+"""Sampler and scheduler of each: the name of one of ours, or a maker of another."""
+FULL = {name for name in CONTENDERS if name.endswith(", full length")}
+"""Those that train every trial to the last rung at once, and measure it there only."""
 
 SLOW = {"mo-asha, gp"}
 """Contenders that are simulated only where they are named."""
@@ -110,23 +100,21 @@ def run(name: str, workers: int, seed: int) -> dict[str, Any]:
         A JSON object: per level the work (MACs), the virtual time (s), the trials started and the jobs until then
         (None if it was never reached), and the fraction of the table's hypervolume at each work of `GRID`.
     """
-    contender, table = CONTENDERS[name], _table()
+    (sampler, scheduler), table = CONTENDERS[name], _table()
     settings: dict[str, Any] = {"seed": seed, "trials": table.size}
-    for key in ("sampler", "scheduler"):
-        if isinstance(chosen := getattr(contender, key), str):
-            settings[key] = chosen
+    settings |= {
+        key: given for key, given in (("sampler", sampler), ("scheduler", scheduler)) if isinstance(given, str)
+    }
     fidelity = table.space.fidelity
-    if contender.full_length:
+    if name in FULL:
         fidelity = fidelity.model_copy(update={"min_steps": fidelity.max_steps})
-    space = table.space.model_copy(
-        update={"fidelity": fidelity, "search": table.space.search.model_copy(update=settings)}
-    )
+    of_search = table.space.search.model_copy(update=settings)
     search = Search(
-        space,
+        table.space.model_copy(update={"fidelity": fidelity, "search": of_search}),
         ["table"],
         canonicalise,
-        make_sampler=make_sampler if isinstance(contender.sampler, str) else contender.sampler,
-        make_scheduler=make_scheduler if isinstance(contender.scheduler, str) else contender.scheduler,
+        make_sampler=make_sampler if isinstance(sampler, str) else sampler,
+        make_scheduler=make_scheduler if isinstance(scheduler, str) else scheduler,
     )
     total, all_macs = table.hypervolume, table.macs
     levels = list(LEVELS)
@@ -146,7 +134,22 @@ def run(name: str, workers: int, seed: int) -> dict[str, Any]:
     return {"contender": name, "workers": workers, "seed": seed, "reached": reached, "curve": curve.round(4).tolist()}
 
 
-def main() -> None:
+def _simulate(
+    runs: list[dict[str, Any]], names: Sequence[str], workers: Sequence[int], seeds: int, processes: int, file: Path
+) -> None:
+    """Adds the runs that are missing, and keeps them in the file as they come."""
+    known = {(found["contender"], found["workers"], found["seed"]) for found in runs}
+    cells = [(name, count, seed) for seed in range(seeds) for name in names for count in workers]
+    todo = [cell for cell in cells if cell not in known]
+    with ProcessPoolExecutor(processes) as pool:
+        for number, future in enumerate(as_completed([pool.submit(run, *cell) for cell in todo]), start=1):
+            runs.append(future.result())
+            runs.sort(key=lambda found: (found["contender"], found["workers"], found["seed"]))
+            file.write_text("[\n" + ",\n".join(json.dumps(found) for found in runs) + "\n]\n")
+            print(f"{number} of {len(todo)}", flush=True)
+
+
+if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", nargs="+", choices=list(CONTENDERS), metavar="NAME", help="contenders [all but gp]")
     parser.add_argument("--workers", nargs="+", type=int, default=WORKERS, help="virtual workers [1 8 64 512]")
@@ -166,22 +169,3 @@ def main() -> None:
         runs = [found for found in runs if found["contender"] not in names]
     _simulate(runs, names, options.workers, options.seeds, options.processes, file)
     write_report(runs, list(CONTENDERS), GRID, _table(), options.out)
-
-
-def _simulate(
-    runs: list[dict[str, Any]], names: Sequence[str], workers: Sequence[int], seeds: int, processes: int, file: Path
-) -> None:
-    """Adds the runs that are missing, and keeps them in the file as they come."""
-    known = {(found["contender"], found["workers"], found["seed"]) for found in runs}
-    cells = [(name, count, seed) for seed in range(seeds) for name in names for count in workers]
-    todo = [cell for cell in cells if cell not in known]
-    with ProcessPoolExecutor(processes) as pool:
-        for number, future in enumerate(as_completed([pool.submit(run, *cell) for cell in todo]), start=1):
-            runs.append(future.result())
-            runs.sort(key=lambda found: (found["contender"], found["workers"], found["seed"]))
-            file.write_text("[\n" + ",\n".join(json.dumps(found) for found in runs) + "\n]\n")
-            print(f"{number} of {len(todo)}", flush=True)
-
-
-if __name__ == "__main__":
-    main()

@@ -35,14 +35,9 @@ _DRAWN = {
 
 
 def write_report(runs: Runs, names: Sequence[str], grid: Floats, recorded: CurveTable, folder: Path) -> None:
-    """Writes `search.md` and `search.png`.
+    """Writes `search.md` and `search.png` of what `compare.run` returned, contenders in the order of the names.
 
-    Args:
-        runs: What `compare.run` returned.
-        names: Contenders in the order of the tables.
-        grid: Work at which the runs' curves are kept, as a fraction of the whole table.
-        recorded: The table.
-        folder: Where to.
+    The runs' curves are kept at the works of `grid`, as a fraction of the whole table's.
     """
     workers = sorted({found["workers"] for found in runs})
     present = [name for name in names if any(found["contender"] == name for found in runs)]

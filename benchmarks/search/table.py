@@ -62,6 +62,9 @@ class CurveTable:
     Attributes:
         space: The space that was recorded.
         rungs: Training lengths at which it was.
+        hypervolume: Of all points at all rungs.
+        macs: Training work of every config at full length, without the decays before lower rungs.
+        seconds: CPU seconds of training a config through all rungs: the median.
     """
 
     def __init__(self, path: Path = TABLE_FILE) -> None:
@@ -76,38 +79,19 @@ class CurveTable:
             raise SystemExit(f"{path}: recorded with another {SPACE_FILE.name}; record it again with record.py")
         psnr_db = self._arrays["psnr_db"].astype(np.float64)  # (*axes, rungs, signals)
         sizes = self._arrays["bytes"].astype(np.float64)  # (*axes, rungs, signals)
+        pixels = math.prod(self.space.datasets[0].downscale or ())
         self._signals = psnr_db.shape[-1]
-        self._psnr_db = psnr_db.mean(axis=-1)  # (*axes, rungs)
-        self._rate = 8 * sizes.mean(axis=-1) / self.pixels  # (*axes, rungs)
-
-    @property
-    def pixels(self) -> int:
-        """Of each signal."""
-        (entry,) = self.space.datasets
-        assert entry.downscale is not None
-        return math.prod(entry.downscale)
-
-    @property
-    def hypervolume(self) -> float:
-        """Of all points at all rungs."""
-        pairs = zip(self._psnr_db.ravel(), self._rate.ravel(), strict=True)
-        return Objectives.of(self.space).hypervolume([Figures.invented(*pair) for pair in pairs])
+        self._psnr_db, self._rate = psnr_db.mean(axis=-1), 8 * sizes.mean(axis=-1) / pixels  # (*axes, rungs)
+        points = zip(self._psnr_db.flat, self._rate.flat, strict=True)
+        self.hypervolume = Objectives.of(self.space).hypervolume([Figures.invented(*point) for point in points])
+        trained = sum(_steps(*pair) for pair in pairwise((None, *self.rungs)))
+        self.macs = float(self._arrays["macs"][..., -1].sum()) / trained * self.rungs[-1]
+        self.seconds = float(np.median(self._arrays["train_s"][..., -1]))
 
     @property
     def size(self) -> int:
         """Number of configs."""
         return math.prod(map(len, self._axes.values()))
-
-    @property
-    def macs(self) -> float:
-        """Training work of every config at full length, without the decays before lower rungs."""
-        trained = sum(_steps(*pair) for pair in pairwise((None, *self.rungs)))
-        return float(self._arrays["macs"][..., -1].sum()) / trained * self.rungs[-1]
-
-    @property
-    def seconds(self) -> float:
-        """CPU seconds of training a config through all rungs: the median."""
-        return float(np.median(self._arrays["train_s"][..., -1]))
 
     def outcome(self, job: Job, rungs: Sequence[int]) -> Outcome:
         """What a job would bring.
