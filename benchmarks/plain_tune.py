@@ -23,7 +23,7 @@ def trial(config: dict[str, Any]) -> None:
     tune.report({"loss": loss, "time": time.time()})
 
 
-def main() -> None:
+if __name__ == "__main__":
     trials, workers = map(int, sys.argv[1:])
     ray.init(address="local", num_cpus=workers)
     with tempfile.TemporaryDirectory() as storage:
@@ -40,7 +40,3 @@ def main() -> None:
         metrics = [results[trial].metrics or {} for trial in range(len(results))]
     times = [found["time"] for found in metrics]
     print(json.dumps({"ready": ready, "results": sorted(times)}))
-
-
-if __name__ == "__main__":
-    main()

@@ -26,25 +26,19 @@ LEGEND = {"fixed": "fixed bit-width (lsq)", "aware": "trained against the rate",
 
 def fill(found: Found, size: Found) -> Filling:
     """The figures of the report."""
+    paper, backbones = PUBLISHED["backbones"], found["backbones"]
+    of_paper = {name: backbones[name] for name in paper}
     return {
-        **backbones(found["backbones"]),
+        "backbones": [
+            [name, db(of), plus_minus([p["ssim"] for p in of], 3), rate(of), f"{paper[name]:.2f}"]
+            for name, of in of_paper.items()
+        ],
+        "order": ", ".join(sorted(paper, key=lambda name: -mean_db(backbones[name]))),
+        "paper_order": ", ".join(sorted(paper, key=lambda name: -paper[name])),
         **quantised(found["quantised"], size),
         **layers(found["layers"]),
         **bit_widths(found["bit_widths"], size),
         **coded(found["coded"], size),
-    }
-
-
-def backbones(found: Cells) -> Filling:
-    """Table 1."""
-    paper = PUBLISHED["backbones"]
-    return {
-        "backbones": [
-            [name, db(of), plus_minus([p["ssim"] for p in of], 3), rate(of), f"{paper[name]:.2f}"]
-            for name, of in ((name, found[name]) for name in paper)
-        ],
-        "order": ", ".join(sorted(paper, key=lambda name: -mean_db(found[name]))),
-        "paper_order": ", ".join(sorted(paper, key=lambda name: -paper[name])),
     }
 
 

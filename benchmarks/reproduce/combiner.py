@@ -14,7 +14,7 @@ import math
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
-from benchmarks.command import Filling, Found
+from benchmarks.command import Filling, Found, Rows
 from benchmarks.curves import Curve, Panel
 from benchmarks.reproduce.points import Cells, Pairs, Points, by_steps, curve, db, goal_rows, mean, mean_db, rate, rows
 from benchmarks.reproduce.reproduction import Plots, reproduce
@@ -43,16 +43,33 @@ def measure_jpeg(size: Found) -> Found:
 def fill(found: Found, size: Found) -> Filling:
     """The figures of the report."""
     goals: dict[str, float] = {}
-    whole = _pairs(found["rates"])
+    whole, signals = _pairs(found["rates"]), found["training_signals"]
+    gains = {count: _gain(whole, points) for count, points in signals.items()}
+    if {"16", "48"} <= set(gains):
+        goals["few_signals"] = gains["48"] - gains["16"]
+    priors = {"as everywhere else": found["rates"], **found["neighbours"]}
+    some = next(iter(found["refinement"].values()))
+    at = next(iter(some.values()))
+    seconds = {f"{name}, s": cells for name, cells in found["refinement"].items()}
     return {
         "common": ", ".join(f"{key} {value}" for key, value in size["common"].items()),
         **rates(found["rates"], size, goals),
         **ablations(found["ablations"], whole, goals),
-        **training_signals(found["training_signals"], whole, goals),
+        "training_signals": [
+            [count, rate(points), db(points), f"{gains[count]:+.2f}", f"{points[0]['prior_s']:.0f}"]
+            for count, points in signals.items()
+        ],
         **photograph(found, goals),
-        **times(found["times"], size, goals),
-        **neighbours(found, whole),
-        **refinement(found["refinement"]),
+        "times": times(found["times"], size, goals),
+        "betas": [f"beta {float(beta):g}" for beta in found["rates"]],
+        "neighbours": [
+            [name, *_against(whole, cells), f"{sum(points[0]['prior_s'] for points in cells.values()):.0f}"]
+            for name, cells in priors.items()
+        ],
+        "refinements": list(some),
+        "refinement": [*rows(found["refinement"], db), *rows(seconds, lambda points: f"{points[0]['code_s']:.2f}")],
+        "refined_rate": f"{mean(at, 'rate'):.2f}",
+        "refined_blocks": f"{at[0]['blocks']:.0f}",
         "goals": goal_rows(STUDY["goals"], goals, size),
     }
 
@@ -128,19 +145,6 @@ def ablations(found: Mapping[str, Cells], whole: Pairs, goals: dict[str, float])
     }
 
 
-def training_signals(found: Cells, whole: Pairs, goals: dict[str, float]) -> Filling:
-    """Figure 8."""
-    gains = {count: _gain(whole, points) for count, points in found.items()}
-    if {"16", "48"} <= set(gains):
-        goals["few_signals"] = gains["48"] - gains["16"]
-    return {
-        "training_signals": [
-            [count, rate(points), db(points), f"{gains[count]:+.2f}", f"{points[0]['prior_s']:.0f}"]
-            for count, points in found.items()
-        ]
-    }
-
-
 def photograph(found: Found, goals: dict[str, float]) -> Filling:
     """One picture against JPEG, where it was measured."""
     jpeg: Pairs = [(rate, psnr_db) for rate, psnr_db in found["jpeg"]]
@@ -160,7 +164,7 @@ def photograph(found: Found, goals: dict[str, float]) -> Filling:
     return {"photograph": table, "picture": picture, "smallest": smallest}
 
 
-def times(found: Cells, size: Found, goals: dict[str, float]) -> Filling:
+def times(found: Cells, size: Found, goals: dict[str, float]) -> Rows:
     """Tables 1 and 2."""
     table = []
     for points in found.values():
@@ -169,30 +173,7 @@ def times(found: Cells, size: Found, goals: dict[str, float]) -> Filling:
         goals["decoding"] = max(goals.get("decoding", 0.0), decode_ms)
         seconds = (f"{each:.2f}" for each in (fit_s, code_s, fit_s + code_s))
         table.append([f"{mean(points, 'rate'):.2f} {size['unit']}", *seconds, f"{decode_ms:.1f}"])
-    return {"times": table}
-
-
-def neighbours(found: Found, whole: Pairs) -> Filling:
-    """Priors that start from that of the next larger beta."""
-    return {
-        "betas": [f"beta {float(beta):g}" for beta in found["rates"]],
-        "neighbours": [
-            [name, *_against(whole, cells), f"{sum(points[0]['prior_s'] for points in cells.values()):.0f}"]
-            for name, cells in {"as everywhere else": found["rates"], **found["neighbours"]}.items()
-        ],
-    }
-
-
-def refinement(found: Mapping[str, Cells]) -> Filling:
-    """Figure 5."""
-    some = next(iter(next(iter(found.values())).values()))
-    seconds = {f"{name}, s": cells for name, cells in found.items()}
-    return {
-        "refinements": list(next(iter(found.values()))),
-        "refinement": [*rows(found, db), *rows(seconds, lambda points: f"{points[0]['code_s']:.2f}")],
-        "refined_rate": f"{mean(some, 'rate'):.2f}",
-        "refined_blocks": f"{some[0]['blocks']:.0f}",
-    }
+    return table
 
 
 def plots(found: Found, size: Found) -> Plots:
