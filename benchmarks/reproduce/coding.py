@@ -54,7 +54,7 @@ def coded_points(
         if state.is_rung:
             files = codec.encode(state)
             blocks = statistics.mean(indices.shape[1] for indices in state.measured for _ in indices)
-            decoded, milliseconds = _decoded_afresh(files, prior)
+            decoded, milliseconds, prior_bytes = _decoded_afresh(files, prior)
             here = [decode(file, asset=prior) for file in files]
             rows = [file_figures(*each) for each in zip(signals, files, here, strict=True)]
             yield {
@@ -69,7 +69,7 @@ def coded_points(
                 "exact": all(np.array_equal(a.samples, b) for a, b in zip(here, decoded, strict=True)),
                 "decode_ms": statistics.median(milliseconds),
                 "prior_s": prior_s,
-                "prior_bytes": sum(tensor.numel() * tensor.element_size() for tensor in prior.tensors.values()),
+                "prior_bytes": prior_bytes,
                 "signals": {row.name: [row.rate, row.psnr_db] for row in rows},
             }
             last = clock()
@@ -87,17 +87,17 @@ def _learn(
     return last.asset, clock() - started
 
 
-def _decoded_afresh(files: Sequence[bytes], prior: Asset) -> tuple[list[Any], list[float]]:
-    """The samples in files as another process decodes them, and its milliseconds for each."""
+def _decoded_afresh(files: Sequence[bytes], prior: Asset) -> tuple[list[Any], list[float], int]:
+    """The samples in files as another process decodes them, its milliseconds for each, and the bytes of the prior."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        write_asset(folder / asset_name(prior.label), CODEC.name, prior)
+        size = write_asset(folder / asset_name(prior.label), CODEC.name, prior)
         names = [f"{number:04}" for number in range(len(files))]
         for each, file in zip(names, files, strict=True):
             (folder / f"{each}.inr").write_bytes(file)
         command = [sys.executable, "-m", "benchmarks.reproduce.decode_folder", name]
         took = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-        return [np.load(folder / f"{each}.npy") for each in names], [took[each] for each in names]
+        return [np.load(folder / f"{each}.npy") for each in names], [took[each] for each in names], size
 
 
 class _BlockBits:
