@@ -26,7 +26,7 @@ from searchinr.signals.signal import Layout, Signal
 from searchinr.space import Domain, Finding, Value
 
 Level = Mapping[str, int]
-"""Names one of the signals that a file of several rates holds: `{"depth": 3, "width": 24}`."""
+"""The name of one of the rates in a file that holds several, e.g. `{"depth": 3, "width": 24}`."""
 
 
 class CodecParams(BaseModel):
@@ -45,7 +45,7 @@ class AssetSpec:
     """What fits share, before it is built: a supernet to start from, or a network that was trained on other signals.
 
     Attributes:
-        name: What it is, in a word: ``"supernet"``.
+        name: What kind of asset it is, in one word, e.g. ``"supernet"``.
         params: All of the codec's parameters that it depends on, flat. It depends on the signals and on a seed as well.
         needed_to_decode: True if files cannot be decoded without it and name it by its hash; False for a mere
             initialisation.
@@ -104,10 +104,10 @@ class AssetState:
     Attributes:
         steps: Training steps done.
         total: Training steps in all.
-        macs: Multiply-accumulates spent on them, over all signals, including backward passes.
+        macs: Multiply-accumulates spent on these steps for all signals, including backward passes.
         checkpoint: Makes everything that `Codec.prepare(resume=...)` needs to go on exactly from here, as flat tensors
             on the CPU. It is valid until the next state is asked for. The last state has nothing to go on to.
-        asset: The asset, with the last state; None before.
+        asset: The asset in the last state; None in all states before.
     """
 
     steps: int
@@ -138,14 +138,7 @@ class FitState(ABC):
 
 
 class Decoder(ABC):
-    """The signal in a file, ready to be evaluated. `codecs.decoders` has those of the two common kinds.
-
-    Attributes:
-        macs_per_point: Multiply-accumulates of one point, on average where all points are computed together. Where an
-            observation stands between network and values, of one of its queries.
-    """
-
-    macs_per_point: float
+    """The signal in a file, ready to be evaluated. `codecs.decoders` has those of the two common kinds."""
 
     @abstractmethod
     def values(self, layout: Layout, start: int, stop: int) -> Tensor:
@@ -169,9 +162,10 @@ class Inspection:
     """What a file says about itself.
 
     Attributes:
-        about: Architecture and parameters, by the words in which `searchinr inspect` prints them.
-        macs_per_point: See `Decoder`; None where only a missing asset would say.
-        bits: Of each part; together they are the whole file.
+        about: Architecture and parameters, under the words by which `searchinr inspect` prints them.
+        macs_per_point: Multiply-accumulates to decode one point, or one query where an observation stands between
+            network and values; None where only an asset that is missing would tell.
+        bits: The bits of each part of the file; they add up to the whole file.
     """
 
     about: Mapping[str, Value | Mapping[str, str]]
@@ -343,7 +337,7 @@ class Codec(ABC, Generic[P, S]):
         return []
 
     def trim(self, file: Container, level: Level) -> bytes:
-        """A complete file that holds a level and what is below it. Nothing is decoded.
+        """A complete file that holds one level and all smaller ones. Nothing is decoded.
 
         Args:
             file: A parsed file whose `codec_id` is this codec's.
@@ -357,7 +351,7 @@ class Codec(ABC, Generic[P, S]):
 
     @abstractmethod
     def inspect(self, file: Container, *, asset: Asset | None = None) -> Inspection:
-        """What the file says, with the asset that it names or, as far as that goes, without.
+        """What the file says about itself; without the asset that it names, only what the file alone can tell.
 
         Raises:
             InvalidFileError: The file is corrupt, even where that shows only in what is coded.

@@ -15,14 +15,9 @@ from searchinr.signals.signal import Layout
 class CoordinateDecoder(Decoder):
     """A network of coordinates: it renders any resolution, and each point by itself."""
 
-    def __init__(self, network: Callable[[Tensor], Tensor], macs_per_point: float) -> None:
-        """Takes the network of one signal.
-
-        Args:
-            network: From places `(m, d_in)` to what it gives there, `(1, m, d_out)`.
-            macs_per_point: See `Decoder`.
-        """
-        self._network, self.macs_per_point = network, macs_per_point
+    def __init__(self, network: Callable[[Tensor], Tensor]) -> None:
+        """Takes the network of one signal: from places `(m, d_in)` to what it gives there, `(1, m, d_out)`."""
+        self._network = network
 
     def values(self, layout: Layout, start: int, stop: int) -> Tensor:
         """See `Decoder.values`; what the modality has between network and samples is done here."""
@@ -34,14 +29,9 @@ class CoordinateDecoder(Decoder):
 class WholeDecoder(Decoder):
     """A signal whose points are computed together, e.g. by convolutions, when the first of them is asked for."""
 
-    def __init__(self, compute: Callable[[], Tensor], macs_per_point: float) -> None:
-        """Takes what computes the signal.
-
-        Args:
-            compute: Gives the values at the file's own resolution, `(*grid, c)`; it is called once.
-            macs_per_point: See `Decoder`.
-        """
-        self._compute, self.macs_per_point = compute, macs_per_point
+    def __init__(self, compute: Callable[[], Tensor]) -> None:
+        """Takes what gives the values at the file's own resolution, `(*grid, c)`; it is called once."""
+        self._compute = compute
 
     @cached_property
     def _points(self) -> Tensor:

@@ -7,19 +7,19 @@ from searchinr.errors import UserError
 
 
 def level_name(level: Level) -> str:
-    """For people: `depth 3, width 24`."""
+    """A level as people read it, e.g. `depth 3, width 24`."""
     return ", ".join(f"{key} {value}" for key, value in level.items())
 
 
 def matching(levels: Sequence[tuple[Level, int]], wanted: Level) -> list[tuple[Level, int]]:
-    """The levels with these values, whatever their other ones, in their order.
+    """The levels that have these values under the keys that are given, in the order of the file.
 
     Args:
         levels: What `Codec.levels` returns.
         wanted: Some or all of a level's keys, or none.
 
     Raises:
-        UserError: There is none.
+        UserError: The file has no such level.
     """
     if not levels:
         raise no_levels()

@@ -5,7 +5,7 @@
         a model of its code book's gaps (unless it has none, or shares one that came before), a model of its symbols;
         then one range-coded stream of all gaps and symbols
 
-Of the tensors that get code books, the first of each bit-width says by a byte whether the others share its own.
+The first tensor of each bit-width that gets a code book says by a byte whether the others of this width share it.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -59,7 +59,7 @@ class CodedTensor:
 
 
 def pack_fp16(parts: Sequence[QuantSpec], weights: Mapping[str, NDArray[np.float32]]) -> bytes:
-    """Weights as they are; what is beyond fp16 is clipped."""
+    """The weights as fp16; values that are too large for it are clipped."""
     clipped = (np.clip(weights[part.name], -_FP16_MAX, _FP16_MAX) for part in parts)
     return b"".join(values.astype("<f2").tobytes() for values in clipped)
 
@@ -90,7 +90,7 @@ def pack(parts: Sequence[QuantSpec], tensors: Mapping[str, CodedTensor], model_o
     Args:
         parts: What to pack, in this order.
         tensors: One for each part, by name.
-        model_of: From symbols, the lowest and the highest of them, to the model that they are coded with.
+        model_of: Finds the model of some symbols: takes them, and the lowest and highest symbol that there can be.
     """
     out = Writer()
     arrays: list[NDArray[np.int32]] = []
@@ -135,14 +135,14 @@ class _Side:
     """A tensor's side information, and what the stream holds of it.
 
     Attributes:
-        part: Which tensor.
+        part: The tensor.
         steps: See `CodedTensor`.
         offsets: See `CodedTensor`.
-        gaps: Of a code book that comes with this tensor.
-        symbols: Of the tensor.
+        gaps: The model of the gaps of a code book that comes with this tensor; or None.
+        symbols: The model of the tensor's symbols.
         has_book: Whether symbols are indices into a code book, this one or an earlier one.
-        length: Bytes of side information without those of code books.
-        book_length: Bytes of side information of code books.
+        length: Bytes of side information, without code books.
+        book_length: Bytes of side information about code books.
     """
 
     part: QuantSpec
@@ -156,7 +156,7 @@ class _Side:
 
     @property
     def walks(self) -> list[Walk]:
-        """What the stream holds: of each array the walk through its symbols."""
+        """The walks through the arrays that the stream holds of this tensor."""
         gaps = [] if self.gaps is None else [self.gaps.walk(self.part.symbols.number)]
         return [*gaps, self.symbols.walk(self.part.size)]
 
@@ -232,7 +232,7 @@ class Packed:
     def bits(self) -> dict[str, float]:
         """Bits of each part and, under `CODE_BOOKS`, of its code books if it has any.
 
-        Both are side information and ideal code length; the last part takes the coder's end.
+        A part has its side information and its ideal code length; what the coder adds counts to the last part.
         """
         sides, decoded = self._decoded
         arrays = iter(decoded)

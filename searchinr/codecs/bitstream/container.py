@@ -8,9 +8,9 @@
     body       the codec's own header and payload, to the end of the file less 2 bytes
     last 2     CRC-16/GENIBUS of everything before
 
-A scalable file may be cut anywhere and still decodes to something. It has no check sum at its end, which would be lost:
-its body reaches to the end of the file, and the codec checks its own header, with what stands before it, and its own
-sections, by the same check sum.
+A scalable file may be cut anywhere and still decodes to something. It has no check sum at its end, where a cut would
+lose it. Instead its codec puts such check sums after its own header, which cover all that stands before, and after each
+of its sections.
 
 Everything here is counted in the rate: the rate of a signal is the size of this file.
 """
@@ -44,7 +44,7 @@ class Container:
         layout: Layout of the signal inside.
         head: The bytes before the body.
         body: The codec's bytes.
-        scalable: Whether the codec checks them.
+        scalable: Whether the file may be cut; then the check sums are in the body, and the codec's affair.
     """
 
     codec_id: int

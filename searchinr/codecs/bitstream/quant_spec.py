@@ -28,7 +28,7 @@ class QuantSpec:
     Attributes:
         name: Key in the weight dictionaries.
         shape: Shape for one signal.
-        bits: Bit-width of its symbols (`levels`).
+        bits: Bit-width of its symbols (`steps.symbol_range`).
         per_channel: Whether a matrix has a step for each output channel; a vector always has one step.
     """
 
@@ -64,7 +64,7 @@ class QuantSpec:
 
 
 def worth_a_book(part: QuantSpec) -> bool:
-    """Whether a part gets a code book; what is too small for one is quantised uniformly.
+    """Whether a part gets a code book. Parts that are too small for one are quantised uniformly.
 
     A book has as many entries as there are symbols, and each costs about as much as two symbols.
     """

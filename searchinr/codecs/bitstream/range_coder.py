@@ -21,7 +21,7 @@ def _only(tables: Tables) -> constriction.stream.model.Categorical:
 
 
 def encode(arrays: Sequence[NDArray[np.int32]], walks: Sequence[Walk]) -> bytes:
-    """Codes the arrays one after the other; the shortest byte string that `decode` reads back.
+    """Codes the arrays one after the other, as the shortest byte string that `decode` reads back.
 
     Args:
         arrays: Symbols, each `(n,)` and within the tables of its walk.
@@ -118,7 +118,7 @@ def _follow(
 
 
 def _least_bytes(needed: Sequence[float]) -> int:
-    """Bytes that a stream has at least, rounded down by more than logarithms differ between machines."""
+    """Bytes that a stream has at least; rounded down, so that no difference between machines' logarithms matters."""
     return int(0.999 * sum(needed) / 8)
 
 

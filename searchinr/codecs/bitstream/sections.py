@@ -4,8 +4,8 @@
     check sum of the file so far (2 bytes)
     each section | check sum of its name and itself (2 bytes)
 
-The lengths stand in the header, where damage to one of them is noticed instead of looking like a cut. The name in a
-section's check sum notices one in the place of another.
+The lengths stand in the header, so that damage to one of them is noticed instead of looking like a cut. Check sums
+cover the sections' names, so that a section in the place of another is noticed as well.
 """
 
 from collections.abc import Callable, Mapping

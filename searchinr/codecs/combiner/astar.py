@@ -11,21 +11,21 @@ from torch import Tensor
 
 
 def log_weights(samples: Tensor, mean: Tensor, log_deviation: Tensor) -> Tensor:
-    """Logarithms of q(sample) / p(sample), but for a constant of each signal, `(N, B)`.
+    """Logarithms of q(sample) / p(sample), up to a constant for each signal, `(N, B)`.
 
     Args:
         samples: Candidates, `(N, D)`.
-        mean: Of the posteriors q, `(B, D)`.
-        log_deviation: Logarithms of their standard deviations, `(B, D)`.
+        mean: The means of the posteriors q, `(B, D)`.
+        log_deviation: The logarithms of their standard deviations, `(B, D)`.
     """
     precision = torch.exp(-2 * log_deviation)
     return samples.square() @ (0.5 - 0.5 * precision).T + samples @ (mean * precision).T
 
 
 def arrivals(count: int, rng: np.random.Generator) -> Tensor:
-    """Gumbel variables, each truncated at the one before, `(count,)`: what perturbs log weights in A* coding.
+    """Gumbel variables, each truncated at the one before, `(count,)`, by which A* coding perturbs log weights.
 
-    The logarithm of the arrival times of a Poisson process, negated, has this distribution.
+    The negated logarithms of the arrival times of a Poisson process have this distribution.
     """
     return torch.from_numpy(-np.log(np.cumsum(rng.standard_exponential(count)))).float()
 
@@ -33,7 +33,8 @@ def arrivals(count: int, rng: np.random.Generator) -> Tensor:
 def astar_index(samples: Tensor, mean: Tensor, log_deviation: Tensor, rng: np.random.Generator) -> Tensor:
     """The candidate that A* coding chooses for each signal, `(B,)`, int64; see `log_weights`.
 
-    It is an approximate sample of q; the more so, the more bits an index has beyond the KL divergence of q from p.
+    It is approximately a sample of q. The approximation is the better, the more bits an index has beyond the KL
+    divergence of q from p.
     """
     perturbed = log_weights(samples, mean, log_deviation) + arrivals(len(samples), rng).to(samples).unsqueeze(1)
     return perturbed.argmax(0)

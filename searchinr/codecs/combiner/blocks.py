@@ -1,7 +1,7 @@
-"""Which weights make a block: greedily, by what each is expected to cost (COMBINER, section 3.3).
+"""Which weights make a block: chosen greedily by the bits that each is expected to cost (COMBINER, section 3.3).
 
-Weights are taken in an order that encoder and decoder share (`samples.shared_order`), so a partition is the lengths of
-its blocks.
+Weights are taken in an order that encoder and decoder share (`samples.shared_order`). So the lengths of the blocks say
+all about a partition.
 """
 
 from collections.abc import Iterable
@@ -29,10 +29,10 @@ def partition(expected_bits: Iterable[float]) -> list[int]:
 
 
 def places(lengths: Tensor) -> tuple[Tensor, Tensor]:
-    """Of each weight, in order, its block and its dimension there: twice `(n,)`, int64.
+    """The block of each weight and its dimension in that block, two tensors `(n,)`, int64.
 
     Args:
-        lengths: Of the blocks, `(K,)`, int64.
+        lengths: The lengths of the blocks, `(K,)`, int64.
     """
     block = torch.repeat_interleave(torch.arange(len(lengths)), lengths)  # (n,)
     starts = lengths.cumsum(0) - lengths  # (K,)

@@ -123,9 +123,7 @@ class CombinerCodec(Codec[CombinerParams, CombinerState]):
                 f"the file holds {len(indices)} blocks, its prior has {len(weights_prior.lengths)}: it is corrupt"
             )
         weights = network.split(weights_prior.decoded(indices).unsqueeze(0))  # {name: (1, *shape)}
-        return CoordinateDecoder(
-            lambda coords: gain * network.forward(weights, network.features(coords)), network.macs_per_point
-        )
+        return CoordinateDecoder(lambda coords: gain * network.forward(weights, network.features(coords)))
 
     def inspect(self, file: container.Container, *, asset: Asset | None = None) -> Inspection:
         """See `Codec.inspect`; without the asset, what the file alone says."""

@@ -14,10 +14,10 @@ from searchinr.codecs.fitting.points import Points
 
 
 class Distortion:
-    """Mean squared errors of B signals of one layout, each about its own network.
+    """The mean squared errors of B signals of one layout, each of which has a network of its own.
 
     Attributes:
-        network: Theirs.
+        network: The form of these networks.
         points: All, with the features of their coordinates in place of these, unless an observation stands between.
     """
 
@@ -25,7 +25,7 @@ class Distortion:
         """Takes what is fitted.
 
         Args:
-            network: Theirs.
+            network: The form of the signals' networks.
             targets: The signals.
             batch_fraction: Points used in each step, as a fraction of all.
         """

@@ -18,7 +18,7 @@ class Gaussians:
     """The posteriors.
 
     Attributes:
-        adam: Trains `mean` and `log_deviation`.
+        adam: The optimiser, which trains `mean` and `log_deviation`.
     """
 
     def __init__(self, mean: Tensor, log_deviation: Tensor) -> None:
@@ -59,8 +59,8 @@ class Gaussians:
 
         Args:
             lr: Learning rate.
-            gradient: Of the distortions in what `sample` gave, `(B, n)`.
-            noise: What `sample` was given.
+            gradient: The gradient of the distortions with respect to what `sample` returned, `(B, n)`.
+            noise: What was given to `sample`.
             bit_weight: What a bit of each number adds to the loss; broadcasts to `(B, n)`.
             prior_mean: See `bits`.
             prior_deviation: See `bits`.

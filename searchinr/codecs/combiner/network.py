@@ -18,9 +18,9 @@ from searchinr.signals.signal import Layout
 class SineNetwork:
     """sin(W x + b) in every hidden layer, a linear last layer, on cosines and sines of the coordinates.
 
-    SIREN's factor omega is part of the weights: all layers then have weights of one magnitude, as their inputs have.
-    Frequencies are the same along each axis, equally spaced on a logarithmic scale (as in COMBINER's code) from one
-    period over the signal up. Nothing here depends on a signal's size, so that signals of several can share a prior.
+    SIREN's factor omega is part of the weights, so that those of all layers have one magnitude, like their inputs.
+    Frequencies are the same along each axis. They begin with one period over the signal and are equally spaced on a
+    logarithmic scale, as in COMBINER's code. Nothing depends on a signal's size, so that all sizes can share a prior.
 
     Attributes:
         shape: Depth, width, axes and channels.

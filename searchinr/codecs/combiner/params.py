@@ -29,7 +29,7 @@ PRIOR_KEYS = (
 
 
 class NeighbourParams(BaseModel):
-    """The priors of larger betas from which one with `init: neighbour` starts."""
+    """What a prior with `init: neighbour` starts from: the priors of larger betas, one after the other."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -110,7 +110,7 @@ class CombinerParams(CodecParams):
     @model_validator(mode="before")
     @classmethod
     def _fill_in(cls, data: object) -> object:
-        """The betas of a config that says nothing of others are its own."""
+        """A config that names no betas of neighbours has its own beta as the only one."""
         if isinstance(data, dict) and data.get("init") == "neighbour":
             given = data.get("neighbour", {})
             if isinstance(given, dict) and given.get("betas") is None:
@@ -129,7 +129,7 @@ class CombinerParams(CodecParams):
 
     @property
     def larger_betas(self) -> tuple[float, ...]:
-        """Those of the priors that are learned before, descending; none from scratch."""
+        """The larger betas whose priors are learned before this one, descending; none with `init: scratch`."""
         if self.init != "neighbour" or self.neighbour.betas is None:
             return ()
         return tuple(beta for beta in parse_betas(self.neighbour.betas) if beta > self.beta)

@@ -1,4 +1,4 @@
-"""Fitting posteriors of B signals and coding them, block by block, while those of the other blocks are refined.
+"""Fitting the posteriors of B signals, then coding them block by block while what is not yet coded is refined.
 
 Numbers are in units of the prior, which is N(0, 1) for all of them, and in the order of its blocks.
 
@@ -34,9 +34,9 @@ class PosteriorRecipe:
     Attributes:
         bit_weight: What a bit adds to a signal's loss, before it is steered.
         lr: Learning rate of the posteriors.
-        refinement_lr: That between blocks.
-        decay: Last fraction of a rung's steps in which the first falls to the second, along a cosine.
-        refinement_steps: Steps after each block.
+        refinement_lr: Their learning rate between the coding of two blocks.
+        decay: Last fraction of a rung's steps, in which `lr` falls to `refinement_lr` along a cosine.
+        refinement_steps: Steps that are taken after each block is coded.
         candidates: How many of a block's candidates are tried; 1 for A* coding.
         seed: Fixes which points and which noise are drawn.
     """
@@ -69,7 +69,7 @@ class PosteriorFit:
         recipe: How it is fitted.
         steps: Steps taken, those of the refinement among them.
         coded: Blocks coded.
-        indices: The candidates that were chosen, `(B, K)`, int64; of blocks to come 0.
+        indices: The candidates that were chosen, `(B, K)`, int64; 0 for blocks that are not coded yet.
         macs: Multiply-accumulates spent by this object and, in a branch, by what it branched from.
     """
 
@@ -77,9 +77,9 @@ class PosteriorFit:
         """Starts a fit.
 
         Args:
-            distortion: That of the signals.
-            prior: Of their weights.
-            signals: B.
+            distortion: The distortion of the signals.
+            prior: The prior of their weights.
+            signals: How many they are, B.
             recipe: How to fit.
         """
         self._distortion, self._prior, self.recipe = distortion, prior, recipe
@@ -120,7 +120,7 @@ class PosteriorFit:
             self._steer()
 
     def _steer(self) -> None:
-        """Blocks that cost more bits than an index has get a dearer bit, those that leave some unused a cheaper one."""
+        """Makes bits dearer for blocks that cost more than an index can hold, and cheaper for those that leave some."""
         bits = self.block_bits()
         self._penalties[bits > INDEX_BITS] *= _STEER
         self._penalties[bits < _LEAST_BITS] /= _STEER
@@ -149,10 +149,10 @@ class PosteriorFit:
         self.coded += 1
 
     def _least_error(self, here: slice, samples: Tensor, likely: Tensor) -> Tensor:
-        """Of some candidates of each signal, `(B, C)`, that with which the signal has the least error, `(B,)`.
+        """For each signal the one of its candidates `(B, C)` that gives it the least error, `(B,)`.
 
-        Numbers that are not coded yet are at the means of their posteriors. All points count: those of a step alone
-        would be fitted, at the cost of the others.
+        Weights that are not coded yet are at the means of their posteriors. The error is that of all points, since the
+        choice would otherwise favour those of one step at the cost of the others.
         """
         batch = self._distortion.points
         numbers = self._with_settled(self._posteriors.mean)
@@ -165,7 +165,7 @@ class PosteriorFit:
         return likely.gather(1, best).squeeze(1)
 
     def _with_settled(self, numbers: Tensor) -> Tensor:
-        """Numbers `(B, n)`, those of coded blocks as they were coded."""
+        """Numbers `(B, n)` in which those of coded blocks are replaced by what was coded."""
         return torch.where(self._free.bool(), numbers, self._settled)
 
     def _weights(self, numbers: Tensor) -> Tensor:
@@ -173,7 +173,7 @@ class PosteriorFit:
         return (self._centre + self._scale * numbers)[:, self._back]
 
     def _rng(self) -> np.random.Generator:
-        """Draws by number: a resumed fit draws what an uninterrupted one would have drawn."""
+        """Random numbers of this moment, which are the same in a fit that was resumed."""
         return np.random.default_rng((self.recipe.seed, self.steps, self.coded))
 
     def branch(self) -> "PosteriorFit":

@@ -38,8 +38,8 @@ class WeightPrior:
     Attributes:
         mean: `(n,)`, float16.
         deviation: Standard deviations, `(n,)`, float16.
-        lengths: Of the blocks, `(K,)`, uint8, in the order of `order`.
-        seed: Of the samples.
+        lengths: The lengths of the blocks, `(K,)`, uint8; blocks take weights in the order of `order`.
+        seed: The seed of the samples.
     """
 
     mean: Tensor
@@ -61,7 +61,7 @@ class WeightPrior:
         """The weights that a file's indices stand for, `(n,)`, float32: the same on every machine.
 
         Args:
-            indices: Of the blocks' candidates, `(K,)`, int64.
+            indices: The numbers of the blocks' candidates, `(K,)`, int64.
         """
         block, dimension = self.places
         samples = chosen_samples(self.seed, block, indices[block], dimension)
@@ -76,8 +76,8 @@ class Prior:
     """What the asset holds.
 
     Attributes:
-        depth: Of the network.
-        width: Of the network.
+        depth: The depth of the network.
+        width: The width of the network.
         features: Frequencies along each axis.
         max_frequency: The highest, in periods over the signal.
         axes: Coordinates per point of the signals.
@@ -99,7 +99,7 @@ class Prior:
         """The asset's content.
 
         Args:
-            seed: Of the samples, as in each of `by_channels`.
+            seed: The seed of the samples, which all of `by_channels` share.
         """
         code = byte_float_code(self.max_frequency)
         about = [FORMAT, SAMPLES_VERSION, seed, self.depth, self.width, self.features, code, self.axes]
@@ -146,7 +146,7 @@ class Prior:
         return cls(depth, width, features, byte_float_value(code), axes, by_channels)
 
     def of_layout(self, layout: Layout) -> WeightPrior | None:
-        """The prior for signals of a layout; None if it was learned from none that are like it."""
+        """The prior for signals of a layout; None if no signals like these were among the training signals."""
         prior = self.by_channels.get(layout.channels)
         network = self.network(layout)
         if prior is None or network.shape.d_in != self.axes or len(prior.mean) != network.size:

@@ -1,9 +1,9 @@
 """The samples of the prior that encoder and decoder share: candidates of every block, the same on every machine.
 
-A sample is a function of (seed, block, candidate, dimension): these make one integer, SplitMix64 makes 16 bits of it,
-and a table makes a quantile of the standard normal distribution of these, as a whole number of 1/4096. So any candidate
-can be made without the others, and nothing that is rounded decides anything: the table's floats are so far from a
-tie between two whole numbers that no machine's rounding errors change one (the tests say how far).
+A sample is a function of (seed, block, candidate, dimension). These four make one integer, SplitMix64 turns it into 16
+bits, and a table turns the bits into a quantile of the standard normal distribution, in whole numbers of 1/4096. So
+any candidate can be made without the others. No rounding error can change a sample: the floats behind the table are
+far enough from a tie between two whole numbers on every machine, and the tests say how far.
 """
 
 from functools import lru_cache
@@ -54,7 +54,7 @@ def chosen_samples(seed: int, block: Tensor, candidate: Tensor, dimension: Tenso
     """Single numbers out of what `block_samples` makes.
 
     Args:
-        seed: As there.
+        seed: As in `block_samples`.
         block: `(n,)`, int64.
         candidate: `(n,)`, int64.
         dimension: `(n,)`, int64.
@@ -85,5 +85,5 @@ def _table() -> Tensor:
 
 
 def _quantile(word: int) -> int:
-    """In whole numbers of 1/4096."""
+    """The quantile that a word names, in whole numbers of 1/4096."""
     return round(NormalDist().inv_cdf((word + 0.5) / 2**_QUANTILE_BITS) / NORMAL_GRID)

@@ -1,4 +1,4 @@
-"""What the codecs have in common whose fits are networks, trained by `training` and perhaps quantised."""
+"""What codecs share that fit networks by `training` and write their weights, quantised or in fp16, into files."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -99,7 +99,7 @@ def same_for_all(initial: Mapping[str, Tensor], targets: Targets) -> dict[str, T
 
 
 def latents_of(group: NetworkGroup[Any], fit: BatchFit) -> dict[str, Tensor]:
-    """The latents that a fit of the group's has trained, or those that its weights give; for fp16 its weights."""
+    """The latents of a fit: trained ones, or those that the quantiser makes of its weights; in fp16 the weights."""
     trained = {name: weight.detach() for name, weight in fit.weights.items()}
     return trained if group.quantizer is None or fit.is_quantised else group.quantizer.start(trained)
 
@@ -116,12 +116,12 @@ def fit_groups(
 
     Args:
         params: The parameters of the fit.
-        groups: With trunks that have not been trained yet.
-        recipe: That of the trunks.
+        groups: The groups; their trunks have not been trained yet.
+        recipe: How the trunks are trained.
         rungs: Training lengths in steps, ascending.
         resume: A checkpoint of an earlier fit, or None.
-        at_rung: From a group and its branch that has reached a rung to the latents that files are made of (for fp16
-            weights); what work it costs is the branch's.
+        at_rung: Makes, of a group and of its branch that has reached a rung, the latents (in fp16 the weights) that
+            files are made of. The work that it costs is counted in the branch.
     """
     state: NetworkState[P, ArchitectureT] = RungState(params, groups)
 

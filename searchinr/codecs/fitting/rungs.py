@@ -1,4 +1,4 @@
-"""All groups of signals to the same rungs: each rung is the end of a branch of its own, which is then measured."""
+"""Fitting all groups of signals to the same rungs. Each rung is the end of a branch of its own, which is measured."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ class Fit(Protocol):
     """Signals that are trained together.
 
     Attributes:
-        steps: Taken so far.
+        steps: Training steps taken so far.
         macs: Multiply-accumulates spent so far.
     """
 
@@ -54,9 +54,9 @@ class Group(Generic[ArchitectureT, FitT]):
     Attributes:
         indices: Their places among all signals.
         layout: Their layout.
-        gains: By which their targets were divided.
-        architecture: What decodes their files, beside what is trained: the codec's own affair, e.g. its network.
-        macs_per_point: Of their decoder, see `Decoder`.
+        gains: The gains by which their targets were divided.
+        architecture: What the codec needs beside the trained tensors to make their files, e.g. the network's form.
+        macs_per_point: Multiply-accumulates to decode one point, or one query where an observation stands between.
         trunk: Their fit, from which a branch leads to each rung.
     """
 
@@ -79,8 +79,8 @@ class RungState(FitState, Generic[P, GroupT, MeasuredT]):
         params: The parameters of the fit.
         groups: With their trunks.
         rungs_passed: The last rung that was measured; 0 before the first.
-        branches: Of the first groups, those to the rung that comes next.
-        branch_rung: That rung.
+        branches: The branches to the next rung, of those groups that have got one so far.
+        branch_rung: The rung to which these branches lead.
         measured: At a rung, what files are made of, for each group; empty elsewhere.
     """
 
@@ -139,7 +139,7 @@ def fit_to_rungs(
     """Trains all groups to one rung after the other; see `Codec.fit`.
 
     Args:
-        state: Where it stands, from the beginning; it is up to date whenever this yields.
+        state: Where the fit stands; it is new when this begins, and up to date whenever this yields.
         rungs: Training lengths in steps, ascending.
         resume: A checkpoint of an earlier fit, or None.
         advance: From a group, a rung, and the state of the group's branch to it at an earlier moment (or None), to the

@@ -8,7 +8,7 @@ the backbone's own parameters
 the steps of each layer's activations (1 byte each), if they are quantised
 the weights: see `coded_tensors`
 
-Where there are no more bit-widths, activations are not quantised and last_bits are edge_bits.
+If the flag for more bit-widths is not set, activations are not quantised, and the last layer has edge_bits as well.
 """
 
 from collections.abc import Mapping
@@ -60,8 +60,8 @@ def pack(
     Args:
         field: The backbone.
         params: The codec's parameters.
-        tensors: One for each of the backbone's, by name.
-        activations: Bytes of the steps of each layer's activations, `(depth,)`; None where they are not quantised.
+        tensors: The coded tensors of the backbone, by name.
+        activations: The byte that names the step of each layer's activations, `(depth,)`; None if these have none.
     """
     quantizer = QUANTIZERS[params.quantizer]
     bits, per_channel = bit_widths(params), params.steps_per == "channel"
@@ -93,15 +93,15 @@ def _head(field: Field, quantizer: int, per_channel: bool = False, has_more: boo
 
 @dataclass
 class Body:
-    """A parsed body: the architecture, and the weights still coded.
+    """A parsed body: the architecture is known, the weights are still coded.
 
     Attributes:
         field: The backbone.
         quantizer: The quantiser; None for fp16.
-        parts: Its tensors as they were quantised.
-        bits: Bit-widths of weights.
-        activation_bits: Bit-width of activations; None if they are not quantised.
-        header_bytes: Bytes before the first step.
+        parts: The backbone's tensors, as they were quantised.
+        bits: The bit-widths of the weights.
+        activation_bits: The bit-width of activations; None if they are not quantised.
+        header_bytes: How many bytes come before the first quantiser step.
     """
 
     field: Field
@@ -148,7 +148,7 @@ class Body:
         return forward_of(self.field, self.activation_bits)
 
     def weights(self) -> dict[str, NDArray[np.float32]]:
-        """What `forward` takes, of one signal: weights by tensor name, each of its spec's shape."""
+        """The weights of one signal, as `forward` takes them but for the axis B: arrays by tensor name."""
         if self.packed is None:
             return coded_tensors.unpack_fp16(self.parts, self._payload)
         weights = self.packed.weights()
@@ -158,7 +158,7 @@ class Body:
 
     @cached_property
     def packed(self) -> Packed | None:
-        """The quantised weights; None if they are not."""
+        """The quantised weights; None in fp16."""
         if (quantizer := self.quantizer) is None:
             return None
         return Packed(self.parts, self._payload, has_offsets=quantizer.has_offsets, has_book=quantizer.has_book)

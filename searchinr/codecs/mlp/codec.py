@@ -128,7 +128,7 @@ class MlpCodec(Codec[MlpParams, MlpState]):
             raise no_levels()
         parsed = Body.parse(file)
         weights = {name: torch.from_numpy(w).unsqueeze(0) for name, w in parsed.weights().items()}  # (1, *shape)
-        return CoordinateDecoder(partial(parsed.forward, weights), parsed.field.macs_per_point())
+        return CoordinateDecoder(partial(parsed.forward, weights))
 
     def inspect(self, file: container.Container, *, asset: Asset | None = None) -> Inspection:
         """See `Codec.inspect`."""

@@ -10,8 +10,8 @@
     the backbone's own parameters
     the shells of each size (see `shells`, `coded_tensors`), as `sections`
 
-Sections come by the number of weights of the subnet that they complete, smallest first: every section comes after all
-that its subnet needs, and what a cut leaves is complete up to the largest of the subnets whose sections are.
+Sections are ordered by the number of weights of the subnet that each completes, the smallest first. So every section
+comes after all others that its subnet needs, and a file that is cut holds all subnets whose own section is whole.
 """
 
 from collections.abc import Mapping
@@ -48,7 +48,7 @@ _FP16_ID = 0
 
 @dataclass(frozen=True)
 class Architecture:
-    """What trimming does not change.
+    """The part of a file's description that trimming does not change.
 
     Attributes:
         supernet: All sizes that there were before anything was trimmed.

@@ -105,7 +105,7 @@ class OnceForAllCodec(Codec[OnceForAllParams, OnceForAllState]):
         nested = Nested.parse(file)
         size = nested.largest if level is None else _size(nested, level)
         field, subnet = nested.architecture.supernet.make_field(*size), nested.weights(size)
-        return CoordinateDecoder(partial(field.forward, subnet), field.macs_per_point())
+        return CoordinateDecoder(partial(field.forward, subnet))
 
     def levels(self, file: container.Container) -> list[tuple[Level, int]]:
         """See `Codec.levels`."""

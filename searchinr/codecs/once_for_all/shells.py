@@ -1,8 +1,8 @@
 """Shells: what each depth and each width adds to a supernet's tensors.
 
-The shell of a tensor at (d, w) holds what the subnet of depth d and width w takes of it and no shallower or narrower
-one does: of a matrix between hidden layers the rows and columns that w adds, of the head of depth d the rows, of a bias
-of width w all of it. A subnet is made of the shells of its own and smaller depths and widths.
+The shell of a tensor at (d, w) holds what the subnet of depth d and width w takes of the tensor and no smaller subnet
+takes. Of a matrix between hidden layers these are the rows and columns that w adds, of the head of depth d the rows
+that w adds, and of a bias of width w all of it. A subnet is made of the shells of all sizes up to its own.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,7 +20,7 @@ from searchinr.codecs.params.bit_widths import BitWidths
 
 
 class Size(NamedTuple):
-    """Of a subnet."""
+    """The size of a subnet."""
 
     depth: int
     width: int
@@ -68,7 +68,7 @@ class Shells:
         """Cuts the tensors.
 
         Args:
-            supernet: Whose.
+            supernet: The supernet whose tensors are cut.
             bits: Bit-widths of weights.
             device: Where shells will be split and joined.
         """
@@ -109,7 +109,7 @@ class Shells:
             shells: `{part.name: (B, n)}`; those of larger sizes may be missing.
 
         Returns:
-            `{name: (B, *shape)}`, with zeros for what is missing, and without the tensors of which all is.
+            `{name: (B, *shape)}`. What is missing of a tensor is zero; a tensor of which all is missing is left out.
         """
         stored = {}
         for name, shape in self._shapes.items():
@@ -123,7 +123,7 @@ class Shells:
 
 
 def _shape(supernet: Supernet, tensor: StoredTensor, depth: int, width: int) -> tuple[int, ...]:
-    """What a subnet takes of a tensor; nothing is `()`."""
+    """The shape of the slice that a subnet takes of a tensor; `()` if it takes nothing."""
     found = (spec.shape for spec in supernet.make_field(depth, width).tensors() if spec.name == tensor.of)
     return next(found, ())
 

@@ -8,7 +8,7 @@
     levels kept that are not empty (1 bit each, the first level in the lowest bit, in whole bytes)
     the network and, of each level that is not empty, the latents (see `coded_tensors`, `coded_latents`), as `sections`
 
-Latents that are missing, since their level is empty or was cut off, are zeros, and so are their features.
+If a level is empty or was cut off, its latents count as zeros, and so do its features.
 """
 
 from collections.abc import Mapping
@@ -49,14 +49,14 @@ _NAMING = sections.Naming[int](
 
 @dataclass(frozen=True)
 class Architecture:
-    """What trimming does not change.
+    """The part of a file's description that trimming does not change.
 
     Attributes:
         field: The hash grid.
-        latent_dim: Integers per entry.
-        quantizer: Of the network; None for fp16.
-        weight_bits: Of the network; None for fp16.
-        latent_bits: Of latents.
+        latent_dim: How many integers an entry has.
+        quantizer: The quantiser of the network; None for fp16.
+        weight_bits: The bit-width of the network; None for fp16.
+        latent_bits: The bit-width of the latents.
     """
 
     field: Hashgrid
@@ -112,9 +112,9 @@ class LatentFile:
 
     Attributes:
         head: What stands before the body.
-        architecture: What trimming does not change.
+        architecture: What trimming does not change; see there.
         kept: How many levels the file was meant to hold.
-        sections: Those that are there as a whole, by number: 0 for the network, then the levels that are not empty.
+        sections: The sections that are whole, by number: 0 is the network, and the others are levels, if not empty.
         incomplete: Bytes of the section in which the file was cut.
     """
 

@@ -91,8 +91,7 @@ class ShaciraCodec(Codec[ShaciraParams, ShaciraState]):
         """See `Codec.decoder`."""
         parsed = LatentFile.parse(file)
         weights = parsed.weights(parsed.levels[-1] if level is None else _level(parsed, level))
-        field = parsed.architecture.field
-        return CoordinateDecoder(partial(field.forward, weights), field.macs_per_point())
+        return CoordinateDecoder(partial(parsed.architecture.field.forward, weights))
 
     def levels(self, file: container.Container) -> list[tuple[Level, int]]:
         """See `Codec.levels`; an empty level adds nothing to the one before, and is not among them."""

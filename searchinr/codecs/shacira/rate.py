@@ -27,16 +27,16 @@ class RateModel:
     """The model's function; its weights are trained beside the latents.
 
     Attributes:
-        names: Of the weights.
+        names: The names of its weights.
     """
 
     names: ClassVar[tuple[str, ...]] = (SCALES, SHARES)
 
     def __init__(self, level_entries: Sequence[int], dimensions: int, *, per_level: bool, device: torch.device) -> None:
-        """Takes what it is of.
+        """A model for latents of some shape.
 
         Args:
-            level_entries: Entries of each level.
+            level_entries: How many entries each level has.
             dimensions: D.
             per_level: Whether each level has a distribution of its own.
             device: Of the latents.
