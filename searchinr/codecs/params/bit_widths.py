@@ -11,7 +11,7 @@ class BitWidths(NamedTuple):
 
     Attributes:
         weight_bits: For weights between hidden layers, and for look-up tables.
-        edge_bits: For the first layer, and for biases of hidden layers, which are few and of a wider range than weights.
+        edge_bits: For the first layer, and for biases of hidden layers, which are few and range wider than weights.
         last_bits: For the last layer.
     """
 
