@@ -14,12 +14,12 @@ from numpy.typing import ArrayLike, NDArray
 from searchinr.codecs.bitstream import container
 from searchinr.engine.coding.arrays import NAME, array_of, signal_of
 from searchinr.engine.coding.config_file import default_config, read_config
-from searchinr.engine.coding.files import (
+from searchinr.engine.coding.files import errors_name
+from searchinr.engine.coding.signals import (
     check_scale,
     checked_layout,
     decode_signal,
     encode_signal,
-    errors_name,
     inspect_container,
     with_asset,
 )

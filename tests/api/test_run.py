@@ -76,6 +76,18 @@ def test_points_are_all_that_is_on_record(run: searchinr.Run) -> None:
     assert set(signals["name"]) == {"a", "b"}
 
 
+def test_a_run_without_a_point_has_empty_frames(run: searchinr.Run, tmp_path: Path) -> None:
+    begun = tmp_path / "begun"
+    begun.mkdir()
+    RunFolder(begun).space.write_bytes(RunFolder(run.path).space.read_bytes())
+    RunFolder(begun).ledger.touch()
+    opened = searchinr.open_run(begun)
+    assert opened.points().empty and {"rate", "psnr_db", "on_front"} <= set(opened.points().columns)
+    assert opened.points(per_signal=True).empty and opened.failures == {}
+    with pytest.raises(searchinr.UserError, match="no operating point yet"):
+        opened.front()
+
+
 def test_the_best_config_encodes_to_the_file_of_the_front(run: searchinr.Run, tmp_path: Path) -> None:
     front = run.front()
     best = run.best(max_rate=front["rate"].max())

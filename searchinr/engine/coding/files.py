@@ -7,37 +7,27 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-import torch
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    Progress,
-    TaskID,
-    TaskProgressColumn,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
-
-from searchinr.allocator import keep_freed_memory
 from searchinr.codecs.bitstream import container
-from searchinr.codecs.contract import Asset, AssetSpec, Level
+from searchinr.codecs.contract import Level
 from searchinr.codecs.level_names import level_name, matching
-from searchinr.codecs.registry import CODECS, codec_of, decode
-from searchinr.codecs.render import Watch
+from searchinr.codecs.registry import codec_of
 from searchinr.engine.catalog import canonicalise
-from searchinr.engine.coding.config_file import Config, default_config, read_config
-from searchinr.engine.store.asset_files import asset_name, find_asset, read_asset, write_asset
-from searchinr.errors import TrialError, UserError
-from searchinr.search import configs
+from searchinr.engine.coding.config_file import default_config, read_config
+from searchinr.engine.coding.signals import (
+    check_scale,
+    checked_layout,
+    decode_signal,
+    encode_signal,
+    inspect_container,
+    with_asset,
+)
+from searchinr.engine.store.asset_files import asset_name, write_asset
+from searchinr.errors import UserError
 from searchinr.signals.contract import Modality
 from searchinr.signals.files import check_readable, check_writable, read_file, write_file
 from searchinr.signals.registry import MODALITIES, modality_of_file
-from searchinr.signals.signal import Layout, Signal
-from searchinr.trial import Measurement, asset_spec, base_spec, build_asset, run_trial
 
 INR_SUFFIX = ".inr"
-MAX_SCALE = 1000.0
 
 
 def encode_file(
@@ -89,132 +79,6 @@ def encode_file(
     }
 
 
-def encode_signal(signal: Signal, config: Config, asset: Asset | None, *, quiet: bool) -> Measurement:
-    """Compresses one signal: its file, and what is measured of it.
-
-    Args:
-        signal: The signal.
-        config: What `with_asset` returned, with that asset.
-        asset: The asset that decoding will need, or None.
-        quiet: Whether to show no progress.
-
-    Raises:
-        UserError: The signal is too large, or the config does not train on it.
-    """
-    if signal.samples.size > container.MAX_VALUES:
-        raise UserError(f"{signal.samples.size} values found; allowed are {container.MAX_VALUES}; crop it first")
-    if (reason := CODECS[config.codec].refusal(signal.layout)) is not None:
-        raise UserError(f"codec {config.codec} cannot code it: {reason}")
-    try:
-        return _fit(signal, config, asset, quiet)
-    except TrialError as error:
-        raise UserError(f"{error}; try a lower `lr`, a smaller `width`, or another backbone") from error
-
-
-def with_asset(config: Config, config_file: Path | None, given: Path | None) -> tuple[Config, Asset | None]:
-    """A config with the parameters of the asset that its files need to be decoded, and that asset.
-
-    Args:
-        config: The config.
-        config_file: Where the config is, if it is a file; the asset that it names is looked for from there.
-        given: The asset instead of the one that the config names.
-
-    Returns:
-        The config as it is, and None, if its files need no asset.
-
-    Raises:
-        UserError: The asset is missing, or of another codec, or none is needed.
-    """
-    stored = _needed_asset(config, config_file, given)
-    if stored is None:
-        return config, None
-    # which was made for these parameters, whatever the config says
-    return config.model_copy(update={"params": {**config.params, **stored.spec.params}}), stored
-
-
-def _needed_asset(config: Config, config_file: Path | None, given: Path | None) -> Asset | None:
-    spec = asset_spec(configs.Config(config.codec, config.params))
-    if spec is None or not spec.needed_to_decode:
-        if given is not None:
-            raise UserError(f"--asset: {given} found; codec {config.codec} needs none with these parameters")
-        return None
-    path = given
-    if path is None and config.asset is not None:
-        path = (config_file or Path("config")).parent / config.asset
-    if path is None or not path.exists():
-        raise UserError(
-            f"{path or config_file or 'config'}: codec {config.codec} needs a {spec.name}, which is not there; "
-            "`searchinr export` writes it beside a config, `searchinr asset export` alone: name it with --asset FILE"
-        )
-    found = read_asset(path)
-    if found.codec != config.codec:
-        raise UserError(f"{path}: an asset of codec {found.codec} found; allowed is one of {config.codec}")
-    return found.asset
-
-
-def _fit(signal: Signal, config: Config, stored: Asset | None, quiet: bool) -> Measurement:
-    keep_freed_memory()
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    with _progress(quiet) as progress:
-        asset = stored or _build(signal, config, device, progress)
-        task = progress.add_task("fitting", total=config.steps)
-        for state in run_trial(
-            configs.Config(config.codec, config.params),
-            [signal],
-            [config.steps],
-            seed=config.seed,
-            device=device,
-            asset=asset,
-            watch=_watch(progress, "measuring"),
-        ):
-            progress.update(task, completed=state.steps)
-            if isinstance(state, Measurement):
-                return state
-    raise AssertionError("a fit ends with a measurement")
-
-
-def _progress(quiet: bool) -> Progress:
-    """Bars with the time that is left, on a terminal."""
-    console = Console(stderr=True)
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TaskProgressColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        disable=quiet or not console.is_terminal,
-    )
-
-
-def _watch(progress: Progress, description: str) -> Watch:
-    """Shows how far a decoding is by a bar that comes with its first tile."""
-    tasks: list[TaskID] = []
-
-    def watch(done: int, total: int) -> None:
-        if not tasks:
-            tasks.append(progress.add_task(description, total=total))
-        progress.update(tasks[0], completed=done)
-
-    return watch
-
-
-def _build(signal: Signal, config: Config, device: torch.device, progress: Progress) -> Asset | None:
-    """What the fit starts from, where its config asks for more than an initialisation."""
-
-    def built(spec: AssetSpec | None) -> Asset | None:
-        if spec is None:
-            return None
-        base = built(base_spec(config.codec, spec))
-        task = progress.add_task(f"building the {spec.name}")
-        for state in build_asset(config.codec, spec, [signal], seed=config.seed, device=device, base=base):
-            progress.update(task, completed=state.steps, total=state.total)
-        return state.asset
-
-    return built(asset_spec(configs.Config(config.codec, config.params)))
-
-
 def decode_file(
     source: Path,
     out: Path | None,
@@ -263,35 +127,6 @@ def decode_file(
     }
 
 
-def decode_signal(
-    file: container.Container,
-    source: Path | None,
-    scale: float = 1.0,
-    level: Level | None = None,
-    asset_file: Path | None = None,
-    poses: Path | None = None,
-    *,
-    quiet: bool,
-) -> Signal:
-    """The signal in an `.inr` file.
-
-    Args:
-        file: The file.
-        source: Where it is, if it is anywhere; the asset that it names is looked for from there.
-        scale: See `decode_file`.
-        level: See `decode_file`.
-        asset_file: See `decode_file`.
-        poses: See `decode_file`.
-        quiet: Whether to show no progress.
-    """
-    modality = MODALITIES[file.layout.modality]
-    layout = None if poses is None else modality.posed(file.layout_at(scale), poses)
-    with _progress(quiet) as progress:
-        asset = find_asset(file, source, asset_file)
-        watch = _watch(progress, "decoding")
-        return decode(file, asset=asset, scale=scale, level=level, watch=watch, layout=layout)
-
-
 def _check_target(source: Path, target: Path, modality: Modality) -> None:
     check_writable(target)
     if target.exists() and target.samefile(source):
@@ -299,16 +134,6 @@ def _check_target(source: Path, target: Path, modality: Modality) -> None:
     if target.suffix.lower() not in modality.suffixes:
         allowed = " ".join(modality.suffixes)
         raise UserError(f"{target}: suffix {target.suffix!r} found; allowed for this {modality.name} are {allowed}")
-
-
-def check_scale(layout: Layout, modality: Modality, scale: float) -> None:
-    """Makes sure that a file can be rendered at a multiple of its resolution; `UserError` if not."""
-    if not 0 < scale <= MAX_SCALE:  # nan is not
-        raise UserError(f"--scale: {scale:g} found; allowed is a number above 0, at most {MAX_SCALE:g}")
-    resized = modality.resized(layout, scale)
-    if resized.points * resized.channels > container.MAX_VALUES:
-        size = " x ".join(map(str, (*resized.grid, resized.channels)))
-        raise UserError(f"--scale: {scale:g} found, which gives {size} values; allowed are {container.MAX_VALUES}")
 
 
 def inspect_file(
@@ -337,63 +162,6 @@ def inspect_file(
             checked_layout(signal, file.layout)
     with errors_name(source):
         return {"file": str(source), **inspect_container(file, source, asset_file, signal, quiet=quiet)}
-
-
-def inspect_container(
-    file: container.Container, source: Path | None, asset_file: Path | None, signal: Signal | None, *, quiet: bool
-) -> dict[str, Any]:
-    """What `inspect_file` says, of a file that need not lie anywhere.
-
-    Args:
-        file: The file.
-        source: See `decode_signal`.
-        asset_file: See `decode_file`.
-        signal: What was encoded, with the file's layout; then all rates are decoded.
-        quiet: Whether to show no progress.
-    """
-    layout, modality = file.layout, MODALITIES[file.layout.modality]
-    with _progress(quiet) as progress:
-        codec, asset = codec_of(file), find_asset(file, source, asset_file)
-        content = codec.inspect(file, asset=asset)
-
-        def quality(level: Level | None) -> dict[str, float]:
-            if signal is None:
-                return {}
-            watch = _watch(progress, "decoding" if level is None else f"decoding {level_name(level)}")
-            decoded = decode(file, asset=asset, level=level, watch=watch, layout=signal.judged_at)
-            return modality.quality(signal.measured, decoded.samples)
-
-        rows = [
-            {**level, "bytes": size, "rate": modality.rate(layout, size), **quality(level)}
-            for level, size in codec.levels(file)
-        ]
-        of_whole = quality(None)
-    observation = modality.observation(layout)
-    queries = 1 if observation is None else observation.queries_per_point
-    return {
-        "bytes": file.size,
-        "rate": modality.rate(layout, file.size),
-        "rate_unit": modality.rate_unit,
-        **of_whole,
-        "modality": layout.modality,
-        "grid": list(layout.grid),
-        "channels": layout.channels,
-        "bit_depth": layout.bit_depth,
-        **modality.facts(layout),
-        "codec": codec.name,
-        **content.about,
-        **({} if content.macs_per_point is None else {"macs_per_point": queries * content.macs_per_point}),
-        "bits": dict(content.bits),
-        **({"levels": rows} if rows else {}),
-    }
-
-
-def checked_layout(signal: Signal, layout: Layout) -> Signal:
-    """The signal, which must have this layout; `UserError` if it has another."""
-    if signal.layout.in_file != layout:
-        found, allowed = (MODALITIES[each.modality].described(each) for each in (signal.layout, layout))
-        raise UserError(f"{found} found; the encoded signal has {allowed}")
-    return signal
 
 
 def trim_file(source: Path, out: Path, level: Level, max_bytes: int | None) -> dict[str, Any]:

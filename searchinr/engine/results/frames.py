@@ -49,7 +49,7 @@ def points_frame(points: Sequence[Point], objectives: Objectives) -> pd.DataFram
     for point in itertools.compress(points, feasible):
         fronts.setdefault(point.dataset, Front(objectives)).add(point, objectives.vector(point))
     on_front = {id(point) for front in fronts.values() for point in front.points}
-    frame = pd.DataFrame.from_records(list(map(_row, points)))
+    frame = pd.DataFrame.from_records(list(map(_row, points)), columns=None if points else [*_WHICH, "codec", *_ABOUT])
     return frame.assign(feasible=feasible, on_front=[id(point) in on_front for point in points])
 
 
@@ -60,6 +60,8 @@ def signals_frame(points: Sequence[Point]) -> pd.DataFrame:
         `dataset`, `trial`, `rung`, `steps`, and of the signal `name`, `bytes`, `rate`, `psnr_db`, further metrics,
         `encode_s`, `decode_s`, `sha256`.
     """
+    if not points:
+        return pd.DataFrame(columns=[*_WHICH, "name", "bytes", "rate", "psnr_db"])
     return pd.concat(
         [pd.DataFrame({**_fields(point, _WHICH), **point.signals.columns()}) for point in points], ignore_index=True
     )
