@@ -42,8 +42,18 @@ class Metric:
 
     @property
     def heading(self) -> str:
-        """The head of a column: title and unit."""
-        return f"{self.title} {self.unit}".rstrip()
+        """The head of a column: title and unit, and that less is better where it is."""
+        words = f"{self.title} {self.unit}".rstrip()
+        return words if self.direction == "max" else f"{words} (less is better)"
+
+    @property
+    def goal(self) -> str:
+        """What one wants of it, in words: ``"high PSNR"``."""
+        return f"{'high' if self.direction == 'max' else 'low'} {self.title}"
+
+    def with_unit(self, number: str) -> str:
+        """A number in words: ``"20 dB"``, ``"SSIM 0.9"``."""
+        return f"{number} {self.unit}" if self.unit else f"{self.title} {number}"
 
     @property
     def label(self) -> str:

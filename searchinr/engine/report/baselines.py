@@ -32,6 +32,10 @@ class BaselinePoint:
     quality: float
     figures: Mapping[str, float]
 
+    def figure(self, name: str) -> float | None:
+        """The figure of this name; None if it is not measured."""
+        return self.figures.get(name)
+
     @property
     def rate(self) -> float:
         """In the modality's unit."""
@@ -106,6 +110,7 @@ def measure_baselines(dataset: Dataset) -> Baselines:
 
 
 def _measure(modality: Modality, codec: Peer, quality: float, signal: Signal) -> dict[str, float]:
+    signal = signal.measured  # by the same part as ours
     file = codec.encode(signal, quality)
     metrics = modality.quality(signal, codec.decode(file, signal.layout))
     return {"rate": modality.rate(signal.layout, len(file)), **metrics}

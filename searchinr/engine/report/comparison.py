@@ -77,7 +77,7 @@ class Comparison:
 
     def reference(self) -> str:
         """What the hypervolumes are measured from."""
-        return f"Hypervolumes from {style.reference(self.reference_point, self.first.front.rate_unit)}"
+        return f"Hypervolumes from {style.reference(self.reference_point, self.first.front)}"
 
 
 def comparison_json(found: Comparison) -> dict[str, Any]:

@@ -53,8 +53,10 @@ class FrontReport:
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
-        """What is measured of the decoded signals, PSNR first."""
-        return metrics_of(self.modality)
+        """What was measured of the decoded signals, PSNR first; at the end what was measured where they were fitted."""
+        known = metrics_of(self.modality)
+        each = (*known, *(metric.fitted for metric in known))
+        return tuple(m for m in each if any(point.figure(m.name) is not None for point in self.front))
 
     @property
     def hypervolume(self) -> float:
@@ -178,6 +180,7 @@ def front_json(report: FrontReport) -> dict[str, Any]:
         "operating_points": len(report.points),
         "reference_point": dict(report.reference_point),
         "constraints": dict(report.constraints),
+        "directions": {metric.name: metric.direction for metric in report.metrics},
         "hypervolume": report.hypervolume,
         "points": [
             _point_json(point) | {"confirmed": None if confirmed is None else confirmed.as_json()}

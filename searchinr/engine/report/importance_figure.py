@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from searchinr.engine.report import canvas, style
 from searchinr.engine.report.front import FrontReport
 from searchinr.search.importance import BEST, FRONT, METHOD, Importance
+from searchinr.signals.registry import metrics_of
+from searchinr.space import OF_FILES
 
 SHOWN = 12
 """Parameters in the figure; the table has all."""
-
-_TITLES = {FRONT: "being near the front", "psnr_db": "high PSNR", "ssim": "high SSIM", "rate": "low rate"}
 
 
 def importance_png(report: FrontReport, found: Importance) -> bytes:
@@ -23,7 +23,13 @@ def importance_png(report: FrontReport, found: Importance) -> bytes:
     height = 0.8 / len(found.shares)
     for i, (target, shares) in enumerate(found.shares.items()):
         rows = [row + (i - (len(found.shares) - 1) / 2) * height for row in range(len(names))]
-        axes.barh(rows, [shares[name] for name in names], height * 0.9, color=style.COLOURS[i], label=title(target))
+        axes.barh(
+            rows,
+            [shares[name] for name in names],
+            height * 0.9,
+            color=style.COLOURS[i],
+            label=title(target, report.modality),
+        )
     axes.set_xlim(0, None)
     axes.set_xlabel("share of the importance")
     axes.legend(loc="lower right", fontsize=8.5, framealpha=0.9, edgecolor="none")
@@ -41,9 +47,12 @@ def labels(names: Sequence[str]) -> list[str]:
     return [name.partition(".")[2] if len(codecs) == 1 else name for name in names]
 
 
-def title(target: str) -> str:
+def title(target: str, modality: str) -> str:
     """What the best configs are best in, for people."""
-    return _TITLES.get(target, f"low {target}")
+    if target == FRONT:
+        return "being near the front"
+    known = {metric.name: metric for metric in (*metrics_of(modality), *OF_FILES.values())}
+    return known[target].goal
 
 
 def basis(found: Importance) -> str:

@@ -1,11 +1,18 @@
 """Short names of operating points for legends and tables."""
 
 from collections.abc import Iterable
+from typing import Protocol
 
 from searchinr.search.configs import Config
-from searchinr.search.figures import Figures, SignalFigures
 from searchinr.search.lines import AssetWork
 from searchinr.space import PSNR, Metric
+
+
+class Measured(Protocol):
+    """A point, a signal's row or a codec's setting: something of which there are figures."""
+
+    def figure(self, name: str) -> float | None:
+        """The figure of this name; None if it is not measured."""
 
 
 def family(config: Config) -> str:
@@ -35,10 +42,16 @@ def describe(config: Config) -> str:
     return " ".join(words)
 
 
-def quality_text(metrics: Iterable[Metric], figures: Figures | SignalFigures) -> str:
+def quality_text(metrics: Iterable[Metric], figures: Measured) -> str:
     """What was measured of decoded signals, in words: ``"27.50 dB, SSIM 0.8123"``; what is not there is left out."""
     return ", ".join(
         f"{'' if metric == PSNR else f'{metric.title} '}{metric.text(value)} {metric.unit}".rstrip()
         for metric in metrics
         if (value := figures.figure(metric.name)) is not None
     )
+
+
+def figure_texts(metrics: Iterable[Metric], figures: Measured) -> list[str]:
+    """What was measured of decoded signals, as the cells of a table: one for each metric, empty where there is none."""
+    values = ((metric, figures.figure(metric.name)) for metric in metrics)
+    return ["" if value is None else metric.text(value) for metric, value in values]

@@ -11,7 +11,7 @@ from searchinr.engine.report.document import Column, copyable, document, facts, 
 from searchinr.engine.report.exhibits import exhibit
 from searchinr.engine.report.front import FrontReport, beside
 from searchinr.engine.report.importance_figure import basis
-from searchinr.engine.report.names import describe
+from searchinr.engine.report.names import describe, figure_texts
 from searchinr.engine.report.signals_figure import SMALL_PRINT
 from searchinr.search.bd_rate import METHOD
 from searchinr.search.importance import Importance
@@ -81,7 +81,7 @@ def _section(run: str, name: str, report: DatasetReport, *, several: bool) -> st
     if report.importance is not None:
         parts += [
             "<h3>Which parameters matter</h3>",
-            plot(plots.importance_plot(report.importance), f"{name}-importance", small=True),
+            plot(plots.importance_plot(report.importance, front.modality), f"{name}-importance", small=True),
             note(basis(report.importance)),
         ]
     parts += [
@@ -128,12 +128,10 @@ def _bd_rates(front: FrontReport) -> list[str]:
 
 
 def _front_table(run: str, front: FrontReport, *, several: bool) -> str:
-    with_ssim = any("ssim" in point.metrics for point in front.front)
     with_seeds = any(front.confirmed)
     columns = [
         Column(front.rate_unit, "number"),
-        Column("PSNR dB", "number"),
-        *([Column("SSIM", "number")] if with_ssim else []),
+        *(Column(metric.heading, "number") for metric in front.metrics),
         Column("bytes", "number"),
         Column("steps", "number"),
         Column("config"),
@@ -147,8 +145,7 @@ def _front_table(run: str, front: FrontReport, *, several: bool) -> str:
         rows.append(
             [
                 f"{point.rate:.3f}",
-                f"{point.psnr_db:.2f}",
-                *([f"{point.metrics['ssim']:.4f}"] if with_ssim else []),
+                *figure_texts(front.metrics, point),
                 f"{point.mean_bytes:,.0f}",
                 f"{point.steps:,}",
                 text(describe(point.config)),

@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from searchinr.engine.report import style
 from searchinr.engine.report.front import FrontReport
 from searchinr.engine.report.importance_figure import labels, shown, title
-from searchinr.engine.report.names import describe, family
+from searchinr.engine.report.names import Measured, describe, family, quality_text
 from searchinr.engine.report.signals_figure import signal_curves
 from searchinr.search.importance import Importance
 from searchinr.search.lines import Point
@@ -113,7 +113,7 @@ def hypervolume_plot(report: FrontReport) -> go.Figure:
     return figure
 
 
-def importance_plot(found: Importance) -> go.Figure:
+def importance_plot(found: Importance, modality: str) -> go.Figure:
     """The share of each parameter, a bar for the front and for each objective."""
     names = shown(found)
     figure = go.Figure()
@@ -121,7 +121,7 @@ def importance_plot(found: Importance) -> go.Figure:
         figure.add_bar(
             y=[escaped(label) for label in labels(names)],
             x=[shares[name] for name in names],
-            name=title(target),
+            name=title(target, modality),
             orientation="h",
             marker={"color": style.token(i)},
             hovertemplate="%{y}: %{x:.0%}",
@@ -145,11 +145,7 @@ def signals_plot(report: FrontReport) -> go.Figure:
             line={"color": style.token(i if few else 0), "width": 1.4 if few else 0.8},
             marker={"symbol": style.MARKERS[i % len(style.MARKERS)][1] if few else "circle", "size": 6 if few else 3},
             opacity=1.0 if few else 0.7,
-            text=[
-                f"{escaped(name)}<br>{_figures(row.rate, report, row.psnr_db, row.metrics.get('ssim'))}<br>"
-                f"{row.bytes:,} bytes"
-                for row in rows
-            ],
+            text=[f"{escaped(name)}<br>{_figures(row.rate, report, row)}<br>{row.bytes:,} bytes" for row in rows],
             hoverinfo="text",
             showlegend=few,
         )
@@ -174,10 +170,7 @@ def _add_curves(figure: go.Figure, report: FrontReport) -> None:
             name=codec,
             mode="lines",
             line={"color": _GREYS[min(i, 1)], "width": 1.3, "dash": dash},
-            text=[
-                f"{codec}<br>quality {p.quality:g}<br>{_figures(p.rate, report, p.psnr_db, p.figures.get('ssim'))}"
-                for p in curve
-            ],
+            text=[f"{codec}<br>quality {p.quality:g}<br>{_figures(p.rate, report, p)}" for p in curve],
             hoverinfo="text",
             legendgroup="baselines",
             legendgrouptitle={"text": "measured on the same files"},
@@ -191,7 +184,8 @@ def _add_curves(figure: go.Figure, report: FrontReport) -> None:
             line={"color": _PUBLISHED, "width": 1},
             marker={"symbol": f"{style.MARKERS[i % len(style.MARKERS)][1]}-open", "size": 5},
             text=[
-                f"{known.name}, published<br>{_figures(p.rate, report, p.psnr_db, None)}<br>rate: {known.counts}"
+                f"{known.name}, published<br>"
+                f"{p.rate:.4g} {report.rate_unit}, {p.psnr_db:.2f} dB<br>rate: {known.counts}"
                 for p in known.points
             ],
             hoverinfo="text",
@@ -243,15 +237,14 @@ def _hover(point: Point, report: FrontReport) -> str:
     params = "<br>".join(f"{key}: {escaped(_shown(value))}" for key, value in point.config.params.items())
     return (
         f"<b>{escaped(describe(point.config))}</b><br>"
-        f"{_figures(point.rate, report, point.psnr_db, point.metrics.get('ssim'))}<br>"
+        f"{_figures(point.rate, report, point)}<br>"
         f"{point.mean_bytes:,.0f} bytes per file (mean)<br>"
         f"trial {escaped(point.trial)}, {point.steps:,} steps, seed {point.seed}<br><br>{params}"
     )
 
 
-def _figures(rate: float, report: FrontReport, psnr_db: float, ssim: float | None) -> str:
-    quality = f"{rate:.4g} {report.rate_unit}, {psnr_db:.2f} dB"
-    return quality if ssim is None else f"{quality}, SSIM {ssim:.4f}"
+def _figures(rate: float, report: FrontReport, figures: Measured) -> str:
+    return f"{rate:.4g} {report.rate_unit}, {escaped(quality_text(report.metrics, figures))}"
 
 
 def _shown(value: object) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 
 from searchinr.engine.report.front import FrontReport
 from searchinr.engine.report.names import family
+from searchinr.signals.registry import metrics_of
 
 # Okabe and Ito, "Color Universal Design" (2008), without the yellow, which is too faint on white
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#E69F00", "#CC79A7", "#56B4E9", "#000000")
@@ -225,15 +226,22 @@ def hypervolume_title(report: FrontReport) -> str:
     return "hypervolume of the front" + (f" ({unit})" if unit else "")
 
 
-def reference(point: Mapping[str, float], rate_unit: str) -> str:
+def reference(point: Mapping[str, float], report: FrontReport) -> str:
     """A reference point in words, up to the full stop."""
-    words = {"psnr_db": "{:g} dB", "rate": "{:g} " + rate_unit, "ssim": "SSIM {:g}"}
-    values = ", ".join(words.get(name, name + " {:g}").format(at) for name, at in point.items())
-    return f"the reference point ({values})."
+    known = {metric.name: metric for metric in metrics_of(report.modality)}
+    values = [
+        known[name].with_unit(f"{at:g}")
+        if name in known
+        else f"{at:g} {report.rate_unit}"
+        if name == "rate"
+        else f"{name} {at:g}"
+        for name, at in point.items()
+    ]
+    return f"the reference point ({', '.join(values)})."
 
 
 def _reference(report: FrontReport) -> str:
-    return reference(report.reference_point, report.rate_unit)
+    return reference(report.reference_point, report)
 
 
 def _constraints(report: FrontReport) -> str:

@@ -11,7 +11,7 @@ from rich.text import Text
 from searchinr.engine.report.bd_rates import bd_rates
 from searchinr.engine.report.confirmation import Confirmed
 from searchinr.engine.report.front import FrontReport, beside
-from searchinr.engine.report.names import describe
+from searchinr.engine.report.names import describe, figure_texts
 from searchinr.search.importance import FRONT, Importance
 
 _CONFIRMED = (
@@ -27,13 +27,13 @@ _CONFIRMED = (
 def front_tsv(report: FrontReport) -> str:
     """One row per point of the front, by rising rate; a column for every parameter that any of them has."""
     params = list(dict.fromkeys(key for point in report.front for key in point.config.params))
-    measured = ["rate", "psnr_db", "ssim", "mean_bytes", "decode_macs_per_sample"]
+    names = [metric.name for metric in report.metrics]
+    measured = ["rate", *names, "mean_bytes", "decode_macs_per_sample"]
     header = [*measured, *_CONFIRMED, "trial", "steps", "seed", "codec", *params]
     rows = (
         [
             point.rate,
-            point.psnr_db,
-            point.metrics.get("ssim"),
+            *map(point.figure, names),
             point.mean_bytes,
             point.decode_macs_per_sample,
             *_confirmed_cells(confirmed),
@@ -66,7 +66,8 @@ def anytime_tsv(report: FrontReport) -> str:
 
 def signals_tsv(report: FrontReport) -> str:
     """One row per point of the front and signal: what each single file costs and gives."""
-    columns = ["name", "bytes", "rate", "psnr_db", "ssim", "encode_s", "decode_s", "sha256"]
+    metrics = [metric.name for metric in report.metrics]
+    columns = ["name", "bytes", "rate", *metrics, "encode_s", "decode_s", "sha256"]
     rows = (
         [point.trial, point.steps, *(figures.get(column) for column in columns)]
         for point in report.front
@@ -104,11 +105,10 @@ def _tsv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 def front_table(report: FrontReport) -> RenderableType:
     """The whole front for the terminal."""
-    with_ssim = any("ssim" in point.metrics for point in report.front)
     # Not the table's own title, which would be wrapped to the table's width.
     title = f"{report.dataset}: {len(report.front)} of {len(report.points)} operating points are on the front"
     table = Table(box=None, pad_edge=False)
-    for name in (report.rate_unit, "PSNR dB", *(["SSIM"] if with_ssim else []), "bytes", "steps"):
+    for name in (report.rate_unit, *(metric.heading for metric in report.metrics), "bytes", "steps"):
         table.add_column(name, justify="right")
     table.add_column("config")
     table.add_column("trial")
@@ -118,8 +118,7 @@ def front_table(report: FrontReport) -> RenderableType:
     for point, confirmed in zip(report.front, report.confirmed, strict=True):
         table.add_row(
             f"{point.rate:.3f}",
-            f"{point.psnr_db:.2f}",
-            *([f"{point.metrics['ssim']:.4f}"] if with_ssim else []),
+            *figure_texts(report.metrics, point),
             f"{point.mean_bytes:.0f}",
             str(point.steps),
             describe(point.config),

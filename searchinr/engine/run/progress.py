@@ -3,11 +3,11 @@
 import time
 from collections.abc import Mapping, Sequence
 
-from searchinr.engine.report.names import describe
+from searchinr.engine.report.names import describe, figure_texts
 from searchinr.engine.terminal.view import DatasetView, FrontRow, ViewState
 from searchinr.search.lines import Confirmation, Line, Point
 from searchinr.search.search import Counts, Search
-from searchinr.signals.registry import MODALITIES
+from searchinr.signals.registry import MODALITIES, metrics_of
 from searchinr.space import Space
 
 
@@ -80,13 +80,14 @@ class Progress:
             self._first = time.monotonic(), self._done
 
     def _dataset(self, label: str, modality: str) -> DatasetView:
-        front = self._search.front(label)
+        front, metrics = self._search.front(label), metrics_of(modality)
         return DatasetView(
             label=label,
             rate_unit=MODALITIES[modality].rate_unit,
             points=sum(self._measured[label]),
-            front=[FrontRow(p.rate, p.psnr_db, p.metrics.get("ssim"), describe(p.config)) for p in front],
+            front=[FrontRow(p.rate, figure_texts(metrics, p), describe(p.config)) for p in front],
             hypervolume=self._search.hypervolume(label),
+            columns=[metric.heading for metric in metrics],
         )
 
     def _remaining_s(self, counts: Mapping[str, Counts]) -> float | None:

@@ -26,14 +26,12 @@ class FrontRow:
 
     Attributes:
         rate: In the unit of its `DatasetView`.
-        psnr_db: Mean over signals.
-        ssim: For images, else None.
+        figures: What was measured of the decoded signals, as text, in the order of the view's `columns`.
         description: The config in a few words.
     """
 
     rate: float
-    psnr_db: float
-    ssim: float | None
+    figures: Sequence[str]
     description: str
 
 
@@ -47,6 +45,7 @@ class DatasetView:
         points: Number of operating points.
         front: By rising rate; empty while no point meets the constraints.
         hypervolume: Of the front.
+        columns: Heads of the columns of the points' `figures`.
     """
 
     label: str
@@ -54,6 +53,7 @@ class DatasetView:
     points: int
     front: Sequence[FrontRow]
     hypervolume: float
+    columns: Sequence[str] = ("PSNR dB",)
 
 
 @dataclass(frozen=True)
@@ -225,14 +225,12 @@ def _front(dataset: DatasetView, rows: int) -> RenderableType:
     chosen = spread_over_rates(dataset.front, rows)
     count = f"{len(dataset.front)} points" + (f", {len(chosen)} shown" if len(chosen) < len(dataset.front) else "")
     heading = Text.assemble("\n", (dataset.label, "bold"), f"  front of {count}, hypervolume {dataset.hypervolume:.4g}")
-    with_ssim = any(row.ssim is not None for row in chosen)
     table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="dim")
-    for column in (dataset.rate_unit, "PSNR dB", *(["SSIM"] if with_ssim else [])):
+    for column in (dataset.rate_unit, *dataset.columns):
         table.add_column(column, justify="right")
     table.add_column("config", no_wrap=True)
     for row in chosen:
-        ssim = [] if not with_ssim else ["" if row.ssim is None else f"{row.ssim:.3f}"]
-        table.add_row(f"{row.rate:.3f}", f"{row.psnr_db:.2f}", *ssim, Text(row.description))
+        table.add_row(f"{row.rate:.3f}", *row.figures, Text(row.description))
     return Group(heading, table)
 
 

@@ -15,7 +15,7 @@ State = Callable[..., ViewState]
 
 
 def rows(count: int) -> list[FrontRow]:
-    return [FrontRow(0.01 * 1.3**i, 20 + i / 2, 0.5 + i / 100, f"siren {i}") for i in range(count)]
+    return [FrontRow(0.01 * 1.3**i, (f"{20 + i / 2:.2f}",), f"siren {i}") for i in range(count)]
 
 
 @pytest.fixture
@@ -140,7 +140,7 @@ def test_rows_are_spread_over_the_octaves_of_rate() -> None:
     chosen = spread_over_rates(front, 4)
     assert [row.description for row in chosen] == ["siren 0", "siren 10", "siren 19", "siren 29"]
     assert spread_over_rates(front[:3], 4) == front[:3]
-    crowded = [FrontRow(rate, 20, None, "") for rate in (0.1, 0.101, 0.102, 0.103, 9.0)]
+    crowded = [FrontRow(rate, ("20.00",), "") for rate in (0.1, 0.101, 0.102, 0.103, 9.0)]
     assert [row.rate for row in spread_over_rates(crowded, 4)][:1] == [0.1]
     assert len(spread_over_rates(crowded, 4)) == 4
 
