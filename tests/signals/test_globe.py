@@ -96,7 +96,10 @@ def test_all_commands_work_with_it(tmp_path: Path) -> None:
     for command, (code, out, err) in zip(commands, results, strict=True):
         assert code == 0, (command, out, err)
     (front,) = json.loads(results[1][1])["datasets"]
-    assert front["points"]
+    for point in front["points"]:
+        assert 0 <= point["overlap"] <= 1 and point["worst"] > 0 and point["fitted_psnr_db"] > 0
+    assert front["directions"]["overlap"] == "max" and front["directions"]["worst"] == "min"
+    assert "overlap" in results[2][1] and "less is better" in results[2][1] and "fitted PSNR dB" in results[2][1]
     page = (tmp_path / "run" / "report" / "report.html").read_text()
     assert "Maps of what is held out." in page and "float16, deflated" in page and "<td>2026</td>" in page
     encoded, inspected, decoded, turned = (json.loads(out) for _, out, _ in results[5:])
@@ -109,7 +112,7 @@ def test_all_commands_work_with_it(tmp_path: Path) -> None:
 
 CASES: dict[str, dict[str, Any]] = {
     "mlp": {"width": 8, "depth": 2, "siren.omega_first": 4.0},
-    "once_for_all": {"siren.omega_first": 4.0},
+    "once_for_all": {"siren.omega_first": 4.0, "depths": "1 2", "widths": "4 6"},
     "shacira": {"table_size_log2": 6, "levels": 3, "min_resolution": 2},
     "combiner": {
         "beta": 0.3,

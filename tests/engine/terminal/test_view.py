@@ -11,11 +11,12 @@ from rich.console import Console
 from searchinr.engine.terminal import view
 from searchinr.engine.terminal.view import DatasetView, FrontRow, RunView, ViewState, spread_over_rates
 
+BOTH = ("PSNR dB", "SSIM")
 State = Callable[..., ViewState]
 
 
 def rows(count: int) -> list[FrontRow]:
-    return [FrontRow(0.01 * 1.3**i, (f"{20 + i / 2:.2f}",), f"siren {i}") for i in range(count)]
+    return [FrontRow(0.01 * 1.3**i, (f"{20 + i / 2:.2f}", f"{0.5 + i / 100:.3f}"), f"siren {i}") for i in range(count)]
 
 
 @pytest.fixture
@@ -30,7 +31,7 @@ def state() -> State:
             "total": 27,
             "confirmed": 0,
             "to_confirm": 0,
-            "datasets": (DatasetView("photos [96x144]", "bpp", 9, rows(5), 12.345),),
+            "datasets": (DatasetView("photos [96x144]", "bpp", 9, rows(5), 12.345, BOTH),),
             "elapsed_s": 83.2,
             "remaining_s": 3700.0,
         }
@@ -73,7 +74,7 @@ def test_plain_lines_are_few_and_only_for_news(state: State, monkeypatch: pytest
         (20.0, state(tried=10, done=5, running=1, elapsed_s=99)),  # nothing finished
         (
             30.0,
-            state(tried=10, done=5, datasets=(DatasetView("x", "bpp", 10, rows(6), 13.0),)),
+            state(tried=10, done=5, datasets=(DatasetView("x", "bpp", 10, rows(6), 13.0, BOTH),)),
         ),  # shown: a better front
     ]
     for at, new in updates:
@@ -94,7 +95,13 @@ def test_a_terminal_gets_one_view_that_stays(state: State) -> None:
         shown.update(state())
         shown.warn("MLflow at http://x [y] cannot be reached")
         shown.update(
-            state(tried=27, done=26, running=0, paused=0, datasets=(DatasetView("photos", "bpp", 40, rows(30), 20.0),))
+            state(
+                tried=27,
+                done=26,
+                running=0,
+                paused=0,
+                datasets=(DatasetView("photos", "bpp", 40, rows(30), 20.0, BOTH),),
+            )
         )
     text = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", out.getvalue())
     assert text.count("warning: MLflow at http://x [y] cannot be reached") == 1
@@ -108,7 +115,7 @@ def test_a_terminal_gets_one_view_that_stays(state: State) -> None:
 def test_the_view_fits_a_low_window_with_several_datasets(state: State) -> None:
     out = io.StringIO()
     console = Console(file=out, force_terminal=True, width=80, height=24, _environ={"TERM": "xterm"})
-    both = tuple(DatasetView(name, "bpp", 30, rows(20), 20.0) for name in ("kodak", "photos"))
+    both = tuple(DatasetView(name, "bpp", 30, rows(20), 20.0, BOTH) for name in ("kodak", "photos"))
     with RunView("demo", Path("runs/demo"), console) as shown:
         shown.update(state(datasets=both))
     text = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", out.getvalue())
@@ -140,7 +147,7 @@ def test_rows_are_spread_over_the_octaves_of_rate() -> None:
     chosen = spread_over_rates(front, 4)
     assert [row.description for row in chosen] == ["siren 0", "siren 10", "siren 19", "siren 29"]
     assert spread_over_rates(front[:3], 4) == front[:3]
-    crowded = [FrontRow(rate, ("20.00",), "") for rate in (0.1, 0.101, 0.102, 0.103, 9.0)]
+    crowded = [FrontRow(rate, (), "") for rate in (0.1, 0.101, 0.102, 0.103, 9.0)]
     assert [row.rate for row in spread_over_rates(crowded, 4)][:1] == [0.1]
     assert len(spread_over_rates(crowded, 4)) == 4
 
