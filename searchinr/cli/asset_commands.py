@@ -5,6 +5,7 @@ The cache is where the assets of all runs are kept, so that none of them is buil
 
 import time
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -168,7 +169,7 @@ def _cache_rows(found: "Sequence[Entry]") -> list[dict[str, Any]]:
             "built": entry.origin.time,
             "used": entry.used,
             "runs": list(entry.runs),
-            "cost": dict(entry.origin.cost),
+            "cost": asdict(entry.origin.cost),
         }
         for entry in found
     ]

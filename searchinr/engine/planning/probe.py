@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import torch
 
@@ -87,12 +87,12 @@ def _asset(
         source = training if training is not None and spec.needed_to_decode else dataset
         name = asset_id(config.codec, spec, source.key, seed)
         if (found := cache.find(name, spec)) is not None:
-            return found[0].asset
+            return found.asset
         base = built(base_spec(config.codec, spec))
         own_seed = building_seed(name, spec, seed)
         *_, last = build_asset(config.codec, spec, source.signals, seed=own_seed, device=device, base=base)
         if last.asset is not None:
-            cache.keep(name, config.codec, last.asset, Origin(asdict(last.cost), dataset.name, time.time()))
+            cache.keep(name, config.codec, last.asset, Origin(last.cost, dataset.name, time.time()))
         return last.asset
 
     return built(asset_spec(config))

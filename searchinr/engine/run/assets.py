@@ -1,12 +1,14 @@
-"""What jobs share: supernets and the like, each built once, kept in the run folder, waited for by those that need it.
+"""What the jobs of a run share: each asset is built once and kept in the run folder, and jobs that need it wait for it.
 
-A job that needs an asset which is not there yet is parked, and the asset's building is handed out as a job of its own.
-Some start from another asset, which is built first.
+A job that needs an asset which is not there yet is parked, and the building of the asset is handed out as a job of its
+own, unless an earlier run has left the asset in the cache. Some assets start from another one, which is built first.
 """
 
 from collections.abc import Callable, Iterable, Mapping
 
 from searchinr.codecs.contract import Asset
+from searchinr.engine.store.asset_cache import AssetCache, Origin
+from searchinr.engine.store.asset_files import asset_name, unpack_asset, write_asset
 from searchinr.engine.store.asset_keys import asset_id, building_seed
 from searchinr.engine.store.run_folder import RunFolder, set_aside
 from searchinr.engine.store.tensors import read_tensors
@@ -22,19 +24,23 @@ from searchinr.trial import asset_spec, base_spec
 class Assets:
     """The assets of a run, and the jobs that wait for them.
 
-    Whatever happens between a building's end and the next start of a job: an asset is there if it is on record and its
-    file has the content on record, and it is built in any other case.
+    An asset is there if it is on record and its file holds what is on record. In any other case it is taken from the
+    cache or built, whatever has happened since a building ended.
     """
 
-    def __init__(self, folder: RunFolder, dataset_keys: Mapping[str, str], *, warn: Callable[[str], None]) -> None:
+    def __init__(
+        self, folder: RunFolder, dataset_keys: Mapping[str, str], cache: AssetCache, *, warn: Callable[[str], None]
+    ) -> None:
         """Nothing on record yet.
 
         Args:
             folder: The run folder.
-            dataset_keys: Dataset label, or `training_name` of one, -> hash of the content.
-            warn: Called with one line where a file is damaged.
+            dataset_keys: The hash of the content of each dataset, by its label, and of training signals, by their
+                `training_name`.
+            cache: Where assets are kept for all runs.
+            warn: Called with one line when a file is damaged.
         """
-        self._folder, self._dataset_keys, self._warn = folder, dataset_keys, warn
+        self._folder, self._dataset_keys, self._cache, self._warn = folder, dataset_keys, cache, warn
         self._on_record: dict[str, set[str]] = {}  # SHA-256 of what was built, by asset
         self._failures: dict[str, str] = {}  # reasons, by asset
         self._loaded: dict[str, Asset] = {}
@@ -64,7 +70,7 @@ class Assets:
             self.tell(line)
 
     def next_task(self, next_job: Callable[[], Job | None], *, room: int) -> AnyJob | None:
-        """What to do next: a job whose asset is there or cannot be had (see `failure`), or the building of an asset.
+        """What to do next: either a job whose asset is there, or cannot be had (see `failure`), or a building.
 
         Args:
             next_job: Asks the search for a job. It is not asked while there is no room to park another one.
@@ -89,12 +95,12 @@ class Assets:
         return None
 
     def asset(self, job: AnyJob) -> Asset | None:
-        """The asset that a job or a building starts from; None if from none. For those without a `failure`."""
+        """The asset from which a job or a building starts, None if it starts from none. It must have no `failure`."""
         need = self._needed_by(job)
         return None if need is None else self._loaded[need.asset]
 
     def failure(self, job: AnyJob) -> str | None:
-        """Why the asset that a job or a building starts from cannot be had; None if it can, or if there is none."""
+        """Why a job or a building cannot have the asset from which it starts; None if it can, or if it needs none."""
         need = self._needed_by(job)
         if need is None or need.asset in self._loaded:
             return None
@@ -102,12 +108,45 @@ class Assets:
         return None if reason is None else f"its {need.name} could not be built: {reason}"
 
     def ended(self, job: AssetJob) -> bool:
-        """A building has ended, and what its worker has delivered is told; whether the asset is there or has failed.
+        """Takes note that a building has ended, after what came of it was told.
 
-        If neither, it is built again as soon as there is a worker.
+        Returns:
+            Whether the asset is there or has failed. If neither, it is built again as soon as there is a worker.
         """
         self._building.pop(job.asset, None)
         return self._is_settled(job)
+
+    def from_cache(self, job: AssetJob) -> AssetBuilt | None:
+        """Takes an asset from the cache into the run, in place of its building, if the cache has it.
+
+        Returns:
+            The ledger line that says so.
+        """
+        found = self._cache.find(job.asset, job.spec)
+        if found is None:
+            return None
+        asset = found.asset
+        size = write_asset(self._folder.asset(job.asset), job.config.codec, asset)
+        about = job.shared(AssetBuilt)
+        return AssetBuilt(**about, sha256=asset.sha256, bytes=size, cost=found.origin.cost, cached=True)
+
+    def keep(self, line: AssetBuilt) -> None:
+        """Keeps an asset that was built wherever it will be needed beside the run: at its front, and in the cache.
+
+        If its file is not what was built, nothing is kept: the asset is built again.
+        """
+        path = self._folder.asset(line.asset)
+        try:
+            data = path.read_bytes()
+            asset = unpack_asset(data, path).asset
+        except (FileNotFoundError, InvalidFileError):
+            return
+        if asset.sha256 != line.sha256:
+            return
+        if line.needed_to_decode:
+            self._folder.keep_asset(asset_name(line.label), data)
+        if not line.cached:
+            self._cache.keep(line.asset, line.config.codec, asset, Origin(line.cost, line.dataset, line.time))
 
     def _next_building(self, need: AssetJob) -> AssetJob | None:
         """What to build now of an asset and those that it starts from; None while that is being built."""

@@ -9,7 +9,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import asdict
 from pathlib import Path
 
 from searchinr.codecs.contract import Asset
@@ -23,8 +22,7 @@ from searchinr.engine.results.report import dataset_report
 from searchinr.engine.run.assets import Assets
 from searchinr.engine.run.deaths import Deaths
 from searchinr.engine.run.progress import Progress
-from searchinr.engine.store.asset_cache import AssetCache, Origin
-from searchinr.engine.store.asset_files import asset_name, unpack_asset, write_asset
+from searchinr.engine.store.asset_cache import AssetCache
 from searchinr.engine.store.ledger import Ledger
 from searchinr.engine.store.place import remove_tree
 from searchinr.engine.store.run_folder import RunFolder, open_delivery, safe_name, set_aside
@@ -33,7 +31,6 @@ from searchinr.engine.terminal.view import RunView, ViewState
 from searchinr.engine.tracking.tracker import Tracker
 from searchinr.engine.workers.jobs import AnyJob, AssetJob
 from searchinr.errors import InvalidFileError, NodeLostError, OutOfMemoryError
-from searchinr.search.figures import Cost
 from searchinr.search.lines import (
     AssetBuilt,
     AssetFailed,
@@ -88,8 +85,7 @@ class Driver:
         self._folder, self._space, self._datasets = folder, space, datasets
         self._ledger, self._search = ledger, search
         keys = {label: dataset.key for label, dataset in {**datasets, **training}.items()}
-        self._assets = Assets(folder, keys, warn=self._warn)
-        self._cache = AssetCache(cache, folder.path, self._warn)
+        self._assets = Assets(folder, keys, AssetCache(cache, folder.path, self._warn), warn=self._warn)
         self._progress = Progress(space, search, {label: data.modality for label, data in datasets.items()})
         self._drawn = time.monotonic(), 0  # when the fronts were drawn last, and how many ledger lines there were
         self._deaths = Deaths(folder)
@@ -152,7 +148,9 @@ class Driver:
     def _next_job(self, workers: int) -> AnyJob | None:
         while (job := self._assets.next_task(self._search.next_job, room=workers)) is not None:
             if isinstance(job, AssetJob):
-                if self._is_cached(job):
+                if (line := self._assets.from_cache(job)) is not None:
+                    self._fold_asset(line)
+                    self._assets.ended(job)
                     continue
                 LOG.info("building %s: %s", job.asset, describe_asset(job))
                 return job
@@ -261,39 +259,14 @@ class Driver:
         at_end = line.steps >= self._space.fidelity.rungs[-1]
         self._folder.drop_checkpoints(line, over=at_end or not isinstance(line, Point))
 
-    def _is_cached(self, job: AssetJob) -> bool:
-        """Takes an asset from the cache into the run, if there is one that is usable."""
-        found = self._cache.find(job.asset, job.spec)
-        if found is None:
-            return False
-        stored, origin = found
-        size = write_asset(self._folder.asset(job.asset), job.config.codec, stored.asset)
-        about = job.shared(AssetBuilt)
-        self._fold_asset(
-            AssetBuilt(**about, sha256=stored.asset.sha256, bytes=size, cost=Cost(**origin.cost), cached=True)
-        )
-        return self._assets.ended(job)
-
     def _fold_asset(self, line: AssetBuilt | AssetFailed) -> None:
         """Folds in what came of building an asset. An asset that was built again with the same content is not news."""
         if isinstance(line, AssetBuilt):
-            with suppress(FileNotFoundError, InvalidFileError):  # it is built again
-                self._keep_asset(line, self._folder.asset(line.asset).read_bytes())
+            self._assets.keep(line)  # before it is on record: files will need it
         if not self._ledger.has(line):
             self._append(line)
         self._folder.drop_building(line.asset)
         self._assets.tell(line)
-
-    def _keep_asset(self, line: AssetBuilt, data: bytes) -> None:
-        """Keeps the file of an asset wherever it will be needed beside the run's own assets."""
-        stored = unpack_asset(data, self._folder.asset(line.asset))
-        if stored.asset.sha256 != line.sha256:
-            return
-        if line.needed_to_decode:  # before it is on record, since files will need it
-            self._folder.keep_asset(asset_name(line.label), data)
-        if not line.cached:
-            origin = Origin(asdict(line.cost), line.dataset, line.time)
-            self._cache.keep(line.asset, line.config.codec, stored.asset, origin)
 
     def _has_result(self, job: AnyJob) -> bool:
         """Whether the result of a job is on record, be it a failure. Not to be asked of a job that still runs."""

@@ -19,13 +19,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from searchinr.codecs.contract import Asset, AssetSpec
-from searchinr.engine.store.asset_files import ASSET_SUFFIX, StoredAsset, pack_asset, unpack_asset
+from searchinr.engine.store.asset_files import ASSET_SUFFIX, pack_asset, unpack_asset
 from searchinr.engine.store.tensors import metadata
 from searchinr.errors import InvalidFileError, UserError
 from searchinr.files import remove_temporaries, write_atomic
+from searchinr.search.figures import Cost
 
 VARIABLE = "SEARCHINR_ASSETS"
 """Names the folder where no option does."""
@@ -40,14 +40,29 @@ class Origin:
     """Where an asset in the cache is from.
 
     Attributes:
-        cost: What its building has cost: `macs`, `train_s`, `device`.
+        cost: What its building has cost.
         dataset: Label of the dataset for which it was built.
         time: When, in seconds since 1970.
     """
 
-    cost: Mapping[str, Any]
+    cost: Cost
     dataset: str
     time: float
+
+
+@dataclass(frozen=True)
+class Found:
+    """An asset that was found in the cache.
+
+    Attributes:
+        asset: The asset.
+        codec: Name of the codec that it is for.
+        origin: Where it is from.
+    """
+
+    asset: Asset
+    codec: str
+    origin: Origin
 
 
 @dataclass(frozen=True)
@@ -110,8 +125,8 @@ class AssetCache:
         self._folder, self._run, self._warn = folder, run, warn
         self._told = False  # that there is no cache
 
-    def find(self, asset: str, spec: AssetSpec) -> tuple[StoredAsset, Origin] | None:
-        """An asset and where it is from, if there is one; what is damaged is set aside.
+    def find(self, asset: str, spec: AssetSpec) -> Found | None:
+        """An asset, if it is there. What is damaged is set aside.
 
         Args:
             asset: Its `asset_id`.
@@ -133,7 +148,7 @@ class AssetCache:
                 continue
             if stored.asset.spec == spec:
                 self._note_use(path)
-                return stored, origin
+                return Found(stored.asset, stored.codec, origin)
         return None
 
     def keep(self, asset: str, codec: str, content: Asset, origin: Origin) -> None:
@@ -252,7 +267,8 @@ def _uses(path: Path) -> dict[str, float]:
 def _origin(about: Mapping[str, str]) -> Origin:
     """Where an asset is from, by its file's metadata; `InvalidFileError` if they do not say it."""
     try:
-        return Origin(**json.loads(about["origin"]))
+        row = json.loads(about["origin"])
+        return Origin(**{**row, "cost": Cost(**row["cost"])})
     except (KeyError, TypeError, ValueError) as error:
         raise InvalidFileError(f"not a file of this searchinr's cache ({error})") from error
 

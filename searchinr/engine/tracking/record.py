@@ -40,6 +40,7 @@ Status = Literal["RUNNING", "FINISHED", "FAILED", "KILLED"]
 
 _RUN, _TRIAL, _DATASET, _REASON = "searchinr.run", "searchinr.trial", "searchinr.dataset", "searchinr.reason"
 _ASSET = "searchinr.asset"
+_CACHED = "searchinr.cached"
 _PARENT, _NOTE = "mlflow.parentRunId", "mlflow.note.content"
 MODEL_TRAINING = "workflowType=machine_learning"
 """Query of an address in MLflow's pages, which would show its tools for language models otherwise."""
@@ -173,6 +174,8 @@ class MlflowRecord:
             values = {"macs": line.cost.macs, "train_s": line.cost.train_s, "bytes": line.bytes}
             metrics = [Metric(name, float(value), _ms(line), 0) for name, value in values.items()]
             self._client.log_batch(child.run_id, metrics=metrics)
+            if line.cached:  # then the metrics are those of the run that built it
+                self._client.set_tag(child.run_id, _CACHED, "true")
             self._end_trial(child, "FINISHED", None, _ms(line))
         else:
             self._end_trial(child, "FAILED", line.reason, _ms(line))

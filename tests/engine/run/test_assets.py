@@ -13,6 +13,7 @@ import searchinr.codecs.mlp.codec as mlp_codec
 from searchinr.codecs.contract import Asset, AssetSpec
 from searchinr.engine.catalog import canonicalise
 from searchinr.engine.run.assets import Assets
+from searchinr.engine.store.asset_cache import AssetCache
 from searchinr.engine.store.asset_keys import asset_id
 from searchinr.engine.store.ledger import Ledger
 from searchinr.engine.store.run_folder import RunFolder, open_delivery
@@ -44,9 +45,16 @@ def warnings() -> list[str]:
     return []
 
 
+def new_assets(
+    folder: RunFolder, keys: Mapping[str, str] = KEYS, warn: Callable[[str], None] = lambda text: None
+) -> Assets:
+    """The assets of a run without a cache, nothing of them on record."""
+    return Assets(folder, keys, AssetCache(None, folder.path, warn), warn=warn)
+
+
 @pytest.fixture
 def assets(folder: RunFolder, warnings: list[str]) -> Assets:
-    return Assets(folder, KEYS, warn=warnings.append)
+    return new_assets(folder, KEYS, warn=warnings.append)
 
 
 def make_job(trial: str, init: str = "supernet", **changes: object) -> Job:
@@ -112,7 +120,7 @@ def test_an_asset_belongs_to_a_dataset_and_a_seed_and_to_trials_of_every_size(as
     ]
     names, confirms = [], []
     for change in changes:
-        (asset,) = handed_out(Assets(RunFolder(Path()), KEYS, warn=print), make_job("a", **change))
+        (asset,) = handed_out(new_assets(RunFolder(Path())), make_job("a", **change))
         names.append(asset.asset)
         confirms.append(asset.confirms)
     assert names[0] == names[1]
@@ -123,10 +131,10 @@ def test_an_asset_belongs_to_a_dataset_and_a_seed_and_to_trials_of_every_size(as
 def test_what_does_not_depend_on_the_seed_is_shared_by_fits_of_all_seeds() -> None:
     job = make_prior_job("a", 0.03)
     confirming = [replace(job, seed=seed, confirms=True) for seed in (1, 2, 3)]
-    first, *others = (handed_out(Assets(RunFolder(Path()), KEYS, warn=print), each)[0] for each in (job, *confirming))
+    first, *others = (handed_out(new_assets(RunFolder(Path())), each)[0] for each in (job, *confirming))
     assert all(other.confirms for other in others)
     assert all(replace(other, confirms=False) == first for other in others)
-    (of_others,) = handed_out(Assets(RunFolder(Path()), {**KEYS, training_name("tiny"): "3" * 64}, warn=print), job)
+    (of_others,) = handed_out(new_assets(RunFolder(Path()), {**KEYS, training_name("tiny"): "3" * 64}), job)
     assert of_others.asset != first.asset and of_others.seed != first.seed
 
 
@@ -172,7 +180,7 @@ def test_what_could_not_be_built_is_told_to_all_that_need_it_and_not_tried_again
     assert line.kind == "asset_failed"
     assets.tell(line)
     assert assets.ended(building)
-    again = Assets(folder, KEYS, warn=print)
+    again = new_assets(folder)
     again.replay([line])
     for one in (assets, again):
         assert handed_out(one, make_job("b")) == (["a", "b"] if one is assets else ["b"])
@@ -220,7 +228,7 @@ def test_what_the_failed_one_was_to_start_fails_with_its_reason(assets: Assets) 
 def test_a_continued_run_uses_what_is_there(folder: RunFolder, assets: Assets) -> None:
     with Ledger(folder.ledger) as ledger:
         recorded(folder, assets, ledger)
-        again = Assets(folder, KEYS, warn=print)
+        again = new_assets(folder)
         again.replay(ledger.lines)
         assert handed_out(again, make_job("b")) == ["b"]
         asset = again.asset(make_job("b"))
@@ -242,7 +250,7 @@ def test_what_is_damaged_or_gone_is_built_again_and_on_record_once(
             path.unlink()
         else:
             path.write_bytes(bad[damage])
-        again = Assets(folder, KEYS, warn=warnings.append)
+        again = new_assets(folder, KEYS, warn=warnings.append)
         again.replay(ledger.lines)
         assert handed_out(again, make_job("b")) == [built]
         if damage == "gone":
@@ -265,7 +273,7 @@ def test_what_is_built_differently_the_second_time_counts_from_then_on(folder: R
         built = recorded(folder, assets, ledger)
         folder.asset(built.asset).unlink()
         ledger.lines[0] = replace(ledger.lines[0], sha256="0" * 64)  # as another machine would have built it
-        again = Assets(folder, KEYS, warn=print)
+        again = new_assets(folder)
         again.replay(ledger.lines)
         (building,) = handed_out(again, make_job("b"))
         line = build(folder, building)

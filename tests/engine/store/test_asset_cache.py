@@ -14,10 +14,11 @@ from searchinr.engine.store.asset_cache import VARIABLE, AssetCache, Entry, Orig
 from searchinr.engine.store.asset_files import read_asset
 from searchinr.errors import UserError
 from searchinr.files import write_atomic
+from searchinr.search.figures import Cost
 
 SPEC = AssetSpec("network", {"width": 8}, needed_to_decode=True)
 ASSET = Asset.of(SPEC, {"a": torch.arange(6.0), "b": torch.zeros(2, 3)})
-ORIGIN = Origin({"macs": 1e12, "train_s": 3600.0, "device": "cpu"}, "photos", time=1000.0)
+ORIGIN = Origin(Cost(macs=1e12, train_s=3600.0, device="cpu"), "photos", time=1000.0)
 ID = "network-0123456789abcdef"
 DAY = 86400.0
 
@@ -50,9 +51,8 @@ def test_what_one_run_has_built_another_one_finds(cache: AssetCache, folder: Pat
     other = AssetCache(folder, Path("runs/two"), warnings.append)
     found = other.find(ID, SPEC)
     assert found is not None
-    stored, origin = found
-    assert (stored.asset.sha256, stored.codec, origin) == (ASSET.sha256, "combiner", ORIGIN)
-    assert stored.asset.spec == SPEC
+    assert (found.asset.sha256, found.codec, found.origin) == (ASSET.sha256, "combiner", ORIGIN)
+    assert found.asset.spec == SPEC
     assert other.find("network-0123456789abcdee", SPEC) is None
     assert other.find(ID, AssetSpec("network", {"width": 8}, needed_to_decode=True, version=2)) is None
     (entry,) = entries(folder)
@@ -105,7 +105,7 @@ def test_runs_that_build_the_same_at_the_same_time_never_read_half_of_it(folder:
     for each in range(20):
         found = reader.find(f"network-{each:016x}", SPEC)
         assert found is not None
-        assert float(found[0].asset.tensors["a"][0]) in (each + 100.0, each + 200.0)
+        assert float(found.asset.tensors["a"][0]) in (each + 100.0, each + 200.0)
     assert not list(folder.glob(".*")), "nothing half-written is left"
 
 
