@@ -37,8 +37,8 @@ def _sample_type(bit_depth: int) -> type[np.integer]:
 def read_audio(path: Path) -> Signal:
     """Reads a WAV or FLAC file of 8 to 32-bit integers, as signed samples `(samples, channels)`.
 
-    A file of floats is taken for a 16-bit one if every sample is a multiple of 1/32768 in [-1, 1), which is what
-    tools make of 16-bit audio.
+    Some tools store 16-bit audio as floats. So a file of floats is taken for a 16-bit one if every sample is a multiple
+    of 1/32768 in [-1, 1).
 
     Raises:
         UserError: Missing, unreadable, truncated or empty, more than four channels, or a coding that is not exact.

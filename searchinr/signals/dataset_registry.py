@@ -32,7 +32,7 @@ class RegisteredDataset:
         description: One line for people.
         remote: File name -> where to download it, in the order of the data set. Empty if it cannot be downloaded.
         bundled: File names inside the installed scikit-image, in the order of the data set. Where neither these nor
-            `remote` say which files there are, the data set is whatever its folder holds.
+            `remote` says which files there are, the data set consists of all the files in its folder.
         part: Folder inside that of the data set of which this one is a part, e.g. ``cifar10/test``; empty for others.
     """
 
@@ -50,7 +50,7 @@ class RegisteredDataset:
 
     @property
     def files(self) -> tuple[str, ...]:
-        """File names in the order of the data set; empty if that is whatever its folder holds."""
+        """File names in the order of the data set; empty if it consists of all the files in its folder."""
         return self.bundled or tuple(self.remote)
 
 

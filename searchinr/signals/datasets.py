@@ -56,7 +56,7 @@ class ListedDataset:
     Attributes:
         name: Name in space files.
         modality: Name of its modality.
-        signals: How many there are; None if that is up to a folder that is not here.
+        signals: How many there are; None if only the folder would tell, and it is not on this machine.
         folder: Where it is now; None if it is not here.
         description: One line for people.
     """
@@ -131,7 +131,7 @@ def files_here(entry: DatasetEntry, data_dir: Path | None = None) -> dict[str, P
 
 
 def _signal_files(entry: DatasetEntry, data_dir: Path | None) -> tuple[str, dict[str, Path]]:
-    """The modality of a data set, and its files, before anything is cut off or reduced; downloaded if need be."""
+    """The modality of a data set, and its files by signal. They are downloaded if they are not on this machine."""
     if entry.name is not None:
         dataset = registered(entry.name)
         modality, paths = dataset.modality, registered_files(dataset, get_dataset(entry.name, data_dir))

@@ -21,7 +21,7 @@ def read_file(path: Path) -> bytes:
 
 
 def check_readable(path: Path) -> None:
-    """Makes sure that there is something to read before its name is looked at.
+    """Makes sure that a file can be read, before anything is concluded from its name.
 
     Raises:
         UserError: There is no such file, it cannot be read, or it is a device or a pipe, which may never end.
@@ -39,7 +39,7 @@ def check_readable(path: Path) -> None:
 
 
 def check_writable(path: Path) -> None:
-    """Finds out before the work, not after it, that a file cannot be written. Leaves nothing behind.
+    """Makes sure that a file can be written, before the work that will fill it. Nothing is left behind.
 
     Raises:
         UserError: The folder does not exist or is not writable, or `path` is no ordinary file.

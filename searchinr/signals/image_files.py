@@ -82,7 +82,7 @@ def displayed(signal: Signal) -> NDArray[np.uint8]:
 
 
 def from_pillow(image: Image.Image, mode: str) -> NDArray[np.integer]:
-    """The image's samples in a mode that holds them exactly, `(height, width, channels)`."""
+    """The samples of an image, `(height, width, channels)`, in a Pillow mode that holds them exactly."""
     samples = np.array(image if image.mode == mode else image.convert(mode))
     native = samples.astype(samples.dtype.newbyteorder("="), copy=False)
     return native.reshape(image.height, image.width, -1)
@@ -119,7 +119,7 @@ def read_image(path: Path) -> Signal:
 
 
 def _loaded(path: Path) -> Image.Image:
-    """The file's image, upright, when nothing holds the file's bytes any more."""
+    """The image of a file, turned upright. When this returns, the file's bytes are no longer held in memory."""
     data = read_file(path)
     opened = Image.open(BytesIO(data), formats=("PNG", "JPEG", "WEBP", "TIFF"))
     found = _not_exact(opened, data)
@@ -156,7 +156,7 @@ def _described(layout: Layout) -> str:
 
 
 def _not_exact(image: Image.Image, data: bytes) -> str | None:
-    """What in an opened file (not loaded yet) Pillow would not hand over exactly, or None."""
+    """What Pillow would not hand over exactly of a file that is opened but not loaded yet; None if it is exact."""
     frames = getattr(image, "n_frames", 1)
     if frames > 1 and image.format != "MPO":  # an MPO file is a camera's JPEG followed by previews or a depth map
         return f"{frames} frames or pages"

@@ -130,7 +130,7 @@ class ImageModality(Modality):
         )
 
     def _oriented(self, signal: Signal, size: tuple[int, ...]) -> tuple[int, int]:
-        """`size` with its sides swapped where the image is upright and `size` is not, or the other way round."""
+        """The size with its sides swapped, if either the image or the size is upright, and the other is not."""
         if len(size) != 2 or min(size) < 1:
             raise UserError(
                 f"{signal.name}: size {list(size)} found; allowed for an image is [height, width], 1 or more"
