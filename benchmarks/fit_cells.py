@@ -31,6 +31,7 @@ from searchinr.codecs.fields.grid_levels import GridLevels
 from searchinr.codecs.fields.hashgrid import Hashgrid, HashgridParams
 from searchinr.codecs.fields.interpolation import FixedPoints
 from searchinr.codecs.fitting import objective
+from searchinr.codecs.fitting.tiles import Tiling
 from searchinr.codecs.registry import CODECS
 from searchinr.signals.registry import MODALITIES
 from searchinr.signals.signal import Layout, Signal
@@ -95,7 +96,7 @@ def _time_matmul(cell: Cell, size: int) -> Timing:
 
 def _time_fits(cell: Cell) -> Timing:
     if cell.tile is not None:  # users have no such option: the choice of the tile is one of the things measured here
-        objective.points_per_tile = lambda *_: cell.tile
+        objective.tiling = lambda *_: Tiling(cell.tile, cell.signals)
     name, given = "mlp", {"backbone": "siren", "depth": 3, "width": cell.width, "batch_fraction": 1.0}
     if cell.kind.startswith("grids"):
         name, given = "shacira", {"features": cell.width}

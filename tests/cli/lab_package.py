@@ -29,7 +29,8 @@ class LabClip(AudioModality):
 """A backbone that folds where ReLU cuts."""
 
 from searchinr.codecs.fields.contract import unchanged
-from searchinr.codecs.fields.layers import affine
+from searchinr.codecs.fields.affine import affine
+
 from searchinr.codecs.fields.relu import Relu
 
 

@@ -9,8 +9,9 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from searchinr.codecs.fields.affine import affine
 from searchinr.codecs.fields.contract import FieldShape
-from searchinr.codecs.fields.layers import affine, fan_in_bound, perceptron_macs, perceptron_specs, uniform
+from searchinr.codecs.fields.layers import fan_in_bound, perceptron_macs, perceptron_specs, uniform
 from searchinr.codecs.fitting.layouts import field_shape
 from searchinr.signals.signal import Layout
 

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
 from searchinr.codecs.bitstream.bits import Reader, Writer
+from searchinr.codecs.fields.affine import affine
 
 Role = Literal["first", "hidden", "bias", "last", "table"]
 """What a tensor is for: the first layer touches coordinates, the last one gives values, tables are looked up."""
@@ -134,7 +135,7 @@ class Field(ABC):
         Returns:
             `(B, n, d_out)`, nominally in [-1, 1] (not clipped).
         """
-        return torch.baddbmm(weights["out.bias"].unsqueeze(1), hidden, weights["out.weight"])
+        return affine(hidden, weights["out.weight"], weights["out.bias"])
 
     def forward(self, weights: dict[str, Tensor], coords: Tensor, between: Between = unchanged) -> Tensor:
         """Values at coordinates.

@@ -9,8 +9,9 @@ from pydantic import Field as Key
 from torch import Tensor
 
 from searchinr.codecs.bitstream.bits import ByteFloat, Reader, Writer
+from searchinr.codecs.fields.affine import affine
 from searchinr.codecs.fields.contract import Between, Field, FieldParams, FieldShape, TensorSpec, unchanged
-from searchinr.codecs.fields.layers import affine, perceptron_macs, perceptron_specs, pytorch_init
+from searchinr.codecs.fields.layers import perceptron_macs, perceptron_specs, pytorch_init
 
 _LATER = 4.0
 

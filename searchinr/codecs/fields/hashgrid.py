@@ -10,10 +10,11 @@ from pydantic import Field as Key
 from torch import Tensor
 
 from searchinr.codecs.bitstream.bits import Reader, Writer
+from searchinr.codecs.fields.affine import affine
 from searchinr.codecs.fields.contract import Between, Field, FieldParams, FieldShape, TensorSpec, unchanged
 from searchinr.codecs.fields.grid_levels import MAX_AXES, GridLevels
 from searchinr.codecs.fields.interpolation import gather
-from searchinr.codecs.fields.layers import affine, perceptron_macs, perceptron_specs, pytorch_init, uniform
+from searchinr.codecs.fields.layers import perceptron_macs, perceptron_specs, pytorch_init, uniform
 from searchinr.errors import InvalidFileError
 
 MIN_TABLE_LOG2, MAX_TABLE_LOG2 = 4, 24

@@ -1,4 +1,4 @@
-"""What the backbones share: affine maps batched over signals, and the initialisations that papers refer to."""
+"""What the backbones share: the tensors of affine maps, and the initialisations that papers refer to."""
 
 import math
 from collections.abc import Iterable
@@ -7,20 +7,6 @@ import torch
 from torch import Tensor
 
 from searchinr.codecs.fields.contract import FieldShape, Role, TensorSpec
-
-
-def affine(inputs: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """One affine map per signal.
-
-    Args:
-        inputs: `(n, d)` shared by all signals (not copied for each), or `(B, n, d)`.
-        weight: `(B, d, w)`.
-        bias: `(B, w)`.
-
-    Returns:
-        `(B, n, w)`.
-    """
-    return torch.baddbmm(bias.unsqueeze(1), inputs.expand(weight.shape[0], -1, -1), weight)
 
 
 def affine_specs(name: str, n_in: int, n_out: int, role: Role) -> tuple[TensorSpec, TensorSpec]:

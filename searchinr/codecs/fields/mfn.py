@@ -10,8 +10,9 @@ from pydantic import Field as Key
 from torch import Tensor
 
 from searchinr.codecs.bitstream.bits import Reader, Writer
+from searchinr.codecs.fields.affine import affine
 from searchinr.codecs.fields.contract import Between, Field, FieldParams, FieldShape, TensorSpec, unchanged
-from searchinr.codecs.fields.layers import affine, affine_specs, fan_in_bound, uniform
+from searchinr.codecs.fields.layers import affine_specs, fan_in_bound, uniform
 from searchinr.errors import InvalidFileError
 
 _FILTERS: tuple[Literal["fourier", "gabor"], ...] = ("fourier", "gabor")  # numbered as in files

@@ -10,8 +10,9 @@ from torch import Tensor
 from torch.autograd.function import FunctionCtx, once_differentiable
 
 from searchinr.codecs.bitstream.bits import ByteFloat, Reader, Writer
+from searchinr.codecs.fields.affine import affine
 from searchinr.codecs.fields.contract import Between, Field, FieldParams, FieldShape, TensorSpec, unchanged
-from searchinr.codecs.fields.layers import affine, affine_specs, fan_in_bound, uniform
+from searchinr.codecs.fields.layers import affine_specs, fan_in_bound, uniform
 
 _MAX_EXPONENT = 4.0
 """The wavelet's magnitude is at most exp of this. Without a limit it grows to exp((omega / 2 sigma)^2), layer after

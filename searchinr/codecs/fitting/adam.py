@@ -4,10 +4,22 @@ from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 from torch.optim.adam import adam
 
 _EPS = 1e-12  # gradients of log MSE are small where the error is large compared with the weights' influence
 _MOMENTS = ("step", "exp_avg", "exp_avg_sq")
+_LANES = 16
+"""Floats of the widest vector registers."""
+
+
+def _padded(tensor: Tensor) -> Tensor:
+    """A tensor as a row of whole vectors, `(P,)`, with zeros at the end.
+
+    PyTorch's Adam computes what is left over at the end of a row in double precision, and the rest in single precision.
+    Which of a signal's weights lie there would depend on how many signals are trained together.
+    """
+    return pad(tensor.flatten(), (0, -tensor.numel() % _LANES))
 
 
 class Adam:
@@ -29,15 +41,19 @@ class Adam:
         """
         factors = lr_factors or {}
         self._factors = {name: factors.get(name, 1.0) for name in weights}
-        self.weights = {
-            name: w.detach().to(device).clone().contiguous().requires_grad_() for name, w in weights.items()
-        }
+        self._flat = {name: _padded(w.detach().to(device)) for name, w in weights.items()}
+        self._shapes = {name: w.shape for name, w in weights.items()}
+        self.weights = {name: self._whole(name, flat).requires_grad_() for name, flat in self._flat.items()}
         # Not torch.optim.Adam, which imports the whole of torch.compile first: a second in every worker.
         self._moments = {
-            "step": {name: torch.zeros((), device=device) for name in self.weights},
-            "exp_avg": {name: torch.zeros_like(w, requires_grad=False) for name, w in self.weights.items()},
-            "exp_avg_sq": {name: torch.zeros_like(w, requires_grad=False) for name, w in self.weights.items()},
+            "step": {name: torch.zeros((), device=device) for name in self._flat},
+            "exp_avg": {name: torch.zeros_like(flat) for name, flat in self._flat.items()},
+            "exp_avg_sq": {name: torch.zeros_like(flat) for name, flat in self._flat.items()},
         }
+
+    def _whole(self, name: str, flat: Tensor) -> Tensor:
+        """The part of a padded tensor that belongs to a weight, in the weight's shape; a step number as it is."""
+        return flat[: self._shapes[name].numel()].view(self._shapes[name]) if flat.dim() else flat
 
     def forget_gradients(self) -> None:
         """To be called before a step's backward passes."""
@@ -52,10 +68,10 @@ class Adam:
 
     def _step(self, lr: float, names: Sequence[str]) -> None:
         weights = {name: self.weights[name] for name in names}
-        gradients = {name: w.grad for name, w in weights.items() if w.grad is not None}
+        gradients = {name: _padded(w.grad) for name, w in weights.items() if w.grad is not None}
         step, exp_avg, exp_avg_sq = ([self._moments[moment][name] for name in gradients] for moment in _MOMENTS)
         adam(
-            [self.weights[name] for name in gradients],
+            [self._flat[name] for name in gradients],
             list(gradients.values()),
             exp_avg,
             exp_avg_sq,
@@ -85,7 +101,7 @@ class Adam:
         """Weights and moments, as flat tensors on the CPU."""
         flat = {f"weight.{name}": weight.detach().cpu().clone() for name, weight in self.weights.items()}
         for moment, of in self._moments.items():
-            flat.update({f"{moment}.{name}": value.cpu().clone() for name, value in of.items()})
+            flat.update({f"{moment}.{name}": self._whole(name, value).cpu().clone() for name, value in of.items()})
         return flat
 
     @torch.no_grad()
@@ -94,4 +110,4 @@ class Adam:
         for name, weight in self.weights.items():
             weight.copy_(state[f"weight.{name}"])
             for moment, of in self._moments.items():
-                of[name].copy_(state[f"{moment}.{name}"])
+                self._whole(name, of[name]).copy_(state[f"{moment}.{name}"])

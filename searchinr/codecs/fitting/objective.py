@@ -5,24 +5,21 @@ Notation used for tensor shapes: B signals, k of them, m points of a tile, c cha
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from searchinr.codecs.fitting.points import Points
+from searchinr.codecs.fitting.points import Part, Points
+from searchinr.codecs.fitting.tiles import Chunks, tiling
 from searchinr.codecs.params.network_params import LossName
-from searchinr.signals.observation import Observation, observed
+from searchinr.signals.observation import Observation
 
 Forward = Callable[[dict[str, Tensor], Tensor], Tensor]
 """`(weights, coords (m, d)) -> (B, m, c)`."""
 
 MSE_FLOOR = torch.finfo(torch.float32).eps ** 2  # what rounding alone leaves; log MSE has no gradient at 0
-# Activations per layer and tile: half a megabyte stays in a core's cache.
-_TILE_ELEMENTS = {"cpu": 2**17, "cuda": 2**27}
-_MIN_TILE = 256
 
 
 class Evaluated(NamedTuple):
@@ -105,30 +102,45 @@ class SingleNetwork(Objective):
         annealed: float = 0.0,
     ) -> Evaluated:
         """See `Objective.backward`. Nothing is annealed, and only an observation may draw its queries."""
-        network = dict(weights)
         draws = None if self._observation is None else drawing(rng, points)
+        tile, at_a_time = tiling(points, self._elements_per_point)
+        chunks = Chunks(weights, at_a_time)
         squared_error = torch.zeros(points.signals, device=points.device)
-        for coords, values, counts in points.tiles(points_per_tile(points, self._elements_per_point)):
-            found = observed(partial(self._forward, network), self._observation, coords, draws)  # (B, m, c)
-            error = weighted_squares(found - values, counts).sum(dim=(1, 2))  # (B,)
-            torch.autograd.backward(error.sum())
-            squared_error += error.detach()
+        for part in points.tiles(tile):
+            queries = self._asked(part.coords, draws)
+            for few, network in chunks:
+                error = self._errors(network, part.of(few), queries)  # (k,)
+                torch.autograd.backward(error.sum())
+                squared_error[few] += error.detach()
+        chunks.gather_gradients()
         divisor = gradient_divisor(squared_error, points, loss)
-        for weight in network.values():
+        for weight in weights.values():
             if weight.grad is not None:
                 weight.grad /= divisor.view(-1, *[1] * (weight.dim() - 1))
         macs = self._macs_per_point * points.signals * points.count
         return Evaluated(squared_error, 3 * macs)  # forward, and backward for two
 
+    def _asked(self, coords: Tensor, draws: torch.Generator | None = None) -> Tensor:
+        """Where the networks of all signals are asked for the values of points: `(m, d)` -> `(m * q, d_in)`."""
+        return coords if self._observation is None else self._observation.queries(coords, draws)
+
+    def _errors(self, network: dict[str, Tensor], part: Part, queries: Tensor) -> Tensor:
+        """Squared errors of the signals whose network and points are given, `(k,)`."""
+        found = self._forward(network, queries)  # (k, m * q, d_out)
+        if self._observation is not None:
+            found = self._observation.values(part.coords, queries, found)  # (k, m, c)
+        return weighted_squares(found - part.values, part.weights).sum(dim=(1, 2))
+
     @torch.no_grad()
     def losses(self, weights: Mapping[str, Tensor], points: Points, signals: Tensor, *, loss: LossName) -> Evaluated:
         """See `Objective.losses`."""
-        network = dict(weights)
+        tile, at_a_time = tiling(points, self._elements_per_point)
+        chunks = Chunks(weights, at_a_time)
         squared_error = torch.zeros(len(signals), device=points.device)
-        for coords, values, counts in points.tiles(points_per_tile(points, self._elements_per_point)):
-            found = observed(partial(self._forward, network), self._observation, coords)  # (k, m, c)
-            squares = weighted_squares(found - values[signals], None if counts is None else counts[signals])
-            squared_error += squares.sum(dim=(1, 2))
+        for part in points.tiles(tile):
+            queries = self._asked(part.coords)
+            for few, network in chunks:
+                squared_error[few] += self._errors(network, part.of(signals[few]), queries)
         losses = loss_of(squared_error / points.values_each, loss)
         return Evaluated(losses, self._macs_per_point * len(signals) * points.count)
 
@@ -141,16 +153,6 @@ def weighted_squares(error: Tensor, weights: Tensor | None) -> Tensor:
 def drawing(rng: np.random.Generator, points: Points) -> torch.Generator:
     """A generator of a step's random numbers on the device of its points."""
     return torch.Generator(points.device).manual_seed(int(rng.integers(2**62)))
-
-
-def points_per_tile(points: Points, elements_per_point: int) -> int:
-    """How many points' activations fit the cache.
-
-    Args:
-        points: Of all signals.
-        elements_per_point: Width of the largest activation.
-    """
-    return max(_MIN_TILE, _TILE_ELEMENTS[points.device.type] // (points.signals * elements_per_point))
 
 
 def gradient_divisor(squared_error: Tensor, points: Points, loss: LossName) -> Tensor:

@@ -34,6 +34,10 @@ class Part(NamedTuple):
     values: Tensor
     weights: Tensor | None = None
 
+    def of(self, signals: slice | Tensor) -> "Part":
+        """The same points of some of the signals."""
+        return Part(self.coords, self.values[signals], None if self.weights is None else self.weights[signals])
+
 
 class Points(ABC):
     """Points that B signals share.

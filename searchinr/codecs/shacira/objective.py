@@ -23,11 +23,11 @@ from searchinr.codecs.fitting.objective import (
     Objective,
     gradient_divisor,
     loss_of,
-    points_per_tile,
     weighted_squares,
 )
 from searchinr.codecs.fitting.points import Part, Points
 from searchinr.codecs.fitting.rounding import Rounding, rounded
+from searchinr.codecs.fitting.tiles import Chunks, Tiling, tiling
 from searchinr.codecs.params.network_params import LossName
 from searchinr.codecs.shacira.rate import RateModel
 from searchinr.signals.observation import Observation
@@ -98,8 +98,8 @@ class LatentGrid(Objective):
         part = points.all()
         queries = self._asked(part.coords, drawn)
         features = self._interpolated(table, queries)  # (B, L * F, m * q)
-        tile = self._points_per_tile(points)
-        squared_error, gradient = self._backward_of_network(weights, features.detach(), part, queries, tile)
+        tiles = self._tiling(points)
+        squared_error, gradient = self._backward_of_network(weights, features.detach(), part, queries, tiles)
         divisor = gradient_divisor(squared_error, points, loss)
         for weight in weights.values():
             if weight.grad is not None:
@@ -110,18 +110,22 @@ class LatentGrid(Objective):
         return Evaluated(squared_error, 3 * self._macs(weights, points.count))
 
     def _backward_of_network(
-        self, weights: Mapping[str, Tensor], features: Tensor, part: Part, queries: Tensor, tile: int
+        self, weights: Mapping[str, Tensor], features: Tensor, part: Part, queries: Tensor, tiles: Tiling
     ) -> tuple[Tensor, Tensor]:
         """Squared errors `(B,)`, and their gradients by the features `(B, L * F, m * q)`; others are left in `grad`."""
         squared_error = torch.zeros(len(features), device=features.device)
         gradient = torch.empty_like(features)
-        into = torch.split(gradient, tile * self._queries, dim=2)
-        for (seen, few, asked), of_features in zip(self._tiles(features, part, queries, tile), into, strict=True):
-            error = self._errors(dict(weights), seen.requires_grad_(), few, asked)  # (B,)
-            torch.autograd.backward(error.sum())
-            assert seen.grad is not None
-            of_features.copy_(seen.grad)
-            squared_error += error.detach()
+        chunks = Chunks(weights, tiles.signals)
+        for few, network in chunks:
+            cut = self._tiles(features[few], part.of(few), queries, tiles.points)
+            into = torch.split(gradient[few], tiles.points * self._queries, dim=2)
+            for (seen, tile, asked), of_features in zip(cut, into, strict=True):
+                error = self._errors(network, seen.requires_grad_(), tile, asked)  # (k,)
+                torch.autograd.backward(error.sum())
+                assert seen.grad is not None
+                of_features.copy_(seen.grad)
+                squared_error[few] += error.detach()
+        chunks.gather_gradients()
         return squared_error, gradient
 
     def _tiles(self, features: Tensor, part: Part, queries: Tensor, tile: int) -> Iterator[tuple[Tensor, Part, Tensor]]:
@@ -151,21 +155,22 @@ class LatentGrid(Objective):
         latents = weights[LATENTS].round()
         table = latents @ weights[DECODER]  # (k, E, F)
         squared_error = torch.zeros(len(signals), device=points.device)
-        tile = self._points_per_tile(points)
+        tile, at_a_time = self._tiling(points)
+        chunks = Chunks(weights, at_a_time)
         at_once = points.count if self._fixed is not None else max(1, _SAMPLED_POINTS // self._queries)
-        for coords, values, counts in points.tiles(at_once):
-            queries = self._asked(coords)
+        for part in points.tiles(at_once):
+            queries = self._asked(part.coords)
             features = self._interpolated(table, queries)  # (k, L * F, m * q)
-            part = Part(coords, values[signals], None if counts is None else counts[signals])
-            for seen, few, asked in self._tiles(features, part, queries, tile):
-                squared_error += self._errors(dict(weights), seen, few, asked)
+            for few, network in chunks:
+                for seen, some, asked in self._tiles(features[few], part.of(signals[few]), queries, tile):
+                    squared_error[few] += self._errors(network, seen, some, asked)
         losses = loss_of(squared_error / points.values_each, loss)
         bits = self._rate.bits(weights, latents)
         return Evaluated(losses + self._weight_of_bit * bits, self._macs(weights, points.count))
 
-    def _points_per_tile(self, points: Points) -> int:
+    def _tiling(self, points: Points) -> Tiling:
         elements = max(self._field.inputs, self._field.shape.width)
-        return _TILES * points_per_tile(points, self._queries * elements)
+        return tiling(points, self._queries * elements, enlarged=_TILES)
 
     def _interpolated(self, table: Tensor, coords: Tensor) -> Tensor:
         """`(B, E, F)` -> `(B, L * F, m)`."""

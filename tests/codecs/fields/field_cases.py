@@ -23,7 +23,7 @@ def grid_coords(shape: FieldShape, times: int = 1) -> Tensor:
     """Centres of the cells of the grid at `times` its resolution, row-major, `(n, d_in)`."""
     axes = [
         (2 * torch.arange(times * n) + 1 - times * n) / (times * n) * half
-        for n, half in zip(shape.grid, shape.extent, strict=True)
+        for n, half in zip(shape.cells, shape.extent, strict=True)
     ]
     return torch.stack(torch.meshgrid(*axes, indexing="ij"), dim=-1).reshape(-1, shape.d_in)
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from searchinr.codecs.fitting import objective, training
+from searchinr.codecs.fitting import tiles, training
 from searchinr.codecs.fitting.objective import Forward, SingleNetwork
 from searchinr.codecs.fitting.points import HeldPoints
 from searchinr.codecs.fitting.training import LARGE, POINTS_OF_LARGE, BatchFit, Recipe, fit_to_rung
@@ -77,11 +77,11 @@ def test_tiles_give_the_gradient_of_all_points_at_once(monkeypatch: pytest.Monke
     whole.step(0.01)
     assert sizes == [POINTS]
     sizes.clear()
-    monkeypatch.setattr(objective, "_MIN_TILE", 1)
-    monkeypatch.setattr(objective, "_TILE_ELEMENTS", {"cpu": 7 * SIGNALS * WIDTH})
+    monkeypatch.setattr(tiles, "_MIN_TILE", 1)
+    monkeypatch.setattr(tiles, "_TILE_ELEMENTS", {"cpu": 7 * WIDTH})
     tiled = make_fit(FULL, forward=observed)
     tiled.step(0.01)
-    assert sizes == [7, 7, 7, 7, 7, 5]
+    assert sizes == SIGNALS * 5 * [7] + SIGNALS * [5]
     assert_same(tiled.weights, whole.weights, 1e-6)
     for _ in range(20):
         whole.step(0.01)
@@ -94,7 +94,7 @@ def test_activations_do_not_grow_with_the_signal() -> None:
 
     def observed(weights: dict[str, Tensor], coords: Tensor) -> Tensor:
         nonlocal largest
-        largest = max(largest, SIGNALS * len(coords) * WIDTH)
+        largest = max(largest, len(weights["first"]) * len(coords) * WIDTH)
         return network(weights, coords)
 
     make_fit(FULL, forward=observed, points=100_000).step(0.01)
@@ -110,6 +110,17 @@ def test_each_signal_trains_as_it_would_alone(recipe: Recipe) -> None:
             fit.step(0.01)
     for signal, fit in enumerate(alone):
         assert_same({n: w[signal : signal + 1] for n, w in together.weights.items()}, fit.weights, 1e-4)
+
+
+def test_each_signal_of_many_points_gets_the_very_bits_that_it_would_get_alone() -> None:
+    # Of so many points a chunk holds one signal, so every product is the same one: no machine can tell a difference.
+    together = make_fit(FULL, points=30_000)
+    alone = [make_fit(FULL, only=signal, points=30_000) for signal in range(SIGNALS)]
+    for _ in range(4):
+        for fit in (together, *alone):
+            fit.step(0.01)
+    for signal, fit in enumerate(alone):
+        assert all(torch.equal(together.weights[name][signal], weight[0]) for name, weight in fit.weights.items())
 
 
 def test_scale_of_a_signal_does_not_change_its_share() -> None:
