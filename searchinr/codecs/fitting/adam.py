@@ -7,6 +7,8 @@ from torch import Tensor
 from torch.nn.functional import pad
 from torch.optim.adam import adam
 
+from searchinr.codecs.fitting.nesting import nested, part_of
+
 _EPS = 1e-12  # gradients of log MSE are small where the error is large compared with the weights' influence
 _MOMENTS = ("step", "exp_avg", "exp_avg_sq")
 _LANES = 16
@@ -99,15 +101,24 @@ class Adam:
 
     def state(self) -> dict[str, Tensor]:
         """Weights and moments, as flat tensors on the CPU."""
-        flat = {f"weight.{name}": weight.detach().cpu().clone() for name, weight in self.weights.items()}
-        for moment, of in self._moments.items():
-            flat.update({f"{moment}.{name}": self._whole(name, value).cpu().clone() for name, value in of.items()})
+        flat: dict[str, Tensor] = {}
+        for part, tensors in self._parts.items():
+            flat |= nested(part, {name: tensor.detach().cpu().clone() for name, tensor in tensors.items()})
         return flat
 
     @torch.no_grad()
     def load(self, state: Mapping[str, Tensor]) -> None:
         """Continues from what `state` returned."""
-        for name, weight in self.weights.items():
-            weight.copy_(state[f"weight.{name}"])
-            for moment, of in self._moments.items():
-                self._whole(name, of[name]).copy_(state[f"{moment}.{name}"])
+        for part, tensors in self._parts.items():
+            found = part_of(state, part)
+            for name, tensor in tensors.items():
+                tensor.copy_(found[name])
+
+    @property
+    def _parts(self) -> dict[str, Mapping[str, Tensor]]:
+        """The weights and each of the moments, by the name of the part that they are of a checkpoint."""
+        moments = {
+            moment: {name: self._whole(name, value) for name, value in of.items()}
+            for moment, of in self._moments.items()
+        }
+        return {"weight": self.weights, **moments}

@@ -13,10 +13,7 @@ from searchinr.codecs.fitting.layouts import queries_per_point
 from searchinr.codecs.fitting.nesting import nested, part_of
 from searchinr.signals.signal import Layout
 
-BRANCH = "branch."
-"""What the names in a checkpoint begin with that belong to the branches to a rung, not to the trunks."""
-
-_BRANCH_RUNG = f"{BRANCH}rung"
+_BRANCH = "branch"  # the part of a checkpoint that belongs to the branches to a rung, and not to the trunks
 
 
 class Fit(Protocol):
@@ -121,12 +118,17 @@ class RungState(FitState, Generic[P, GroupT, MeasuredT]):
 
     def checkpoint(self) -> dict[str, Tensor]:
         """The trunks and the branches under way."""
-        flat = {"rungs_passed": torch.tensor(self.rungs_passed), _BRANCH_RUNG: torch.tensor(self.branch_rung)}
-        fits: dict[str, Fit] = {str(number): group.trunk for number, group in enumerate(self.groups)}
-        fits |= {f"{BRANCH}{number}": branch for number, branch in enumerate(self.branches)}
-        for name, fit in fits.items():
-            flat |= nested(name, fit.state())
-        return flat
+        trunks = _states(group.trunk for group in self.groups)
+        branches = {"rung": torch.tensor(self.branch_rung), **_states(self.branches)}
+        return {"rungs_passed": torch.tensor(self.rungs_passed), **nested(_BRANCH, branches), **trunks}
+
+
+def _states(fits: Iterable[Fit]) -> dict[str, Tensor]:
+    """The states of several fits, each under its number."""
+    flat: dict[str, Tensor] = {}
+    for number, fit in enumerate(fits):
+        flat |= nested(str(number), fit.state())
+    return flat
 
 
 def fit_to_rungs(
@@ -148,6 +150,7 @@ def fit_to_rungs(
         measure: From a group and its branch at the end to what its files are made of; what that costs is the branch's.
     """
     groups, resume = state.groups, resume or {}
+    branches = part_of(resume, _BRANCH)
     if resume:
         state.steps = state.rungs_passed = int(resume["rungs_passed"])
         for number, group in enumerate(groups):
@@ -159,7 +162,7 @@ def fit_to_rungs(
         state.branch_rung = rung
         ends: list[FitT] = []
         for number, group in enumerate(groups):
-            branched = part_of(resume, f"{BRANCH}{number}") if rung == int(resume.get(_BRANCH_RUNG, 0)) else {}
+            branched = part_of(branches, str(number)) if rung == int(branches.get("rung", 0)) else {}
             for fit, is_end in advance(group, rung, branched or None):
                 fit.check_finite()
                 if is_end:

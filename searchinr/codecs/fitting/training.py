@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 
 from searchinr.codecs.fitting.adam import Adam
+from searchinr.codecs.fitting.nesting import nested, part_of
 from searchinr.codecs.fitting.objective import Objective
 from searchinr.codecs.fitting.points import Points
 from searchinr.codecs.params.network_params import LossName
@@ -38,7 +39,7 @@ _STEPS_AGAINST_RATE = 5.0
 """By what the learning rate of steps is multiplied in training against the rate, which moves them by octaves: without
 it files took 7 % more bytes at equal PSNR (SIREN 32 x 4, 1,000 steps with `lsq`, one seed)."""
 
-_BEST, _LOSSES = "best.", ":losses"
+_BEST, _LOSSES = "best", ":losses"
 
 
 @dataclass(frozen=True)
@@ -274,15 +275,15 @@ class BatchFit:
     def state(self) -> dict[str, Tensor]:
         """Weights, moments, step number and the best state, as flat tensors on the CPU."""
         progress = {"steps": torch.tensor(self.steps), "macs": torch.tensor(self.macs, dtype=torch.float64)}
-        best = {f"{_BEST}{name}": value.cpu().clone() for name, value in self._best.items()}
-        return {**progress, **self._adam.state(), **best}
+        best = {name: value.cpu().clone() for name, value in self._best.items()}
+        return {**progress, **self._adam.state(), **nested(_BEST, best)}
 
     def load(self, state: Mapping[str, Tensor]) -> None:
         """Continues from what `state` returned."""
         self.steps = int(state["steps"])
         self.macs = float(state["macs"])
         self._adam.load(state)
-        self._best = {n.removeprefix(_BEST): v.to(self._device) for n, v in state.items() if n.startswith(_BEST)}
+        self._best = {name: value.to(self._device) for name, value in part_of(state, _BEST).items()}
 
 
 def fit_to_rung(

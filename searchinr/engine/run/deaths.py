@@ -1,5 +1,6 @@
 """Counts how often workers have died on the same piece of work. If it is too often, the work itself kills them."""
 
+from searchinr.codecs.fitting.nesting import part_of
 from searchinr.engine.store.run_folder import SharedFolder
 from searchinr.engine.store.tensors import checksum, read_tensors
 from searchinr.engine.workers.jobs import AnyJob, AssetJob
@@ -30,4 +31,4 @@ class Deaths:
             tensors = read_tensors(self._folder.checkpoint_under_way(fit, rung))
         except InvalidFileError:
             return 0
-        return 0 if tensors is None else checksum({k: v for k, v in tensors.items() if k.startswith("fit.")})
+        return 0 if tensors is None else checksum(part_of(tensors, "fit"))
