@@ -2,14 +2,18 @@
 
     python -m benchmarks.growth --json reports/growth.json --markdown reports/growth.md
 
-About two minutes. Results are made up, everything else is the engine's own: deliveries in a run folder, the ledger with
-its fsync, the search (random sampler, so that the sampler's own cost stays out), the front's files, the view's state.
+About three minutes. Results are made up, everything else is the engine's own: deliveries in a run folder, the ledger
+with its fsync, the search (random sampler, so that the sampler's own cost stays out), the front's files, the view's
+state. At the end it writes and reads the ledger of a search over thousands of signals.
 """
 
 import hashlib
+import json
 import math
 import resource
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from collections import defaultdict
@@ -28,8 +32,9 @@ from searchinr.engine.catalog import canonicalise, read_space
 from searchinr.engine.run.progress import Progress
 from searchinr.engine.store.ledger import Ledger
 from searchinr.engine.store.run_folder import RunFolder, open_delivery
+from searchinr.search.configs import Config
 from searchinr.search.figures import Figures, SignalFigures, SignalTable
-from searchinr.search.lines import Fit, Point, TrialStarted
+from searchinr.search.lines import Fit, Point, TrialStarted, dump_line
 from searchinr.search.search import Search
 
 SPACE = """\
@@ -45,6 +50,7 @@ Timed = Callable[[str], AbstractContextManager[None]]
 MARKS = (100, 1_000, 10_000)
 _FILE = bytes(1000)
 _NAMES = ("astronaut", "chelsea", "coffee", "rocket")
+_MANY_SIGNALS, _MANY_POINTS = 3_000, 800
 WINDOW = 100
 """Results up to a mark that are timed."""
 
@@ -108,7 +114,7 @@ def measure() -> Found:
                         "trials": search.counts(label).tried,
                         "front": len(search.front(label)),
                     }
-    return {"machine": machine, "window": WINDOW, "marks": found}
+    return {"machine": machine, "window": WINDOW, "marks": found, "reading": _measure_reading()}
 
 
 def _one_result(
@@ -140,6 +146,31 @@ def _one_result(
         progress.state(ledger.lines)
 
 
+def _measure_reading() -> Found:
+    """Writes the ledger of a search over many signals, and reads it in a process of its own."""
+    rng, names = np.random.default_rng(0), [f"signal-{number:05}" for number in range(_MANY_SIGNALS)]
+    with tempfile.TemporaryDirectory() as path:
+        ledger = Path(path) / "ledger.jsonl"
+        with ledger.open("wb") as file:
+            for number in range(_MANY_POINTS):
+                config = Config("mlp", {"width": 16, "depth": 2})
+                fit = Fit(trial=f"{number:010x}", rung=0, steps=100, dataset="many", config=config, seed=0)
+                file.write(dump_line(_point(fit, names, rng)) + b"\n")
+        done = subprocess.run([sys.executable, "-c", _READ, str(ledger)], check=True, capture_output=True, text=True)
+        return {"signals": len(names), "ledger_bytes": ledger.stat().st_size, **json.loads(done.stdout)}
+
+
+_READ = """
+import json, resource, sys, time
+from pathlib import Path
+from searchinr.engine.store.ledger import read_ledger
+before, started = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.perf_counter()
+lines = read_ledger(Path(sys.argv[1]))
+seconds, after = time.perf_counter() - started, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+print(json.dumps({"points": len(lines), "seconds": seconds, "megabytes": (after - before) / 1024}))
+"""
+
+
 def _megabytes() -> float:
     """Peak memory of this process so far."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
@@ -147,7 +178,7 @@ def _megabytes() -> float:
 
 def fill(found: Found) -> Filling:
     """The figures of the report."""
-    marks = found["marks"]
+    marks, many = found["marks"], found["reading"]
     parts = list(marks[str(MARKS[-1])]["ms"])
     costs = [[part, *(f"{mark['ms'].get(part, 0.0):.2f}" for mark in marks.values())] for part in parts]
     facts = {
@@ -162,6 +193,12 @@ def fill(found: Found) -> Filling:
         "points": [f"{mark:,} points" for mark in MARKS],
         "costs": [*costs, ["all of it", *(f"{sum(mark['ms'].values()):.2f}" for mark in marks.values())]],
         "facts": [[name, *figures] for name, figures in facts.items()],
+        "many_points": f"{many['points']:,}",
+        "many_signals": f"{many['signals']:,}",
+        "many_ledger": f"{many['ledger_bytes'] / 1e6:.0f}",
+        "many_bytes": f"{many['ledger_bytes'] / many['points'] / many['signals']:.0f}",
+        "many_seconds": f"{many['seconds']:.1f}",
+        "many_megabytes": f"{many['megabytes']:.0f}",
     }
 
 
