@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from object_store import object_store
 
-from searchinr.engine.store.place import RemotePath, parse_place
+from searchinr.engine.store.place import RemotePlace, parse_place
 from searchinr.engine.tracking.record import import_quietly
 from searchinr.engine.workers.ray_environment import ray_environment
 
@@ -60,15 +60,15 @@ def new_run_folder(empty_store: Path) -> Callable[[Path], Path]:
 
 
 @pytest.fixture(scope="session")
-def bucket() -> Iterator[RemotePath]:
+def bucket() -> Iterator[RemotePlace]:
     """A bucket of an S3 on loopback."""
     with object_store() as url:
         place = parse_place(url)
-        assert isinstance(place, RemotePath)
+        assert isinstance(place, RemotePlace)
         yield place
 
 
 @pytest.fixture
-def remote(bucket: RemotePath) -> RemotePath:
+def remote(bucket: RemotePlace) -> RemotePlace:
     """A folder in the bucket that no other test uses."""
     return bucket / f"test-{next(_numbers)}"

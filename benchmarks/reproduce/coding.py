@@ -20,6 +20,7 @@ from searchinr.codecs.combiner.samples import INDEX_BITS
 from searchinr.codecs.contract import Asset, AssetSpec
 from searchinr.codecs.registry import decode
 from searchinr.engine.store.asset_files import asset_name, write_asset
+from searchinr.engine.store.place import LocalPlace
 from searchinr.search.configs import Config
 from searchinr.signals.signal import Signal
 from searchinr.space import Value, build_params
@@ -91,7 +92,7 @@ def _decoded_afresh(files: Sequence[bytes], prior: Asset) -> tuple[list[Any], li
     """The samples in files as another process decodes them, its milliseconds for each, and the bytes of the prior."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        size = write_asset(folder / asset_name(prior.label), CODEC.name, prior)
+        size = write_asset(LocalPlace(folder / asset_name(prior.label)), CODEC.name, prior)
         names = [f"{number:04}" for number in range(len(files))]
         for each, file in zip(names, files, strict=True):
             (folder / f"{each}.inr").write_bytes(file)

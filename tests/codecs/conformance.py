@@ -28,6 +28,7 @@ from searchinr.codecs.bitstream import container
 from searchinr.codecs.contract import AnyCodec, Asset, AssetSpec, AssetState, Level, content_hash
 from searchinr.codecs.registry import CODECS, decode
 from searchinr.engine.store.asset_files import asset_name, decode_data, write_asset
+from searchinr.engine.store.place import LocalPlace
 from searchinr.errors import InvalidFileError, MissingAssetError, UserError
 from searchinr.signals.metrics import psnr
 from searchinr.signals.registry import MODALITIES
@@ -293,7 +294,7 @@ class CodecConformance:
         engine = CODECS[self.codec]
         for label in self.cases:
             if (asset := self.fit_case(label).asset) is not None:
-                write_asset(tmp_path / asset_name(asset.label), self.codec, asset)
+                write_asset(LocalPlace(tmp_path / asset_name(asset.label)), self.codec, asset)
             for number, data in enumerate(self.fit_case(label).files[self.rungs[-1]]):
                 (tmp_path / f"{label}-{number}.inr").write_bytes(data)
                 file = container.unpack(data)

@@ -1,6 +1,5 @@
 """A run that is kept on S3 (moto on loopback): drivers are killed, and the run folder is lost with its machine."""
 
-import json
 import shutil
 import sys
 from pathlib import Path
@@ -10,9 +9,10 @@ import pytest
 from benchmarks.fault_run import Recorded, lost, repeated, running, searchinr, wait_until
 from searchinr.engine.results.opened import open_run
 from searchinr.engine.results.verify import verify
-from searchinr.engine.store.place import RemotePath, files_below
+from searchinr.engine.store.place import RemotePlace
 from searchinr.engine.store.run_folder import SharedFolder, open_delivery
 from searchinr.engine.store.stored_run import StoredRun
+from searchinr.search.lines import parse_line
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks processes up in /proc")
 
@@ -27,15 +27,15 @@ codecs:
 """
 
 
-def stored(place: RemotePath) -> Recorded:
+def stored(place: RemotePlace) -> Recorded:
     rows = StoredRun(place).ledger.rows()
     return Recorded(
-        [json.loads(row) for row in rows], [open_delivery(path)[0] for path in SharedFolder(place).delivered()]
+        [parse_line(row) for row in rows], [open_delivery(path)[0] for path in SharedFolder(place).delivered()]
     )
 
 
 @pytest.mark.slow
-def test_a_killed_driver_whose_run_folder_is_lost(remote: RemotePath, tmp_path: Path) -> None:
+def test_a_killed_driver_whose_run_folder_is_lost(remote: RemotePlace, tmp_path: Path) -> None:
     (tmp_path / "tiny.yaml").write_text(SPACE)
     folder, place = tmp_path / "run", remote / "run"
     command = searchinr(
@@ -56,9 +56,9 @@ def test_a_killed_driver_whose_run_folder_is_lost(remote: RemotePath, tmp_path: 
     assert repeated(folder) == []
     assert stored(place).lines == Recorded.of(folder).lines
     assert len({line.trial for line in stored(place).lines if line.kind == "point"}) == 6
-    kept = {path.name for path in files_below(place) if "/front/" not in f"/{path}"}  # type: ignore[union-attr]
+    kept = {path.name for path in place.files() if "/front/" not in f"/{path}"}  # type: ignore[union-attr]
     assert kept >= {"space.yaml", "ledger.jsonl", "log.txt"} and ".driver" not in kept
-    assert not list(files_below(place / "trials")) and not list(files_below(place / "inbox"))
+    assert not list((place / "trials").files()) and not list((place / "inbox").files())
 
     fetched = tmp_path / "fetched"
     with running(*searchinr("fetch", str(place), "-o", str(fetched))) as fetch:
@@ -73,7 +73,7 @@ def test_a_killed_driver_whose_run_folder_is_lost(remote: RemotePath, tmp_path: 
     )
 
 
-def test_a_storage_that_cannot_be_written_is_found_before_anything_starts(bucket: RemotePath, tmp_path: Path) -> None:
+def test_a_storage_that_cannot_be_written_is_found_before_anything_starts(bucket: RemotePlace, tmp_path: Path) -> None:
     (tmp_path / "tiny.yaml").write_text(SPACE)
     storage = str(bucket).replace("//bucket", "//nobody")
     out = str(tmp_path / "run")

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from searchinr.engine.cluster.cluster_file import SECTION, Cluster, NodeType
-from searchinr.engine.store.place import RemotePath, parse_place
+from searchinr.engine.store.place import LocalPlace, parse_place
 from searchinr.engine.workers.slots import idle_share, trials_per_gpu, trials_per_node
 from searchinr.space import Finding, Loc, Problem, Resources
 
@@ -90,7 +90,7 @@ def _storage(cluster: Cluster) -> Iterator[Finding]:
         yield loc, f"missing, and every node would write to a disk of its own; {remedy}"
         return
     place = parse_place(storage)
-    if isinstance(place, RemotePath):
+    if not isinstance(place, LocalPlace):
         return
     commands = "\n".join(command for key in _COMMANDS for command in cluster.config.get(key) or [])
     mounts = [str(folder) for folder in (place, *place.parents) if folder != Path(place.anchor)]

@@ -19,7 +19,7 @@ from searchinr.engine.cluster.job import RunJob, own_files, places
 from searchinr.engine.cluster.launcher import Launcher
 from searchinr.engine.cluster.pitfalls import launch_problems
 from searchinr.engine.store.lease import progress_at
-from searchinr.engine.store.place import RemotePath, check_writable, parse_place
+from searchinr.engine.store.place import check_writable, parse_place
 from searchinr.engine.store.run_folder import RunFolder
 from searchinr.engine.store.stored_run import StoredRun
 from searchinr.engine.terminal.view import RunView, ViewState
@@ -190,7 +190,7 @@ def launch(
     if problems := launch_problems(cluster):
         raise SpaceError(problems)
     place = parse_place(_storage(cluster, storage))
-    if not isinstance(place, RemotePath) and not place.parent.is_dir():
+    if not place.is_remote and not place.parent.exists():
         raise UserError(f"{place}: not found on this machine; mount it here as well, or keep runs on s3://BUCKET/PATH")
     trained_on = [entry.train for entry in space.datasets if entry.train is not None]
     for entry in (*space.datasets, *trained_on):

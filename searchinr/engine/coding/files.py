@@ -22,6 +22,7 @@ from searchinr.engine.coding.signals import (
     with_asset,
 )
 from searchinr.engine.store.asset_files import asset_name, write_asset
+from searchinr.engine.store.place import LocalPlace
 from searchinr.errors import UserError
 from searchinr.signals.contract import Modality
 from searchinr.signals.files import check_readable, check_writable, read_file, write_file
@@ -64,7 +65,7 @@ def encode_file(
     write_file(target, measured.files[signal.name])
     beside = None if stored is None else target.with_name(asset_name(stored.label))
     if stored is not None and beside is not None and not beside.exists():
-        write_asset(beside, config.codec, stored)
+        write_asset(LocalPlace(beside), config.codec, stored)
     row = measured.figures.signals[0]
     return {
         "out": str(target),

@@ -10,7 +10,7 @@ from searchinr.codecs.contract import Asset
 from searchinr.engine.store.asset_cache import AssetCache, Origin
 from searchinr.engine.store.asset_files import asset_name, unpack_asset, write_asset
 from searchinr.engine.store.asset_keys import asset_id, building_seed
-from searchinr.engine.store.run_folder import RunFolder, set_aside
+from searchinr.engine.store.run_folder import RunFolder
 from searchinr.engine.store.tensors import read_tensors
 from searchinr.engine.store.training import training_name
 from searchinr.engine.workers.jobs import AnyJob, AssetJob
@@ -201,7 +201,7 @@ class Assets:
             if asset.sha256 not in self._on_record[job.asset]:
                 raise InvalidFileError(f"{path}: not the {job.name} on record")
         except InvalidFileError as error:
-            set_aside(path)
+            path.set_aside()
             self._warn(f"{error}; it is set aside, and the {job.name} is built again")
             return None
         return asset

@@ -24,8 +24,7 @@ from searchinr.engine.run.deaths import Deaths
 from searchinr.engine.run.progress import Progress
 from searchinr.engine.store.asset_cache import AssetCache
 from searchinr.engine.store.ledger import Ledger
-from searchinr.engine.store.place import remove_tree
-from searchinr.engine.store.run_folder import RunFolder, open_delivery, safe_name, set_aside
+from searchinr.engine.store.run_folder import RunFolder, open_delivery, safe_name
 from searchinr.engine.terminal.log import LOG
 from searchinr.engine.terminal.view import RunView, ViewState
 from searchinr.engine.tracking.tracker import Tracker
@@ -123,7 +122,7 @@ class Driver:
                     raise self._error
                 self._draw_fronts(final=not self.stopping)
                 if self._search.finished:
-                    remove_tree(folder.trials)  # nothing is unfinished
+                    folder.trials.remove_tree()  # nothing is unfinished
                     if said := compared_with_plan(folder.plan, self._ledger.lines):
                         LOG.info("%s", said)
                         self._view.note(said)
@@ -233,7 +232,7 @@ class Driver:
                 if isinstance(line, Fit) and not self._ledger.has_trial(line.trial):
                     raise InvalidFileError(f"{path}: of trial {line.trial}, which the ledger does not know")
             except InvalidFileError as error:
-                set_aside(path)
+                path.set_aside()
                 self._warn(f"{error}; it is set aside, and what is not on record is fitted again")
                 continue
             if isinstance(line, AssetBuilt | AssetFailed):

@@ -21,7 +21,7 @@ from searchinr.engine.run.driver import Driver
 from searchinr.engine.store.asset_cache import cache_folder
 from searchinr.engine.store.lease import Lease
 from searchinr.engine.store.ledger import Ledger
-from searchinr.engine.store.place import Place, write
+from searchinr.engine.store.place import Place
 from searchinr.engine.store.run_folder import RunFolder
 from searchinr.engine.store.stored_run import IDENTITY, StoredRun, short_hash
 from searchinr.engine.store.training import training_signals
@@ -212,7 +212,7 @@ def _claim(folder: RunFolder, space: Space, datasets: Sequence[Dataset]) -> None
                 "on changed data; choose another folder with --out, or restore the space"
             )
     for place in places:
-        write(place, (header + dump_space(space)).encode())
+        place.write_whole((header + dump_space(space)).encode())
 
 
 def _identity(space: Space, datasets: Sequence[Dataset]) -> str:

@@ -13,7 +13,7 @@ from searchinr.codecs.bitstream import container
 from searchinr.codecs.bitstream.container import Container
 from searchinr.codecs.contract import Asset, AssetSpec
 from searchinr.codecs.registry import codec_of, decode
-from searchinr.engine.store.place import Place, write
+from searchinr.engine.store.place import Place
 from searchinr.engine.store.tensors import metadata, pack_tensors, unpack_tensors
 from searchinr.errors import InvalidFileError
 from searchinr.signals.files import check_readable, read_file, write_file
@@ -49,7 +49,7 @@ def asset_name(label: str) -> str:
 def write_asset(path: Place, codec: str, asset: Asset) -> int:
     """Writes an asset, whole or not at all, and returns the size of the file in bytes."""
     data = pack_asset(codec, asset, {})
-    write(path, data)
+    path.write_whole(data)
     return len(data)
 
 

@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from searchinr.engine.store.place import Place, write
+from searchinr.engine.store.place import Place
 from searchinr.errors import UserError
 
 BEAT_S = 5.0
@@ -104,7 +104,7 @@ class Lease:
                 self._say(beat)
 
     def _say(self, beat: int) -> None:
-        write(self._file, json.dumps({**self._owner, "beat": beat, "progress": self._progress()}).encode())
+        self._file.write_whole(json.dumps({**self._owner, "beat": beat, "progress": self._progress()}).encode())
 
     def _is_mine(self, heard: bytes | None) -> bool:
         return heard is not None and _parsed(heard).get("id") == self._owner["id"]

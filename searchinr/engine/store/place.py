@@ -1,23 +1,24 @@
 """Where the driver and the workers of a run meet: a folder that all of them see, or an object store by its URL.
 
-A folder is a `pathlib.Path`; a `RemotePath` has those of its verbs that a run needs. What is written is there whole or
-not at all. Credentials never stand in a URL: they come from the environment or from the machine's role.
+Both are a `Place` and have the same verbs. What is written there is there whole or not at all. Credentials never stand
+in a URL: they come from the environment or from the machine's role.
 """
 
 import shutil
 import time
 import uuid
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import lru_cache
-from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from pathlib import Path, PosixPath
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from searchinr.errors import UserError
-from searchinr.files import write_atomic
+from searchinr.files import remove_temporaries, sync_folder, write_atomic
 
 if TYPE_CHECKING:
     from pyarrow.fs import FileSystem
@@ -30,15 +31,131 @@ _SECRETS = ("key", "secret", "token", "password", "credential", "sas")
 _PAUSES_S = (0.5, 2.0, 8.0)  # before trying again: networks fail for moments, and credentials grow old
 
 
+class Place(ABC):
+    """A file or a folder, wherever it is.
+
+    Attributes:
+        is_remote: Whether each look at it is a request over a network.
+    """
+
+    is_remote: ClassVar[bool]
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """The last part of its path."""
+
+    @property
+    @abstractmethod
+    def parent(self) -> "Place":
+        """The folder in which it is."""
+
+    @abstractmethod
+    def __truediv__(self, name: str) -> "Place":
+        """What is called so in this folder; the name may lead through several folders."""
+
+    @abstractmethod
+    def below(self, folder: "Place") -> str:
+        """Its path from a folder above it on."""
+
+    @abstractmethod
+    def exists(self) -> bool:
+        """Whether it is there."""
+
+    @abstractmethod
+    def read_bytes(self) -> bytes:
+        """The content; `FileNotFoundError` where there is none."""
+
+    @abstractmethod
+    def write_whole(self, data: bytes) -> None:
+        """Writes the file completely or not at all. The folder must be there, see `make_folder`."""
+
+    @abstractmethod
+    def unlink(self, missing_ok: bool = False) -> None:
+        """Removes the file; `FileNotFoundError` where there is none, unless that is fine."""
+
+    @abstractmethod
+    def set_aside(self) -> None:
+        """Renames a damaged file to `*.damaged`, so that nobody reads it again."""
+
+    @abstractmethod
+    def glob(self, pattern: str) -> Iterator["Place"]:
+        """Files right in this folder whose names match; none where there is no folder."""
+
+    @abstractmethod
+    def files(self) -> Iterator["Place"]:
+        """All files in this folder and below, except those that are half-written; none where there is no folder."""
+
+    @abstractmethod
+    def make_folder(self) -> None:
+        """Makes the folder, with those above it, where folders have to be made."""
+
+    @abstractmethod
+    def remove_tree(self) -> None:
+        """Removes the folder with everything in it, as far as possible."""
+
+    @abstractmethod
+    def tidy(self) -> None:
+        """Removes from this folder what a killed process has left half-written."""
+
+    @abstractmethod
+    def probe(self) -> None:
+        """Writes the file, reads it and removes it again, at the first attempt; `OSError` if that is not possible."""
+
+
+class LocalPlace(PosixPath, Place):
+    """A path on a file system that is mounted here: one of `pathlib`, which has most of the verbs."""
+
+    is_remote = False
+
+    def below(self, folder: Place) -> str:
+        """See `Place.below`."""
+        assert isinstance(folder, Path)
+        return self.relative_to(folder).as_posix()
+
+    def write_whole(self, data: bytes) -> None:
+        """See `Place.write_whole`."""
+        write_atomic(self, data)
+
+    def set_aside(self) -> None:
+        """See `Place.set_aside`."""
+        self.replace(self.with_suffix(".damaged"))
+
+    def files(self) -> Iterator["LocalPlace"]:
+        """See `Place.files`."""
+        return (path for path in self.rglob("*") if path.is_file() and not path.name.startswith("."))
+
+    def make_folder(self) -> None:
+        """See `Place.make_folder`."""
+        self.mkdir(parents=True, exist_ok=True)
+        sync_folder(self.parent)
+
+    def remove_tree(self) -> None:
+        """See `Place.remove_tree`."""
+        shutil.rmtree(self, ignore_errors=True)
+
+    def tidy(self) -> None:
+        """See `Place.tidy`."""
+        remove_temporaries(self)
+
+    def probe(self) -> None:
+        """See `Place.probe`; the folder is made where it is missing."""
+        self.parent.mkdir(parents=True, exist_ok=True)
+        self.write_bytes(b"")
+        self.unlink()
+
+
 @dataclass(frozen=True, order=True)
-class RemotePath:
+class RemotePlace(Place):
     """A path on a file system that is not mounted, by pyarrow or fsspec. It may be sent to another machine.
 
     Attributes:
+        is_remote: True.
         root: URL without a path, e.g. ``s3://bucket?region=eu-central-1``.
         key: The path below it, without slashes at its ends.
     """
 
+    is_remote = True
     root: str
     key: str
 
@@ -46,18 +163,23 @@ class RemotePath:
         base, question_mark, query = self.root.partition("?")
         return f"{base}/{self.key}{question_mark}{query}"
 
-    def __truediv__(self, name: str) -> "RemotePath":
-        return RemotePath(self.root, f"{self.key}/{name}".strip("/"))
+    def __truediv__(self, name: str) -> "RemotePlace":
+        return RemotePlace(self.root, f"{self.key}/{name}".strip("/"))
 
     @property
     def name(self) -> str:
         """The last part of the path."""
         return self.key.rpartition("/")[2]
 
-    def with_suffix(self, suffix: str) -> "RemotePath":
-        """The path with another suffix; one is added where there is none."""
-        above, slash, name = self.key.rpartition("/")
-        return RemotePath(self.root, f"{above}{slash}{name.rpartition('.')[0] or name}{suffix}")
+    @property
+    def parent(self) -> "RemotePlace":
+        """See `Place.parent`."""
+        return RemotePlace(self.root, self.key.rpartition("/")[0])
+
+    def below(self, folder: Place) -> str:
+        """See `Place.below`."""
+        assert isinstance(folder, RemotePlace)
+        return self.key.removeprefix(folder.key).strip("/")
 
     def exists(self) -> bool:
         """Whether there is a file."""
@@ -72,8 +194,8 @@ class RemotePath:
 
         return self._try(read)
 
-    def write_atomic(self, data: bytes) -> None:
-        """Writes the file completely or not at all."""
+    def write_whole(self, data: bytes) -> None:
+        """See `Place.write_whole`."""
         self._try(lambda system, path: _put(system, path, data))
 
     def unlink(self, missing_ok: bool = False) -> None:
@@ -81,22 +203,29 @@ class RemotePath:
         with suppress(*[FileNotFoundError] * missing_ok):
             self._try(lambda system, path: system.delete_file(path))
 
-    def replace(self, target: "RemotePath") -> None:
-        """Renames the file."""
+    def set_aside(self) -> None:
+        """See `Place.set_aside`."""
+        target = self.parent / f"{self.name.rpartition('.')[0] or self.name}.damaged"
         base = _open(self.root)[1]
         self._try(lambda system, path: system.move(path, f"{base}/{target.key}"))
 
-    def glob(self, pattern: str) -> Iterator["RemotePath"]:
+    def glob(self, pattern: str) -> Iterator["RemotePlace"]:
         """Files right in this folder whose names match; none where there is no folder."""
         return (path for path in self._files(recursive=False) if fnmatchcase(path.name, pattern))
 
-    def files(self) -> Iterator["RemotePath"]:
-        """All files in this folder and below."""
+    def files(self) -> Iterator["RemotePlace"]:
+        """See `Place.files`."""
         return self._files(recursive=True)
 
+    def make_folder(self) -> None:
+        """An object store has no folders."""
+
+    def tidy(self) -> None:
+        """Nothing is ever left half-written, or nobody takes it for a file of ours."""
+
     def remove_tree(self) -> None:
-        """Removes the folder with everything in it, if it is there."""
-        with suppress(FileNotFoundError):
+        """See `Place.remove_tree`."""
+        with suppress(OSError):
             self._try(lambda system, path: system.delete_dir(path))
 
     def probe(self) -> None:
@@ -114,7 +243,7 @@ class RemotePath:
         if found != content:
             raise OSError("what is written there reads back differently")
 
-    def _files(self, *, recursive: bool) -> Iterator["RemotePath"]:
+    def _files(self, *, recursive: bool) -> Iterator["RemotePlace"]:
         from pyarrow.fs import FileSelector
 
         base = _open(self.root)[1]
@@ -123,7 +252,7 @@ class RemotePath:
         )
         for info in infos:
             if info.is_file:
-                yield RemotePath(self.root, info.path.removeprefix(base).strip("/"))
+                yield RemotePlace(self.root, info.path.removeprefix(base).strip("/"))
 
     def _try(self, operation: Callable[["FileSystem", str], Result]) -> Result:
         """The result of an operation, which is tried again with new credentials where it fails."""
@@ -142,10 +271,6 @@ class RemotePath:
         return operation(system, f"{base}/{self.key}")
 
 
-Place = Path | RemotePath
-"""Where something is that the driver and the workers of a run share."""
-
-
 def parse_place(text: str) -> Place:
     """The place that a path or a URL names. Connects to nothing.
 
@@ -153,10 +278,10 @@ def parse_place(text: str) -> Place:
         UserError: The URL's scheme is not known, it names no bucket, or it has credentials in it.
     """
     if "://" not in text:
-        return Path(text).expanduser().absolute()
+        return LocalPlace(Path(text).expanduser().absolute())
     url = urlsplit(text)
     if url.scheme == "file":
-        return Path(unquote(url.path))
+        return LocalPlace(unquote(url.path))
     without_query = f"{url.scheme}://{url.netloc.rpartition('@')[2]}{url.path}"
     names = [name for name, _ in parse_qsl(url.query)]
     if (
@@ -175,7 +300,7 @@ def parse_place(text: str) -> Place:
     if not url.netloc:
         raise UserError(f"{without_query}: no bucket found; allowed is {url.scheme}://BUCKET/PATH")
     query = f"?{url.query}" if url.query else ""
-    return RemotePath(f"{url.scheme}://{url.netloc}{query}", url.path.strip("/"))
+    return RemotePlace(f"{url.scheme}://{url.netloc}{query}", url.path.strip("/"))
 
 
 def check_writable(place: Place) -> None:
@@ -186,44 +311,12 @@ def check_writable(place: Place) -> None:
     """
     probe = place / f".searchinr-probe-{uuid.uuid4().hex}"
     try:
-        if isinstance(probe, RemotePath):
-            probe.probe()
-        else:
-            probe.parent.mkdir(parents=True, exist_ok=True)
-            probe.write_bytes(b"")
-            probe.unlink()
+        probe.probe()
     except (OSError, ValueError, ImportError) as error:
         reason = " ".join(str(getattr(error, "strerror", None) or error).split())
         raise UserError(
             f"{place}: cannot write there ({reason}); check its name and your rights, or name another"
         ) from error
-
-
-def write(place: Place, data: bytes) -> None:
-    """Writes a file completely or not at all. A folder on a disk must be there."""
-    if isinstance(place, RemotePath):
-        place.write_atomic(data)
-    else:
-        write_atomic(place, data)
-
-
-def files_below(place: Place) -> Iterator[Place]:
-    """All files in a folder and below, but for those that are half-written; none where there is no folder."""
-    if isinstance(place, RemotePath):
-        yield from place.files()
-        return
-    for path in place.rglob("*"):
-        if path.is_file() and not path.name.startswith("."):
-            yield path
-
-
-def remove_tree(place: Place) -> None:
-    """Removes a folder with everything in it, as far as possible."""
-    if isinstance(place, RemotePath):
-        with suppress(OSError):
-            place.remove_tree()
-    else:
-        shutil.rmtree(place, ignore_errors=True)
 
 
 def _put(system: "FileSystem", path: str, data: bytes) -> None:

@@ -36,10 +36,10 @@ from pathlib import Path
 
 from searchinr.engine.store.asset_files import KEPT
 from searchinr.engine.store.ledger import read_ledger
-from searchinr.engine.store.place import Place, RemotePath, check_writable, write
+from searchinr.engine.store.place import LocalPlace, Place, check_writable
 from searchinr.engine.store.stored_run import StoredRun
 from searchinr.errors import InvalidFileError, UserError
-from searchinr.files import remove_temporaries, sync_folder, write_atomic
+from searchinr.files import sync_folder, write_atomic
 from searchinr.search.lines import AssetBuilt, AssetFailed, Fit, FitLine, Line, Measured, Point, dump_line, parse_line
 
 _ZIP_DATE = (1980, 1, 1, 0, 0, 0)
@@ -102,7 +102,7 @@ class SharedFolder:
             for name, data in files.items():
                 archive.writestr(zipfile.ZipInfo(f"files/{safe_name(name)}.inr", _ZIP_DATE), data)
         name = f"{line.fit_name}-{line.rung}" if isinstance(line, Fit) else line.asset
-        write(self.inbox / f"{name}.zip", buffer.getvalue())
+        (self.inbox / f"{name}.zip").write_whole(buffer.getvalue())
 
     def delivered(self) -> list[Place]:
         """Results that wait to be folded in, in an order that no clock has a part in."""
@@ -110,14 +110,11 @@ class SharedFolder:
 
     def ask_to_stop(self) -> None:
         """Called by the driver: workers are to write their checkpoints and end."""
-        if isinstance(self.stop, RemotePath):
-            self.stop.write_atomic(b"")
-        else:
-            self.stop.touch()
+        self.stop.write_whole(b"")
 
     def asked_to_stop(self) -> bool:
         """Called by a worker as often as it likes: whether it is to end."""
-        if isinstance(self.stop, Path):
+        if not self.stop.is_remote:
             return self.stop.exists()
         at, answer = self._asked
         if time.monotonic() > at + _ASK_EVERY_S:
@@ -136,9 +133,10 @@ class RunFolder(SharedFolder):
             path: The folder, which the driver alone needs to see if the run has a storage.
             storage: Where the run is kept for workers on other machines; None means in the folder itself.
         """
-        super().__init__(path if storage is None else storage)
+        self.path = LocalPlace(path)
+        super().__init__(self.path if storage is None else storage)
         self.stored = None if storage is None else StoredRun(storage)
-        self.path = path
+        path = self.path
         self.space = path / "space.yaml"
         self.ledger = path / "ledger.jsonl"
         self.front = path / "front"
@@ -163,9 +161,7 @@ class RunFolder(SharedFolder):
         """Makes the folder and its rooms; `UserError` where that is not possible."""
         try:
             for room in (self.path, self.front, self.inbox, self.trials, self.assets):
-                if isinstance(room, Path):
-                    room.mkdir(parents=True, exist_ok=True)
-                    sync_folder(room.parent)
+                room.make_folder()
             probe = self.path / ".writable"
             probe.write_bytes(b"")
             probe.unlink()
@@ -191,8 +187,7 @@ class RunFolder(SharedFolder):
         """Removes what a killed run has left half-written; for the one who holds the lock."""
         self.stop.unlink(missing_ok=True)
         for room in (self.path, self.inbox, self.trials, self.assets, self.report):
-            if isinstance(room, Path):
-                remove_temporaries(room)
+            room.tidy()
         for folder in self.front.glob("*/.*.tmp"):
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -263,11 +258,6 @@ def open_delivery(path: Place) -> tuple[Delivered, dict[str, bytes]]:
     except Exception as error:  # of many kinds: any byte may be wrong
         raise InvalidFileError(f"{path}: a damaged result ({error})") from error
     return line, files
-
-
-def set_aside(path: Place) -> None:
-    """Renames a damaged file, so that nobody reads it again."""
-    path.replace(path.with_suffix(".damaged"))  # type: ignore[arg-type]  # of the same kind as the path
 
 
 def safe_name(name: str) -> str:

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from searchinr.engine.store.ledger import whole_rows
-from searchinr.engine.store.place import Place, files_below, remove_tree, write
+from searchinr.engine.store.place import Place
 from searchinr.errors import UserError
 from searchinr.files import write_atomic
 from searchinr.space import Space, space_hash
@@ -77,7 +77,7 @@ class StoredLedger:
     def replace(self, data: bytes) -> None:
         """Writes all lines as one file."""
         _write(self._whole, data)
-        remove_tree(self._lines)
+        self._lines.remove_tree()
         self._single = 0
 
 
@@ -129,7 +129,7 @@ class StoredRun:
         write_atomic(path, b"".join(there))
         self.ledger.replace(b"".join(there))
         self._pull("front", folder)
-        stored = {_below(self.place, path) for path in files_below(self.place / "front")}
+        stored = {path.below(self.place) for path in (self.place / "front").files()}
         for name, file in _local(folder, "front"):
             if name not in stored:
                 _write(self._place(name), file.read_bytes())
@@ -177,12 +177,12 @@ class StoredRun:
 
     def drop_files(self, name: str) -> None:
         """Removes a folder of files."""
-        remove_tree(self._place(name))
+        self._place(name).remove_tree()
 
     def _pull(self, part: str, folder: Path) -> None:
         """Copies those files of a part that the run folder lacks; files never change."""
-        for place in files_below(self.place / part):
-            path = folder / _below(self.place, place)
+        for place in (self.place / part).files():
+            path = folder / place.below(self.place)
             if not path.exists() or part == "report":
                 path.parent.mkdir(parents=True, exist_ok=True)
                 write_atomic(path, place.read_bytes())
@@ -195,9 +195,8 @@ class StoredRun:
 
 
 def _write(place: Place, data: bytes) -> None:
-    if isinstance(place, Path):
-        place.parent.mkdir(parents=True, exist_ok=True)
-    write(place, data)
+    place.parent.make_folder()
+    place.write_whole(data)
 
 
 def _local(folder: Path, part: str) -> Iterator[tuple[str, Path]]:
@@ -206,15 +205,6 @@ def _local(folder: Path, part: str) -> Iterator[tuple[str, Path]]:
         name = path.relative_to(folder)
         if path.is_file() and not any(parent.startswith(".") for parent in name.parts):
             yield name.as_posix(), path
-
-
-def _below(place: Place, path: Place) -> str:
-    """The name of a path from a place above it on."""
-    return _key(path)[len(_key(place)) :].strip("/")
-
-
-def _key(place: Place) -> str:
-    return place.as_posix() if isinstance(place, Path) else place.key
 
 
 def _heading(space: bytes) -> list[bytes]:

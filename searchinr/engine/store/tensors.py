@@ -8,7 +8,7 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from searchinr.engine.store.place import Place, write
+from searchinr.engine.store.place import Place
 from searchinr.errors import InvalidFileError
 
 _CHECKSUM = "crc32"
@@ -26,7 +26,7 @@ def write_tensors(path: Place, tensors: Mapping[str, Tensor], about: Mapping[str
         Bytes of the file.
     """
     content = pack_tensors(tensors, about)
-    write(path, content)
+    path.write_whole(content)
     return len(content)
 
 

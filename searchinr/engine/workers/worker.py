@@ -14,7 +14,7 @@ from searchinr.allocator import keep_freed_memory
 from searchinr.codecs.contract import Asset
 from searchinr.engine.store.asset_files import write_asset
 from searchinr.engine.store.place import Place
-from searchinr.engine.store.run_folder import Delivered, SharedFolder, set_aside
+from searchinr.engine.store.run_folder import Delivered, SharedFolder
 from searchinr.engine.store.tensors import read_tensors, write_tensors
 from searchinr.engine.workers import last_words
 from searchinr.engine.workers.jobs import AnyJob, AssetJob
@@ -175,7 +175,7 @@ def _first_whole(checkpoints: Sequence[Place]) -> dict[str, Tensor] | None:
         try:
             tensors = read_tensors(path)
         except InvalidFileError:
-            set_aside(path)
+            path.set_aside()
             continue
         if tensors is not None:
             return tensors

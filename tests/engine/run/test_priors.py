@@ -22,6 +22,7 @@ from searchinr.engine.run.driver import Driver
 from searchinr.engine.store.asset_cache import entries
 from searchinr.engine.store.asset_files import asset_name, find_asset, read_asset
 from searchinr.engine.store.ledger import Ledger, read_ledger
+from searchinr.engine.store.place import LocalPlace
 from searchinr.engine.store.run_folder import RunFolder
 from searchinr.engine.store.stored_run import StoredRun
 from searchinr.engine.store.training import training_name, training_signals
@@ -293,13 +294,13 @@ def test_commands_list_show_and_export(finished: RunFolder, tmp_path: Path, caps
 
 def test_priors_are_kept_on_a_storage_and_fetched(finished: RunFolder, tmp_path: Path) -> None:
     prior = next(finished.kept_assets.iterdir())
-    folder = RunFolder(tmp_path / "run", tmp_path / "storage")
+    folder = RunFolder(tmp_path / "run", LocalPlace(tmp_path / "storage"))
     folder.create()
     folder.keep_asset(prior.name, prior.read_bytes())
     folder.drop_others([])
     fetched = tmp_path / "fetched"
     (tmp_path / "storage" / "space.yaml").write_text(SPACE)
-    StoredRun(tmp_path / "storage").fetch(fetched)
+    StoredRun(LocalPlace(tmp_path / "storage")).fetch(fetched)
     for place in (tmp_path / "run", tmp_path / "storage", fetched):
         assert read_asset(place / "front" / "assets" / prior.name).codec == "combiner"
 

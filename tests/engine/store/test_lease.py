@@ -7,6 +7,7 @@ import pytest
 
 from searchinr.engine.store import lease
 from searchinr.engine.store.lease import Lease, progress_at
+from searchinr.engine.store.place import LocalPlace
 from searchinr.errors import UserError
 
 
@@ -18,7 +19,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def make(place: Path, folder: str, said: list[str] | None = None) -> Lease:
-    return Lease(place, Path(folder), (said if said is not None else []).append)
+    return Lease(LocalPlace(place), Path(folder), (said if said is not None else []).append)
 
 
 def test_one_driver_at_a_time(tmp_path: Path) -> None:
@@ -62,9 +63,9 @@ def test_a_driver_that_was_cut_off_finds_the_newcomer_and_writes_nothing_any_mor
 
 
 def test_a_driver_says_how_far_it_is(tmp_path: Path) -> None:
-    assert progress_at(tmp_path) is None
+    assert progress_at(LocalPlace(tmp_path)) is None
     mine = make(tmp_path, "run")
     mine.tell(lambda: {"done": 3})
     with mine.held():
-        assert progress_at(tmp_path) == {"done": 3}
-    assert progress_at(tmp_path) is None
+        assert progress_at(LocalPlace(tmp_path)) == {"done": 3}
+    assert progress_at(LocalPlace(tmp_path)) is None

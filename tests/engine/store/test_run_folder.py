@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from ledger_lines import point_line, signal_figures, trial_line
 
-from searchinr.engine.store.run_folder import RunFolder, open_delivery, safe_name, set_aside
+from searchinr.engine.store.run_folder import RunFolder, open_delivery, safe_name
 from searchinr.errors import InvalidFileError, UserError
 from searchinr.search.figures import SignalTable
 from searchinr.search.lines import dump_line
@@ -70,7 +70,7 @@ def test_a_delivery_that_is_no_result_is_refused_and_set_aside(folder: RunFolder
         archive.writestr("line.json", line)
     with pytest.raises(InvalidFileError, match="a damaged result"):
         open_delivery(path)
-    set_aside(path)
+    path.set_aside()
     assert folder.delivered() == []
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from searchinr.engine.store import place as storage
-from searchinr.engine.store.place import Place, RemotePath, check_writable, files_below, parse_place, remove_tree, write
+from searchinr.engine.store.place import LocalPlace, Place, RemotePlace, check_writable, parse_place
 from searchinr.errors import UserError
 
 _numbers = count()
@@ -17,9 +17,9 @@ _numbers = count()
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
     if request.param == "folder":
         (tmp_path / "in").mkdir()
-        return tmp_path
+        return LocalPlace(tmp_path)
     if request.param == "s3":
-        found: RemotePath = request.getfixturevalue("remote")
+        found: RemotePlace = request.getfixturevalue("remote")
         return found
     return parse_place(f"memory://bucket/{next(_numbers)}")
 
@@ -28,7 +28,7 @@ def test_what_was_written_is_read_replaced_and_removed(place: Place) -> None:
     path = place / "in" / "a.zip"
     assert not path.exists()
     for data in (b"", b"one", bytes(range(256)) * 1000):
-        write(path, data)
+        path.write_whole(data)
         assert path.read_bytes() == data
         assert path.exists()
     path.unlink()
@@ -42,27 +42,27 @@ def test_what_was_written_is_read_replaced_and_removed(place: Place) -> None:
 
 def test_listings_hold_whole_files_of_one_folder(place: Place) -> None:
     assert list((place / "none").glob("*")) == []
-    assert list(files_below(place / "none")) == []
+    assert list((place / "none").files()) == []
     names = ["a.zip", "b.zip", "c.damaged"]
     for name in names:
-        write(place / "in" / name, b"1")
+        (place / "in" / name).write_whole(b"1")
     assert sorted(path.name for path in (place / "in").glob("*.zip")) == ["a.zip", "b.zip"]
-    assert sorted(path.name for path in files_below(place)) == names
+    assert sorted(path.name for path in place.files()) == names
     assert list(place.glob("*.zip")) == []
 
 
 def test_a_file_is_set_aside_by_its_suffix(place: Place) -> None:
     path = place / "in" / "abc-1.partial.safetensors"
-    write(path, b"1")
-    path.replace(path.with_suffix(".damaged"))  # type: ignore[arg-type]
+    path.write_whole(b"1")
+    path.set_aside()
     assert [found.name for found in (place / "in").glob("*")] == ["abc-1.partial.damaged"]
 
 
 def test_a_tree_is_removed_with_everything_in_it(place: Place) -> None:
-    write(place / "in" / "a", b"1")
-    remove_tree(place / "in")
-    remove_tree(place / "in")
-    assert list(files_below(place)) == []
+    (place / "in" / "a").write_whole(b"1")
+    (place / "in").remove_tree()
+    (place / "in").remove_tree()
+    assert list(place.files()) == []
 
 
 def test_a_place_travels_to_another_process(place: Place) -> None:
@@ -72,7 +72,7 @@ def test_a_place_travels_to_another_process(place: Place) -> None:
 
 def test_a_probe_leaves_nothing_behind(place: Place) -> None:
     check_writable(place / "in")
-    assert list(files_below(place)) == []
+    assert list(place.files()) == []
 
 
 @pytest.mark.parametrize(
@@ -112,10 +112,10 @@ def test_what_names_no_place_is_one_clear_line_without_secrets(text: str, expect
     assert "hush" not in str(error.value) and "secret@" not in str(error.value)
 
 
-def test_a_place_that_cannot_be_written_is_one_clear_line(bucket: RemotePath, tmp_path: Path) -> None:
+def test_a_place_that_cannot_be_written_is_one_clear_line(bucket: RemotePlace, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    missing = RemotePath(bucket.root.replace("//bucket", "//nobody"), "a")
-    for place in (missing, tmp_path / "file" / "below"):
+    missing = RemotePlace(bucket.root.replace("//bucket", "//nobody"), "a")
+    for place in (missing, LocalPlace(tmp_path / "file" / "below")):
         with pytest.raises(UserError) as error:
             check_writable(place)
         assert str(error.value).startswith(f"{place}: cannot write there (")
@@ -123,7 +123,7 @@ def test_a_place_that_cannot_be_written_is_one_clear_line(bucket: RemotePath, tm
 
 
 def test_a_failure_of_a_moment_is_tried_again_with_new_credentials(
-    remote: RemotePath, monkeypatch: pytest.MonkeyPatch
+    remote: RemotePlace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put, failures = storage._put, [OSError("ExpiredToken"), OSError("SlowDown")]
 
@@ -134,8 +134,8 @@ def test_a_failure_of_a_moment_is_tried_again_with_new_credentials(
 
     monkeypatch.setattr(storage, "_put", fails)
     monkeypatch.setattr(storage, "_PAUSES_S", (0.0, 0.0, 0.0))
-    write(remote / "a", b"1")
+    (remote / "a").write_whole(b"1")
     assert (remote / "a").read_bytes() == b"1"
     failures += [OSError(f"down {i}") for i in range(5)]
     with pytest.raises(OSError, match="down 1"):
-        write(remote / "a", b"2")
+        (remote / "a").write_whole(b"2")

@@ -7,7 +7,7 @@ from ledger_lines import failed_line, point_line, trial_line
 
 from searchinr.engine.store import stored_run
 from searchinr.engine.store.ledger import Ledger, read_ledger
-from searchinr.engine.store.place import Place, RemotePath, files_below
+from searchinr.engine.store.place import LocalPlace, Place, RemotePlace
 from searchinr.engine.store.run_folder import RunFolder
 from searchinr.engine.store.stored_run import StoredRun
 from searchinr.errors import UserError
@@ -25,8 +25,8 @@ def rows(*numbers: int) -> bytes:
 @pytest.fixture(params=["folder", "s3"])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
     if request.param == "folder":
-        return tmp_path / "storage"
-    found: RemotePath = request.getfixturevalue("remote")
+        return LocalPlace(tmp_path / "storage")
+    found: RemotePlace = request.getfixturevalue("remote")
     return found
 
 
@@ -133,7 +133,7 @@ def test_a_run_without_storage_brings_what_it_has(folder: RunFolder, place: Plac
     stored_of(folder).bring_together(folder.path)
     assert [path.name for path in folder.delivered()] == ["t0-0.zip"]
     assert folder.checkpoint("t0", 0).read_bytes() == b"checkpoint"
-    assert [path.name for path in files_below(place / "front")] == ["a.inr"]
+    assert [path.name for path in (place / "front").files()] == ["a.inr"]
     assert alone.delivered() == []
 
 
@@ -142,7 +142,7 @@ def test_files_of_points_that_are_off_the_front_go_from_both(folder: RunFolder, 
     for point in points:
         folder.keep_files(point, {"a.inr": b"file"})
     folder.drop_others(points[1:])
-    assert len(list(files_below(place / "front"))) == len(list(folder.front.rglob("*.inr"))) == 1
+    assert len(list((place / "front").files())) == len(list(folder.front.rglob("*.inr"))) == 1
 
 
 def test_fetching_brings_what_is_on_record_and_no_more(folder: RunFolder, place: Place, tmp_path: Path) -> None:
@@ -171,12 +171,12 @@ def test_fetching_brings_what_is_on_record_and_no_more(folder: RunFolder, place:
 
 
 def test_a_worker_asks_a_storage_only_now_and_then_whether_to_stop(
-    remote: RemotePath, monkeypatch: pytest.MonkeyPatch
+    remote: RemotePlace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = RunFolder(Path("unused"), remote)
-    asked: list[RemotePath] = []
-    exists = RemotePath.exists
-    monkeypatch.setattr(RemotePath, "exists", lambda self: asked.append(self) or exists(self))
+    asked: list[RemotePlace] = []
+    exists = RemotePlace.exists
+    monkeypatch.setattr(RemotePlace, "exists", lambda self: asked.append(self) or exists(self))
     assert [folder.asked_to_stop() for _ in range(1000)] == [False] * 1000
     assert len(asked) == 1
     folder.ask_to_stop()
