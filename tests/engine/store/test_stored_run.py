@@ -110,8 +110,8 @@ def test_a_crash_while_lines_are_taken_together_loses_and_repeats_none(folder: R
     ledger = stored_of(folder).ledger
     for number in range(3):
         ledger.append(number, rows(number), folder.ledger)
-    ledger._whole.parent.mkdir(exist_ok=True) if isinstance(ledger._whole, Path) else None
-    stored_run.write(ledger._whole, rows(0, 1, 2))  # and the single lines are still there
+    ledger._whole.parent.make_folder()
+    ledger._whole.write_whole(rows(0, 1, 2))  # and the single lines are still there
     ledger.append(3, rows(3), folder.ledger)
     assert b"".join(StoredRun(place).ledger.rows()) == rows(0, 1, 2, 3)
 
