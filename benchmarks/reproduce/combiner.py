@@ -34,7 +34,7 @@ def measure_jpeg(size: Found) -> Found:
     """Rates and PSNRs of JPEG on the photograph, from its smallest file on."""
     [signal] = load_dataset(DatasetEntry(name="photos", downscale=(96, 144), limit=1)).signals
     modality = MODALITIES[signal.layout.modality]
-    codec = next(codec for codec in modality.classical if codec.name.startswith("JPEG ("))
+    codec = next(codec for codec in modality.peers if codec.name.startswith("JPEG ("))
     files = [codec.encode(signal, quality) for quality in JPEG_QUALITIES]
     decoded = [modality.quality(signal, codec.decode(file, signal.layout))["psnr_db"] for file in files]
     return {"jpeg": sorted(zip((modality.rate(signal.layout, len(file)) for file in files), decoded, strict=True))}

@@ -137,7 +137,7 @@ def rates(found: Found, size: Found) -> tuple[Filling, dict[str, float]]:
         by_picture.append([name, *(f"{summary(of):+.1f} %" if of else "" for of in means.values())])
     seconds = [_seconds(points, pictures) for points in ours]
     names = [f"T = 2^{each['log2']}, lambda {each['lambda']:g}" for each in size["rates"]]
-    goals = {"inside": sum(0.2 <= mean(points, "rate") <= 1 for points in ours)}
+    goals: dict[str, float] = {"inside": sum(0.2 <= mean(points, "rate") <= 1 for points in ours)}
     goals |= {"slowest": max(map(statistics.mean, seconds))}
     goals |= {"jpeg": statistics.mean(means[JPEG]), "jpeg_worst": max(means[JPEG])} if means[JPEG] else {}
     rows = zip(names, map(db, ours), map(rate, ours), (plus_minus(each, 1) for each in seconds), strict=True)
