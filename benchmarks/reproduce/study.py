@@ -104,7 +104,7 @@ def gather(of: Iterator[StudySpace], seeds: int, runs: Path, *, debug: bool = Fa
     results: Found = {}
     for each in of:
         for seed in range(seeds):
-            folder = runs / f"{each.tree['name']}-{json_hash(each.tree)[:10]}-seed{seed}"
+            folder = runs / f"{each.tree['name']}-{json_hash([each.tree, each.inside])[:10]}-seed{seed}"
             for point in kept(folder.with_suffix(".json"), lambda: _points(each, folder, seed, debug)):  # noqa: B023
                 for into in each.into:
                     *outer, last = into.format_map({**each.variables, **point, **point["params"]}).split("/")
