@@ -375,8 +375,8 @@ SIDE = bytes([100, 20])  # a step and a model
     [
         (body(15, 1, 4, (8, 8), b"", bytes(99)), "backbone number 15"),
         (b"\x00\xf0\x04" + bytes(99), "quantiser number 15"),
-        (b"\x00\x08\x04" + bytes(99), "quantiser number 0"),
-        (b"\x00\x04\x04" + bytes(99), "quantiser number 0"),
+        (b"\x00\x08\x04" + bytes(99), "bit-widths of weights in fp16"),
+        (b"\x00\x04\x04" + bytes(99), "bit-widths of weights in fp16"),
         (b"\x00\x14\x04\x77\x97" + bytes(99), "activations of 9 bits"),
         (b"\x00\x14\x04\x77\x17" + bytes(99), "activations of 1 bits"),
         (b"\x0f\x14\x04\x77\x87" + SIREN + bytes(15), "truncated"),

@@ -234,7 +234,7 @@ OWN = bytes([0x79, 0x79])  # of SIREN
     [
         (b"\x00\xf1\x99\x00\x01\x01\x04" + OWN, "backbone number 15"),
         (b"\x00\x0f\x99\x00\x01\x01\x04" + OWN, "quantiser number 15"),
-        (b"\x00\x08\x99\x00\x01\x01\x04" + OWN, "quantiser number 8"),  # code books
+        (b"\x00\x08\x99\x00\x01\x01\x04" + OWN, "kmeans, which has code books"),  # code books
         (b"\x00\x01\x99\x00\x00\x01\x04" + OWN, "claims 0 depths"),
         (b"\x00\x01\x99\x00\x01\x00" + OWN, "1 depths and 0 widths"),
         (b"\x00\x01\x99\x00\x01\x11" + bytes([1] * 17) + OWN, "17 widths"),
