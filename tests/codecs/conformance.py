@@ -289,6 +289,196 @@ class CodecConformance:
         return self.fit_case(label)
 
     @pytest.fixture
+    def prepared(self, case: Case) -> Prepared:
+        """The building of the case's asset."""
+        found = prepare(self.codec, case)
+        if found is None:
+            pytest.skip("shares nothing")
+        return found
+
+    def test_an_asset_is_built_in_steps_that_count_their_work(self, prepared: Prepared) -> None:
+        states = prepared.states
+        assert [state.asset is None for state in states] == [True] * (len(states) - 1) + [False]
+        assert states[-1].steps == states[-1].total >= len(states) - 1
+        for key in ("steps", "macs"):
+            values = [getattr(state, key) for state in states]
+            assert values == sorted(values) and values[0] > 0
+
+    def test_an_asset_follows_from_its_spec_and_its_seed(self, case: Case, prepared: Prepared) -> None:
+        again, other = prepare(self.codec, case), prepare(self.codec, case, seed=1)
+        assert again is not None and other is not None
+        asset = prepared.asset
+        assert asset.sha256 == again.asset.sha256 == content_hash(asset.tensors) != other.asset.sha256
+        engine = CODECS[self.codec]
+        assert asset.spec == engine.asset_spec(build_params(engine.Params, case.params))
+        assert set(asset.spec.params) <= set(canonical_params(engine.Params, case.params))
+
+    def test_a_resumed_building_equals_an_uninterrupted_one(self, case: Case, prepared: Prepared) -> None:
+        last = len(prepared.checkpoints) - 1
+        assert last >= 2, "choose parameters by which the building has several checkpoints"
+        for moment in (0, last // 2, last):
+            resumed = prepare(self.codec, case, resume=prepared.checkpoints[moment])
+            assert resumed is not None
+            assert resumed.asset.sha256 == prepared.asset.sha256
+            for key in ("steps", "total", "macs"):
+                left = [getattr(state, key) for state in prepared.states[moment + 1 :]]
+                assert [getattr(state, key) for state in resumed.states] == left, "no step is taken again"
+
+    def test_what_decoding_needs_is_named_in_the_file(self, case: Case, fitted: Fitted) -> None:
+        engine = CODECS[self.codec]
+        other = prepare(self.codec, case, seed=1) if engine.needs_training else None
+        for data in fitted.files[self.rungs[-1]]:
+            needed = engine.needed_asset(container.unpack(data))
+            assert (needed is not None) == engine.needs_training
+            if needed is None:
+                continue
+            assert fitted.asset is not None and fitted.asset.sha256.startswith(needed)
+            for wrong in (None, None if other is None else other.asset):
+                with pytest.raises(MissingAssetError, match=f"{needed}.*--asset"):
+                    decode(data, asset=wrong)
+            assert sum(engine.inspect(container.unpack(data))["bits"].values()) == 8 * len(data)
+
+    def test_fitting_brings_the_signal_back(self, case: Case, fitted: Fitted) -> None:
+        for signal, file in zip(make_signals(case.modality), fitted.files[self.rungs[-1]], strict=True):
+            decoded = fitted.decode(file)
+            assert decoded.layout == signal.layout
+            value_range = MODALITIES[case.modality].value_range(signal.layout)
+            constant = np.full_like(signal.samples, round(float(signal.samples.mean())))
+            gain = psnr(signal.samples, decoded.samples, value_range) - psnr(signal.samples, constant, value_range)
+            assert gain > 0.5, f"{signal.name}: no better than its mean"
+
+    def test_fresh_process_decodes_the_same(self, folder: Path) -> None:
+        expected = {}
+        for path in folder.glob("*.inr"):
+            decoded = decode_data(path.read_bytes(), path)
+            expected[path.name] = [list(decoded.samples.shape), digest(decoded)]
+        assert run_python(DECODE_ALL, folder) == expected
+
+    def test_sizes_and_parts_add_up(self, fitted: Fitted) -> None:
+        for data in fitted.files[self.rungs[-1]]:
+            file = container.unpack(data)
+            assert file.size == len(data)
+            bits = CODECS[self.codec].inspect(file, asset=fitted.asset)["bits"]
+            assert sum(bits.values()) == pytest.approx(8 * len(data), abs=1e-6)
+
+    def test_the_work_of_decoding_a_sample_is_what_the_files_say(self, fitted: Fitted) -> None:
+        files = map(container.unpack, fitted.files[self.rungs[-1]])
+        inspected = [CODECS[self.codec].inspect(file, asset=fitted.asset)["macs_per_point"] for file in files]
+        assert fitted.decode_macs_per_sample == pytest.approx(np.mean(inspected))
+        assert fitted.decode_macs_per_sample > 0
+
+    def test_every_truncation_is_refused(self, fitted: Fitted) -> None:
+        if CODECS[self.codec].scalable:
+            pytest.skip("what a cut leaves is a level")
+        for data in fitted.files[self.rungs[-1]]:
+            for length in range(len(data)):
+                if not has_right_check_sum(data[:length]):
+                    with pytest.raises(InvalidFileError):
+                        fitted.decode(data[:length])
+
+    def test_every_truncation_of_a_scalable_file_is_refused_or_a_level(self, fitted: Fitted) -> None:
+        engine = CODECS[self.codec]
+        if not engine.scalable:
+            pytest.skip("no truncation is allowed")
+        data = fitted.files[self.rungs[-1]][0]
+        levels = [level for level, _ in engine.levels(container.unpack(data))]
+        expected = [digest(fitted.decode(data, level=level)) for level in levels]
+        reached: list[int] = []
+        for length in range(len(data)):
+            try:
+                found = digest(fitted.decode(data[:length]))
+            except InvalidFileError:
+                assert not reached, "more bytes are never worse"
+            else:
+                left = [level for level, _ in engine.levels(container.unpack(data[:length]))]
+                assert left == levels[: len(left)]
+                assert found == expected[len(left) - 1]
+                assert len(left) - 1 >= max(reached, default=0)
+                reached.append(len(left) - 1)
+        assert set(reached) == set(range(len(levels) - 1)), "only the last level needs the last byte"
+
+    def test_levels_are_files_of_their_own(self, fitted: Fitted) -> None:
+        engine = CODECS[self.codec]
+        for data in fitted.files[self.rungs[-1]]:
+            file = container.unpack(data)
+            levels = engine.levels(file)
+            assert bool(levels) == engine.scalable
+            if not levels:
+                with pytest.raises(UserError, match="one rate"):
+                    engine.trim(file, {})
+                with pytest.raises(UserError, match="one rate"):
+                    fitted.decode(data, level={"depth": 2})
+                continue
+            assert levels[-1][1] == len(data) and engine.trim(file, levels[-1][0]) == data
+            assert (
+                digest(fitted.decode(data))
+                == digest(fitted.decode(data, level=levels[-1][0]))
+                == digest(fitted.decode(data, level={}))
+            )
+            for level, size in levels:
+                trimmed = engine.trim(file, level)
+                assert len(trimmed) == size
+                assert digest(fitted.decode(trimmed)) == digest(fitted.decode(data, level=level))
+                left = engine.levels(container.unpack(trimmed))
+                assert left[-1] == (level, size) and all(each in levels for each in left)
+                for smaller, _ in left:
+                    assert engine.trim(container.unpack(trimmed), smaller) == engine.trim(file, smaller)
+            with pytest.raises(UserError, match="this file has"):
+                fitted.decode(data, level=dict.fromkeys(levels[0][0], 0))
+
+    def test_every_flipped_bit_is_noticed(self, fitted: Fitted) -> None:
+        for data in fitted.files[self.rungs[-1]][:2]:
+            for bit in range(8 * len(data)):
+                flipped = bytearray(data)
+                flipped[bit // 8] ^= 1 << bit % 8
+                with pytest.raises(InvalidFileError):
+                    fitted.decode(bytes(flipped))
+
+    def test_renders_at_another_resolution(self, fitted: Fitted) -> None:
+        for data in fitted.files[self.rungs[-1]]:
+            once, thrice = fitted.decode(data), fitted.decode(data, scale=3)
+            modality = MODALITIES[once.layout.modality]
+            assert thrice.layout == modality.resized(once.layout, 3)
+            assert modality.extent(thrice.layout) == pytest.approx(modality.extent(once.layout))
+            # the middle one of three samples is where the sample was
+            middle = thrice.samples[tuple(slice(1, None, 3) for _ in once.layout.grid)]
+            low, high = modality.value_range(once.layout)
+            difference = np.abs(middle.astype(np.int64) - once.samples.astype(np.int64)).max()
+            assert difference <= 1 + 1e-4 * (high - low)
+
+    def test_rendering_says_how_far_it_is(self, fitted: Fitted) -> None:
+        told: list[tuple[int, int]] = []
+        data = fitted.files[self.rungs[-1]][0]
+        decoded = decode(data, asset=fitted.asset, watch=lambda done, total: told.append((done, total)))
+        assert told == sorted(told) and told[-1] == (decoded.layout.points, decoded.layout.points)
+
+    def test_renders_at_half_the_resolution(self, fitted: Fitted) -> None:
+        for data in fitted.files[self.rungs[-1]]:
+            half = fitted.decode(data, scale=0.5)
+            file = container.unpack(data)
+            assert half.layout == MODALITIES[file.layout.modality].resized(file.layout, 0.5)
+            assert half.layout.points < file.layout.points
+
+    @pytest.mark.parametrize("scale", [0.0, -1.0, float("nan"), float("inf"), 1e7, 1e300])
+    def test_impossible_scales_are_refused(self, fitted: Fitted, scale: float) -> None:
+        with pytest.raises(UserError, match="scale"):
+            fitted.decode(fitted.files[self.rungs[0]][0], scale=scale)
+
+    def test_mutants_are_refused_or_decoded(self, folder: Path) -> None:
+        self.open_mutants(folder, MUTANTS)
+
+    @pytest.mark.slow
+    def test_many_mutants_are_refused_or_decoded(self, folder: Path) -> None:
+        self.open_mutants(folder, 10_000)
+
+    def open_mutants(self, folder: Path, count: int) -> None:
+        files = len(list(folder.glob("*.inr")))
+        found = run_python(Path(__file__).with_name("mutants.py"), folder, count, 0)
+        assert found["decoded"] + found["refused"] == files + count
+        assert found["decoded"] > files + count // 20, "the parsers behind the check sum are not reached"
+        assert found["refused"] > count // 2
+
+    @pytest.fixture
     def folder(self, tmp_path: Path) -> Path:
         """One folder with the files of all cases, what some of them are when trimmed, and what decoding them needs."""
         engine = CODECS[self.codec]
