@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from ledger_lines import failed_line
 
 from benchmarks.fault_run import Recorded, RunProcess, lost, repeated, running, searchinr, under_way, wait_until
 from searchinr.cli.app import execute
@@ -147,7 +148,7 @@ def test_what_a_crash_can_leave_in_the_folder(half: Case, option: str) -> None:
     (folder.path / ".lock").write_text("stale")
     (folder.inbox / ".searchinr-0123.tmp").write_bytes(b"half a result")
     (folder.inbox / "0123456789-0.zip").write_bytes(b"rubbish")
-    folder.deliver({"kind": "failed", "trial": "0123456789", "rung": 1, "dataset": "photos", "reason": "NaN"}, {})
+    folder.deliver(failed_line("0123456789", 300), {})
     (folder.front / "x").mkdir()
     (folder.front / "x" / ".y.tmp").mkdir()
     finish(half, option)
