@@ -12,7 +12,7 @@ from searchinr.signals.signal import Layout
 from searchinr.space import Value, dump_yaml, load_config
 
 
-class Config(BaseModel):
+class EncodeConfig(BaseModel):
     """One codec configuration, ready to encode with.
 
     Attributes:
@@ -34,17 +34,17 @@ class Config(BaseModel):
     provenance: dict[str, Any] = Field(default_factory=dict)
 
 
-def default_config(layout: Layout) -> Config:
+def default_config(layout: Layout) -> EncodeConfig:
     """What `encode` uses where no config is given: what the modality suggests for signals of this layout."""
     suggested = MODALITIES[layout.modality].suggestion(layout)
-    return Config(codec=suggested.codec, steps=suggested.steps, params=dict(suggested.params))
+    return EncodeConfig(codec=suggested.codec, steps=suggested.steps, params=dict(suggested.params))
 
 
-def read_config(source: Path | Mapping[str, object]) -> Config:
+def read_config(source: Path | Mapping[str, object]) -> EncodeConfig:
     """Reads and checks a config file, or what it would say; `SpaceError` lists everything that is wrong with it."""
-    return load_config(source, Config, catalog())
+    return load_config(source, EncodeConfig, catalog())
 
 
-def dump_config(config: Config) -> str:
+def dump_config(config: EncodeConfig) -> str:
     """The config as YAML, headed by the command that uses it."""
     return "# searchinr encode SIGNAL --config THIS_FILE -o OUT.inr\n" + dump_yaml(config.model_dump(exclude_none=True))

@@ -12,10 +12,10 @@ from searchinr.codecs.contract import Asset, AssetSpec, Level
 from searchinr.codecs.level_names import level_name
 from searchinr.codecs.registry import CODECS, codec_of, decode
 from searchinr.engine.coding.bars import bars, watch_on
-from searchinr.engine.coding.config_file import Config
+from searchinr.engine.coding.config_file import EncodeConfig
 from searchinr.engine.store.asset_files import find_asset, read_asset
 from searchinr.errors import TrialError, UserError
-from searchinr.search import configs
+from searchinr.search.configs import Config
 from searchinr.signals.contract import Modality
 from searchinr.signals.registry import MODALITIES
 from searchinr.signals.signal import Layout, Signal
@@ -24,7 +24,7 @@ from searchinr.trial import Measurement, asset_spec, base_spec, build_asset, run
 MAX_SCALE = 1000.0
 
 
-def encode_signal(signal: Signal, config: Config, asset: Asset | None, *, quiet: bool) -> Measurement:
+def encode_signal(signal: Signal, config: EncodeConfig, asset: Asset | None, *, quiet: bool) -> Measurement:
     """Compresses one signal: its file, and what is measured of it.
 
     Args:
@@ -46,7 +46,7 @@ def encode_signal(signal: Signal, config: Config, asset: Asset | None, *, quiet:
         raise UserError(f"{error}; try a lower `lr`, a smaller `width`, or another backbone") from error
 
 
-def with_asset(config: Config, config_file: Path | None, given: Path | None) -> tuple[Config, Asset | None]:
+def with_asset(config: EncodeConfig, config_file: Path | None, given: Path | None) -> tuple[EncodeConfig, Asset | None]:
     """A config with the parameters of the asset that its files need to be decoded, and that asset.
 
     Args:
@@ -67,8 +67,8 @@ def with_asset(config: Config, config_file: Path | None, given: Path | None) -> 
     return config.model_copy(update={"params": {**config.params, **stored.spec.params}}), stored
 
 
-def _needed_asset(config: Config, config_file: Path | None, given: Path | None) -> Asset | None:
-    spec = asset_spec(configs.Config(config.codec, config.params))
+def _needed_asset(config: EncodeConfig, config_file: Path | None, given: Path | None) -> Asset | None:
+    spec = asset_spec(Config(config.codec, config.params))
     if spec is None or not spec.needed_to_decode:
         if given is not None:
             raise UserError(f"--asset: {given} found; codec {config.codec} needs none with these parameters")
@@ -87,14 +87,14 @@ def _needed_asset(config: Config, config_file: Path | None, given: Path | None) 
     return found.asset
 
 
-def _fit(signal: Signal, config: Config, stored: Asset | None, quiet: bool) -> Measurement:
+def _fit(signal: Signal, config: EncodeConfig, stored: Asset | None, quiet: bool) -> Measurement:
     keep_freed_memory()
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     with bars(quiet) as progress:
         asset = stored or _build(signal, config, device, progress)
         task = progress.add_task("fitting", total=config.steps)
         for state in run_trial(
-            configs.Config(config.codec, config.params),
+            Config(config.codec, config.params),
             [signal],
             [config.steps],
             seed=config.seed,
@@ -108,7 +108,7 @@ def _fit(signal: Signal, config: Config, stored: Asset | None, quiet: bool) -> M
     raise AssertionError("a fit ends with a measurement")
 
 
-def _build(signal: Signal, config: Config, device: torch.device, progress: Progress) -> Asset | None:
+def _build(signal: Signal, config: EncodeConfig, device: torch.device, progress: Progress) -> Asset | None:
     """What the fit starts from, where its config asks for more than an initialisation."""
 
     def built(spec: AssetSpec | None) -> Asset | None:
@@ -120,7 +120,7 @@ def _build(signal: Signal, config: Config, device: torch.device, progress: Progr
             progress.update(task, completed=state.steps, total=state.total)
         return state.asset
 
-    return built(asset_spec(configs.Config(config.codec, config.params)))
+    return built(asset_spec(Config(config.codec, config.params)))
 
 
 def decode_signal(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from searchinr.engine.coding.config_file import Config, dump_config
+from searchinr.engine.coding.config_file import EncodeConfig, dump_config
 from searchinr.engine.results.opened import OpenedRun
 from searchinr.engine.store.asset_files import asset_name, copy_asset
 from searchinr.engine.store.run_folder import safe_name
@@ -40,7 +40,7 @@ class Criterion:
             raise UserError("export: --steps goes with --trial; give --trial as well")
 
 
-def best_config(run: OpenedRun, dataset: str | None, criterion: Criterion) -> Config:
+def best_config(run: OpenedRun, dataset: str | None, criterion: Criterion) -> EncodeConfig:
     """The config that is best for a dataset, by the means over its signals.
 
     Args:
@@ -61,7 +61,7 @@ def best_config(run: OpenedRun, dataset: str | None, criterion: Criterion) -> Co
     return _config(run, point, point, {"signals": len(point.signals)})
 
 
-def best_config_per_signal(run: OpenedRun, dataset: str | None, criterion: Criterion) -> dict[str, Config]:
+def best_config_per_signal(run: OpenedRun, dataset: str | None, criterion: Criterion) -> dict[str, EncodeConfig]:
     """The config that is best for each signal of a dataset, by that signal's own figures.
 
     Every operating point within the constraints is a candidate: what is best for one signal need not be on the front,
@@ -108,7 +108,7 @@ class Exported:
     """
 
     path: Path
-    config: Config
+    config: EncodeConfig
     asset: Path | None
     signal: Path | None = None
 
@@ -140,7 +140,7 @@ def export_per_signal(
     ]
 
 
-def _write(run: OpenedRun, config: Config, path: Path, signal: Path | None = None) -> Exported:
+def _write(run: OpenedRun, config: EncodeConfig, path: Path, signal: Path | None = None) -> Exported:
     write_file(path, dump_config(config).encode())
     asset = None if config.asset is None else copy_asset(run.folder.kept_assets / config.asset, path.parent)
     return Exported(path, config, asset, signal)
@@ -194,9 +194,9 @@ def _best(rows: Sequence[Figures | SignalFigures], criterion: Criterion, rate_un
     return max(range(len(rows)), key=quality)
 
 
-def _config(run: OpenedRun, point: Point, figures: Figures | SignalFigures, of: Mapping[str, Any]) -> Config:
+def _config(run: OpenedRun, point: Point, figures: Figures | SignalFigures, of: Mapping[str, Any]) -> EncodeConfig:
     """A point's config, with the figures that it was chosen for and what these are of."""
-    return Config(
+    return EncodeConfig(
         codec=point.config.codec,
         params=point.config.params,
         steps=point.steps,

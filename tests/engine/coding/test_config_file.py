@@ -4,12 +4,12 @@ from pathlib import Path
 import pytest
 
 from searchinr.engine.catalog import canonicalise
-from searchinr.engine.coding.config_file import Config, default_config, dump_config, read_config
+from searchinr.engine.coding.config_file import EncodeConfig, default_config, dump_config, read_config
 from searchinr.signals.signal import Layout
 
 
 def test_a_dumped_config_reads_back(tmp_path: Path) -> None:
-    config = Config(
+    config = EncodeConfig(
         params={"backbone": "fourier", "fourier.sigma": 3.0, "width": 17},
         steps=123,
         seed=4,

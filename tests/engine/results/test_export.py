@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from searchinr.engine.coding.config_file import Config
+from searchinr.engine.coding.config_file import EncodeConfig
 from searchinr.engine.results.export import Criterion, best_config, best_config_per_signal
 from searchinr.engine.results.opened import OpenedRun
 from searchinr.engine.store.ledger import Line
@@ -22,7 +22,7 @@ def opened(toy_space: Space, ledger: list[Line], objectives: Objectives) -> Open
     return OpenedRun(RunFolder(Path("runs/toy")), toy_space, ledger, objectives)
 
 
-def export(opened: OpenedRun, **criteria: Any) -> Config:  # noqa: ANN401
+def export(opened: OpenedRun, **criteria: Any) -> EncodeConfig:  # noqa: ANN401
     chosen = {"dataset": "photos", "max_rate": None, "min_psnr": None, "trial": None, **criteria}
     dataset = chosen.pop("dataset")
     return best_config(opened, dataset, Criterion(**chosen))
@@ -110,7 +110,7 @@ def test_where_nothing_meets_the_constraints_there_is_nothing_to_export(
             export(constrained, **criteria)
 
 
-def per_signal(opened: OpenedRun, **criteria: Any) -> dict[str, Config]:  # noqa: ANN401
+def per_signal(opened: OpenedRun, **criteria: Any) -> dict[str, EncodeConfig]:  # noqa: ANN401
     return best_config_per_signal(opened, "photos", Criterion(**criteria))
 
 
