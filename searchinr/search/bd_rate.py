@@ -5,10 +5,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 METHOD = "PCHIP of log rate over PSNR"
-"""How curves are interpolated: other ways give figures that differ by a per cent or so."""
+"""The interpolation of curves, as tables name it: with another one, figures differ by about a per cent."""
 
 LEAST_OVERLAP_DB = 1.0
-"""PSNRs in common below which nothing is said."""
+"""If two curves have fewer decibels of PSNR in common than this, no BD-rate is given."""
 
 
 @dataclass(frozen=True)
@@ -16,9 +16,9 @@ class BdRate:
     """The difference of two rate-distortion curves.
 
     Attributes:
-        percent: Bits that the second curve needs more than the first, in per cent of the first's; below 0: fewer.
-        low_db: Lowest PSNR that both reach.
-        high_db: Highest.
+        percent: How many more bits the second curve needs, in per cent of the first's bits; negative if it needs fewer.
+        low_db: Lowest PSNR that both curves reach.
+        high_db: Highest PSNR that both curves reach.
     """
 
     percent: float
@@ -26,21 +26,21 @@ class BdRate:
     high_db: float
 
     def text(self) -> str:
-        """E.g. ``"-12.3 % from 24.1 to 30.9 dB"``."""
+        """The difference in words, e.g. ``"-12.3 % from 24.1 to 30.9 dB"``."""
         return f"{self.percent:+.1f} % from {self.low_db:.1f} to {self.high_db:.1f} dB"
 
 
 def bd_rate(anchor: Iterable[tuple[float, float]], tested: Iterable[tuple[float, float]]) -> BdRate | None:
-    """Bjontegaard's difference in rate of one curve to another.
+    """Computes Bjontegaard's difference in rate between two curves.
 
-    Bjontegaard, "Calculation of average PSNR differences between RD-curves" (VCEG-M33, 2001), with the logarithm of the
-    rate interpolated by a piecewise cubic Hermite polynomial of the PSNR (Fritsch and Carlson, 1980) as in the common
-    test conditions of JVET: monotone, so that it does not swing between points as one cubic does.
+    Bjontegaard, "Calculation of average PSNR differences between RD-curves" (VCEG-M33, 2001). The logarithm of the rate
+    is interpolated by a piecewise cubic Hermite polynomial of the PSNR (Fritsch and Carlson, 1980), as in the common
+    test conditions of JVET. It is monotone, so it does not swing between the points as a single cubic does.
 
     Args:
-        anchor: The curve that is compared with, as `(rate, psnr_db)` in any order. Points that another one dominates
-            are left out.
-        tested: The other one.
+        anchor: The curve that `tested` is compared with, as `(rate, psnr_db)` in any order. Points that another point
+            of the curve dominates are left out.
+        tested: The curve whose rate is judged, in the same form.
 
     Returns:
         None if there are not two points on each curve, or less than `LEAST_OVERLAP_DB` of PSNR in common.
@@ -62,7 +62,7 @@ def bd_rate(anchor: Iterable[tuple[float, float]], tested: Iterable[tuple[float,
 
 
 def _rising(points: Iterable[tuple[float, float]]) -> Sequence[tuple[float, float]]:
-    """The points that no other one dominates, by rising rate and PSNR."""
+    """The points of a curve that no other point dominates, by rising rate and PSNR."""
     curve: list[tuple[float, float]] = []
     for rate, psnr_db in sorted(points, key=lambda point: (point[0], -point[1])):
         if not curve or psnr_db > curve[-1][1]:

@@ -20,7 +20,7 @@ class Config:
 
     Attributes:
         codec: Name of the codec.
-        params: Canonical parameters, flat, keys of options with a dot.
+        params: Canonical parameters in one flat mapping; the key of an option's parameter has a dot in it.
     """
 
     codec: str
@@ -28,12 +28,12 @@ class Config:
 
 
 class ConfigSpace:
-    """All configs of a search space: codecs, their parameters' domains, and which depend on which.
+    """All configs of a search space: codecs, domains of their parameters, and which parameter depends on which.
 
     Open parameters have names that are unique over codecs: ``"codec"``, ``"mlp.depth"``, ``"mlp.siren.omega"``.
 
     Attributes:
-        codecs: Domain of every parameter given in the space, by codec and key.
+        codecs: Domain of every parameter that the space file gives, by codec and key.
     """
 
     def __init__(self, codecs: Mapping[str, Mapping[str, Domain]], canonicalise: Canonicalise) -> None:
@@ -44,8 +44,8 @@ class ConfigSpace:
         """Builds a config by picking a value for every parameter that is open.
 
         Args:
-            pick: `(name, domain) -> value`. Options are picked after the parameters that activate them, and only where
-                they matter.
+            pick: `(name, domain) -> value`. It is asked for the parameters of an option only after the parameter that
+                activates the option, and only if the option is active.
         """
         codec = str(_value(_CODEC, Choice(tuple(self.codecs)), pick))
         plain, options = self._split(codec)
@@ -60,7 +60,7 @@ class ConfigSpace:
 
     @cached_property
     def open(self) -> dict[str, Choice | Range]:
-        """Every parameter that there is to choose, by name, wherever it may matter."""
+        """Every open parameter of every codec by name, also those that only some configs have."""
         named: dict[str, Domain] = {_CODEC: Choice(tuple(self.codecs))}
         for codec, domains in self.codecs.items():
             named |= {f"{codec}.{key}": domain for key, domain in domains.items()}
@@ -78,7 +78,7 @@ class ConfigSpace:
         return not any(isinstance(domain, Range) for domains in self.codecs.values() for domain in domains.values())
 
     def enumerate(self) -> Iterator[tuple[str, dict[str, Value]]]:
-        """Every codec and parameters of a finite space in the order of the space file, the last key fastest."""
+        """Every codec and its parameters in a finite space, in the space file's order; the last key changes fastest."""
         for codec in self.codecs:
             plain, options = self._split(codec)
             for chosen in _products(plain):
@@ -86,31 +86,31 @@ class ConfigSpace:
                     yield codec, chosen | further
 
     def _split(self, codec: str) -> tuple[dict[str, Domain], dict[str, Domain]]:
-        """A codec's plain parameters, and the parameters of options."""
+        """The domains of a codec's plain parameters, and those of its options' parameters."""
         domains = self.codecs[codec]
         plain = {key: domain for key, domain in domains.items() if "." not in key}
         return plain, {key: domain for key, domain in domains.items() if "." in key}
 
 
 def in_range(value: float, domain: Range) -> Value:
-    """`value` as a member of the range: an integer, or a float with four significant digits that people can read."""
+    """`value` as a member of the range: an integer, or a float rounded to four digits, so that people can read it."""
     tidy = round(value) if domain.integer else float(f"{value:.4g}")
     clipped = min(max(tidy, domain.low), domain.high)
     return int(clipped) if domain.integer else float(clipped)
 
 
 def _active(options: Mapping[str, Domain], chosen: Mapping[str, Value]) -> dict[str, Domain]:
-    """The parameters of those options that are chosen."""
+    """The parameters of the options that `chosen` activates."""
     return {key: domain for key, domain in options.items() if is_active(key, chosen)}
 
 
 def _is_open(domain: Domain) -> TypeGuard[Choice | Range]:
-    """Whether there is anything to choose."""
+    """Whether a domain leaves a value to be chosen; a constant does not."""
     return isinstance(domain, Range) or (isinstance(domain, Choice) and len(domain.values) > 1)
 
 
 def _values(domain: Domain) -> tuple[Value, ...]:
-    """All values of a finite domain; none of a range."""
+    """All values of a finite domain; empty for a range."""
     if isinstance(domain, Choice):
         return domain.values
     return () if isinstance(domain, Range) else (domain,)

@@ -1,4 +1,4 @@
-"""What a model is fitted to: the results of one rung, and what is known of the trials that never got there."""
+"""What a model is fitted to: the results of one rung, and the latest results of trials that did not reach that rung."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -10,10 +10,10 @@ from searchinr.search.pareto import front_mask
 from searchinr.search.samplers import Observation
 
 ENOUGH = 8
-"""Results at the first rung before it is modelled; until then a sampler is random."""
+"""The first rung is modelled when it has this many results; until then, a sampler draws at random."""
 
 ENOUGH_HIGHER = 30
-"""Results at a higher rung before that one is modelled instead."""
+"""A higher rung is modelled in place of the ones below it when it has this many results."""
 
 
 @dataclass(frozen=True)
@@ -22,8 +22,8 @@ class Evidence:
 
     Attributes:
         results: Results of one rung, in the order in which they came.
-        left_behind: Latest results of the trials without one at that rung, in the order in which they came: the
-            scheduler has found most of them worse than those that went on, and some are still on their way.
+        left_behind: The latest result of every trial that has none at that rung, in the order in which they came. Most
+            of these trials the scheduler has judged worse than the ones it continued; some are still in training.
     """
 
     results: Sequence[Observation]
@@ -31,11 +31,11 @@ class Evidence:
 
 
 def gather(observations: Sequence[Observation], enough: int = ENOUGH) -> Evidence | None:
-    """The evidence at the highest rung with enough results, never a mixture of training lengths.
+    """Gathers the evidence at the highest rung that has enough results; training lengths are never mixed.
 
     Args:
         observations: All results so far, in the order in which they came.
-        enough: Results that the first rung needs; a higher one needs `ENOUGH_HIGHER`, or as many if that is more.
+        enough: Results that the first rung needs; a higher rung needs this many or `ENOUGH_HIGHER`, whichever is more.
 
     Returns:
         None while the first rung has too few results.
@@ -51,11 +51,11 @@ def gather(observations: Sequence[Observation], enough: int = ENOUGH) -> Evidenc
 
 
 def best(results: Sequence[Observation], count: int) -> list[Observation]:
-    """The best results: front after front of those within the constraints, then the least violation.
+    """The best results: first the feasible ones, front after front, then the others by rising violation.
 
     Args:
         results: Results of one rung, in the order in which they came.
-        count: How many are wanted; of the last front that is needed, the latest are taken.
+        count: How many results are wanted; if the last front does not fit in whole, its latest results are taken.
     """
     vectors = np.array([result.vector for result in results])  # (n, k)
     violations = np.array([np.maximum(result.excess, 0).sum() for result in results])  # (n,)
@@ -70,9 +70,9 @@ def best(results: Sequence[Observation], count: int) -> list[Observation]:
 
 
 def informative(results: Sequence[Observation], limit: int) -> list[Observation]:
-    """At most `limit` results in their order: the best half of them and, of the others, the latest.
+    """Chooses at most `limit` results, in their order: half of them are the best, the rest the latest of the others.
 
-    They bound what a model costs: a search may go on for tens of thousands of trials.
+    This bounds the cost of fitting a model, since a search may have tens of thousands of trials.
     """
     if len(results) <= limit:
         return list(results)

@@ -1,7 +1,7 @@
 """What is measured at an operating point: its means over the signals, and beside them a table of every single signal.
 
-A dataset may have thousands of signals and a search thousands of points. A table is therefore kept as one packed text,
-which costs 70 bytes a signal and is unpacked only when somebody asks for a column or a row of it.
+A dataset may have thousands of signals and a search thousands of points. A table is therefore kept as one packed text.
+It takes about 70 bytes for each signal, and is unpacked only when a column or a row of the table is asked for.
 """
 
 import base64
@@ -29,9 +29,9 @@ class Cost:
     """What training has cost.
 
     Attributes:
-        macs: Multiply-accumulates, over all signals.
+        macs: Multiply-accumulates, summed over all signals.
         train_s: Seconds of training.
-        device: What it ran on.
+        device: Name of the device on which the training ran.
     """
 
     macs: float
@@ -46,12 +46,12 @@ class SignalFigures:
     Attributes:
         name: Name of the signal.
         bytes: Size of its file.
-        rate: In the modality's unit.
-        psnr_db: PSNR in dB of what the file decodes to.
+        rate: Rate of the file in the modality's unit.
+        psnr_db: PSNR in dB of the signal that is decoded from the file.
         metrics: The modality's further metrics by name, such as ``ssim``.
-        encode_s: Seconds of training and encoding: the signal's share of what its batch took.
+        encode_s: Seconds of training and encoding: the signal's share of the time that its batch took.
         decode_s: Seconds of decoding.
-        sha256: Of the file, in hexadecimal digits.
+        sha256: SHA-256 of the file in hexadecimal digits.
     """
 
     name: str
@@ -68,12 +68,12 @@ class SignalFigures:
         return self.psnr_db if name == "psnr_db" else self.metrics.get(name)
 
     def as_json(self) -> dict[str, Any]:
-        """All figures side by side, the metrics among them."""
+        """All figures in one flat mapping; the metrics stand beside the other figures."""
         return {**{key: value for key, value in vars(self).items() if key != "metrics"}, **self.metrics}
 
 
 class _Columns(NamedTuple):
-    """A table unpacked: `(n,)` numbers of n signals by column, and the bytes of their hashes, `(n, 32)`."""
+    """An unpacked table of n signals: the numbers of each column, `(n,)`, and the bytes of the hashes, `(n, 32)`."""
 
     names: tuple[str, ...]
     numbers: dict[str, NDArray[np.number]]
@@ -84,18 +84,18 @@ class _Columns(NamedTuple):
 class SignalTable:
     """The figures of every signal at one operating point.
 
-    The text is the base64 form of a zlib stream. That holds the length of a JSON header in 4 bytes, the header (names
-    of the signals, and name and type of every column), the columns as numpy lays them out, and the hashes.
+    The text is a zlib stream in base64. The stream holds the length of a JSON header in 4 bytes, the header (names of
+    the signals, and name and type of every column), the columns as numpy lays them out, and the hashes.
 
     Attributes:
-        packed: The text.
+        packed: The text in which the table is kept.
     """
 
     packed: str
 
     @classmethod
     def of(cls, rows: Sequence[SignalFigures]) -> "SignalTable":
-        """The table with these rows, which have the same metrics."""
+        """Makes a table of these rows, all of which must have the same metrics."""
         metrics = list(rows[0].metrics) if rows else []
         types = _TYPES | dict.fromkeys(metrics, _METRIC_TYPE)
         columns = {key: [getattr(row, key) for row in rows] for key in _TYPES}
@@ -112,12 +112,12 @@ class SignalTable:
         return self._columns.names
 
     def columns(self) -> dict[str, Sequence[str] | NDArray[np.number]]:
-        """The table by columns, each `(n,)` for n signals: names, every figure, hashes in hexadecimal digits."""
+        """The columns of the table, `(n,)` for n signals: their names, every figure, and the hashes in hexadecimal."""
         names, numbers, hashes = self._columns
         return {"name": names, **numbers, "sha256": [row.tobytes().hex() for row in hashes]}
 
     def row(self, name: str) -> SignalFigures:
-        """The figures of one signal; `ValueError` if there is none of that name."""
+        """The figures of the signal called `name`; `ValueError` if there is no such signal."""
         return self[self.names.index(name)]
 
     def __len__(self) -> int:
@@ -159,15 +159,15 @@ class Figures:
     """What is measured at an operating point.
 
     Attributes:
-        init: ``"scratch"``, or the label of the asset from which the fit has started.
+        init: ``"scratch"``, or the label of the asset that the fit started from.
         modality: Name of the modality.
         psnr_db: PSNR in dB, the mean over signals.
         psnr_of_mean_mse_db: The other convention: PSNR in dB of the mean over signals of the squared error.
         metrics: The modality's further metrics by name, such as ``ssim``: means over signals.
         rate: The mean over signals, in the modality's unit.
-        rate_unit: That unit.
-        decode_macs_per_sample: Multiply-accumulates that decoding takes for each sample; None if it is not known.
-        decodes_with: Label of the asset without which the files cannot be decoded; None if they need none.
+        rate_unit: The modality's unit of rate.
+        decode_macs_per_sample: Multiply-accumulates that decoding takes for each sample; None if that is not known.
+        decodes_with: Label of the asset that is needed to decode the files; None if none is needed.
         mean_bytes: Size of a file, the mean over signals.
         encode_s: Seconds of training and encoding, the mean over signals.
         decode_s: Seconds of decoding, the mean over signals.
@@ -192,7 +192,7 @@ class Figures:
 
     @classmethod
     def invented(cls, psnr_db: float, rate: float) -> "Figures":
-        """Figures of no file, for simulations: only quality (in dB) and rate mean anything."""
+        """Figures for a simulation, in which no file exists: only the PSNR and the rate have a meaning."""
         return cls(
             init="scratch",
             modality="invented",

@@ -13,9 +13,9 @@ F = TypeVar("F", bound=Figures)
 
 
 class Front(Generic[F]):
-    """The feasible points that no other feasible one dominates; equal points are on it together.
+    """The feasible points that no other feasible point dominates; points with equal vectors are on the front together.
 
-    A point costs time in the size of the front, not in the number of points so far.
+    The time that it takes to add a point grows with the size of the front, not with the number of points so far.
     """
 
     def __init__(self, objectives: Objectives) -> None:
@@ -30,10 +30,10 @@ class Front(Generic[F]):
 
         Args:
             point: What was measured.
-            vector: `(k,)`: where it stands, `Objectives.vector`.
+            vector: `(k,)`, the point's `Objectives.vector`.
 
         Returns:
-            Whether it is on the front now.
+            Whether the point is on the front now.
         """
         if ((self._vectors <= vector).all(axis=1) & (self._vectors < vector).any(axis=1)).any():
             return False
@@ -46,12 +46,12 @@ class Front(Generic[F]):
 
     @property
     def points(self) -> list[F]:
-        """The points by ascending rate."""
+        """The points of the front by ascending rate."""
         return sorted(self._points, key=lambda point: point.rate)
 
     @property
     def hypervolume(self) -> float:
-        """See `Objectives.hypervolume`."""
+        """The hypervolume of the front, as `Objectives.hypervolume` defines it."""
         if self._hypervolume is None:
             self._hypervolume = pareto.hypervolume(self._vectors, self._objectives.reference)
         return self._hypervolume

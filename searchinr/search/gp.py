@@ -16,37 +16,37 @@ from searchinr.search.random_sampler import draw
 from searchinr.search.samplers import History
 
 _MODELLED = 150
-"""Results that the model knows at most: its cost grows with their cube."""
+"""The largest number of results that the model is given: its cost grows with their cube."""
 
 _PENDING = 64
-"""Pending configs that the model knows at most, the latest."""
+"""The largest number of pending configs that the model is given; the latest ones are taken."""
 
 _DRAWN = 200
-"""Configs among which the search for the largest improvement begins, beside the neighbours of the best known ones."""
+"""Number of random configs from which the search for the largest improvement starts, beside neighbours of the best."""
 
 _CLIMBERS = 10
-"""Configs whose neighbours are looked at in each round of that search."""
+"""Number of configs whose neighbours are looked at in each round of that search."""
 
 _ROUNDS = 8
-"""Rounds at most."""
+"""The largest number of rounds of that search."""
 
 
 class Gp(ModelSampler):
     """Asks for the config with the largest expected hypervolume improvement under a Gaussian process per objective.
 
-    All parameters of all codecs span one space, so that what one backbone shows of widths is known for the others. A
-    config lies in it with the parameters that it does not have at rest, and only such points are looked at: elsewhere
-    the model would see variance where there is nothing to find out. Pending configs are known to the model, which
-    imagines their results (Monte Carlo over the posterior), so that parallel asks spread.
+    All parameters of all codecs span one space, so that what is learnt about widths with one backbone is known for the
+    others. In this space the parameters that a config does not have take their middle value, and the model is asked
+    about no other points: elsewhere it would see variance that no config can resolve. The model also knows the pending
+    configs and draws results for them from its posterior (Monte Carlo), so that parallel asks get different answers.
 
-    The largest improvement is sought among configs drawn at random and those beside the best ones that are known, and
-    then from neighbour to neighbour. All that were looked at are proposals, so one model is enough for a trial.
+    The search for the largest improvement starts from random configs and from neighbours of the best known configs, and
+    goes on from neighbour to neighbour. Every config that it looked at is a proposal, so one model serves one trial.
 
     Source: Daulton et al., "Differentiable Expected Hypervolume Improvement", 2020, as Optuna has it.
     """
 
     def _learnt(self, evidence: Evidence, history: History) -> Iterator[Config]:
-        # It imports torch: a second that only those pay who ask.
+        # This imports torch, which takes a second: only samplers that use the model should pay for it.
         from searchinr.search.gp_optuna import fit_acquisition
 
         results = informative(evidence.results, _MODELLED)

@@ -1,4 +1,4 @@
-"""Optuna's expected hypervolume improvement, of any config: what of the inner workings of its sampler that takes."""
+"""The expected hypervolume improvement of any config, computed with internal parts of Optuna's sampler."""
 
 from collections.abc import Callable, Iterable, Sequence
 
@@ -11,14 +11,14 @@ from optuna.trial import FrozenTrial, TrialState
 from searchinr.search.optuna_study import Distributions, Point, make_study, quiet, told
 
 _AT_A_TIME = 256
-"""Points whose acquisition is computed at once: each takes as many floats as there are samples times boxes."""
+"""Number of points whose acquisition is computed at once: each point takes samples times boxes floats of memory."""
 
 Acquisition = Callable[[Sequence[Point]], NDArray[np.float64]]
-"""`(points) -> (n,)`: the logarithm of the expected improvement at points that have every parameter."""
+"""`(points) -> (n,)`: the logarithm of the expected improvement at n points, each with a value of every parameter."""
 
 
 class _Watched(GPSampler):
-    """Keeps the acquisition function, and seeks nothing."""
+    """A sampler that only keeps Optuna's acquisition function and does not optimise it."""
 
     acquisition: BaseAcquisitionFunc
 
@@ -33,15 +33,15 @@ def fit_acquisition(
     """Fits a Gaussian process to each objective and each constraint.
 
     Args:
-        trials: Results, pending and failed trials, each with every parameter.
-        distributions: Of all parameters.
-        objectives: How many there are.
-        seed: Fixes the samples over which expectations are taken.
+        trials: Trials with results, pending trials and failed trials; each has a value of every parameter.
+        distributions: The distributions of all parameters.
+        objectives: Number of objectives.
+        seed: Fixes the random samples over which expectations are taken.
     """
     sampler = _Watched(seed=seed, n_startup_trials=1)
     with quiet():
         study = make_study(sampler, objectives, trials)
-        study.ask().relative_params  # noqa: B018  from which the sampler is asked
+        study.ask().relative_params  # noqa: B018  reading this property makes Optuna ask the sampler
     acqf = sampler.acquisition
 
     def acquisition(points: Sequence[Point]) -> NDArray[np.float64]:

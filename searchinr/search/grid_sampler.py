@@ -10,7 +10,7 @@ from searchinr.space import Range
 
 
 class Grid(Sampler):
-    """Every combination of choices, in the order of the space file, the last key fastest."""
+    """Tries every combination of the choices in the order of the space file; the last key changes fastest."""
 
     def __init__(self, configs: ConfigSpace, seed: int) -> None:
         """A grid over a finite space.
@@ -29,6 +29,6 @@ class Grid(Sampler):
 
     def proposals(self, history: History) -> Iterator[Config]:
         """See `Sampler.proposals`."""
-        # Trials were taken in this order, so what lies before `history.number` has been tried.
+        # Earlier trials were taken in this same order, so the first `history.number` combinations have been tried.
         for codec, params in islice(self._configs.enumerate(), history.number, None):
             yield self._configs.canonical(codec, params)

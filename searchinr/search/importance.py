@@ -1,4 +1,4 @@
-"""Which parameters matter: what the best configs have in common that the others have not."""
+"""Which parameters matter: how the values of the best configs differ from those of all configs that were tried."""
 
 import warnings
 from collections import Counter
@@ -16,15 +16,15 @@ from searchinr.search.samplers import Observation
 
 METHOD = "PED-ANOVA"
 FRONT = "front"
-"""The name of being on the front, beside the names of the objectives."""
+"""The key under which `Importance.shares` has the front, beside the keys of the objectives."""
 
 BEST = 0.25
-"""Share of the trials that counts as the best."""
+"""This share of the trials counts as the best ones."""
 
 ENOUGH = 20
-"""Trials below which nothing is said: five are then among the best."""
+"""With fewer trials no importance is given; with this many, five trials count as the best ones."""
 
-_ALL = 0.9  # of the trials must have reached a rung, or it holds a selection
+_ALL = 0.9  # this share of the trials must have reached a rung; otherwise the rung holds the scheduler's selection
 
 
 @dataclass(frozen=True)
@@ -33,9 +33,9 @@ class Importance:
 
     Attributes:
         steps: The training length.
-        trials: Trials that were measured there.
-        shares: What the best are best in (`FRONT`: the ranks of all objectives together; or an objective) -> open
-            parameter -> its share, between 0 and 1, of a sum of 1; parameters by falling share for the front.
+        trials: Number of trials that were measured at this length.
+        shares: `FRONT` (configs are ranked by all objectives together) or an objective -> open parameter -> its share,
+            between 0 and 1. The shares sum to 1, and parameters are sorted by falling share for the front.
     """
 
     steps: int
@@ -44,25 +44,25 @@ class Importance:
 
 
 def importance(points: Sequence[Point], configs: ConfigSpace, objectives: Objectives) -> Importance | None:
-    """The importance of every open parameter, from what is on record.
+    """Computes the importance of every open parameter from the operating points.
 
-    Watanabe, Bansal and Hutter, "PED-ANOVA" (IJCAI 2023), as Optuna implements it, also for parameters that only some
-    configs have: how far the values among the best quarter of the trials differ from those of all trials that were
-    tried, so that a sampler's preferences do not count. Trials of one training length only, the longest that nearly all
-    have reached: at a longer one the scheduler has left a selection.
+    The method is PED-ANOVA (Watanabe, Bansal and Hutter, IJCAI 2023) as Optuna implements it, also for parameters that
+    only some configs have. It measures how far the values of the best quarter of the trials differ from the values of
+    all trials, so that the sampler's preferences do not count. Only one training length is used: the longest that
+    nearly all trials have reached. At longer ones the scheduler has left only a selection.
 
     Args:
         points: The operating points of one dataset.
-        configs: The space.
-        objectives: What is searched for.
+        configs: The configs of the search space.
+        objectives: The objectives of the search.
 
     Returns:
-        None with fewer than `ENOUGH` trials, or if only one value of everything was ever tried.
+        None if there are fewer than `ENOUGH` trials, or if only one value of every parameter was tried.
     """
     counts = Counter(point.rung for point in points)
     if counts[0] < ENOUGH:
         return None
-    # It brings scikit-learn with it: a second and a half that most commands can do without.
+    # This imports scikit-learn, which takes a second and a half: most commands can do without it.
     from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 
     rung = max(rung for rung, count in counts.items() if count >= max(ENOUGH, _ALL * counts[0]))
@@ -73,7 +73,7 @@ def importance(points: Sequence[Point], configs: ConfigSpace, objectives: Object
         for seen in (_observation(point, objectives) for point in here)
     ]
     with quiet(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that low is good, which it is; that the evaluator is young
+        warnings.simplefilter("ignore")  # Optuna warns that low is taken as good (it is) and that this is experimental
         study = make_study(optuna.samplers.RandomSampler(), len(objectives.names), trials)
         evaluator = PedAnovaImportanceEvaluator(target_quantile=BEST)
         shares = {FRONT: get_param_importances(study, evaluator=evaluator)}

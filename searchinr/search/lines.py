@@ -1,8 +1,8 @@
 """The lines of a ledger, one class for each kind, and how they are written as JSON and read again.
 
-A line says what it is about (`Fit`, `AssetWork`: the same fields that a job has) and what came of it. In JSON the
-fields stand side by side beside ``kind``; a config's codec and parameters are the keys ``codec`` and ``params``. A
-field that has its default is left out, and a reader leaves out keys that it does not know.
+A line says which work it is about (`Fit` or `AssetWork`, with the same fields as a job) and what came of that work. In
+JSON all fields stand in one object, with ``kind`` among them; codec and parameters of the config are the keys ``codec``
+and ``params``. A field with its default value is not written, and a reader ignores keys that it does not know.
 """
 
 import json
@@ -23,9 +23,9 @@ class Work:
 
     Attributes:
         dataset: Label of the dataset.
-        config: The codec with its parameters; for an asset, those parameters that it depends on.
+        config: The codec with its parameters; for an asset, only the parameters that the asset depends on.
         seed: Seed of the training.
-        confirms: Whether it serves to confirm a point on the front with another seed.
+        confirms: Whether the work serves to confirm a point on the front with another seed.
     """
 
     dataset: str
@@ -34,13 +34,13 @@ class Work:
     confirms: bool = False
 
     def shared(self, kind: type["Work"]) -> dict[str, Any]:
-        """The fields that another kind of work, or of line, has as well: what a line is made of."""
+        """The fields that this work has in common with `kind`, by name: a line about the work is made from them."""
         return {each.name: vars(self)[each.name] for each in fields(kind) if each.name in vars(self)}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Fit(Work):
-    """A fit on its way to a rung.
+    """A fit that is trained up to a rung.
 
     Attributes:
         trial: Config hash of the trial.
@@ -54,7 +54,7 @@ class Fit(Work):
 
     @property
     def fit_name(self) -> str:
-        """The name of the fit, whatever its rung: its trial, or a confirmation of a point with another seed."""
+        """The name of the fit, the same at every rung. It names the trial, or the confirmation with its seed."""
         return f"{self.trial}-{self.rung}-seed{self.seed}" if self.confirms else self.trial
 
 
@@ -63,10 +63,10 @@ class AssetWork(Work):
     """The building of an asset.
 
     Attributes:
-        asset: Its name in the run: what it is, and a hash of all that it depends on.
-        name: What it is, in a word.
-        built_from: What the signals are called that it is built from; empty in ledgers that do not say it.
-        needed_to_decode: Whether files name it and cannot be decoded without it.
+        asset: Name of the asset in the run: `name` and a hash of everything that the asset depends on.
+        name: One word for what the asset is.
+        built_from: Label of the signals that the asset is built from; empty in ledgers that do not have this field.
+        needed_to_decode: Whether files name the asset and cannot be decoded without it.
     """
 
     asset: str
@@ -80,8 +80,8 @@ class _Recorded(Work):
     """Any line of a ledger.
 
     Attributes:
-        kind: The kind of line, as it is written.
-        time: When it was made, in seconds since 1970.
+        kind: The kind of line, as JSON has it.
+        time: When the line was made, in seconds since 1970.
     """
 
     kind: ClassVar[str]
@@ -94,7 +94,7 @@ class TrialStarted(_Recorded):
 
     Attributes:
         trial: Config hash of the trial.
-        number: How many trials of the dataset were chosen before it.
+        number: How many trials of the dataset were chosen before this one.
     """
 
     kind = "trial"
@@ -107,7 +107,7 @@ class Measured(_Recorded, Fit, Figures):
     """A fit was measured at a rung.
 
     Attributes:
-        resumed_at: From which training step its worker went on.
+        resumed_at: The training step from which the worker continued the fit.
     """
 
     resumed_at: int = 0
@@ -129,10 +129,10 @@ class Confirmation(Measured):
 
 @dataclass(frozen=True, kw_only=True)
 class FitFailed(_Recorded, Fit):
-    """A trial has failed, or with `confirms` a confirmation has.
+    """A trial has failed or, if `confirms` is set, a confirmation has failed.
 
     Attributes:
-        reason: Why.
+        reason: Why the fit failed.
     """
 
     kind = "failed"
@@ -141,10 +141,10 @@ class FitFailed(_Recorded, Fit):
 
 @dataclass(frozen=True, kw_only=True)
 class OutOfMemory(_Recorded, Fit):
-    """A fit ran out of memory beside others and is tried again alone; if it fails then, `FitFailed` follows.
+    """A fit ran out of memory beside other fits and is tried again alone; if it fails again, `FitFailed` follows.
 
     Attributes:
-        reason: What was said.
+        reason: The text of the error.
     """
 
     kind = "out_of_memory"
@@ -153,14 +153,14 @@ class OutOfMemory(_Recorded, Fit):
 
 @dataclass(frozen=True, kw_only=True)
 class AssetBuilt(_Recorded, AssetWork):
-    """What fits share was built.
+    """An asset was built.
 
     Attributes:
-        sha256: Hash of its content, in hexadecimal digits.
-        bytes: Size of its file.
-        cost: What its training has cost.
-        resumed_at: From which training step its worker went on.
-        cached: Whether it was built for another run and taken from the cache.
+        sha256: SHA-256 of the asset's content, in hexadecimal digits.
+        bytes: Size of the asset's file.
+        cost: What training the asset has cost.
+        resumed_at: The training step from which the worker continued to build it.
+        cached: Whether the asset was built for another run and taken from the cache.
     """
 
     kind = "asset"
@@ -172,7 +172,7 @@ class AssetBuilt(_Recorded, AssetWork):
 
     @property
     def label(self) -> str:
-        """What others call it: `Asset.label`."""
+        """The label by which points and files name the asset, see `Asset.label`."""
         return f"{self.name}@{self.sha256[:12]}"
 
 
@@ -181,7 +181,7 @@ class AssetFailed(_Recorded, AssetWork):
     """An asset could not be built.
 
     Attributes:
-        reason: Why.
+        reason: Why it could not be built.
     """
 
     kind = "asset_failed"
@@ -189,7 +189,7 @@ class AssetFailed(_Recorded, AssetWork):
 
 
 FitLine = Point | Confirmation | FitFailed | OutOfMemory
-"""A line about a fit that was started before."""
+"""A line that reports on a fit whose trial has a `TrialStarted` line before it."""
 
 Line = TrialStarted | FitLine | AssetBuilt | AssetFailed
 """A line of a ledger."""
@@ -200,7 +200,7 @@ _CLASSES: dict[str, type[Line]] = {
 
 
 _ALLOWED: dict[type, tuple[type, ...]] = {float: (float, int)}
-"""What JSON may have for a type of field, where that is not the type alone."""
+"""The types that a value in JSON may have for a field of the given type, if there are others than that type itself."""
 
 
 def dump_line(line: Line) -> bytes:
@@ -221,15 +221,15 @@ def dump_line(line: Line) -> bytes:
 
 
 def parse_line(data: bytes | str) -> Line:
-    """The line in a row of JSON.
+    """Reads a line from a row of JSON.
 
     Raises:
-        json.JSONDecodeError: It is no JSON: torn, or rubbish.
-        LineError: It is JSON, but no line of a ledger, or not all of one.
+        json.JSONDecodeError: The row is not JSON, because it was torn off or damaged.
+        LineError: The row is JSON, but not a complete line of a ledger.
     """
     row = json.loads(data)
     kind = row.get("kind") if isinstance(row, dict) else None
-    if kind not in list(_CLASSES):  # a list, since a kind from elsewhere may be unhashable
+    if kind not in list(_CLASSES):  # a list, because `kind` may be unhashable in a damaged row
         raise LineError(f"its kind is {kind!r}, none of {', '.join(_CLASSES)}")
     cls = _CLASSES[kind]
     try:
@@ -266,7 +266,7 @@ class LineError(ValueError):
 
 
 def _with_packed_signals(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A row as it is written now, from one of those ledgers that have a list of signals and SSIM at each point."""
+    """Brings a row of an older ledger, which has a list of signals and SSIM at each point, into today's form."""
     signals = row.get("signals")
     if not isinstance(signals, list):
         return dict(row)

@@ -1,9 +1,9 @@
 """Asynchronous successive halving over several objectives: promotion type and stopping type.
 
-Both order the results of a rung by non-dominated rank and, inside a front, by spread, and send on one in `reduction` of
-them. They differ in when they decide. The promotion type pauses every trial and resumes the best of those that wait as
+Both order the results of a rung by non-dominated rank and, inside a front, by spread, and both send on one trial in
+`reduction`. They differ in when they decide. The promotion type pauses every trial and resumes the best waiting ones as
 the rung grows, so that no good trial is lost for coming early. The stopping type decides about a trial as soon as it
-has a result: nothing waits, no checkpoint is kept, and early trials are judged by little.
+has a result: nothing waits and no checkpoint is kept, but early trials are compared with few others.
 
 Sources: Li et al., "A System for Massively Parallel Hyperparameter Tuning", 2020, algorithm 2 (quota and order of the
 promotion type; the stopping type is the variant that Ray Tune's `ASHAScheduler` made known); Schmucker et al.,
@@ -29,20 +29,19 @@ _NET_POINTS = 128
 class MoAsha(Scheduler):
     """Multi-objective ASHA, promotion type.
 
-    Of the n trials measured at a rung, floor(n / reduction) are sent on in all. The next to go is of the lowest
-    non-dominated rank that still waits, and within that rank the one farthest from those already promoted, over
-    objectives scaled to the rung's range: promotions spread along the front instead of crowding at one end of it.
+    When n trials have been measured at a rung, floor(n / reduction) of them are sent on in all. The next one is taken
+    from the waiting trials of the lowest non-dominated rank: it is the one farthest from all promoted trials, measured
+    in objectives scaled to the rung's range. So promotions spread along the front instead of crowding at one end.
 
-    No worker ever waits for a rung to fill up. When the budget of new trials is spent, trials that the quota
-    does not reach stay paused for good, as in ASHA; what they have measured remains on record (and, if it deserves
-    it, on the front).
+    No worker ever waits for a rung to fill up. When the budget of new trials is spent, trials beyond the quota stay
+    paused for good, as in ASHA. Their results remain on record and may be on the front.
 
-    Two differences from the sources: promotions are counted, so a trial that later results push out of the best
-    1 / reduction keeps its place; and the net starts from what is promoted.
+    There are two differences from the sources. Promotions are counted, so a promoted trial that later results push out
+    of the best 1 / reduction still takes up its place in the quota. And the net starts from the promoted trials.
     """
 
     def __init__(self, rungs: int, reduction: int) -> None:
-        """A scheduler for `rungs` rungs that sends on one trial in `reduction`.
+        """Makes a scheduler for `rungs` rungs that sends on one trial in `reduction`.
 
         Raises:
             ValueError: `reduction` is below 2.
@@ -66,16 +65,16 @@ class MoAsha(Scheduler):
 class MoAshaStopping(StoppingScheduler):
     """Multi-objective ASHA, stopping type.
 
-    The n-th result of a rung continues if it is among the first max(1, floor(n / reduction)) of the n by
-    non-dominated rank; where only a part of its front fits, if it is in the part that a greedy net takes. The net
-    starts from the front before (or, on the first, next to the ideal corner) over objectives scaled to the rung's
-    range. Of a front of more than 128 results the latest 128 stand for all, so that a decision never grows dearer.
+    The trial with the n-th result of a rung continues if it is among the best max(1, floor(n / reduction)) of the n by
+    non-dominated rank. If only a part of its front fits, it must be in the part that a greedy net chooses. The net
+    starts from the front before (on the first front, next to the ideal corner), over objectives scaled to the rung's
+    range. If a front has over 128 results, only the latest 128 count, so that the cost of a decision is bounded.
 
-    The first at a rung always continues, and the early ones are judged by few: this is the price of deciding at once.
+    The first trial at a rung always continues, and early ones are compared with few: the price of deciding at once.
     """
 
     def __init__(self, rungs: int, reduction: int) -> None:
-        """A scheduler for `rungs` rungs that continues with one trial in `reduction`.
+        """Makes a scheduler for `rungs` rungs that continues with one trial in `reduction`.
 
         Raises:
             ValueError: `reduction` is below 2.
@@ -109,12 +108,12 @@ class MoAshaStopping(StoppingScheduler):
 
 
 class _Rung:
-    """The results at a rung: their levels and their range.
+    """The results at a rung, sorted into non-dominated levels, and their range.
 
     Attributes:
-        levels: The results by id.
-        trials: The trial of each id.
-        ideal: `(k,)`: the best of each objective.
+        levels: The results by id, in levels.
+        trials: The trial that each id stands for.
+        ideal: `(k,)`: the best value of each objective.
         span: `(k,)`: the range of each objective, 1 where all results agree.
     """
 
@@ -147,11 +146,12 @@ class _Rung:
 
 
 class _Waiting(_Rung):
-    """A rung of the promotion type, with a queue of those that wait.
+    """A rung of the promotion type, with a queue of the trials that wait.
 
-    The queue is a heap of what was last known of each: its rank, and how far it is from the nearest promoted one. Both
-    only get worse while results and promotions come in, so the first of the heap whose entry is still true is the best
-    of all; the others need not be looked at. Only a trial that drops out can make others better: then all start anew.
+    The queue is a heap with the last known state of each trial: its rank, and its distance to the nearest promoted one.
+    Both only get worse while results and promotions come in, so the first entry of the heap that is still true belongs
+    to the best trial, and no other entry has to be checked. Only when a trial drops out can others get better: then the
+    heap is built anew.
     """
 
     def __init__(self, reduction: int) -> None:
@@ -183,7 +183,7 @@ class _Waiting(_Rung):
         return gone
 
     def best(self) -> str | None:
-        """The trial to promote next; None while the quota is used up or nobody waits."""
+        """The trial to promote next; None while the quota is used up or no trial waits."""
         if len(self._promoted) >= len(self.levels) // self._reduction:
             return None
         if not self._promoted:
@@ -203,12 +203,12 @@ class _Waiting(_Rung):
         return None
 
     def _best_case(self, waiting: int) -> tuple[int, float, tuple[float, ...], int]:
-        """An entry of the heap: no better can be true. Of equals the first in lexicographic order goes first."""
+        """The best entry that a trial can have: rank bound, lowest closeness; ties go by the order of the vectors."""
         return self.levels.rank_at_least(waiting), -math.inf, tuple(self.levels.points[waiting].tolist()), waiting
 
 
 def _latest(ids: Ids) -> Ids:
-    """The largest ids, in order; all of them where they are few."""
+    """The `_NET_POINTS` largest ids in ascending order, or all ids if there are fewer."""
     return np.sort(np.partition(ids, -_NET_POINTS)[-_NET_POINTS:] if len(ids) > _NET_POINTS else ids)
 
 

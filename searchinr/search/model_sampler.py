@@ -1,4 +1,4 @@
-"""What the samplers that learn have in common."""
+"""The common base of the samplers that learn a model."""
 
 from abc import abstractmethod
 from collections.abc import Iterator
@@ -16,17 +16,17 @@ from searchinr.search.random_sampler import Random
 from searchinr.search.samplers import History, Sampler
 
 _TRIES = 4
-"""Times that a study is asked, if the caller knows the proposal and all its neighbours, before it is random."""
+"""How often a study is asked, if the caller refuses each proposal and all its neighbours, before configs are random."""
 
 
 class ModelSampler(Sampler):
-    """Learns from the results of one rung; at random while there are too few.
+    """Learns from the results of one rung, and draws at random while there are too few.
 
-    Every call learns anew, so nothing is remembered but what the history says.
+    Every call learns anew from the history, so no state is kept between calls.
     """
 
     _enough: ClassVar[int] = ENOUGH
-    """Results at the first rung before they are learnt from."""
+    """The number of results at the first rung from which the sampler begins to learn."""
 
     def proposals(self, history: History) -> Iterator[Config]:
         """See `Sampler.proposals`."""
@@ -41,7 +41,7 @@ class ModelSampler(Sampler):
 
 
 class StudySampler(ModelSampler):
-    """Asks an Optuna study."""
+    """Takes its proposals from an Optuna study."""
 
     def _learnt(self, evidence: Evidence, history: History) -> Iterator[Config]:
         rng = np.random.default_rng([self._seed, history.number])
@@ -55,4 +55,4 @@ class StudySampler(ModelSampler):
 
     @abstractmethod
     def _study(self, evidence: Evidence, history: History) -> optuna.Study:
-        """A fresh study that knows the evidence, what is pending and what has failed."""
+        """Makes a fresh study that knows the evidence, the pending configs and the failed ones."""

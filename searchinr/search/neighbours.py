@@ -1,4 +1,4 @@
-"""Configs beside a config: what to try where a sampler proposes what is known, or seeks something better."""
+"""The neighbours of a config: they are tried if a sampler proposes a known config, or searches for a better one."""
 
 import math
 from collections.abc import Iterator
@@ -10,14 +10,14 @@ from searchinr.search.random_sampler import draw
 from searchinr.space import Choice, Range, Value
 
 _NEAR = 0.1
-"""Standard deviation of a step in a range, as a fraction of its axis."""
+"""Standard deviation of a step within a range, as a fraction of the length of the range's axis."""
 
 
 def neighbours(config: Config, configs: ConfigSpace, rng: np.random.Generator) -> Iterator[Config]:
-    """Configs that differ in one parameter, in random order.
+    """Yields configs that differ from `config` in one parameter, in random order.
 
-    Where the values are numbers it is the next one up or down, else any other; in a range, one that is drawn near.
-    Parameters that come with another choice (the options of another backbone) are drawn.
+    In a choice of numbers, the parameter takes the next value up or down; in any other choice, any other value; in a
+    range, a value drawn near the old one. If the new value activates other options, their parameters are drawn.
     """
     values = configs.chosen(config)
     steps = [(name, other) for name, value in values.items() for other in _beside(value, configs.open[name], rng)]
@@ -32,7 +32,7 @@ def neighbours(config: Config, configs: ConfigSpace, rng: np.random.Generator) -
 
 
 def _beside(value: Value, domain: Choice | Range, rng: np.random.Generator) -> tuple[Value, ...]:
-    """The values beside one."""
+    """The values of a domain that count as neighbours of `value`."""
     if isinstance(domain, Range):
         assert not isinstance(value, str)
         return (_near(value, domain, rng),)

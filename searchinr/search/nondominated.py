@@ -19,19 +19,19 @@ class NondominatedLevels:
     """Points in non-dominated levels: level 0 is the front, level 1 the front of the rest, and so on.
 
     Domination is constrained (Deb et al., NSGA-II, 2002, section VI): the point that violates the constraints less
-    dominates, whatever its objectives; at equal violation it is no worse in any objective and better in one. So all
-    points of a level violate the constraints alike, and equal points share a level.
+    dominates, whatever its objectives. At equal violation, a point dominates if it is no worse in any objective and
+    better in one. So all points of a level violate the constraints equally, and equal points share a level.
 
-    A point that comes pushes those of its level that it dominates one level down, which may push others in turn (Li et
-    al., "Efficient Nondomination Level Update Method for Steady-State Evolutionary Multiobjective Optimization", IEEE
-    Trans. Cybernetics 47, 2017); one that goes pulls up. Only levels that were asked for are kept in order: what lies
-    below them is sorted when it is asked for, and a scheduler asks for the best part alone.
+    A new point pushes the points of its level that it dominates one level down, and these may push others in turn (Li
+    et al., "Efficient Nondomination Level Update Method for Steady-State Evolutionary Multiobjective Optimization",
+    IEEE Trans. Cybernetics 47, 2017). When a point is removed, others move up. Only levels that were asked for are kept
+    sorted; the levels below are sorted on demand, since a scheduler asks for the best levels only.
     """
 
     def __init__(self) -> None:
         self._points = GrowingRows()
         self._violations = GrowingRows()
-        self._ranks = np.empty(0, np.intp)  # (capacity,); that of an unsorted point is the number of sorted levels
+        self._ranks = np.empty(0, np.intp)  # (capacity,); an unsorted point has the number of sorted levels as its rank
         self._sorted: list[Ids] = []
         self._unsorted: set[int] = set()
         self._count = 0
@@ -49,10 +49,10 @@ class NondominatedLevels:
 
         Args:
             point: `(k,)`, minimised.
-            violation: How far it is from meeting the constraints, 0 if it does.
+            violation: How far the point is from meeting the constraints; 0 if it meets them.
 
         Returns:
-            Its id: 0, 1, 2 ... in the order of arrival, never used again.
+            The id of the point. Ids are 0, 1, 2 ... in the order of arrival, and none is used twice.
         """
         new = len(self.points)
         self._points.append(point)
@@ -64,7 +64,7 @@ class NondominatedLevels:
         return new
 
     def remove(self, point: int) -> None:
-        """Takes a point out."""
+        """Removes a point."""
         rank = int(self._ranks[point])
         self._ranks[point] = _GONE
         self._count -= 1
@@ -82,23 +82,23 @@ class NondominatedLevels:
         return int(self._ranks[point])
 
     def rank_at_least(self, point: int) -> int:
-        """What is known of a point's rank without sorting: it is this or more."""
+        """A lower bound of a point's rank, which is known without sorting."""
         return int(self._ranks[point])
 
     def level(self, rank: int) -> Ids:
-        """The points on a level, in no particular order; empty below the last."""
+        """The points on a level, in no particular order; empty if there is no such level."""
         while rank >= len(self._sorted) and self._unsorted:
             self._sort_another()
         return self._sorted[rank] if rank < len(self._sorted) else np.empty(0, np.intp)
 
     def present(self) -> Ids:
-        """All points that are in, in the order of arrival."""
+        """All points that were not removed, in the order of arrival."""
         return np.flatnonzero(self._ranks[: len(self.points)] != _GONE)
 
     def _first_level_not_dominating(self, new: int) -> int:
-        """The first sorted level with no point that dominates the new one; their number if there is none.
+        """The first sorted level that does not dominate the new point, or the number of sorted levels if all do.
 
-        By bisection: what a level dominates, every level above it dominates too.
+        It is found by bisection, since a point that a level dominates is dominated by every level above it as well.
         """
         low, high = 0, len(self._sorted)
         while low < high:
@@ -110,11 +110,11 @@ class NondominatedLevels:
         return low
 
     def _push(self, moved: Ids, rank: int) -> None:
-        """Puts points that do not dominate each other on a level; what they dominate there goes one level down."""
+        """Puts points that do not dominate each other on a level; the points that they dominate go one level down."""
         while rank < len(self._sorted):
             level = self._sorted[rank]
             pushed = self._dominated(moved, level)  # (level,)
-            if pushed.all():  # then they are a level of their own, and all levels from here on one further down
+            if pushed.all():  # the moved points form a new level, and every level from here on moves one down
                 self._sorted.insert(rank, moved)
                 ranks = self._ranks[: len(self.points)]
                 ranks[ranks >= rank] += 1
@@ -129,7 +129,7 @@ class NondominatedLevels:
         self._ranks[moved] = rank
 
     def _pull(self, gone: Ids, rank: int) -> None:
-        """Fills a level that some points have left with those of the next that only these dominated."""
+        """Refills a level from which points are gone: points of the next level that only those dominated move up."""
         while rank + 1 < len(self._sorted):
             level, following = self._sorted[rank], self._sorted[rank + 1]
             freed = following[self._dominated(gone, following)]
@@ -140,13 +140,13 @@ class NondominatedLevels:
             self._sorted[rank + 1] = following[~np.isin(following, freed)]
             self._ranks[freed] = rank
             gone, rank = freed, rank + 1
-        # Which unsorted points the last sorted level has lost hold of, nobody knows: it is sorted again when needed.
+        # Unsorted points might now belong on the last sorted level. It is not known which, so it is sorted again later.
         last = self._sorted.pop()
         self._unsorted.update(last.tolist())
         self._ranks[list(self._unsorted)] = len(self._sorted)
 
     def _sort_another(self) -> None:
-        """Sorts one more level out of the points below the last; there is at least one."""
+        """Sorts one more level out of the unsorted points, of which there is at least one."""
         rest = np.fromiter(self._unsorted, np.intp, len(self._unsorted))
         violations = self._violations.rows[rest, 0]
         chosen = violations == violations.min()  # (rest,)
@@ -156,7 +156,7 @@ class NondominatedLevels:
         self._ranks[rest[~chosen]] = len(self._sorted)
 
     def _dominated(self, by: Ids, points: Ids) -> NDArray[np.bool_]:
-        """Which of `points` one of `by` dominates: `(points,)`. Each of the two is of one level."""
+        """Which of `points` are dominated by a point of `by`, `(points,)`; each of the two lies within one level."""
         if not len(by) or not len(points):
             return np.zeros(len(points), bool)
         first, second = self._violations.rows[by[0], 0], self._violations.rows[points[0], 0]

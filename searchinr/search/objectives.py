@@ -1,4 +1,4 @@
-"""What the search optimises: from what is measured to a vector that is minimised."""
+"""What the search optimises: turns the figures of a point into a vector whose entries are all minimised."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -12,11 +12,11 @@ from searchinr.search.figures import Figures
 from searchinr.space import STANDARD, Bound, Direction, Metric, Space
 
 LOSSLESS_DB = 200.0
-"""PSNR of a perfect decode for ranking: above what any single wrong sample leaves (16 bits, 10^9 samples: 187 dB)."""
+"""PSNR that ranks a perfect decode; one wrong sample always leaves less (187 dB for 10^9 samples of 16 bits)."""
 
 
 _NEAREST_ONE = 2.0**-20
-"""How far from 1 a perfect overlap is taken to be."""
+"""A perfect overlap is treated as if it were this far from 1, so that its logarithm is finite."""
 
 _PLACES: dict[str, Callable[[float], float]] = {
     "linear": lambda value: value,
@@ -24,7 +24,7 @@ _PLACES: dict[str, Callable[[float], float]] = {
     "near_one": lambda value: -math.log2(max(1 - value, _NEAREST_ONE)),
     "db": lambda value: min(value, LOSSLESS_DB),
 }
-"""Where a figure stands on its metric's axis, so that equal distances are worth the same; see `Metric.axis`."""
+"""Axis of a metric -> the place of a value on it: equal distances are worth the same there; see `Metric.axis`."""
 
 
 class Objectives:
@@ -44,16 +44,16 @@ class Objectives:
         constraints: Mapping[str, Bound] | None = None,
         metrics: Mapping[str, Metric] = STANDARD,
     ) -> None:
-        """Objectives with these directions.
+        """Makes the objectives of a search.
 
         Args:
             directions: ``"max"`` or ``"min"`` for each of ``psnr_db`` (dB), ``rate`` (the modality's unit),
                 ``encode_s``, ``decode_s`` (seconds, mean over signals), and further metrics such as ``ssim``.
-            reference_point: A value for each objective, in the same units: what is worse counts for nothing in the
-                hypervolume.
-            constraints: Bounds by figure, of the objectives' or ``decode_macs_per_sample``: a point that breaks one is
-                not on the front.
-            metrics: What can be named, and on which axis differences of each are compared.
+            reference_point: A value for each objective, in the same units. Points that are worse in any objective add
+                nothing to the hypervolume.
+            constraints: Bounds by the name of a figure: a possible objective or ``decode_macs_per_sample``. A point
+                that breaks a bound is not on the front.
+            metrics: The metrics that can be named, each with the axis on which its differences are compared.
         """
         self._metrics = metrics
         self.names = tuple(directions)
@@ -70,7 +70,7 @@ class Objectives:
         return cls(space.objectives, space.reference_point, space.constraints, space.metrics)
 
     def vector(self, point: Figures) -> NDArray[np.float64]:
-        """Where a point stands on the metrics' axes (rates as log2), everything oriented so that less is better.
+        """The places of a point on the axes of its metrics (rates as log2), each oriented so that less is better.
 
         Args:
             point: What was measured.
@@ -79,7 +79,7 @@ class Objectives:
             `(k,)`: PSNR in -dB, rate in octaves, seconds in octaves.
 
         Raises:
-            UserError: An objective's figure is not measured (SSIM of audio).
+            UserError: The figure of an objective was not measured (such as the SSIM of audio).
             ValueError: A figure is NaN, or a rate or time is not positive.
         """
         return np.array([self._place(name, self._figure(name, point)) for name in self.names])
@@ -89,13 +89,13 @@ class Objectives:
         return np.array([self.vector(point) for point in points]).reshape(len(points), len(self.names))
 
     def excess(self, point: Figures) -> NDArray[np.float64]:
-        """How far a point is beyond each constraint.
+        """How far a point is beyond the limit of each constraint.
 
         Returns:
-            `(c,)`: as a fraction of the limit; 0 or less is within it.
+            `(c,)`: the distance as a fraction of the limit; a value of 0 or less is within the limit.
 
         Raises:
-            UserError: A constrained figure is not measured.
+            UserError: A constrained figure was not measured.
         """
         return np.array([bound.excess(self._figure(name, point)) for name, bound in self.constraints.items()])
 
@@ -104,11 +104,11 @@ class Objectives:
         return bool((self.excess(point) <= 0).all())
 
     def violation(self, point: Figures) -> float:
-        """By how much a point breaks the constraints, summed over them; 0 if it meets all."""
+        """By how much a point breaks the constraints, summed over all of them; 0 if it meets every one."""
         return float(np.maximum(self.excess(point), 0.0).sum())
 
     def broken(self, point: Figures) -> list[str]:
-        """The constraints that a point breaks, for people: ``"decode_macs_per_sample is 2304, allowed <= 2000"``."""
+        """The constraints that a point breaks, in words: ``"decode_macs_per_sample is 2304, allowed <= 2000"``."""
         return [
             f"{name} is {self._figure(name, point):.6g}, allowed {bound}"
             for (name, bound), excess in zip(self.constraints.items(), self.excess(point), strict=True)
@@ -116,21 +116,21 @@ class Objectives:
         ]
 
     def hypervolume(self, points: Sequence[Figures]) -> float:
-        """What the feasible points dominate, up to the reference point.
+        """The volume that the feasible points dominate, up to the reference point.
 
-        For ``psnr_db`` and ``rate`` the unit is dB x octaves: 1 dB more at every rate over a range of 1:2 in rate.
+        For ``psnr_db`` and ``rate`` the unit is dB x octaves: 1 dB more PSNR over a range of 1:2 in rate adds 1.
         """
         return pareto.hypervolume(self.vectors(list(filter(self.is_feasible, points))), self.reference)
 
     def front(self, points: Sequence[Figures]) -> list[int]:
-        """Indices of the feasible points that no other feasible one dominates, by ascending rate."""
+        """Indices of the feasible points that no other feasible point dominates, by ascending rate."""
         feasible = [index for index, point in enumerate(points) if self.is_feasible(point)]
         mask = pareto.front_mask(self.vectors([points[index] for index in feasible]))
         on_front = [feasible[position] for position in np.flatnonzero(mask)]
         return sorted(on_front, key=lambda index: points[index].rate)
 
     def _place(self, name: str, value: float) -> float:
-        """A figure's place on its axis, less is better."""
+        """A figure's place on its axis, oriented so that less is better."""
         try:
             place = self._signs[name] * _PLACES[self._metrics[name].axis](value)
         except ValueError:

@@ -1,4 +1,4 @@
-"""Telling Optuna what is known, and asking it what to try, by a fresh study in memory each time."""
+"""Tells Optuna what is known and asks it what to try, each time with a fresh study in memory."""
 
 import copy
 import math
@@ -17,19 +17,19 @@ from searchinr.search.samplers import Observation
 from searchinr.space import Choice, Range, Value
 
 Point = Mapping[str, int | float]
-"""Values of open parameters in Optuna's terms, by name. Choices are numbered."""
+"""Values of open parameters as Optuna represents them, by name; the value of a choice is its number."""
 
 Distributions = Mapping[str, BaseDistribution]
-"""What Optuna knows of open parameters, by name."""
+"""Optuna's distributions of open parameters, by name."""
 
 
 def seed_of(seed: int, number: int) -> int:
-    """The seed of one ask, from that of the search and the number of trials so far."""
+    """Derives the seed for one ask from the seed of the search and the number of trials so far."""
     return int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
 
 
 def distribution(domain: Choice | Range) -> BaseDistribution:
-    """A domain as Optuna knows it. Choices of rising numbers keep their order."""
+    """The distribution that stands for a domain in Optuna; choices of rising numbers keep their order."""
     if isinstance(domain, Range):
         if domain.integer:
             return IntDistribution(int(domain.low), int(domain.high), log=domain.log)
@@ -40,9 +40,9 @@ def distribution(domain: Choice | Range) -> BaseDistribution:
 
 
 def internal(value: Value, domain: Choice | Range) -> int | float | None:
-    """A config's value in Optuna's terms: the nearest where a codec has snapped it to one outside the domain.
+    """Optuna's representation of a config's value.
 
-    None if there is no nearest.
+    If a codec has snapped the value to one outside the domain, the nearest one inside is taken; None if there is none.
     """
     if isinstance(domain, Range):
         assert not isinstance(value, str)
@@ -55,12 +55,12 @@ def internal(value: Value, domain: Choice | Range) -> int | float | None:
 
 
 def external(value: float, domain: Choice | Range) -> Value:
-    """The value of a config that Optuna means."""
+    """The config's value that Optuna's representation `value` stands for; the inverse of `internal`."""
     return domain.values[int(value)] if isinstance(domain, Choice) else in_range(value, domain)
 
 
 def suggest(trial: Trial, name: str, domain: Choice | Range) -> Value:
-    """Optuna's value for an open parameter."""
+    """Asks a trial of Optuna for the value of an open parameter."""
     kind = distribution(domain)
     if isinstance(kind, CategoricalDistribution):
         return external(int(trial.suggest_categorical(name, range(len(kind.choices)))), domain)
@@ -76,13 +76,13 @@ def distributions_of(configs: ConfigSpace) -> Distributions:
 
 
 def point_of(config: Config, configs: ConfigSpace) -> Point:
-    """The open parameters that a config has."""
+    """The open parameters that a config has, as Optuna represents them."""
     values = {name: internal(value, configs.open[name]) for name, value in configs.chosen(config).items()}
     return {name: value for name, value in values.items() if value is not None}
 
 
 def middle(configs: ConfigSpace) -> Point:
-    """The middle of every open parameter."""
+    """The point at which every open parameter is in the middle of its domain."""
     return {name: _middle(domain) for name, domain in configs.open.items()}
 
 
@@ -115,9 +115,9 @@ def told(
 
 
 class _Told(FrozenTrial):
-    """A trial whose contents nobody changes: the copies that a study makes may share them.
+    """A trial whose contents are never changed, so that the copies that a study makes can share them.
 
-    Deep copies are most of what a study with hundreds of trials costs.
+    Deep copies would be most of the cost of a study with hundreds of trials.
     """
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "_Told":
@@ -125,7 +125,7 @@ class _Told(FrozenTrial):
 
 
 def make_study(sampler: BaseSampler, objectives: int, trials: Iterable[FrozenTrial]) -> optuna.Study:
-    """A study in memory that minimises and knows these trials."""
+    """Makes a study in memory that minimises all objectives and knows these trials."""
     study = optuna.create_study(directions=["minimize"] * objectives, sampler=sampler)
     study.add_trials(trials)
     return study
@@ -133,7 +133,7 @@ def make_study(sampler: BaseSampler, objectives: int, trials: Iterable[FrozenTri
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Optuna says nothing meanwhile: it would announce every study."""
+    """Silences Optuna inside the context; otherwise it would announce every study."""
     verbosity = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     try:

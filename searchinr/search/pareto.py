@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 
 def front_mask(points: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Which points no other point dominates.
+    """Finds the points that no other point dominates.
 
     A point dominates another if it is no worse in every objective and better in one; equal points do not dominate
     each other, so duplicates are on the front together.
@@ -26,7 +26,7 @@ def front_mask(points: NDArray[np.float64]) -> NDArray[np.bool_]:
     """
     points = _checked(points)
     on_front = np.zeros(len(points), dtype=bool)
-    # In lexicographic order nothing is dominated by what comes after it: the first that is left is on the front.
+    # In lexicographic order no point is dominated by a later one, so the first of the remaining points is on the front.
     rest = np.lexsort(points.T[::-1])  # (n,)
     while rest.size:
         best, others = points[rest[0]], points[rest]  # (k,), (rest, k)
@@ -36,17 +36,17 @@ def front_mask(points: NDArray[np.float64]) -> NDArray[np.bool_]:
 
 
 def hypervolume(points: NDArray[np.float64], reference: NDArray[np.float64]) -> float:
-    """Volume that the points dominate, up to the reference point (exact, by slicing along the last objective).
+    """Computes the volume that the points dominate, up to the reference point, exactly (slices of the last objective).
 
     Args:
         points: `(n, k)`, minimised. Points that are not better than the reference in every objective add nothing.
         reference: `(k,)`.
 
     Returns:
-        The product of the objectives' units; 0.0 for no points.
+        The volume, in the product of the objectives' units; 0.0 if there are no points.
 
     Raises:
-        ValueError: `points` is not `(n, k)`, `reference` is not `(k,)`, or one holds a NaN.
+        ValueError: `points` is not `(n, k)`, `reference` is not `(k,)`, or one of them holds a NaN.
     """
     points = _checked(points)
     if reference.shape != (points.shape[1],) or np.isnan(reference).any():
@@ -62,7 +62,7 @@ def _volume(points: NDArray[np.float64], reference: NDArray[np.float64]) -> floa
     if len(reference) == 1:
         return float(reference[0] - points.min())
     points = points[np.argsort(points[:, -1], kind="stable")]
-    # Between two neighbouring values of the last objective the cross-section is that of all points up to there.
+    # Between two neighbouring values of the last objective, the cross-section is made by all points up to the first.
     thickness = np.diff(points[:, -1], append=reference[-1])  # (n,)
     if len(reference) == 2:
         return float(thickness @ (reference[0] - np.minimum.accumulate(points[:, 0])))
@@ -77,7 +77,7 @@ def _volume(points: NDArray[np.float64], reference: NDArray[np.float64]) -> floa
 
 
 def _checked(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """`points`, if they are `(n, k)` numbers."""
+    """Returns `points` if they are `(n, k)` numbers; `ValueError` otherwise."""
     if points.ndim != 2:
         raise ValueError(f"points must be (n, k), not {points.shape}")
     if np.isnan(points).any():

@@ -13,7 +13,7 @@ _TRIES = 200
 
 
 class Random(Sampler):
-    """Every codec, every choice and every place of a range (or of its logarithm) with equal probability."""
+    """Draws every codec, every value of a choice and every place on a range's axis with equal probability."""
 
     def proposals(self, history: History) -> Iterator[Config]:
         """See `Sampler.proposals`."""
@@ -25,10 +25,10 @@ class Random(Sampler):
 
 
 def draw(domain: Choice | Range, rng: np.random.Generator) -> Value:
-    """A value of the domain, uniform on its axis."""
+    """Draws a value of the domain, uniformly on its axis (linear or logarithmic)."""
     if isinstance(domain, Choice):
         return domain.values[rng.integers(len(domain.values))]
-    # The ends of an integer range get a whole interval each, like every other integer.
+    # The two ends of an integer range get an interval of width 1 each, like every other integer.
     low, high = (domain.low - 0.5, domain.high + 0.5) if domain.integer else (domain.low, domain.high)
     drawn = math.exp(rng.uniform(math.log(low), math.log(high))) if domain.log else rng.uniform(low, high)
     return in_range(drawn, domain)

@@ -1,7 +1,7 @@
-"""`mo-asha` for anybody's own Ray Tune script.
+"""`mo-asha` as a scheduler for other people's Ray Tune scripts.
 
-searchinr itself does not run on this adapter: its driver hands out one job per rung and asks the same decision classes
-directly, so that a pause, a crash and a move to another node are one path (`docs/decisions/0001-own-searcher.md`).
+searchinr itself does not use this adapter. Its driver hands out one job per rung and asks the same decision classes
+directly, so that a pause, a crash and a move to another node are handled alike (`docs/decisions/0001-own-searcher.md`).
 """
 
 import logging
@@ -30,16 +30,16 @@ class MoAshaScheduler(TrialScheduler):
     measured at a rung, one in `reduction_factor` goes on: by non-dominated rank, and inside a front by spread. See
     `searchinr.search.mo_asha` for the rules and their sources; all decisions are made there.
 
-    The promotion type (the default) pauses a trial at a rung and resumes the best of those that wait from their
-    checkpoints: report a checkpoint with every result, and start from `tune.get_checkpoint()`. Paused trials that no
-    result can promote any more are ended. `reuse_actors=True` makes a pause cheap, and gives the worker that it frees
-    to a promoted trial before a new one. A limit on concurrent trials counts paused ones: where it stands in the way,
-    the trial that has been paused longest is ended. The stopping type (`stopping=True`) decides at once, and needs none
-    of this.
+    The promotion type (the default) pauses every trial at a rung and later resumes the best ones from their
+    checkpoints. The script must report a checkpoint with every result, and start from `tune.get_checkpoint()`. Paused
+    trials that no result can promote any more are ended. With `reuse_actors=True` a pause is cheap, and a free worker
+    is given to a promoted trial before a new one. Tune's limit on concurrent trials counts paused trials as well: if it
+    blocks the search, the trial that has been paused longest is ended. The stopping type (`stopping=True`) decides at
+    once and needs none of this.
 
-    A trial whose objective is NaN (or not positive, on a logarithmic axis) is stopped with an error in the log, and
-    leaves no result behind. A trial that fails for good leaves its rungs. An objective that is never reported is an
-    error.
+    A trial whose objective is NaN (or not positive, on a logarithmic axis) is stopped with an error in the log, and its
+    result is not used. The results of a trial that fails for good are removed. It is an error if a result lacks an
+    objective.
 
     Example:
         Maximise PSNR and minimise the rate, up to 27 epochs::
@@ -81,16 +81,16 @@ class MoAshaScheduler(TrialScheduler):
         time_attr: str = "training_iteration",
         stopping: bool = False,
     ) -> None:
-        """A scheduler for one experiment.
+        """Makes a scheduler for one experiment.
 
         Args:
-            objectives: Name in the result -> ``"max"`` or ``"min"``.
+            objectives: Name of the objective in the result -> ``"max"`` or ``"min"``.
             max_t: The last rung, in units of `time_attr`.
-            grace_period: The first rung.
-            reduction_factor: Factor between rungs, and one trial in how many goes on.
+            grace_period: The first rung, in the same units.
+            reduction_factor: Factor between one rung and the next; one trial in this many goes on.
             log: Objectives in which ratios matter, such as rates and seconds.
-            time_attr: Name in the result of what measures progress; never falls.
-            stopping: Decide about every trial at once instead of pausing it.
+            time_attr: Name of the entry of the result that measures progress; it must never fall.
+            stopping: Whether to decide about every trial at once instead of pausing it.
 
         Raises:
             UserError: There is no objective, a direction or a name in `log` is unknown, or the rungs are not in order.
@@ -116,14 +116,14 @@ class MoAshaScheduler(TrialScheduler):
         self._pauses = not stopping
         kind = MoAshaStopping if stopping else MoAsha
         self._decisions: Scheduler = kind(len(self._rungs), reduction_factor)
-        self._goals: dict[str, int] = {}  # the rung to which each trial may train, if it is not the first
-        self._resuming: Trial | None = None  # promoted, and waiting for a worker
+        self._goals: dict[str, int] = {}  # the rung to which a trial may train; without an entry, it is the first
+        self._resuming: Trial | None = None  # a promoted trial that waits for a worker
 
     def on_trial_add(self, tune_controller: TuneController, trial: Trial) -> None:
         """A new trial: nothing is known of it yet. See `TrialScheduler`."""
 
     def on_trial_result(self, tune_controller: TuneController, trial: Trial, result: dict[str, Any]) -> str:
-        """Continue, pause or stop: a decision is due where a rung has been reached. See `TrialScheduler`.
+        """Continues, pauses or stops a trial when it has reached a rung. See `TrialScheduler`.
 
         Raises:
             UserError: The result lacks an objective or `time_attr`.
@@ -154,7 +154,7 @@ class MoAshaScheduler(TrialScheduler):
         """A trial that was paused or pending is ended: its results stay. See `TrialScheduler`."""
 
     def on_trial_error(self, tune_controller: TuneController, trial: Trial) -> None:
-        """A trial has failed: unless Tune tries it again, it leaves its rungs. See `TrialScheduler`."""
+        """A trial has failed: unless Tune tries it again, its results are removed. See `TrialScheduler`."""
         if not trial.should_recover():  # type: ignore[no-untyped-call]
             self._decisions.drop(trial.trial_id)
 
@@ -162,7 +162,7 @@ class MoAshaScheduler(TrialScheduler):
         """A promoted trial first, then a new one. See `TrialScheduler`.
 
         Raises:
-            UserError: A trial is to be resumed that has reported no checkpoint.
+            UserError: The trial that is to be resumed has reported no checkpoint.
         """
         trials: list[Trial] = tune_controller.get_trials()  # type: ignore[no-untyped-call]
         if self._resuming is None or self._resuming.status != Trial.PENDING:
@@ -175,7 +175,7 @@ class MoAshaScheduler(TrialScheduler):
         return pending
 
     def debug_string(self) -> str:
-        """What Tune prints of a scheduler."""
+        """The line that Tune prints about the scheduler."""
         goals = list(self._goals.values())
         counts = ", ".join(
             f"{goals.count(rung)} to {milestone:g}" for rung, milestone in enumerate(self._rungs) if rung
@@ -183,13 +183,13 @@ class MoAshaScheduler(TrialScheduler):
         return f"Using MoAshaScheduler: trials sent on by {self._time_attr}: {counts}"
 
     def _next_to_resume(self, trials: Sequence[Trial]) -> Trial | None:
-        """The trial that is promoted next, from now on; None if there is none yet."""
+        """Promotes the next trial and returns it; None if no trial deserves it yet."""
         while (promotion := self._decisions.next_promotion()) is not None:
             name, rung = promotion
             trial = next(trial for trial in trials if trial.trial_id == name)
-            if trial.status == Trial.RUNNING:  # it is storing its checkpoint, and paused in a moment
+            if trial.status == Trial.RUNNING:  # it is still storing its checkpoint and will be paused in a moment
                 return None
-            if trial.status in (Trial.TERMINATED, Trial.ERROR):  # it has ended by itself, or made room for others
+            if trial.status in (Trial.TERMINATED, Trial.ERROR):  # it has ended by itself or was ended to make room
                 self._decisions.drop(name)
                 continue
             if trial.status == Trial.PAUSED and trial.checkpoint is None:
@@ -207,9 +207,9 @@ class MoAshaScheduler(TrialScheduler):
         self._decisions.promote(name, rung)
 
     def _end_paused(self, tune_controller: TuneController, trials: Sequence[Trial]) -> None:
-        """Nothing runs and nothing can be started: ends what is paused, or the experiment would never end.
+        """Ends paused trials when nothing runs and nothing can be started; the experiment would never end otherwise.
 
-        While the searcher has more to offer, its limit on concurrent trials stands in the way: one trial makes room.
+        If the searcher has more to offer, its limit on concurrent trials blocks it: then one trial is ended for room.
         """
         paused = [trial for trial in trials if trial.status == Trial.PAUSED]
         paused.sort(key=lambda trial: float(trial.run_metadata.last_result_time))
@@ -217,7 +217,7 @@ class MoAshaScheduler(TrialScheduler):
             tune_controller.stop_trial(trial)  # type: ignore[no-untyped-call]
 
     def _place(self, objective: str, result: Mapping[str, Any]) -> float:
-        """An objective's value on its axis, less is better."""
+        """An objective's value on its axis, oriented so that less is better."""
         value = self._reported(objective, result)
         if objective in self._log:
             if not value > 0:
@@ -237,7 +237,7 @@ class MoAshaScheduler(TrialScheduler):
 
 
 def _rungs(grace_period: float, max_t: float, reduction_factor: int) -> NDArray[np.float64]:
-    """`(rungs,)`: powers of the factor from the first one on, below the last one."""
+    """All rungs but the last, `(rungs,)`: `grace_period` times the powers of the factor, as long as below `max_t`."""
     rungs, rung = [], grace_period
     while rung < max_t:
         rungs.append(rung)

@@ -1,4 +1,4 @@
-"""The sampler contract: from what is known so far to what to try next."""
+"""The sampler contract: a sampler proposes what to try next from what is known so far."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
@@ -17,9 +17,9 @@ class Observation:
     Attributes:
         trial: Name of the trial.
         config: What was tried.
-        rung: Where it was measured.
-        vector: `(k,)`, minimised.
-        excess: `(c,)`: how far it is above each constraint, as a fraction of the limit; 0 or less is within it.
+        rung: The rung at which it was measured.
+        vector: `(k,)`: the result's place on the axis of each objective; less is better.
+        excess: `(c,)`: how far it is beyond the limit of each constraint, as a fraction of it; 0 or less is within.
     """
 
     trial: str
@@ -36,8 +36,8 @@ class History:
     Attributes:
         observations: All results so far, in the order in which they came; several for a trial with several rungs.
         pending: Configs of trials that run and have no result yet.
-        failed: Configs of trials that have failed, in the order in which they did.
-        number: Number of the next trial: how many were chosen before it.
+        failed: Configs of trials that have failed, in the order in which they failed.
+        number: Number of the next trial, which is the number of trials that were chosen before it.
     """
 
     observations: Sequence[Observation]
@@ -49,8 +49,8 @@ class History:
 class Sampler(ABC):
     """Proposes what to try next.
 
-    Stateless: proposals depend on the seed and the arguments alone, so that a search rebuilt from its ledger goes on
-    with the same ones.
+    A sampler has no state: proposals depend on the seed and the arguments alone, so that a search that is rebuilt from
+    its ledger gets the same proposals.
     """
 
     def __init__(self, configs: ConfigSpace, seed: int) -> None:
@@ -64,8 +64,8 @@ class Sampler(ABC):
 
     @abstractmethod
     def proposals(self, history: History) -> Iterator[Config]:
-        """Configs for the next trial, best first, made one at a time as they are asked for.
+        """Yields configs for the next trial, best first; each is made only when it is asked for.
 
-        The caller takes the first that it has not tried yet. That the proposals end without one means that the space
-        is exhausted: exactly so for a finite space, as good as certainly for any other.
+        The caller takes the first config that it has not tried yet. If the proposals end without one, the space is
+        exhausted. For a finite space this is exact; for any other space it is as good as certain.
         """

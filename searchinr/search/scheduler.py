@@ -1,4 +1,4 @@
-"""The scheduler contract: which trial is worth more training. And the plainest scheduler, which trains all of them."""
+"""The scheduler contract: a scheduler decides which trials deserve more training. The simplest one trains all."""
 
 from abc import ABC, abstractmethod
 
@@ -9,29 +9,29 @@ from numpy.typing import NDArray
 class Scheduler(ABC):
     """Decides which trials go on to the next rung.
 
-    A trial pauses at every rung with its checkpoint. A free worker asks for a promotion first and for a new trial
-    otherwise. The decision depends on nothing but the results so far, in their order, and on who was promoted: a
-    scheduler that is told the same again, from a ledger, decides the same.
+    A trial pauses at every rung with its checkpoint. A free worker asks for a promotion first, and for a new trial if
+    there is none. Decisions depend only on the results so far, in their order, and on the promotions so far: a
+    scheduler that is told the same from a ledger makes the same decisions.
     """
 
     def __init__(self, rungs: int) -> None:
-        """A scheduler for `rungs` rungs, numbered 0 to `rungs - 1`."""
+        """Makes a scheduler for `rungs` rungs, numbered 0 to `rungs - 1`."""
         self._reported: list[set[str]] = [set() for _ in range(rungs)]
         self._sent_to: dict[str, int] = {}
         self._next: tuple[str, int] | None = None
         self._next_is_known = True
 
     def report(self, trial: str, rung: int, vector: NDArray[np.float64], violation: float = 0.0) -> None:
-        """Takes the result of a trial at a rung; it counts as promoted from every rung below.
+        """Takes the result of a trial at a rung; the trial then counts as promoted from every rung below.
 
-        Of two results of one trial at one rung the first stands.
+        If a trial has two results at one rung, the first is kept.
 
         Args:
             trial: The trial.
-            rung: Where it was measured.
-            vector: `(k,)`, minimised.
-            violation: How far the result is from meeting the constraints, 0 if it does: whoever violates them less
-                ranks first, and only equals are compared by their vectors.
+            rung: The rung at which it was measured.
+            vector: `(k,)`: the result's place on the axis of each objective; less is better.
+            violation: How far the result is from meeting the constraints; 0 if it meets them. Results with a smaller
+                violation rank first, and only results with equal violations are compared by their vectors.
 
         Raises:
             ValueError: The vector or the violation is not finite.
@@ -54,7 +54,7 @@ class Scheduler(ABC):
                 self._send_on(trial, below)
 
     def drop(self, trial: str) -> None:
-        """A trial has failed: it leaves its rungs, and frees its place for others."""
+        """Removes the results of a trial that has failed, so that others can take its place."""
         self._next_is_known = False
         self._sent_to.pop(trial, None)
         for rung, reported in enumerate(self._reported):
@@ -64,16 +64,16 @@ class Scheduler(ABC):
                     self._forget(trial, rung)
 
     def next_promotion(self) -> tuple[str, int] | None:
-        """The trial to go on with and the rung to train it to, or None. Changes nothing: see `promote`.
+        """The trial to go on with and the rung to train it to, or None. The promotion itself is noted by `promote`.
 
-        Asking again before anything has changed costs nothing.
+        The answer is remembered, so asking again before anything has changed costs nothing.
         """
         if not self._next_is_known:
             self._next, self._next_is_known = self._decide(), True
         return self._next
 
     def _decide(self) -> tuple[str, int] | None:
-        """The highest rung goes first: what is nearest to its end is on the front soonest."""
+        """Asks the highest rung first, because a trial that is nearly finished reaches the front soonest."""
         for rung in reversed(range(len(self._reported) - 1)):
             if (trial := self._choose(rung)) is not None:
                 return trial, rung + 1
@@ -81,15 +81,15 @@ class Scheduler(ABC):
 
     @abstractmethod
     def _take(self, trial: str, rung: int, vector: NDArray[np.float64], violation: float) -> None:
-        """A result at a rung that is not the last; `report` has the arguments."""
+        """Takes a result at any rung but the last; the arguments are those of `report`."""
 
     @abstractmethod
     def _send_on(self, trial: str, rung: int) -> None:
-        """A trial with a result at this rung no longer waits there. May be said more than once."""
+        """Notes that a trial with a result at this rung no longer waits there; may be called more than once."""
 
     @abstractmethod
     def _forget(self, trial: str, rung: int) -> None:
-        """A trial with a result at this rung has failed."""
+        """Removes a failed trial that has a result at this rung."""
 
     @abstractmethod
     def _choose(self, rung: int) -> str | None:
@@ -97,7 +97,7 @@ class Scheduler(ABC):
 
 
 class StoppingScheduler(Scheduler):
-    """A scheduler that decides about a trial once, on its result: those that continue go on in order of arrival."""
+    """A scheduler that decides about a trial once, when its result comes; trials that continue do so in that order."""
 
     def __init__(self, rungs: int) -> None:
         super().__init__(rungs)
@@ -118,7 +118,7 @@ class StoppingScheduler(Scheduler):
 
     @abstractmethod
     def _continues(self, trial: str, rung: int, vector: NDArray[np.float64], violation: float) -> bool:
-        """Whether a trial continues after its result at a rung that is not the last; otherwise it ends there."""
+        """Whether a trial continues after its result at a rung (never the last one); otherwise it ends there."""
 
 
 class Fifo(StoppingScheduler):

@@ -21,11 +21,11 @@ from searchinr.space import Space, config_hash
 class Job(Fit):
     """One fit from its last checkpoint to a rung: train, measure, return.
 
-    Unless it confirms a point, the trial was measured at the rung below before, if there is one.
+    The trial was measured at the rung below before, if there is one; a job that confirms a point starts anew.
 
     Attributes:
-        number: How many trials of the dataset were chosen before its trial.
-        alone: Whether it is to have a whole GPU, or a whole node, to itself: it has run out of memory before.
+        number: How many trials of the dataset were chosen before this job's trial.
+        alone: Whether the job gets a whole GPU or node to itself, because it ran out of memory before.
     """
 
     number: int
@@ -37,14 +37,14 @@ class Counts:
     """Where the trials of a dataset stand.
 
     Attributes:
-        total: How many there will be.
-        tried: How many have a result, be it a failure.
-        done: At the last rung, or not to be trained any longer because the search has finished without them.
-        running: With a job under way.
-        paused: Waiting between two rungs.
-        failed: Failed.
-        confirmed: Fits of the front with further seeds that have ended.
-        to_confirm: How many of them there will be; 0 until the front is final.
+        total: Number of trials that there will be in the end.
+        tried: Trials that have a result or have failed.
+        done: Trials that are at the last rung, or will not be trained further because the search has finished.
+        running: Trials with a job under way.
+        paused: Trials that wait between two rungs.
+        failed: Trials that failed.
+        confirmed: Fits with further seeds, of points on the front, that have ended.
+        to_confirm: Number of such fits that there will be in the end; 0 until the front is final.
     """
 
     total: int
@@ -62,11 +62,11 @@ class _Trial:
     config: Config
     number: int
     rungs: set[int] = field(default_factory=set)
-    """Rungs at which it has been measured."""
+    """Rungs at which the trial has been measured."""
 
 
 _Confirmation = tuple[str, int, int]
-"""Trial, rung, seed."""
+"""A fit that confirms a point: trial, rung and seed."""
 
 
 def make_scheduler(space: Space) -> Scheduler:
@@ -87,12 +87,12 @@ def make_sampler(space: Space, configs: ConfigSpace) -> Sampler:
 
 
 class Search:
-    """What to run next on each dataset.
+    """Decides what to run next on each dataset.
 
-    Every dataset has a sampler, a scheduler and a budget of trials of its own; the one that has had the fewest jobs
-    goes next. All decisions follow from the space's seed and the results in their order. So the ledger is all the
-    state there is: after `replay` a search goes on as if it had never been interrupted. A trial that was started but
-    has no result yet is asked again first; a promotion that was under way is decided again.
+    Every dataset has its own sampler, scheduler and budget of trials; the dataset that has had the fewest jobs gets the
+    next one. All decisions follow from the space's seed and the results in their order. So the ledger is all the state
+    there is: after `replay` a search goes on as if it had never been interrupted. Trials that were started but have no
+    result yet are handed out again first; a promotion that was under way is decided again.
     """
 
     def __init__(
@@ -104,14 +104,14 @@ class Search:
         make_sampler: Callable[[Space, ConfigSpace], Sampler] = make_sampler,
         make_scheduler: Callable[[Space], Scheduler] = make_scheduler,
     ) -> None:
-        """A search that has not begun.
+        """Makes a search that has not begun.
 
         Args:
             space: The search space.
-            datasets: Labels of its datasets.
+            datasets: Labels of the space's datasets.
             canonicalise: `(codec, params) -> params` with defaults filled in and inactive options dropped.
-            make_sampler: Makes the sampler; benchmarks bring others.
-            make_scheduler: Makes the scheduler of each dataset; benchmarks bring others.
+            make_sampler: Makes the sampler; benchmarks pass a function of their own.
+            make_scheduler: Makes the scheduler of each dataset; benchmarks pass a function of their own.
 
         Raises:
             UserError: The sampler does not suit the space.
@@ -123,7 +123,7 @@ class Search:
         }
 
     def next_job(self) -> Job | None:
-        """A job for a free worker, from now on running until it is told; None if there is nothing to start now."""
+        """A job for a free worker, which counts as running until `tell` ends it; None if nothing can be started now."""
         for dataset in sorted(self._datasets.values(), key=lambda dataset: dataset.jobs):
             job = dataset.next_job()
             if job is not None:
@@ -132,18 +132,18 @@ class Search:
 
     @property
     def finished(self) -> bool:
-        """Whether no job will ever come any more, whatever is told."""
+        """Whether `next_job` will never give a job again, whatever results come."""
         return all(dataset.finished for dataset in self._datasets.values())
 
     def tell(self, line: Line) -> None:
-        """Takes what happened. Of two results of one trial at one rung the first stands.
+        """Takes a ledger line. If a trial has two results at one rung, the first is kept.
 
         Args:
-            line: A ledger line. A trial that has failed gets no further job, and what it has measured stays. One that
-                ran out of memory runs alone the next time. Lines about assets change nothing.
+            line: The line. A trial that has failed gets no further job, but its earlier results stay. A trial that ran
+                out of memory runs alone the next time. Lines about assets change nothing.
 
         Raises:
-            UserError: A point lacks an objective's figure.
+            UserError: A point lacks the figure of an objective.
             ValueError: The trial was never started, its dataset is not in the space, or a figure is NaN.
         """
         if isinstance(line, TrialStarted):
@@ -154,7 +154,7 @@ class Search:
             self._of(line.trial).tell(line)
 
     def put_back(self, job: Job) -> None:
-        """A job's worker is gone and nothing came of it: the job is handed out again before any other."""
+        """Takes back a job whose worker is gone without a result; it is handed out again before any other."""
         self._of(job.trial).put_back(job)
 
     def replay(self, lines: Iterable[Line]) -> None:
@@ -175,7 +175,7 @@ class Search:
         return self._datasets[dataset].points
 
     def front(self, dataset: str) -> list[Point]:
-        """The results of a dataset that no other dominates, whatever their rung, by ascending rate."""
+        """The results of a dataset, at whatever rung, that no other result dominates, by ascending rate."""
         return self._datasets[dataset].front.points
 
     def hypervolume(self, dataset: str) -> float:
@@ -201,15 +201,15 @@ class _DatasetSearch:
         self._settings = space.search
         self._confirm_seeds = space.confirm.seeds if space.confirm is not None else 0
         self._sampler, self._scheduler, self._objectives = sampler, scheduler, objectives
-        self._running: set[tuple[str, int | None]] = set()  # trial, and the seed of a confirmation
+        self._running: set[tuple[str, int | None]] = set()  # trial, and its seed if it is a confirmation
         self._returned: deque[Job] = deque()
-        self._pending: dict[str, Config] = {}  # started, without a result
-        self._to_start: dict[str, None] = {}  # those of them that do not run: the run was interrupted
+        self._pending: dict[str, Config] = {}  # trials that were started and have no result yet
+        self._to_start: dict[str, None] = {}  # the pending trials that do not run, because the run was interrupted
         self._failed: list[Config] = []
         self._at_end: set[str] = set()
         self._observations: list[Observation] = []
         self._confirmed: set[_Confirmation] = set()
-        self._alone: set[tuple[str, int | None, int]] = set()  # trial, the seed of a confirmation, and rung
+        self._alone: set[tuple[str, int | None, int]] = set()  # trial, its seed if it is a confirmation, and rung
         self._exhausted = False
         self._numbers: set[int] = set()
         self._next_number = 0
@@ -220,7 +220,7 @@ class _DatasetSearch:
 
     @property
     def jobs(self) -> int:
-        """Jobs handed out so far, as far as the ledger knows, and those under way."""
+        """Number of jobs that have ended, as far as the ledger knows, and of jobs under way."""
         return len(self.points) + len(self.failures) + len(self._confirmed) + len(self._running)
 
     def next_job(self) -> Job | None:
@@ -305,13 +305,13 @@ class _DatasetSearch:
         self._returned.append(replace(job, alone=(*_key(job), job.rung) in self._alone))
 
     def _ended(self, trial: str) -> None:
-        """A trial's job is over, with a result or without."""
+        """Notes that a trial's job is over, with a result or without."""
         self._forget((trial, None))
         self._pending.pop(trial, None)
         self._to_start.pop(trial, None)
 
     def _forget(self, key: tuple[str, int | None]) -> None:
-        """The job has a result: it does not run any more, nor again where its worker was taken for dead."""
+        """Notes that a job has a result, so that it is not run again even if its worker was taken for dead."""
         self._running.discard(key)
         self._returned = deque(job for job in self._returned if _key(job) != key)
 
@@ -334,7 +334,7 @@ class _DatasetSearch:
         )
 
     def _to_confirm(self) -> list[_Confirmation]:
-        """Every fit with a further seed that the front needs; none until the front is final."""
+        """Every fit with a further seed that is needed to confirm the front; none until the front is final."""
         if not self._confirm_seeds or not self._front_is_final:
             return []
         first = self._settings.seed + 1
@@ -349,7 +349,7 @@ class _DatasetSearch:
 
     def _new_trial(self) -> str | None:
         """Starts a trial with a config that no trial has had yet; None if there is none left."""
-        # A number may be free below others: the run has ended when a later trial had started and this one had not.
+        # A number below others may be free, if the run ended after a later trial had started and before this one had.
         while self._next_number in self._numbers:
             self._next_number += 1
         number = self._next_number
@@ -381,5 +381,5 @@ class _DatasetSearch:
 
 
 def _key(fit: Fit) -> tuple[str, int | None]:
-    """What a dataset has at most one job of at a time: a trial, or its confirmation with one seed."""
+    """The key of a fit: a dataset has at most one job at a time for a trial, or for its confirmation with one seed."""
     return fit.trial, fit.seed if fit.confirms else None

@@ -11,12 +11,12 @@ from searchinr.search.search import Job, Search
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a job would bring.
+    """The invented outcome of a job.
 
     Attributes:
-        figures: What is measured at its rung (`Figures.invented`); None if the trial fails.
+        figures: The figures at the job's rung (`Figures.invented`); None if the trial fails.
         macs: Multiply-accumulates of training in this job.
-        seconds: How long it takes.
+        seconds: How many seconds the job takes.
     """
 
     figures: Figures | None
@@ -29,9 +29,9 @@ class Event:
     """A job has ended.
 
     Attributes:
-        line: What a run would write into its ledger.
+        line: The line that a run would write into its ledger.
         seconds: Virtual time since the start.
-        macs: Training work of all workers until then; of jobs under way, the share that has passed.
+        macs: Multiply-accumulates of all workers until then, with the part of the jobs under way that is done.
     """
 
     line: FitLine
@@ -42,16 +42,16 @@ class Event:
 def simulate(search: Search, outcome: Callable[[Job], Outcome], workers: int) -> Iterator[Event]:
     """Runs a search on virtual workers; the caller may stop at any event.
 
-    A free worker gets a job at once, as in a run. Left out is what an engine costs: start-up, sending, checkpoints.
+    A free worker gets a job at once, as in a run. The engine's own costs (start-up, sending, checkpoints) are left out.
 
     Args:
         search: A search that has not begun. It is told every result.
-        outcome: What a job would bring.
-        workers: Jobs at the same time, 1 or more.
+        outcome: Invents the outcome of a job.
+        workers: Number of jobs at the same time, 1 or more.
     """
     clock = ended_macs = 0.0
-    rate = offset = 0.0  # jobs under way have done rate * clock - offset
-    running: list[tuple[float, int, float, Job, Outcome]] = []  # a heap: end, order of start, start
+    rate = offset = 0.0  # the jobs under way have done `rate * clock - offset` multiply-accumulates
+    running: list[tuple[float, int, float, Job, Outcome]] = []  # a heap of (end, number, start, job, outcome)
     started = 0
     while True:
         while len(running) < workers and (job := search.next_job()) is not None:

@@ -1,4 +1,4 @@
-"""Multi-objective tree-structured Parzen estimator, by way of Optuna."""
+"""The multi-objective tree-structured Parzen estimator of Optuna."""
 
 import math
 import warnings
@@ -15,21 +15,21 @@ from searchinr.search.optuna_study import distributions_of, make_study, point_of
 from searchinr.search.samplers import History, Observation
 
 _MODELLED = 250
-"""Results that the model knows at most, and as many configs that were left behind."""
+"""The largest number of results that the model is given, and of configs that were left behind as well."""
 
 _GOOD = 0.2
-"""Share of all configs that counts as good. Optuna's tenth is few points to span a front: of 40 results, 4."""
+"""Share of all configs that counts as good. Optuna's tenth has too few points to span a front: 4 of 40 results."""
 
 _GOOD_AT_MOST = 0.5
-"""Share of a rung's results that counts as good at most: of the others, it is learnt what is better avoided."""
+"""At most this share of a rung's results counts as good; from the others the model learns what to avoid."""
 
 
 class Tpe(StudySampler):
-    """Draws from where good configs are dense and others are not (Ozaki et al., MOTPE, JAIR 73, 2022).
+    """Draws configs from where good configs are dense and bad ones are not (Ozaki et al., MOTPE, JAIR 73, 2022).
 
-    Good are the best results of the rung. Bad are its others, the configs that lower rungs have left behind (told as
-    pruned), and those that run (constant liar), so that workers asking at the same time get different answers.
-    Parameters that occur together are modelled together, by the configs that have them.
+    The best results of the rung are good. All others are bad: the rung's other results, configs left behind at lower
+    rungs (Optuna knows them as pruned), and running ones (constant liar), so that parallel asks get different answers.
+    Parameters that occur together are modelled together, from the configs that have them.
     """
 
     def __init__(self, configs: ConfigSpace, seed: int) -> None:
@@ -43,7 +43,7 @@ class Tpe(StudySampler):
         tried = len(results) + len(evidence.left_behind)
         good = math.ceil(min(_GOOD * tried, _GOOD_AT_MOST * len(results)))
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", FutureWarning)  # Optuna means to drop the choice of gamma in version 6
+            warnings.simplefilter("ignore", FutureWarning)  # Optuna wants to remove the parameter gamma in version 6
             warnings.simplefilter("ignore", ExperimentalWarning)  # `group`
             sampler = TPESampler(
                 n_startup_trials=1,
@@ -59,11 +59,11 @@ class Tpe(StudySampler):
         return make_study(sampler, len(results[0].vector), trials)
 
     def _result(self, state: TrialState, result: Observation) -> FrozenTrial:
-        """A result as Optuna records it; made once, which is half of what an ask costs."""
+        """A result as Optuna records it. It is made once and kept, since making it is half of the cost of an ask."""
         key = id(result), state
         if key not in self._results:
             values = result if state == TrialState.COMPLETE else None
-            self._results[key] = result, self._told(state, result.config, values)  # while it is kept, so is its id
+            self._results[key] = result, self._told(state, result.config, values)  # a kept result keeps its id
         return self._results[key][1]
 
     def _told(self, state: TrialState, config: Config, result: Observation | None = None) -> FrozenTrial:
