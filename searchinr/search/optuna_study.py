@@ -93,14 +93,14 @@ def told(
     result: Observation | None = None,
     attributes: Mapping[str, Any] | None = None,
 ) -> FrozenTrial:
-    """A trial as Optuna records it.
+    """Makes a trial as Optuna records it.
 
     Args:
-        state: How it stands.
-        point: Its parameters; some may be absent.
-        distributions: Of all open parameters.
-        result: What it has measured, where it counts as complete.
-        attributes: What the Optuna sampler keeps with it.
+        state: State of the trial.
+        point: Parameters of the trial; some may be absent.
+        distributions: The distributions of all open parameters.
+        result: The trial's result, if it counts as complete.
+        attributes: What the Optuna sampler stores with the trial.
     """
     trial = optuna.trial.create_trial(
         state=state,

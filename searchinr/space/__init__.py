@@ -1,4 +1,4 @@
-"""The search-space file: what it may say, reading it with line-numbered errors, canonical parameters and hashes."""
+"""The search-space file: its schema, its reader, whose errors have line numbers, canonical parameters, and hashes."""
 
 from searchinr.space.bounds import Bound
 from searchinr.space.domains import Choice, Domain, Range

@@ -26,11 +26,11 @@ class Bound:
     limit: float
 
     def __str__(self) -> str:
-        """As it is written in a space file."""
+        """The bound as a space file writes it."""
         return f"{self.sense} {repr(self.limit).removesuffix('.0')}"
 
     def excess(self, value: float) -> float:
-        """How far a value is beyond the limit, as a fraction of it (of 1 where it is 0); 0 or less is within."""
+        """How far a value is beyond the limit, as a fraction of it (of 1 if it is 0); negative if the value is within."""
         beyond = value - self.limit if self.sense == "<=" else self.limit - value
         return beyond / (abs(self.limit) or 1.0)
 
@@ -47,4 +47,4 @@ def _parse(given: object) -> object:
 
 
 WrittenBound = Annotated[Bound, BeforeValidator(_parse), PlainSerializer(str)]
-"""A `Bound` in a pydantic model."""
+"""The type of a field of a pydantic model that holds a `Bound`."""

@@ -27,8 +27,8 @@ class Range:
     Attributes:
         low: Smallest value.
         high: Largest value, above `low`.
-        log: Uniform in the logarithm; `low` is above 0.
-        integer: Integers only.
+        log: Whether values are drawn uniformly in the logarithm; `low` is then above 0.
+        integer: Whether the range holds integers only.
     """
 
     low: float
@@ -38,24 +38,24 @@ class Range:
 
 
 Domain = Value | Choice | Range
-"""A plain value is a constant."""
+"""The values over which a parameter is searched; a plain value means that the parameter is constant."""
 
 _FORMS = ("choice", "range", "log")
 _ALLOWED = "a constant, {choice: [A, B, ...]}, {range: [LOW, HIGH]} or {log: [LOW, HIGH]}"
 
 
 def parse_domains(model: type[BaseModel], given: Mapping[str, object]) -> tuple[dict[str, Domain], list[Finding]]:
-    """The domains of one codec, checked against its parameter model.
+    """Parses the domains of one codec and checks them against the codec's parameter model.
 
-    Plain parameters come before those of options. Where the file leaves out a parameter whose default activates some
-    of the file's keys, that default is there as a constant, so that `is_active` can tell from the domains alone.
+    Plain parameters come before the parameters of options. If the file leaves out a parameter whose default activates
+    some of the file's keys, this default is added as a constant, so that `is_active` needs nothing but the domains.
 
     Args:
         model: The codec's `Params`.
-        given: What the space file says: domains by flat key.
+        given: The domains by flat key, as the space file writes them.
 
     Returns:
-        The domains that are right, and what is wrong with the others (paths start at the parameter's key).
+        The valid domains, and what is wrong with the other ones (paths start at the parameter's key).
     """
     described = {parameter.key: parameter for parameter in parameters(model)}
     findings: list[Finding] = []
@@ -77,7 +77,7 @@ def parse_domains(model: type[BaseModel], given: Mapping[str, object]) -> tuple[
         choosers = [p for p in described.values() if "." not in p.key and option in p.choices]
         defaults.update({p.key: option for p in choosers if p.key not in given and p.default == option})
         possible = {p.key: _values(plain.get(p.key, p.default)) for p in choosers}
-        wrong = any(p.key in given and p.key not in plain for p in choosers)  # reported already: nothing follows
+        wrong = any(p.key in given and p.key not in plain for p in choosers)  # they are reported already
         if not wrong and not any(option in values for values in possible.values()):
             where = " or ".join(f"{name!r} can be {option!r}" for name in possible)
             here = ", ".join(str(value) for values in possible.values() for value in values)
@@ -88,7 +88,7 @@ def parse_domains(model: type[BaseModel], given: Mapping[str, object]) -> tuple[
 
 
 def as_yaml(domain: Domain) -> Value | dict[str, list[Value]]:
-    """A domain as a space file writes it."""
+    """The domain in the form in which a space file writes it."""
     if isinstance(domain, Choice):
         return {"choice": list(domain.values)}
     if isinstance(domain, Range):
@@ -98,7 +98,7 @@ def as_yaml(domain: Domain) -> Value | dict[str, list[Value]]:
 
 
 def _values(domain: Domain | None) -> tuple[Value, ...]:
-    """All values of a parameter that has choices (for which there is no range)."""
+    """All values of a parameter that has choices, and so never a range."""
     if isinstance(domain, Choice):
         return domain.values
     return () if domain is None or isinstance(domain, Range) else (domain,)
@@ -106,7 +106,7 @@ def _values(domain: Domain | None) -> tuple[Value, ...]:
 
 @dataclass(frozen=True)
 class _Parser:
-    """Reads the domain of one parameter; every method gives None after adding to `findings` why there is none."""
+    """Reads the domain of one parameter; a method that cannot adds the reason to `findings` and returns None."""
 
     parameter: Parameter
     model: type[BaseModel]
@@ -166,13 +166,13 @@ class _Parser:
         return None
 
     def _value(self, written: object, *at: str | int) -> Value | None:
-        # Alone, with the other parameters at their defaults: what is wrong with those is not this value's fault.
+        # The value is checked with all other parameters at their defaults, so that only its own faults are found.
         _, wrong = check_params(self.model, {self.parameter.key: written})
         for key, text in wrong:
             if key == self.parameter.key:
                 self._find(text, *at)
                 return None
-        assert isinstance(written, str | int | float)  # what the model lets pass is of the parameter's type
+        assert isinstance(written, str | int | float)  # the model has accepted it, so it has the parameter's type
         return float(written) if self.parameter.type == "number" else written
 
     def _find(self, text: str, *at: str | int) -> None:

@@ -1,4 +1,4 @@
-"""Reading a file that the user wrote: everything that is wrong with it is reported at once, by line."""
+"""Reads files that the user wrote, and reports everything that is wrong with a file at once, by line."""
 
 import re
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from searchinr.space.yaml_lines import Document, read_source
 
 Model = TypeVar("Model", bound=BaseModel)
 
-# What is allowed, for the errors of pydantic whose own words are those of Python.
+# What is allowed, for those errors of pydantic whose own text speaks of Python's types.
 _ALLOWED = {
     "bool_type": "true or false",
     "dict_type": "a mapping",
@@ -35,11 +35,11 @@ def load_space(source: Path | Mapping[str, object], catalog: Catalog) -> Space:
     """Reads and checks a search space.
 
     Args:
-        source: The file, or what it would say.
-        catalog: What it can name.
+        source: The file, or the content that it would have.
+        catalog: The codecs, datasets, modalities and metrics that the space can name.
 
     Raises:
-        SpaceError: Everything that is wrong with it, one line each, in the order of the lines.
+        SpaceError: Everything that is wrong with the space, one line each, in the order of the lines.
     """
     document = read_source(source, "space")
     tree, findings = document.value, list[Finding]()
@@ -61,15 +61,15 @@ def load_space(source: Path | Mapping[str, object], catalog: Catalog) -> Space:
 
 
 def load_config(source: Path | Mapping[str, object], model: type[Model], catalog: Catalog) -> Model:
-    """Reads and checks one configuration: the keys `codec` and `params`, among others.
+    """Reads and checks one configuration, which has the keys `codec` and `params` among others.
 
     Args:
-        source: The file, or what it would say.
+        source: The file, or the content that it would have.
         model: Schema of the file; its field `codec` has a default.
-        catalog: The codecs, against whose models `params` is checked.
+        catalog: The codecs; `params` is checked against the codec's parameter model.
 
     Raises:
-        SpaceError: Everything that is wrong with it, one line each, in the order of the lines.
+        SpaceError: Everything that is wrong with the configuration, one line each, in the order of the lines.
     """
     document = read_source(source, "config")
     tree, findings = document.value, list[Finding]()
@@ -88,7 +88,7 @@ def load_config(source: Path | Mapping[str, object], model: type[Model], catalog
 
 
 def _build(model: type[Model], tree: object, document: Document, findings: list[Finding], catalog: Catalog) -> Model:
-    """The model of a file's content; every finding, and every error of pydantic's, is a problem of the file."""
+    """Builds the model of a file's content; findings and pydantic's errors are raised together as its problems."""
     built, wrong = validated(model, tree, catalog)
     problems = document.problems + [document.problem(loc, text) for loc, text in findings + wrong]
     if problems or built is None:
@@ -97,20 +97,20 @@ def _build(model: type[Model], tree: object, document: Document, findings: list[
 
 
 def validated(model: type[Model], tree: object, context: Catalog | None = None) -> tuple[Model | None, list[Finding]]:
-    """The model of a part of a file, or None and what is wrong with that part."""
+    """Validates a part of a file: gives its model, or None and what is wrong with the part."""
     try:
         return model.model_validate(tree, context=context), []
     except ValidationError as error:
         return None, [
             (details["loc"], _explain(details, model))
             for details in error.errors()
-            # a list that would be long enough, were its items right, is no problem of its own
+            # a list that is too short only because of its wrong items is not reported as too short as well
             if details["type"] != "too_short" or not details["input"]
         ]
 
 
 def _explain(error: ErrorDetails, model: type[BaseModel]) -> str:
-    """An error of pydantic's in the words of the file."""
+    """The text of one of pydantic's errors, in terms that the file uses."""
     found = shown(error["input"])
     match error["type"]:
         case "space":  # raised by the schema itself
@@ -130,7 +130,7 @@ def _explain(error: ErrorDetails, model: type[BaseModel]) -> str:
 
 
 def _keys(model: type[BaseModel], loc: Loc) -> list[str]:
-    """The keys of the section at a path."""
+    """The keys that the section at a path may have."""
     for name in loc:
         if isinstance(name, str):
             annotation = model.model_fields[name].annotation

@@ -1,4 +1,4 @@
-"""What is measured of an operating point, and how the search compares it."""
+"""The metrics of an operating point, and how the search compares their values."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -9,18 +9,18 @@ Direction = Literal["max", "min"]
 
 @dataclass(frozen=True)
 class Metric:
-    """One figure.
+    """The description of one figure that is measured.
 
     Attributes:
         name: Key in space files, ledgers and JSON, e.g. ``"psnr_db"``.
-        title: What people call it in tables and axes, e.g. ``"PSNR"``.
-        direction: Whether more or less of it is better.
-        unit: Behind its values, e.g. ``"dB"``; empty if it has none.
-        digits: Decimals in tables.
-        axis: What a difference is worth to the search. ``"linear"``: the same everywhere. ``"log"``: ratios matter,
+        title: Name for people, in tables and at axes, e.g. ``"PSNR"``.
+        direction: Whether more or less of the metric is better.
+        unit: Unit that is written behind values, e.g. ``"dB"``; empty if the metric has none.
+        digits: Number of decimals in tables.
+        axis: How much a difference is worth to the search. ``"linear"``: the same everywhere. ``"log"``: ratios matter,
             as for rates, so values are above 0. ``"near_one"``: ratios of the distance to 1 matter, as for an overlap
-            (0.98 to 0.99 is as much as 0.8 to 0.9). ``"db"``: linear up to what stands for a perfect decode.
-        is_objective: Whether it can be an objective; otherwise only constraints can name it.
+            (0.98 to 0.99 is worth as much as 0.8 to 0.9). ``"db"``: linear up to the value of a perfect decode.
+        is_objective: Whether the metric can be an objective; otherwise only constraints can name it.
     """
 
     name: str
@@ -33,26 +33,26 @@ class Metric:
 
     @property
     def fitted(self) -> "Metric":
-        """The same figure of the part to which a signal was fitted, where another part is held out to judge it."""
+        """This metric on the part of a signal that was fitted, for signals that are judged by a held-out part."""
         return replace(self, name=f"fitted_{self.name}", title=f"fitted {self.title}", is_objective=False)
 
     def text(self, value: float) -> str:
-        """A value as tables show it, without its unit."""
+        """A value in the form that tables show, without its unit."""
         return f"{value:.{self.digits}f}"
 
     @property
     def heading(self) -> str:
-        """The head of a column: title and unit, and that less is better where it is."""
+        """The head of a column: title and unit, and a note if less is better."""
         words = f"{self.title} {self.unit}".rstrip()
         return words if self.direction == "max" else f"{words} (less is better)"
 
     @property
     def goal(self) -> str:
-        """What one wants of it, in words: ``"high PSNR"``."""
+        """The aim of a search for this metric, in words: ``"high PSNR"``."""
         return f"{'high' if self.direction == 'max' else 'low'} {self.title}"
 
     def with_unit(self, number: str) -> str:
-        """A number in words: ``"20 dB"``, ``"SSIM 0.9"``."""
+        """A number with its unit or, if the metric has none, its title: ``"20 dB"``, ``"SSIM 0.9"``."""
         return f"{number} {self.unit}" if self.unit else f"{self.title} {number}"
 
     @property
@@ -74,7 +74,7 @@ OF_FILES: Mapping[str, Metric] = {
         Metric("decode_macs_per_sample", "decoding work", "min", unit="MAC", digits=0, axis="log", is_objective=False),
     )
 }
-"""What is measured of every file, whatever the modality of its signal."""
+"""The metrics that every file has, whatever the modality of its signal."""
 
 STANDARD: Mapping[str, Metric] = {PSNR.name: PSNR, SSIM.name: SSIM, **OF_FILES}
-"""What a space can name where nobody says which modalities there are."""
+"""The metrics that a space can name if the modalities are not known."""

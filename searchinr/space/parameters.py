@@ -1,8 +1,8 @@
-"""A codec's parameters, flat: their description, their canonical form and their hash.
+"""A codec's parameters in one flat mapping: their description, their canonical form and their hash.
 
-Keys are the names of the fields of the codec's parameter model. A field whose type is another model holds what belongs
-to one option: its keys are written with a dot (`siren.omega`), and they are active only where a plain parameter takes
-the option's name as its value (`backbone: siren`).
+Keys are the names of the fields of the codec's parameter model. A field whose type is another model holds the
+parameters of one option: their keys are written with a dot (`siren.omega`), and they are active only if a plain
+parameter has the option's name as its value (`backbone: siren`).
 """
 
 import hashlib
@@ -32,12 +32,12 @@ class Parameter:
     Attributes:
         key: Flat key, with a dot if it belongs to an option.
         type: ``"integer"``, ``"number"``, ``"boolean"`` or ``"string"``.
-        default: Value where none is given; None where it follows from other parameters.
+        default: Value if none is given; None if the default follows from other parameters.
         low: Smallest value, or None.
         high: Largest value, or None.
-        open_low: `low` itself is excluded.
-        open_high: `high` itself is excluded.
-        choices: All values, or empty where `low` and `high` say what is allowed.
+        open_low: Whether `low` itself is excluded.
+        open_high: Whether `high` itself is excluded.
+        choices: All allowed values; empty if `low` and `high` bound them.
         unit: Unit of the values, or empty.
         meaning: What the parameter does.
     """
@@ -55,7 +55,7 @@ class Parameter:
 
     @property
     def allowed(self) -> str:
-        """The values it can take, in words."""
+        """The values that the parameter can take, in words."""
         if self.choices and self.type != "boolean":
             return f"{'one of ' if len(self.choices) > 1 else ''}{', '.join(map(str, self.choices))}"
         bounds = []
@@ -70,33 +70,33 @@ def parameters(model: type[BaseModel]) -> list[Parameter]:
     """Every search key of a parameter model, in its order.
 
     Raises:
-        TypeError: The model is not one of parameters: a field without default, or of another type than text, integer,
-            number, boolean, or a
-            model of such fields (each may also be None); or a model whose name is no parameter's choice.
+        TypeError: The model cannot describe parameters. A field has no default; or its type is none of text, integer,
+            number, boolean and a model of such fields (each may also be None); or no parameter has a choice with the
+            name of a field that holds an option.
     """
     return list(_parameters(model))
 
 
 def is_active(key: str, chosen: Mapping[str, Value]) -> bool:
-    """Whether a parameter matters: a plain key always, a dotted one where a plain parameter takes its option.
+    """Whether a parameter is active: a plain one always is, a dotted one only if a plain parameter chooses its option.
 
     Args:
         key: Flat key.
-        chosen: Values of the plain parameters (others may be there as well), defaults included.
+        chosen: Values of all plain parameters, defaults included; it may have dotted ones as well.
     """
     option, dot, _ = key.partition(".")
     return not dot or any(value == option for name, value in chosen.items() if "." not in name)
 
 
 def build_params(model: type[ModelT], flat: Mapping[str, Value]) -> ModelT:
-    """The parameter model with these values, and defaults for the others.
+    """Builds the parameter model with these values, and with the defaults of all other parameters.
 
     Args:
         model: A codec's `Params`.
-        flat: Values by flat key. Text is no number and a boolean is no integer here.
+        flat: Values by flat key. They are not converted: text is not taken for a number, nor a boolean for an integer.
 
     Raises:
-        UserError: An unknown key, or a value that is not allowed; one line for each.
+        UserError: A key is unknown, or a value is not allowed; there is one line for each.
     """
     built, wrong = check_params(model, flat)
     if built is None:
@@ -105,17 +105,17 @@ def build_params(model: type[ModelT], flat: Mapping[str, Value]) -> ModelT:
 
 
 def canonical_params(model: type[BaseModel], given: Mapping[str, Value]) -> dict[str, Value]:
-    """The one form in which a configuration is recorded, compared and hashed.
+    """Brings parameters into the one form in which a configuration is recorded, compared and hashed.
 
-    Validated, snapped where the model snaps, with all defaults filled in; without what no choice activates and without
-    what is None. Canonicalising twice changes nothing.
+    Values are validated, and snapped if the model does so. All defaults are filled in; parameters of options that no
+    choice activates, and parameters that are None, are left out. Canonicalising twice changes nothing.
 
     Args:
         model: A codec's `Params`.
         given: Values by flat key.
 
     Raises:
-        UserError: See `build_params`.
+        UserError: For the reasons that `build_params` has.
     """
     flat: dict[str, Value] = {}
     for name, value in build_params(model, given):
@@ -127,11 +127,11 @@ def canonical_params(model: type[BaseModel], given: Mapping[str, Value]) -> dict
 
 
 def config_hash(codec: str, params: Mapping[str, Value], dataset: str, seed: int) -> str:
-    """Name of a configuration: 10 hex digits of the SHA-256 of its canonical JSON.
+    """The name of a configuration: 10 hexadecimal digits of the SHA-256 of its canonical JSON.
 
     Args:
         codec: Name of the codec.
-        params: Its canonical parameters (`canonical_params`).
+        params: Canonical parameters of the codec (`canonical_params`).
         dataset: Label of the dataset.
         seed: Seed of the fit.
     """
@@ -139,12 +139,12 @@ def config_hash(codec: str, params: Mapping[str, Value], dataset: str, seed: int
 
 
 def json_hash(value: object) -> str:
-    """SHA-256 of a value's JSON with sorted keys and no spaces, in hex."""
+    """SHA-256, in hexadecimal digits, of a value's JSON with sorted keys and no spaces."""
     return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 def unknown_key(model: type[BaseModel], key: str, value: object) -> str:
-    """The text for a key that is no parameter of the model."""
+    """The text of the error for a key that is no parameter of the model."""
     known = [parameter.key for parameter in _parameters(model)]
     inner = [name for name in known if name.startswith(f"{key}.")]
     if inner:
@@ -153,9 +153,9 @@ def unknown_key(model: type[BaseModel], key: str, value: object) -> str:
 
 
 def check_params(model: type[ModelT], flat: Mapping[str, object]) -> tuple[ModelT | None, list[tuple[str, str]]]:
-    """The parameter model with these values, or None and what is wrong as pairs of key and text.
+    """Builds the parameter model with these values, or gives None and the errors as pairs of key and text.
 
-    The key is empty where a validator of the model finds fault with the whole.
+    The key is empty if a validator of the model refuses the values as a whole.
     """
     described = {parameter.key: parameter for parameter in _parameters(model)}
     nested: dict[str, Any] = {}
@@ -199,7 +199,7 @@ def _parameters(model: type[BaseModel]) -> tuple[Parameter, ...]:
 
 
 def _describe(key: str, schema: Mapping[str, Any], default: Value | None) -> Parameter:
-    """A parameter from its JSON schema, in which pydantic has gathered types, bounds and descriptions."""
+    """Makes a parameter from its JSON schema, in which pydantic has gathered types, bounds and descriptions."""
     kinds = [kind for kind in schema.get("anyOf", [schema]) if kind.get("type") != "null"]
     if len(kinds) != 1 or kinds[0].get("type") not in _TYPES:
         raise TypeError(f"parameter {key}: allowed is text, integer, number, boolean, or one of them or None")
@@ -221,7 +221,7 @@ def _describe(key: str, schema: Mapping[str, Any], default: Value | None) -> Par
 
 def _explain(error: ErrorDetails, described: Mapping[str, Parameter]) -> tuple[str, str]:
     key = ".".join(str(part) for part in error["loc"][:2])
-    if error["type"] in ("value_error", "assertion_error"):  # raised by a validator of the model's own
+    if error["type"] in ("value_error", "assertion_error"):  # a validator of the model has raised it
         text = str(error["ctx"]["error"])
         return key, f"found {shown(error['input'])}; {text}" if key in described else text
     if key not in described:

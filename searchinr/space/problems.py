@@ -1,4 +1,4 @@
-"""What is wrong with a file, one line each: where, what was found, what is allowed, the nearest valid name."""
+"""The problems of a file. Each takes one line: where, what was found, what is allowed, the nearest valid name."""
 
 import difflib
 from collections.abc import Iterable, Mapping
@@ -10,9 +10,9 @@ Loc = tuple[str | int, ...]
 """Path of a value in a YAML file: keys of mappings and indices of lists."""
 
 Finding = tuple[Loc, str]
-"""Something wrong, before it is known which file it is in."""
+"""A problem as path and text, before it is known which file it belongs to."""
 
-_LONGEST = 60  # characters of a value that are quoted
+_LONGEST = 60  # the most characters of a value that a message quotes
 
 
 @dataclass(frozen=True)
@@ -21,10 +21,10 @@ class Problem:
 
     Attributes:
         file: The file as the user named it.
-        line: Line, from 1; None where the whole file is meant.
-        key: The key with its parents, e.g. ``codecs.mlp.width.choice[2]``; empty where the whole file is meant.
+        line: Line, from 1; None if the problem concerns the whole file.
+        key: The key with its parents, e.g. ``codecs.mlp.width.choice[2]``; empty if it concerns the whole file.
         text: What was found and what is allowed.
-        column: Column, from 1, of a syntax error.
+        column: Column of a syntax error, from 1.
     """
 
     file: str
@@ -42,7 +42,7 @@ class SpaceError(UserError):
     """A file that the user wrote is wrong.
 
     Attributes:
-        problems: Everything that is wrong with it, by line; `str()` gives one line for each.
+        problems: Everything that is wrong with the file, by line; `str()` gives one line for each problem.
     """
 
     def __init__(self, problems: Iterable[Problem]) -> None:
@@ -51,13 +51,13 @@ class SpaceError(UserError):
 
 
 def dotted(loc: Loc) -> str:
-    """A path as users read it, on one line: ``("datasets", 0, "name")`` is ``datasets[0].name``."""
+    """A path in the form that users read, on one line: ``("datasets", 0, "name")`` becomes ``datasets[0].name``."""
     parts = (f"[{part}]" if isinstance(part, int) else f".{part if part.isprintable() else repr(part)}" for part in loc)
     return "".join(parts).removeprefix(".")
 
 
 def shown(value: object) -> str:
-    """A value as a message quotes it, in the words of YAML and on one line."""
+    """A value in the form that messages quote: as YAML writes it, on one line."""
     if value is None:
         return "nothing"
     if isinstance(value, bool):
@@ -72,12 +72,12 @@ def shown(value: object) -> str:
 
 
 def nearest(name: object, options: Iterable[object]) -> str:
-    """``"; did you mean 'x'?"`` for the option that `name` is most like, or nothing if it is like none."""
+    """``"; did you mean 'x'?"`` with the option that is most similar to `name`; empty if no option is similar."""
     close = difflib.get_close_matches(str(name).lower(), [str(option) for option in options], n=1)
     return f"; did you mean {close[0]!r}?" if close else ""
 
 
 def unknown(what: str, name: str, options: Iterable[str]) -> str:
-    """The text for a name that is none of `options`."""
+    """The text of the error for a name that is none of `options`."""
     options = list(options)
     return f"unknown {what}; allowed {', '.join(options) or 'none'}{nearest(name, options)}"

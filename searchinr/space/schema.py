@@ -25,19 +25,19 @@ from searchinr.space.problems import Finding, nearest, shown, unknown
 from searchinr.space.yaml_lines import dump_yaml
 
 Complete = Callable[[Mapping[str, Domain]], tuple[dict[str, Domain], list[Finding]]]
-"""Adds to a codec's domains what follows from them, and finds what is wrong with them taken together."""
+"""Adds the domains that follow from a codec's other domains, and finds what is wrong with all of them together."""
 
 
 @dataclass(frozen=True)
 class Catalog:
-    """What a space file can name.
+    """The names that a space file can use.
 
     Attributes:
         codecs: Parameter model of each codec.
         datasets: Modality of each registered dataset.
         modalities: Names of the modalities.
-        complete: How the domains of a codec are completed; they are as they are of codecs left out.
-        metrics: What objectives and constraints can name: the metrics of all modalities, and those of files.
+        complete: Functions that complete the domains of a codec; domains of codecs without one stay as they are.
+        metrics: Metrics that objectives and constraints can name: those of all modalities, and those of every file.
     """
 
     codecs: Mapping[str, type[BaseModel]]
@@ -48,7 +48,7 @@ class Catalog:
 
 
 class _Section(BaseModel):
-    """Base of what the file consists of: no unknown keys, no silent conversions, no NaN."""
+    """Base of the sections of a file: they allow no unknown keys, no silent conversions and no NaN."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
@@ -57,17 +57,17 @@ _Size = Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)]
 
 
 class DatasetEntry(_Section):
-    """A dataset, and what is taken of it. A bare name in the file stands for `{name: ...}`.
+    """A dataset and the part of it that is used. A bare name in the file stands for `{name: ...}`.
 
     Attributes:
-        name: Registered name; either this or `path`.
+        name: Name of a registered dataset; either this or `path` is given.
         path: The user's own files: a file, a folder or a glob, relative to the working directory.
-        modality: Modality of the files at `path`, where their suffixes leave it open.
-        crop: Samples kept along each axis, e.g. `[height, width]`.
-        downscale: Samples along each axis after resampling.
-        skip: Signals left out, from the first.
-        limit: Signals kept, from the first after those.
-        train: Training signals, from which what decoding needs is built; none of them may be measured.
+        modality: Modality of the files at `path`, if their suffixes do not tell it.
+        crop: Number of samples that are kept along each axis, e.g. `[height, width]`.
+        downscale: Number of samples along each axis after resampling.
+        skip: Number of signals that are left out at the start.
+        limit: Number of signals that are used after the skipped ones.
+        train: Training signals, from which the assets for decoding are built; they must not be measured as well.
     """
 
     name: str | None = None
@@ -81,7 +81,7 @@ class DatasetEntry(_Section):
 
     @property
     def label(self) -> str:
-        """Name in ledgers, experiments and folders, e.g. ``photos-crop256x256-first4``: letters, digits, - and _."""
+        """The name in ledgers, experiments and folders, of letters, digits, - and _: ``photos-crop256x256-first4``."""
         parts = [re.sub(r"\W+", "-", self.name or self.path or "").strip("-") or "files"]
         parts += [
             verb + "x".join(map(str, size))
@@ -141,7 +141,7 @@ class Fidelity(_Section):
 
     Attributes:
         min_steps: Steps of the first rung.
-        max_steps: Steps of the last.
+        max_steps: Steps of the last rung.
         reduction: Factor between rungs; the scheduler sends on one trial in this many.
     """
 
@@ -171,11 +171,11 @@ class SearchSettings(_Section):
     """How the space is searched.
 
     Attributes:
-        sampler: Chooses the next configuration.
-        scheduler: Chooses which trials are trained longer: `mo-asha` pauses trials and goes on with the best of them
-            later, `mo-asha-stopping` decides at once, `fifo` trains all to the end.
-        trials: Configurations for each dataset.
-        seed: Fixes the sampler, and the fits.
+        sampler: Name of the sampler, which chooses the next configuration.
+        scheduler: Name of the scheduler, which chooses the trials that are trained longer. `mo-asha` pauses trials and
+            later goes on with the best of them, `mo-asha-stopping` decides at once, `fifo` trains all to the end.
+        trials: Number of configurations that are tried on each dataset.
+        seed: Seed of the sampler and of the fits.
     """
 
     sampler: Literal["tpe", "gp", "nsga2", "random", "grid"] = "tpe"
@@ -188,8 +188,8 @@ class Resources(_Section):
     """What one trial gets.
 
     Attributes:
-        cpu: Cores.
-        gpu: GPUs; a fraction shares one.
+        cpu: Number of cores.
+        gpu: Number of GPUs; with a fraction, trials share one GPU.
         timeout_s: Seconds after which a trial is recorded as failed.
     """
 
@@ -202,7 +202,7 @@ class Confirm(_Section):
     """Fitting the front's members again, with other seeds, when the search is done.
 
     Attributes:
-        seeds: Further seeds for each member.
+        seeds: Number of further seeds for each member.
     """
 
     seeds: int = Field(ge=1)
@@ -212,7 +212,7 @@ class MlflowSettings(_Section):
     """Where results are tracked.
 
     Attributes:
-        tracking_uri: An MLflow server or store; left out, a database in the run folder.
+        tracking_uri: An MLflow server or store; if it is left out, a database in the run folder is used.
     """
 
     tracking_uri: str | None = None
@@ -223,15 +223,15 @@ class Space(_Section):
 
     Attributes:
         name: Name of the search, and of its run folder.
-        datasets: What to search on, each on its own.
-        objectives: Direction of each objective. There are at least two of rate, encode_s, decode_s, psnr_db and the
-            further metrics of the modalities, such as ssim.
-        reference_point: The worst value that counts, for each objective, in its own unit (dB, rate unit, seconds).
-        constraints: Bounds that a point must meet to be on the front, for what can be an objective and for
+        datasets: The datasets; each is searched on its own.
+        objectives: Direction of each objective. At least two are needed out of rate, encode_s, decode_s, psnr_db and
+            the further metrics of the modalities, such as ssim.
+        reference_point: For each objective the worst value that counts, in its own unit (dB, rate unit, seconds).
+        constraints: Bounds that a point must meet to be on the front, on anything that can be an objective and on
             decode_macs_per_sample (multiply-accumulates to decode one pixel). Seconds are means over signals.
         fidelity: Training lengths.
         search: Sampler, scheduler, budget, seed.
-        confirm: How the front is confirmed at the end; left out, it is not.
+        confirm: How the front is confirmed at the end; if it is left out, the front is not confirmed.
         resources: What one trial gets.
         mlflow: Where results are tracked.
         codecs: Domain of each parameter of each codec; parameters left out have their defaults.
@@ -252,7 +252,7 @@ class Space(_Section):
 
     @property
     def metrics(self) -> Mapping[str, Metric]:
-        """What objectives and constraints can name, with directions and axes, by name."""
+        """The metrics that objectives and constraints can name, by name, with their directions and axes."""
         return self._metrics
 
     @model_validator(mode="after")
@@ -304,7 +304,7 @@ class Space(_Section):
     @field_validator("reference_point")
     @classmethod
     def _matches_objectives(cls, point: dict[str, float], info: ValidationInfo) -> dict[str, float]:
-        objectives: Mapping[str, object] = info.data.get("objectives", point)  # wrong ones are reported already
+        objectives: Mapping[str, object] = info.data.get("objectives", point)  # wrong objectives are reported already
         metrics = _metrics(info)
         findings: list[Finding] = [
             ((name,), "missing; allowed the worst value of this objective that counts")
@@ -335,10 +335,10 @@ class Space(_Section):
 
 
 def space_hash(space: Space) -> str:
-    """SHA-256, in hex, of all that a run's results depend on.
+    """SHA-256, in hexadecimal digits, of everything that a run's results depend on.
 
-    How many trials, how often confirmed, on which resources and tracked where are not part of it: a run can be
-    continued with others.
+    The number of trials, the confirmation, the resources and the tracking are not part of it, so that a run can be
+    continued with other ones.
     """
     tree = _tree(space)
     for key in ("resources", "mlflow", "confirm"):
@@ -348,7 +348,7 @@ def space_hash(space: Space) -> str:
 
 
 def dump_space(space: Space) -> str:
-    """The space as YAML that loads back to an equal space."""
+    """Writes the space as YAML that loads back to an equal space."""
     return dump_yaml(_tree(space))
 
 
@@ -361,7 +361,7 @@ def _tree(space: Space) -> dict[str, Any]:
 
 
 def _metrics(info: ValidationInfo) -> Mapping[str, Metric]:
-    """What can be named where this is checked."""
+    """The metrics that can be named in the context of a validation."""
     catalog: Catalog | None = info.context
     return STANDARD if catalog is None else catalog.metrics
 

@@ -1,7 +1,7 @@
-"""YAML in and out: a tree of plain values together with the line of every key.
+"""Reads and writes YAML as a tree of plain values; a reader also gets the line of every key.
 
-Scalars follow the core schema of YAML 1.2, in which `1e-4` is a number and `no` is text. PyYAML's own rules are those
-of YAML 1.1, in which it is the other way round; files that others read by them are read by them here.
+Scalars follow the core schema of YAML 1.2, in which `1e-4` is a number and `no` is text. PyYAML itself follows YAML
+1.1, in which it is the other way round; files that other programs read by these rules are read by them here as well.
 """
 
 import os
@@ -17,9 +17,9 @@ from searchinr.space.problems import Loc, Problem, SpaceError, dotted
 
 _TAG = "tag:yaml.org,2002:"
 _BOOLEANS = {"true": True, "false": False}
-_MAX_ALIASED = 100_000  # values, aliases written out
+_MAX_ALIASED = 100_000  # the most values that a file may have when all its aliases are written out
 
-# What plain text stands for, and the characters it can begin with.
+# For each type of scalar: the plain text that stands for it, and the characters with which this text can begin.
 _SCALARS = (
     ("null", r"~|null|Null|NULL|", [*"~nN", ""]),
     ("bool", r"true|True|TRUE|false|False|FALSE", [*"tTfF"]),
@@ -65,7 +65,7 @@ class Document:
     problems: list[Problem] = field(default_factory=list)
 
     def problem(self, loc: Loc, text: str) -> Problem:
-        """A problem at `loc`, in the line of the nearest key above it if the file does not have it."""
+        """A problem at `loc`; if the file has no such path, it gets the line of the nearest key above it."""
         at = loc
         while at and at not in self.lines:
             at = at[:-1]
@@ -73,7 +73,7 @@ class Document:
 
 
 def read_yaml(path: Path) -> Document:
-    """Reads a YAML file of one document, without building any object but plain values.
+    """Reads a YAML file of one document; only plain values are built, and no other objects.
 
     Raises:
         SpaceError: The file is missing, unreadable, not UTF-8, or not YAML: one problem, on one line.
@@ -82,14 +82,14 @@ def read_yaml(path: Path) -> Document:
 
 
 def read_source(source: Path | Mapping[str, object], name: str) -> Document:
-    """A YAML file, or in its place what such a file would say, as a tree of Python's own lists, mappings and scalars.
+    """Reads a YAML file or, in its place, a tree of Python's own lists, mappings and scalars with the same content.
 
     Args:
         source: The file, or the tree.
-        name: What the tree is called where something is wrong with it.
+        name: The name of the tree in messages about what is wrong with it.
 
     Raises:
-        SpaceError: See `read_yaml`.
+        SpaceError: For the reasons that `read_yaml` has.
     """
     if isinstance(source, Path):
         return read_yaml(source)
@@ -112,10 +112,10 @@ def _plain(value: object, loc: Loc, document: Document) -> object:
 
 
 def read_safe_yaml(path: Path) -> Document:
-    """Reads a YAML file as `yaml.safe_load` does, by YAML 1.1 and with aliases: lists are lists here.
+    """Reads a YAML file as `yaml.safe_load` does, by the rules of YAML 1.1 and with aliases; lists stay lists.
 
     Raises:
-        SpaceError: See `read_yaml`.
+        SpaceError: For the reasons that `read_yaml` has.
     """
 
     def build(root: yaml.Node, loader: yaml.SafeLoader, document: Document) -> object:
@@ -153,9 +153,9 @@ def _read(path: Path, loader_class: type[yaml.SafeLoader], build: _Build) -> Doc
         problem = Problem(document.file, line, "", found)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
-        assert mark is not None  # the scanner, the parser, the composer and this file always give one
+        assert mark is not None  # every error of the scanner, parser, composer and this file has one
         found = ": ".join(part for part in (error.context, error.problem) if part)
-        if ">=" in text[max(mark.index - 1, 0) : mark.index + 2]:  # a plain word of YAML must not begin with >
+        if ">=" in text[max(mark.index - 1, 0) : mark.index + 2]:  # in YAML a plain word must not begin with >
             found += "; write a bound with > in quotes: '>= NUMBER'"
         problem = Problem(document.file, mark.line + 1, "", f"not valid YAML: {found}", mark.column + 1)
     except RecursionError:
@@ -166,7 +166,7 @@ def _read(path: Path, loader_class: type[yaml.SafeLoader], build: _Build) -> Doc
 
 
 def dump_yaml(value: object) -> str:
-    """Plain values as YAML that `read_yaml` reads back to equal values; keys keep their order."""
+    """Writes plain values as YAML that `read_yaml` reads back to equal values; keys keep their order."""
     return yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, default_flow_style=None, width=100)
 
 
@@ -208,7 +208,7 @@ def _mapping(node: yaml.MappingNode, loc: Loc, document: Document) -> dict[str, 
 
 
 def _find_lines(node: yaml.Node, loc: Loc, document: Document) -> None:
-    """Notes the line of every key and item, and every key that is no text or not unique."""
+    """Notes the line of every key and item, and a problem for every key that is no text or not unique."""
     if len(document.lines) > _MAX_ALIASED:
         raise yaml.MarkedYAMLError(problem="found aliases (*) that stand for too much", problem_mark=node.start_mark)
     if isinstance(node, yaml.SequenceNode):
@@ -218,7 +218,7 @@ def _find_lines(node: yaml.Node, loc: Loc, document: Document) -> None:
     if not isinstance(node, yaml.MappingNode):
         return
     own: dict[str, int] = {}
-    for key, value in sorted(node.value, key=lambda pair: pair[0].tag != f"{_TAG}merge"):  # what is merged in gives way
+    for key, value in sorted(node.value, key=lambda pair: pair[0].tag != f"{_TAG}merge"):  # merged keys are overridden
         line = key.start_mark.line + 1
         if key.tag == f"{_TAG}merge":
             for merged in value.value if isinstance(value, yaml.SequenceNode) else [value]:
@@ -251,7 +251,7 @@ def _scalar(node: yaml.ScalarNode) -> str | int | float | bool | None:
                 return int(text)
             case "float":
                 return float(text.lower().replace(".inf", "inf").replace(".nan", "nan"))
-    except (KeyError, ValueError):  # an explicit tag that does not fit, or more digits than Python converts
+    except (KeyError, ValueError):  # the tag does not fit, or there are more digits than Python converts
         problem = f"found {text[:40]!r} as {node.tag.removeprefix(_TAG)}"
         raise yaml.MarkedYAMLError(problem=problem, problem_mark=node.start_mark) from None
     raise _unknown_tag(node)
