@@ -30,7 +30,7 @@ class Bound:
         return f"{self.sense} {repr(self.limit).removesuffix('.0')}"
 
     def excess(self, value: float) -> float:
-        """How far a value is beyond the limit, as a fraction of it (of 1 if it is 0); negative if the value is within."""
+        """How far a value is beyond the limit, as a fraction of it (of 1 if it is 0); 0 or less if it is within."""
         beyond = value - self.limit if self.sense == "<=" else self.limit - value
         return beyond / (abs(self.limit) or 1.0)
 
