@@ -1,1 +1,1 @@
-"""The networks (backbones), one file each, all batched over signals."""
+"""The networks (backbones). Each has a file of its own, and all of them compute many signals in one batch."""

@@ -1,7 +1,7 @@
 """The contract of a backbone: a network from coordinates to values, evaluated for many signals at once.
 
 Notation used for tensor shapes:
-    B: signals fitted together, each with weights of its own
+    B: signals that are fitted together, each with weights of its own
     n: coordinates, shared by the B signals
     w: width
 """
@@ -20,13 +20,13 @@ from searchinr.codecs.bitstream.bits import Reader, Writer
 from searchinr.codecs.fields.affine import affine
 
 Role = Literal["first", "hidden", "bias", "last", "table"]
-"""What a tensor is for: the first layer touches coordinates, the last one gives values, tables are looked up."""
+"""The purpose of a tensor: a first layer's inputs are coordinates, a last layer gives values, tables are looked up."""
 
 Between = Callable[[int, Tensor], Tensor]
-"""What happens to activations on their way from one layer to the next: `(layer, activations) -> activations`.
+"""A function that changes activations between one layer and the next: `(layer, activations) -> activations`.
 
-Layers are numbered from 0, and the last one's activations are on their way to `Field.output`. Shapes are those that
-`Field.layers` yields.
+Layers are numbered from 0; the activations of the last nonlinear layer are changed before `Field.output` takes them.
+The shapes are those that `Field.layers` yields.
 """
 
 
@@ -43,15 +43,15 @@ class FieldParams(BaseModel):
 
 @dataclass(frozen=True)
 class FieldShape:
-    """What every backbone is built from.
+    """The sizes from which every backbone is built.
 
     Attributes:
-        d_in: Coordinates per point.
-        d_out: Values per point.
+        d_in: Number of coordinates of a point.
+        d_out: Number of values of a point.
         depth: Number of nonlinear layers, 1 or more (depth - 1 matrices are `width x width`).
-        width: Channels of every hidden layer.
-        cells: Into how many cells tables and hash grids cut the domain along each coordinate: those of the signal's own
-            grid `(height, width)`, for example. Coordinates may come from another resolution.
+        width: Number of channels of every hidden layer.
+        cells: Number of cells into which tables and hash grids cut the domain along each coordinate, for example the
+            `(height, width)` of the signal's own grid. Coordinates may come from a grid of another resolution.
         extent: Coordinates of axis `a` lie in `[-extent[a], extent[a]]`.
     """
 
@@ -69,8 +69,8 @@ class TensorSpec(NamedTuple):
     Attributes:
         name: Key in the weight dictionaries.
         shape: Shape for one signal; the batched tensor is `(B, *shape)`.
-        role: What it is for. The first layer is more sensitive to quantisation than the others (ANI, table 4);
-            biases of hidden layers (``"bias"``) have a wider range than weights, and are few.
+        role: Purpose of the tensor. The first layer is more sensitive to quantisation than the others (ANI, table 4);
+            biases of hidden layers (``"bias"``) have a wider range than weights, and there are few of them.
     """
 
     name: str
@@ -79,7 +79,7 @@ class TensorSpec(NamedTuple):
 
 
 class Field(ABC):
-    """A backbone. Holds the architecture only; the weights are passed in, so that one object serves B signals.
+    """A backbone. It holds only the architecture; the weights are passed in, so that one object serves B signals.
 
     Attributes:
         name: Name in space files.
@@ -99,13 +99,14 @@ class Field(ABC):
     @staticmethod
     @abstractmethod
     def default_lr(width: int) -> float:
-        """Adam's learning rate for the log-MSE loss when the user gives none."""
+        """Adam's learning rate for the log-MSE loss that is used if the user gives none."""
 
     @abstractmethod
     def tensors(self) -> list[TensorSpec]:
         """The weights of one signal, in the order in which files hold them.
 
-        The last layer is linear in its tensors and their names begin with ``out.``: scaling them scales the values.
+        The names of the last layer's tensors begin with ``out.``. This layer is linear in them: if they are multiplied
+        by a factor, so are the values.
         """
 
     @abstractmethod
@@ -114,23 +115,23 @@ class Field(ABC):
 
     @abstractmethod
     def layers(self, weights: dict[str, Tensor], coords: Tensor, between: Between = unchanged) -> Iterator[Tensor]:
-        """What each nonlinear layer gives, from the first to the last.
+        """Computes the activations of each nonlinear layer, from the first to the last.
 
         Args:
-            weights: `{name: (B, *shape)}` for every entry of `tensors()` but those of the last layer.
+            weights: `{name: (B, *shape)}` for every entry of `tensors()` except those of the last layer.
             coords: `(n, d_in)`, shared by all signals.
-            between: What happens to each layer's activations before anything sees them.
+            between: Changes each layer's activations before they are yielded and the next layer takes them.
 
         Yields:
-            What `output` takes: the layer's activations, three axes of which signals are the first.
+            The activations of one layer, which `output` takes. They have three axes; the first one is the signals'.
         """
 
     def output(self, weights: dict[str, Tensor], hidden: Tensor) -> Tensor:
-        """The last layer on what one of the layers gave.
+        """Applies the last layer to the activations of one of the nonlinear layers.
 
         Args:
             weights: `out.weight` and `out.bias`, `(B, *shape)`.
-            hidden: `(B, n, w)`, or whatever else the backbone's layers yield.
+            hidden: `(B, n, w)`, or activations of another shape if the backbone's `layers` yields such.
 
         Returns:
             `(B, n, d_out)`, nominally in [-1, 1] (not clipped).
@@ -138,12 +139,12 @@ class Field(ABC):
         return affine(hidden, weights["out.weight"], weights["out.bias"])
 
     def forward(self, weights: dict[str, Tensor], coords: Tensor, between: Between = unchanged) -> Tensor:
-        """Values at coordinates.
+        """Computes the values at coordinates.
 
         Args:
             weights: `{name: (B, *shape)}` for every entry of `tensors()`.
             coords: `(n, d_in)`, shared by all signals.
-            between: See `layers`.
+            between: Changes each layer's activations, as in `layers`.
 
         Returns:
             `(B, n, d_out)`, nominally in [-1, 1] (not clipped).
@@ -162,4 +163,4 @@ class Field(ABC):
     @classmethod
     @abstractmethod
     def unpack(cls, shape: FieldShape, reader: Reader) -> "Field":
-        """The field that `pack` described; `InvalidFileError` if the values are out of range."""
+        """Makes the field whose parameters `pack` wrote; `InvalidFileError` if they are out of range."""

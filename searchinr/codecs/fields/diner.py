@@ -37,14 +37,14 @@ class DinerParams(FieldParams):
 
 
 class Diner(Field):
-    """A SIREN that sees each coordinate displaced by a learned table entry; entries start as 1e-4 U(-1, 1).
+    """A SIREN to whose input coordinates learned table entries are added; entries start as 1e-4 U(-1, 1).
 
-    The paper gives every grid point an entry of its own and lets the entry replace the coordinate, which costs two or
-    more numbers per pixel. Here the table may be shorter and points share entries by hashing; points that share an
-    entry could not be told apart if it replaced their coordinates, so it is added to them. With one entry per point,
-    the sum can be any coordinate: that is the paper's method, up to where the entries start.
+    In the paper, every grid point has an entry of its own, which replaces the coordinate; this costs two or more
+    numbers per pixel. Here the table may be shorter, and points share entries by hashing. If an entry replaced the
+    coordinates, points that share it could not be told apart; so it is added to them. If every point has an entry of
+    its own, the sum can be any coordinate: this is the paper's method, except for the initial values.
 
-    The entry belongs to a cell of the signal's own grid, whatever the resolution of the coordinates.
+    An entry belongs to a cell of the signal's own grid, whatever the resolution of the coordinates is.
     """
 
     name: ClassVar[str] = "diner"
@@ -71,14 +71,14 @@ class Diner(Field):
         return {"table": uniform(rng, (self.entries, self.shape.d_in), _TABLE_BOUND), **self._network.init(rng)}
 
     def entry_of(self, coords: Tensor) -> Tensor:
-        """Table entry of each coordinate: `(n, d_in)` -> `(n,)`, int64.
+        """Finds the table entry of each coordinate: `(n, d_in)` -> `(n,)`, int64.
 
-        The coordinate's cell, numbered in row-major order, is the entry itself if the table is long enough, else it is
-        hashed.
+        The cells of the grid are numbered in row-major order. The number of the coordinate's cell is the entry if the
+        table is long enough; otherwise it is hashed.
         """
         cell = torch.zeros(coords.shape[0], dtype=torch.int64, device=coords.device)
         for axis, (length, half) in enumerate(zip(self.shape.cells, self.shape.extent, strict=True)):
-            # float64: with float32 the cells of an axis of some million samples would run into each other
+            # float64, since float32 cannot tell the cells of an axis with some million samples apart
             position = (coords[:, axis].double() / half + 1) * (length / 2)
             cell = cell * length + position.floor().long().clamp(0, length - 1)
         if self.entries == math.prod(self.shape.cells):
@@ -92,7 +92,7 @@ class Diner(Field):
         yield from self._network.layers(weights, coords + table.gather(2, index).mT, between)
 
     def macs_per_point(self) -> int:
-        """See `Field.macs_per_point`; a look-up is none."""
+        """See `Field.macs_per_point`; a look-up does not count."""
         return self._network.macs_per_point()
 
     def pack(self, out: Writer) -> None:

@@ -36,8 +36,8 @@ class Fourier(Field):
     """ReLU layers on cos(2 pi B x), sin(2 pi B x) with B ~ N(0, sigma^2) (the paper's equation 5, Gaussian mapping).
 
     B is the same for every signal and every fit: the decoder makes it again from shared random numbers, so that it
-    costs no bytes. The default of 128 frequencies is that of the network compared in ANI. The first learned layer
-    holds most of the weights and sees features, not coordinates: its role is ``"hidden"``.
+    costs no bytes. The default of 128 frequencies is taken from the network that ANI compares with. The first learned
+    layer holds most of the weights, and its inputs are features, not coordinates: its role is ``"hidden"``.
     """
 
     name: ClassVar[str] = "fourier"
@@ -48,7 +48,7 @@ class Fourier(Field):
     def __init__(self, shape: FieldShape, params: FourierParams) -> None:
         super().__init__(shape, params)
         self.params = params
-        # One row of numbers per frequency: fewer features are a prefix of more.
+        # Each frequency has one row of numbers, so that a smaller number of features is a prefix of a larger one.
         normals = standard_normals(params.features * shape.d_in).reshape(params.features, shape.d_in)  # (f, d_in)
         self._frequencies = params.sigma * normals.T.contiguous()  # (d_in, f), exact in float32
 
@@ -67,7 +67,7 @@ class Fourier(Field):
         return perceptron_specs(self.shape, 2 * self.params.features, "hidden")
 
     def init(self, rng: torch.Generator) -> dict[str, Tensor]:
-        """See `Field.init`: PyTorch's default."""
+        """See `Field.init`; this is PyTorch's default."""
         return pytorch_init(self.tensors(), rng)
 
     def layers(self, weights: dict[str, Tensor], coords: Tensor, between: Between = unchanged) -> Iterator[Tensor]:
@@ -81,11 +81,11 @@ class Fourier(Field):
             yield hidden  # (B, n, w)
 
     def macs_per_point(self) -> int:
-        """See `Field.macs_per_point`; the projection on B is counted, although signals share it."""
+        """See `Field.macs_per_point`; the projection on B counts, although all signals share it."""
         return self.params.features * self.shape.d_in + perceptron_macs(self.shape, 2 * self.params.features)
 
     def pack(self, out: Writer) -> None:
-        """See `Field.pack`: two bytes."""
+        """See `Field.pack`; it writes two bytes."""
         out.byte(self.params.features - 1)
         out.byte_float(self.params.sigma)
 

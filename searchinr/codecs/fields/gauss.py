@@ -27,10 +27,10 @@ class GaussParams(FieldParams):
 
 
 class Gauss(Field):
-    """exp(-(s (W x + b))^2 / 2) in every hidden layer, a linear last layer.
+    """Hidden layers compute exp(-(s (W x + b))^2 / 2); the last layer is linear.
 
-    In the first layer s is `scale`, which does what the small sigma (0.05 to 0.1 for images) of the paper does there;
-    in later layers, whose inputs lie in [0, 1], it is `_LATER`.
+    In the first layer, s is `scale`. It has the effect that the small sigma (0.05 to 0.1 for images) has in the paper.
+    In later layers, whose inputs lie in [0, 1], s is `_LATER`.
     """
 
     name: ClassVar[str] = "gauss"
@@ -52,14 +52,14 @@ class Gauss(Field):
         return perceptron_specs(self.shape, self.shape.d_in)
 
     def init(self, rng: torch.Generator) -> dict[str, Tensor]:
-        """See `Field.init`: PyTorch's default."""
+        """See `Field.init`; this is PyTorch's default."""
         return pytorch_init(self.tensors(), rng)
 
     def layers(self, weights: dict[str, Tensor], coords: Tensor, between: Between = unchanged) -> Iterator[Tensor]:
         """See `Field.layers`."""
         hidden = coords
         for layer in range(self.shape.depth):
-            # the scale goes into the weights, which are smaller than the activations
+            # the scale multiplies the weights, since there are fewer of them than of activations
             scale = _LATER if layer else self.params.scale
             weight, bias = weights[f"layer{layer}.weight"], weights[f"layer{layer}.bias"]
             hidden = between(layer, torch.exp(-0.5 * affine(hidden, scale * weight, scale * bias).square()))
@@ -70,7 +70,7 @@ class Gauss(Field):
         return perceptron_macs(self.shape, self.shape.d_in)
 
     def pack(self, out: Writer) -> None:
-        """See `Field.pack`: a byte."""
+        """See `Field.pack`; it writes one byte."""
         out.byte_float(self.params.scale)
 
     @classmethod

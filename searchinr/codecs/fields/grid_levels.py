@@ -1,8 +1,8 @@
 """The geometry of multi-resolution grids (Mueller et al. 2022, "Instant neural graphics primitives", section 3).
 
-A level is a grid of vertices over the signal's domain, with square cells. Its vertices have entries of a table: each
-its own where there are few enough of them, else one that a hash chooses. A point lies between 2**d vertices, and its
-value is n-linear in theirs.
+A level is a grid of vertices over the signal's domain, with square cells. Every vertex has an entry in a table: one of
+its own if there are few enough vertices, otherwise one that a hash chooses. A point lies between 2**d vertices, and its
+value is interpolated n-linearly from their entries.
 
 Notation used for tensor shapes: n points, d coordinates, k corners: 2**d, or 2 along one axis.
 """
@@ -17,16 +17,16 @@ from typing import NamedTuple, Self
 import torch
 from torch import Tensor
 
-_PRIMES = (1, 2_654_435_761, 805_459_861)  # those of Instant-NGP, equation 4
+_PRIMES = (1, 2_654_435_761, 805_459_861)  # the primes of Instant-NGP, equation 4
 MAX_AXES = len(_PRIMES)
 
 
 class Corners(NamedTuple):
-    """Where points lie in a level.
+    """The vertices of a level between which points lie, and the weights by which they are interpolated.
 
     Attributes:
-        entries: Of the vertices around each point, `(n, k)`, int64, counted from the level's first.
-        weights: By how much each vertex counts, `(n, k)`, float64; those of a point add up to 1.
+        entries: Table entries of the vertices around each point, `(n, k)`, int64, counted from the level's first entry.
+        weights: Weight of each vertex, `(n, k)`, float64; the weights of a point add up to 1.
     """
 
     entries: Tensor
@@ -38,8 +38,8 @@ class GridLevel:
     """One level.
 
     Attributes:
-        vertices: Along each axis.
-        entries: In the table.
+        vertices: Number of vertices along each axis.
+        entries: Number of entries that the level has in the table.
         extent: Coordinates of axis `a` lie in `[-extent[a], extent[a]]`.
     """
 
@@ -53,19 +53,19 @@ class GridLevel:
         return self.entries < math.prod(self.vertices)
 
     def corners(self, coords: Tensor) -> Corners:
-        """Of these points, `(n, d)`."""
+        """Finds the corners of points, `(n, d)`."""
         return self.combined([self.neighbours(axis, places) for axis, places in enumerate(coords.unbind(1))])
 
     def neighbours(self, axis: int, places: Tensor) -> Corners:
-        """Of places along one axis, `(n,)`: the vertices of that axis on both sides, counted along it."""
-        # float64: with float32 the vertices of an axis of some million samples would run into each other
+        """Finds the two vertices beside each place along one axis, `(n,)`; `entries` are numbers along that axis."""
+        # float64, since float32 cannot tell the vertices of an axis with some million samples apart
         position = (places.double() / self.extent[axis] + 1) * ((self.vertices[axis] - 1) / 2)
         first = position.floor().clamp(0, self.vertices[axis] - 2)
         part, first = position - first, first.long()
         return Corners(torch.stack([first, first + 1], dim=-1), torch.stack([1 - part, part], dim=-1))
 
     def combined(self, axes: Sequence[Corners]) -> Corners:
-        """Of points that lie between these vertices of each axis, `(..., k)` that are broadcast: their entries."""
+        """Makes corners `(..., k)` of points from their `neighbours` along each axis, which are broadcast."""
         entries, weights = [], []
         for corner in product(*(zip(of.entries.unbind(-1), of.weights.unbind(-1), strict=True) for of in axes)):
             places, shares = zip(*corner, strict=True)
@@ -74,7 +74,7 @@ class GridLevel:
         return Corners(torch.stack(entries, dim=-1), torch.stack(weights, dim=-1))
 
     def _entry(self, vertex: Sequence[Tensor]) -> Tensor:
-        """The entry of each vertex; of a table that hashes, the length is a power of two."""
+        """The entry of each vertex; if the level is hashed, its number of entries is a power of two."""
         entry = torch.zeros_like(vertex[0])
         if self.is_hashed:
             for place, prime in zip(vertex, _PRIMES, strict=False):
@@ -87,7 +87,7 @@ class GridLevel:
 
 @dataclass(frozen=True)
 class GridLevels:
-    """All levels, the coarsest first; their entries follow one another in one table."""
+    """All levels, the coarsest first. They share one table, in which the entries of one level follow another's."""
 
     levels: tuple[GridLevel, ...]
 
@@ -95,14 +95,14 @@ class GridLevels:
     def geometric(
         cls, extent: tuple[float, ...], *, levels: int, table_size: int, min_resolution: int, max_resolution: int
     ) -> Self:
-        """Levels whose resolutions grow by a constant factor (equations 2 and 3).
+        """Makes levels whose resolutions grow by a constant factor (equations 2 and 3).
 
         Args:
-            extent: See `GridLevel`; the longest axis has the resolution, the others keep the cells square.
-            levels: How many; a single one has the highest resolution.
-            table_size: Most entries of a level, a power of two.
-            min_resolution: Vertices along the longest axis in the coarsest level.
-            max_resolution: In the finest.
+            extent: See `GridLevel`; the resolution is that of the longest axis, and the others keep the cells square.
+            levels: Number of levels; a single one has the highest resolution.
+            table_size: The largest number of entries of a level, a power of two.
+            min_resolution: Number of vertices along the longest axis in the coarsest level.
+            max_resolution: Number of vertices along the longest axis in the finest level.
         """
         each = []
         for level in range(levels):
@@ -126,7 +126,7 @@ class GridLevels:
 
 
 def _between(low: int, high: int, step: int, steps: int) -> int:
-    """`low * (high / low) ** (step / steps)`, rounded down, by integers: the same on every machine."""
+    """`low * (high / low) ** (step / steps)`, rounded down; integers only, so that every machine gets the same."""
     power = low ** (steps - step) * high**step
     below, above = low, high + 1
     while above - below > 1:

@@ -54,9 +54,9 @@ class HashgridParams(FieldParams):
 
 
 class Hashgrid(Field):
-    """ReLU layers on the features of all levels, one beside the other; entries start as 1e-4 U(-1, 1).
+    """ReLU layers on the concatenated features of all levels; table entries start as 1e-4 U(-1, 1).
 
-    The layers start as PyTorch's. Where the finest level would be coarser than the coarsest, all are as coarse.
+    The layers start as in PyTorch. If the finest level would be coarser than the coarsest, all are as coarse as that.
     """
 
     name: ClassVar[str] = "hashgrid"
@@ -73,7 +73,7 @@ class Hashgrid(Field):
 
     @cached_property
     def grid(self) -> GridLevels:
-        """The levels."""
+        """The levels of the grid."""
         assert self.params.max_resolution is not None
         return GridLevels.geometric(
             self.shape.extent,
@@ -85,7 +85,7 @@ class Hashgrid(Field):
 
     @property
     def inputs(self) -> int:
-        """Features of a point, in all levels together."""
+        """The number of features that a point has in all levels together."""
         return self.params.levels * self.params.features
 
     @staticmethod
@@ -94,11 +94,11 @@ class Hashgrid(Field):
         return 1e-2 * math.sqrt(24 / width)
 
     def tensors(self) -> list[TensorSpec]:
-        """See `Field.tensors`; the first layer sees features, not coordinates."""
+        """See `Field.tensors`; the inputs of the first layer are features, not coordinates."""
         return [TensorSpec("table", (self.grid.entries, self.params.features), "table"), *self.network_tensors()]
 
     def network_tensors(self) -> list[TensorSpec]:
-        """All tensors but the table."""
+        """All tensors except the table."""
         return perceptron_specs(self.shape, self.inputs, "hidden")
 
     def init(self, rng: torch.Generator) -> dict[str, Tensor]:
@@ -115,11 +115,11 @@ class Hashgrid(Field):
             yield hidden  # (B, n, w)
 
     def network(self, weights: dict[str, Tensor], features: Tensor) -> Tensor:
-        """What `forward` gives, from features that have been interpolated already.
+        """Computes the values that `forward` gives, from features that have been interpolated already.
 
         Args:
-            weights: As `forward` takes them; the table is not looked at.
-            features: `(B, inputs, n)`: points last, the layout that is fastest on a CPU.
+            weights: The weights that `forward` takes; the table is not used.
+            features: `(B, inputs, n)`: points come last, since this layout is fastest on a CPU.
 
         Returns:
             `(B, c, n)`.
@@ -134,7 +134,7 @@ class Hashgrid(Field):
         return (self.inputs << self.shape.d_in) + perceptron_macs(self.shape, self.inputs)
 
     def pack(self, out: Writer) -> None:
-        """See `Field.pack`: four bytes, and another for each resolution above 127."""
+        """See `Field.pack`; it writes four bytes, and one more for each resolution above 127."""
         assert self.params.max_resolution is not None
         packed = self.params.table_size_log2 << 9 | (self.params.levels - 1) << 4 | (self.params.features - 1)
         out.data += packed.to_bytes(2, "big")
@@ -171,7 +171,7 @@ class Hashgrid(Field):
 
 
 def _affine_of_rows(inputs: Tensor, weights: dict[str, Tensor], name: str) -> Tensor:
-    """One affine map per signal, `(B, d, n)` -> `(B, w, n)`."""
+    """Applies an affine map of its own to each signal, `(B, d, n)` -> `(B, w, n)`."""
     return torch.baddbmm(weights[f"{name}.bias"].unsqueeze(2), weights[f"{name}.weight"].mT, inputs)
 
 

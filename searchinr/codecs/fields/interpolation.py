@@ -1,10 +1,10 @@
-"""Interpolating between the vertices of `grid_levels`, for many signals at once.
+"""Interpolates between the vertices of `grid_levels`, for many signals at once.
 
 On a grid of points that stays the same, interpolation is a product with sparse matrices that are built once, and its
-gradient the product with the transposed ones. Each level has two, since points are interpolated axis by axis: one
-matrix makes of entries the values between vertices in each row of vertices, the other makes of these rows those of the
-points. Together they have a sixth of the elements of a single matrix (55,296 points, 16 levels of 2^11 entries), which
-no cache would hold. On points drawn anew, vertices are gathered. Both compute the same sums.
+gradient is the product with their transposes. Each level has two matrices, since points are interpolated axis by axis:
+the first interpolates between the entries in each row of vertices, the second between these rows. Together they have a
+sixth of the elements of a single matrix (55,296 points, 16 levels of 2^11 entries), which would not fit in any cache.
+For points that are drawn anew in each step, vertices are gathered. Both ways compute the same sums.
 
 Notation used for tensor shapes: B signals, b of them, n points, p of them along the first axis, q of them in a row,
 d coordinates, E entries, e of one level, L levels, F features, k corners, R rows of vertices (along the first axis).
@@ -24,11 +24,11 @@ from torch.autograd.function import FunctionCtx
 from searchinr.codecs.fields.grid_levels import Corners, GridLevel, GridLevels
 
 _MAX_NONZERO = 2**26
-"""Elements of all matrices; with their transposes they take 16 bytes each."""
+"""The largest number of elements of all matrices together; an element takes 16 bytes with its transposed copy."""
 
 
 def gather(grid: GridLevels, table: Tensor, coords: Tensor) -> Tensor:
-    """Features at any points.
+    """Interpolates the features at any points.
 
     Args:
         grid: The levels.
@@ -39,8 +39,8 @@ def gather(grid: GridLevels, table: Tensor, coords: Tensor) -> Tensor:
         `(B, n, L * F)`, level after level.
     """
     signals, _, width = table.shape
-    # Rows of all signals, whose gradients add up six times as fast as columns; and level by level, since every gradient
-    # of a selection is as large as what was selected from.
+    # The table is laid out in rows of all signals, whose gradients add up six times as fast as columns. Each level is
+    # selected from separately, since the gradient of a selection is as large as the tensor that it was selected from.
     rows = table.transpose(0, 1).flatten(1)  # (E, B * F)
     parts = torch.split(rows, [level.entries for level in grid.levels])  # L of (e, B * F)
     features = []
@@ -53,7 +53,7 @@ def gather(grid: GridLevels, table: Tensor, coords: Tensor) -> Tensor:
 
 
 def matrices_pay(grid: GridLevels, points: Sequence[int], device: torch.device) -> bool:
-    """Whether the matrices of so many points along each axis fit in memory, and the device has a fast product."""
+    """Whether matrices for this number of points along each axis fit in memory, and the device multiplies them fast."""
     in_row = math.prod(points[1:]) << len(points[1:])
     nonzero = sum(level.vertices[0] * in_row + 2 * points[0] for level in grid.levels)
     has_product = device.type == "cuda" or torch.backends.mkl.is_available()  # type: ignore[no-untyped-call]
@@ -61,18 +61,18 @@ def matrices_pay(grid: GridLevels, points: Sequence[int], device: torch.device) 
 
 
 class _Matrix(NamedTuple):
-    """A sparse matrix and its transpose, both by compressed rows."""
+    """A sparse matrix and its transpose, both stored as compressed rows."""
 
     forward: Tensor
     backward: Tensor
 
 
 class _Matrices(NamedTuple):
-    """What interpolates in one level.
+    """The matrices that interpolate in one level.
 
     Attributes:
-        in_rows: `(R * q, e)`, from entries to points in each row of vertices.
-        across_rows: `(p, R)`, from there to rows of points.
+        in_rows: `(R * q, e)`: interpolates between the entries in each row of vertices.
+        across_rows: `(p, R)`: interpolates between these rows.
     """
 
     in_rows: _Matrix
@@ -83,26 +83,26 @@ class FixedPoints:
     """Interpolation on a grid of points that stays the same."""
 
     def __init__(self, grid: GridLevels, coords: Tensor) -> None:
-        """Builds the matrices: for 55,296 points and 16 levels in 0.05 s.
+        """Builds the matrices, which takes 0.05 s for 55,296 points and 16 levels.
 
         Args:
             grid: The levels.
-            coords: `(*points, d)`, on the device of the tables: along each axis only its own coordinate changes.
+            coords: `(*points, d)`, on the device of the tables. Along each axis only the axis's own coordinate changes.
         """
         self.grid = grid
         self.points = coords[..., 0].numel()
         axes = [_along(coords, axis) for axis in range(coords.shape[-1])]
         self._matrices = [_matrices(level, axes) for level in grid.levels]
-        # Each product of its own keeps a core's cache; a GPU would wait for so many of them.
+        # On a CPU, one product for each signal stays in a core's cache; on a GPU, so many products would be slow.
         self._at_once = 1 if coords.device.type == "cpu" else None
 
     def __call__(self, table: Tensor) -> Tensor:
-        """Features at the points, `(B, E, F)` -> `(B, L * F, n)`, level after level."""
+        """Interpolates the features at the points, `(B, E, F)` -> `(B, L * F, n)`, level after level."""
         product: Tensor = _Product.apply(table, self)  # type: ignore[no-untyped-call]
         return product
 
     def forward(self, table: Tensor) -> Tensor:
-        """The product, `(B, E, F)` -> `(B, L * F, n)`, without a graph."""
+        """Computes the product, `(B, E, F)` -> `(B, L * F, n)`, without an autograd graph."""
         signals, _, features = table.shape
         out = table.new_empty(signals, len(self._matrices), features, self.points)
         for of, into in self._some(table, out):
@@ -115,7 +115,7 @@ class FixedPoints:
         return out.flatten(1, 2)
 
     def backward(self, gradient: Tensor) -> Tensor:
-        """The product with the transposes, `(B, L * F, n)` -> `(B, E, F)`."""
+        """Computes the product with the transposes, `(B, L * F, n)` -> `(B, E, F)`."""
         signals, levels = len(gradient), len(self._matrices)
         by_level = gradient.reshape(signals, levels, -1, self.points)  # (B, L * F, n) -> (B, L, F, n)
         features = by_level.shape[2]
@@ -131,16 +131,16 @@ class FixedPoints:
         return out
 
     def _some(self, *of_signals: Tensor) -> Iterator[tuple[Tensor, ...]]:
-        """The tensors `(B, ...)` in parts `(b, ...)`, of as many signals as are worked on at once."""
+        """Cuts tensors `(B, ...)` into parts `(b, ...)` of as many signals as are worked on at once."""
         return zip(*(torch.split(each, self._at_once or len(each)) for each in of_signals), strict=True)
 
     def _levels(self) -> Iterator[tuple[_Matrices, int, int]]:
-        """Matrices, first entry and end of each level."""
+        """Each level's matrices, its first entry, and the end of its entries."""
         return zip(self._matrices, self.grid.starts, self.grid.starts[1:], strict=False)
 
 
 class _ProductContext(FunctionCtx):
-    """What the backward pass finds of the forward pass."""
+    """What the forward pass leaves for the backward pass."""
 
     points: FixedPoints
 
@@ -163,7 +163,7 @@ def _along(coords: Tensor, axis: int) -> Tensor:
 
 
 def _times(matrix: Tensor, columns: Tensor) -> Tensor:
-    """The product with a sparse matrix, `(m, k) @ (k, c)`; `@` would write zeros first, and is slow with one column."""
+    """Multiplies by a sparse matrix, `(m, k) @ (k, c)`; `@` would write zeros first and be slow with one column."""
     out = columns.new_empty(matrix.shape[0], columns.shape[1])
     if columns.shape[1] == 1:
         torch.addmv(out[:, 0], matrix, columns[:, 0], beta=0, out=out[:, 0])
@@ -173,7 +173,7 @@ def _times(matrix: Tensor, columns: Tensor) -> Tensor:
 
 
 def _matrices(level: GridLevel, axes: Sequence[Tensor]) -> _Matrices:
-    """Of one level, for the grid of points with these coordinates along each axis, `(points of the axis,)`."""
+    """Builds a level's matrices for a grid of points, from its coordinates along each axis, `(points of the axis,)`."""
     neighbours = [level.neighbours(axis, places) for axis, places in enumerate(axes)]
     first, vertices = neighbours[0], level.vertices[0]
     every = torch.arange(vertices, device=axes[0].device).unsqueeze(1)
@@ -183,18 +183,18 @@ def _matrices(level: GridLevel, axes: Sequence[Tensor]) -> _Matrices:
 
 
 def _on_axis(corners: Corners, axis: int, axes: int) -> Corners:
-    """`(n, k)` -> `(1, ..., n, ..., 1, k)`, to be broadcast along the other axes."""
+    """Reshapes corners along one axis, `(n, k)` -> `(1, ..., n, ..., 1, k)`, to be broadcast along the other axes."""
     shape = [1] * axes + [-1]
     shape[axis], shape[-1] = corners.entries.shape
     return Corners(corners.entries.view(shape), corners.weights.view(shape))
 
 
 def _matrix(corners: Corners, columns: int) -> _Matrix:
-    """The matrix `(n, columns)` that makes the values of points of those of their corners, `(..., k)`."""
+    """Makes the matrix `(n, columns)` that interpolates the values of points from those of their corners `(..., k)`."""
     per_point = corners.entries.shape[-1]
     inner, values = corners.entries.flatten().cpu().numpy(), corners.weights.float().flatten().cpu().numpy()
     points = len(inner) // per_point
-    # Sorting 16-bit integers takes one pass over them.
+    # 16-bit integers are sorted in a single pass over them.
     order = np.argsort(inner.astype(np.min_scalar_type(columns)), kind="stable")
     starts = np.concatenate([[0], np.cumsum(np.bincount(inner, minlength=columns))])
     rows = np.arange(0, len(inner) + 1, per_point)
@@ -203,7 +203,7 @@ def _matrix(corners: Corners, columns: int) -> _Matrix:
         starts: NDArray[np.int64], inner: NDArray[np.int64], values: NDArray[np.float32], shape: tuple[int, int]
     ) -> Tensor:
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Sparse CSR")  # PyTorch calls all of it beta
+            warnings.filterwarnings("ignore", "Sparse CSR")  # PyTorch warns that sparse CSR is in beta
             return torch.sparse_csr_tensor(
                 torch.from_numpy(starts.astype(np.int32)),
                 torch.from_numpy(inner.astype(np.int32)),

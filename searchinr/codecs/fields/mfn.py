@@ -15,7 +15,7 @@ from searchinr.codecs.fields.contract import Between, Field, FieldParams, FieldS
 from searchinr.codecs.fields.layers import affine_specs, fan_in_bound, uniform
 from searchinr.errors import InvalidFileError
 
-_FILTERS: tuple[Literal["fourier", "gabor"], ...] = ("fourier", "gabor")  # numbered as in files
+_FILTERS: tuple[Literal["fourier", "gabor"], ...] = ("fourier", "gabor")  # files hold these indices
 _GABOR_ALPHA, _GABOR_BETA = 6.0, 1.0
 
 
@@ -35,15 +35,15 @@ class MfnParams(FieldParams):
 
 
 class Mfn(Field):
-    """z_1 = g_1(x), z_{i+1} = (W_i z_i + b_i) * g_{i+1}(x), a linear last layer (the paper's equation 4).
+    """z_1 = g_1(x), z_{i+1} = (W_i z_i + b_i) * g_{i+1}(x), and a linear last layer (the paper's equation 4).
 
-    A Fourier filter is sin(omega x + phi) (equation 6); a Gabor filter is multiplied by exp(-gamma/2 |x - mu|^2)
-    (equation 12). `depth` filters have `depth - 1` matrices between them. The parameters of all filters are stacked,
-    since they are drawn from one distribution: quantised together they need one step.
+    A Fourier filter is sin(omega x + phi) (equation 6); a Gabor filter is that times exp(-gamma/2 |x - mu|^2) (equation
+    12). Between the `depth` filters there are `depth - 1` matrices. The parameters of all filters are stacked in one
+    tensor, since they have the same distribution and can share a quantiser step.
 
-    Initialised as in the authors' code: omega ~ U(-1/sqrt(d_in), 1/sqrt(d_in)) * input_scale / sqrt(depth), for Gabor
-    times sqrt(gamma); phi ~ U(-pi, pi); mu ~ U over the domain; gamma ~ Gamma(6 / depth, 1); W ~ U(-1/sqrt(w),
-    1/sqrt(w)) and the rest as PyTorch leaves it.
+    The initialisation is that of the authors' code: omega ~ U(-1/sqrt(d_in), 1/sqrt(d_in)) * input_scale / sqrt(depth),
+    for Gabor times sqrt(gamma); phi ~ U(-pi, pi); mu ~ U over the domain; gamma ~ Gamma(6 / depth, 1); W ~
+    U(-1/sqrt(w), 1/sqrt(w)); everything else has PyTorch's default.
     """
 
     name: ClassVar[str] = "mfn"
@@ -88,7 +88,7 @@ class Mfn(Field):
         weights["filters.weight"] = uniform(rng, filters, fan_in_bound(shape.d_in) * spread)
         weights["filters.bias"] = uniform(rng, (shape.depth, shape.width), math.pi)
         if self._gabor:
-            # PyTorch draws from Gamma distributions only without a generator
+            # PyTorch cannot draw from a Gamma distribution with a given generator
             numpy_rng = np.random.default_rng(int(torch.randint(2**62, (), generator=rng)))
             gamma = numpy_rng.gamma(_GABOR_ALPHA / shape.depth, 1 / _GABOR_BETA, (shape.depth, shape.width))
             weights["filters.gamma"] = torch.from_numpy(gamma.astype(np.float32))
@@ -98,7 +98,7 @@ class Mfn(Field):
 
     def layers(self, weights: dict[str, Tensor], coords: Tensor, between: Between = unchanged) -> Iterator[Tensor]:
         """See `Field.layers`."""
-        # unbound at once, so that autograd stacks the gradients instead of padding each
+        # unbound all at once, so that autograd stacks the gradients instead of padding each of them with zeros
         frequencies = weights["filters.weight"].unbind(1)  # depth times (B, d_in, w)
         phases = weights["filters.bias"].unbind(1)  # depth times (B, w)
         envelopes = self._envelopes(weights) if self._gabor else []
@@ -118,7 +118,7 @@ class Mfn(Field):
 
     @staticmethod
     def _envelopes(weights: dict[str, Tensor]) -> list[tuple[Tensor, Tensor]]:
-        """-gamma/2 |x - mu|^2 of each filter as an affine map of (x, |x|^2), which spares temporaries of n points.
+        """Writes -gamma/2 |x - mu|^2 of each filter as an affine map of (x, |x|^2), without temporaries of n points.
 
         Returns:
             For each filter the weight `(B, d_in + 1, w)` and the bias `(B, w)`.
@@ -132,13 +132,13 @@ class Mfn(Field):
         return list(zip(weight.unbind(1), bias.unbind(1), strict=True))
 
     def macs_per_point(self) -> int:
-        """See `Field.macs_per_point`; matrix products only."""
+        """See `Field.macs_per_point`; only matrix products count."""
         shape = self.shape
         per_filter = 2 * shape.d_in + 1 if self._gabor else shape.d_in
         return shape.width * (shape.depth * per_filter + (shape.depth - 1) * shape.width + shape.d_out)
 
     def pack(self, out: Writer) -> None:
-        """See `Field.pack`: one byte."""
+        """See `Field.pack`; it writes one byte."""
         out.byte(_FILTERS.index(self.params.filter))
 
     @classmethod

@@ -30,7 +30,7 @@ class ReluParams(FieldParams):
 
 
 class Relu(Field):
-    """ReLU layers on the coordinates and on sin(2^k pi x), cos(2^k pi x), k below `octaves` (the paper's equation 4).
+    """ReLU layers on the coordinates x and on sin(2^k pi x), cos(2^k pi x) for k < `octaves` (the paper's equation 4).
 
     The coordinates themselves are among the inputs, as in the authors' code.
     """
@@ -58,7 +58,7 @@ class Relu(Field):
         return perceptron_specs(self.shape, self._inputs)
 
     def init(self, rng: torch.Generator) -> dict[str, Tensor]:
-        """See `Field.init`: PyTorch's default."""
+        """See `Field.init`; this is PyTorch's default."""
         return pytorch_init(self.tensors(), rng)
 
     def layers(self, weights: dict[str, Tensor], coords: Tensor, between: Between = unchanged) -> Iterator[Tensor]:
@@ -77,7 +77,7 @@ class Relu(Field):
         return perceptron_macs(self.shape, self._inputs)
 
     def pack(self, out: Writer) -> None:
-        """See `Field.pack`: a byte."""
+        """See `Field.pack`; it writes one byte."""
         out.byte(self.params.octaves)
 
     @classmethod

@@ -1,7 +1,7 @@
 """Random numbers that encoder and decoder share without storing them.
 
-They are made of integers alone, so that every machine and every version of every library makes the same ones. Each is
-a function of its position only: any part can be made without the rest, and a longer sequence starts with the shorter.
+They are computed with integers only, so that every machine and every library version makes the same ones. Each number
+depends on its position only: any part can be made without the rest, and a longer sequence begins with the shorter one.
 """
 
 from statistics import NormalDist
@@ -13,7 +13,7 @@ NORMAL_GRID = 2.0**-12
 
 
 def _signed(value: int) -> int:
-    """An unsigned 64-bit constant as the int64 with the same bits, since PyTorch computes with those."""
+    """The int64 that has the same bits as an unsigned 64-bit constant, since PyTorch computes with int64."""
     return value - 2**64 if value >= 2**63 else value
 
 
@@ -22,16 +22,16 @@ _MULTIPLIERS = (_signed(0xBF58476D1CE4E5B9), _signed(0x94D049BB133111EB))
 
 
 def _shift_right(bits: Tensor, by: int) -> Tensor:
-    """Logical shift of 64-bit words (int64's own shift copies the sign)."""
+    """Shifts 64-bit words to the right and fills with zeros; the shift of int64 would copy the sign."""
     return (bits >> by) & ((1 << (64 - by)) - 1)
 
 
 def random_bits(counter: Tensor, n_bits: int) -> Tensor:
-    """Random words: the upper bits of output number `counter` of SplitMix64 (Steele, Lea, Flood 2014) seeded with 0.
+    """Makes random words: the upper bits of output `counter` of SplitMix64 (Steele, Lea, Flood 2014) with seed 0.
 
     Args:
         counter: int64 of any shape, 0 or more.
-        n_bits: Bits per word, 1 to 63.
+        n_bits: Number of bits of a word, 1 to 63.
 
     Returns:
         int64 of the same shape, in [0, 2**n_bits).
@@ -43,10 +43,10 @@ def random_bits(counter: Tensor, n_bits: int) -> Tensor:
 
 
 def standard_normals(count: int) -> Tensor:
-    """The first `count` numbers of one fixed sequence from N(0, 1), in float32, `(count,)`.
+    """Makes the first `count` numbers of one fixed sequence from N(0, 1), in float32, `(count,)`.
 
-    Each is one of 65,536 equally likely quantiles, rounded to a multiple of `NORMAL_GRID`: coarse enough that
-    rounding errors of the quantile function never show, fine enough that a product with a float of few bits is exact.
+    Each number is one of 65,536 equally likely quantiles, rounded to a multiple of `NORMAL_GRID`. The grid is so coarse
+    that rounding errors of the quantile function do not show, and products with floats of few bits are exact.
     """
     inverse = NormalDist().inv_cdf
     words = random_bits(torch.arange(count), 16).tolist()

@@ -1,4 +1,4 @@
-"""SIREN: sines all the way (Sitzmann et al. 2020, arXiv 2006.09661)."""
+"""SIREN: a network whose hidden layers all have sines as activations (Sitzmann et al. 2020, arXiv 2006.09661)."""
 
 import math
 from collections.abc import Iterator
@@ -31,9 +31,9 @@ class SirenParams(FieldParams):
 
 
 class Siren(Field):
-    """sin(omega (W x + b)) in every hidden layer, a linear last layer.
+    """Hidden layers compute sin(omega (W x + b)); the last layer is linear.
 
-    Initialised as in section 3.2 of the paper; biases as the authors' code leaves them, U(-1/sqrt(n_in), 1/sqrt(n_in)).
+    Weights start as in section 3.2 of the paper, biases as in the authors' code: U(-1/sqrt(n_in), 1/sqrt(n_in)).
     """
 
     name: ClassVar[str] = "siren"
@@ -69,10 +69,10 @@ class Siren(Field):
         return weights
 
     def layers(self, weights: dict[str, Tensor], coords: Tensor, between: Between = unchanged) -> Iterator[Tensor]:
-        """See `Field.layers`; `coords` may also be `(B, n, d_in)`, where each signal has coordinates of its own."""
+        """See `Field.layers`; `coords` may also be `(B, n, d_in)` if each signal has coordinates of its own."""
         hidden = coords
         for layer in range(self.shape.depth):
-            # omega goes into the weights, which are smaller than the activations
+            # omega multiplies the weights, since there are fewer of them than of activations
             omega = self.params.omega if layer else self.params.omega_first
             weight, bias = weights[f"layer{layer}.weight"], weights[f"layer{layer}.bias"]
             hidden = between(layer, torch.sin(affine(hidden, omega * weight, omega * bias)))
@@ -83,7 +83,7 @@ class Siren(Field):
         return perceptron_macs(self.shape, self.shape.d_in)
 
     def pack(self, out: Writer) -> None:
-        """See `Field.pack`: two bytes."""
+        """See `Field.pack`; it writes two bytes."""
         out.byte_float(self.params.omega_first)
         out.byte_float(self.params.omega)
 

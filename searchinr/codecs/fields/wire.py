@@ -15,12 +15,12 @@ from searchinr.codecs.fields.contract import Between, Field, FieldParams, FieldS
 from searchinr.codecs.fields.layers import affine_specs, fan_in_bound, uniform
 
 _MAX_EXPONENT = 4.0
-"""The wavelet's magnitude is at most exp of this. Without a limit it grows to exp((omega / 2 sigma)^2), layer after
-layer, until it overflows; the limit is out of reach for omega / sigma <= 4 (the paper's is 0.67)."""
+"""The wavelet's magnitude is at most the exponential of this. Without a limit it could reach exp((omega / 2 sigma)^2)
+and, layer after layer, overflow. For omega / sigma <= 4 the limit has no effect (in the paper, the ratio is 0.67)."""
 
 _MIN_EXPONENT = -18.0
-"""Where a magnitude counts as zero: 2e-8 is lost beside the others in float32. Products of such small numbers over
-some layers become subnormal, and CPUs compute several times slower with those."""
+"""A magnitude below the exponential of this, 2e-8, counts as zero, since it is lost beside others in float32. Over some
+layers, products of such numbers become subnormal, and CPUs compute several times slower with subnormal numbers."""
 
 
 class WireParams(FieldParams):
@@ -39,13 +39,13 @@ class WireParams(FieldParams):
 
 
 class Wire(Field):
-    """exp(j omega z - |sigma z|^2), z = W h + b, in every hidden layer; output the real part of a linear layer.
+    """Hidden layers compute exp(j omega z - |sigma z|^2) of z = W h + b; the output is the real part of a linear layer.
 
-    As in the authors' code the first layer has real weights, the later ones complex ones, and there are width / sqrt(2)
-    complex channels, so that `width` means about as many weights as elsewhere; each complex weight is two stored reals,
-    stacked as (real, imaginary). Only the real part of the last bias has an effect: the other is not kept.
+    As in the authors' code, the first layer has real weights and the later ones have complex weights. There are
+    width / sqrt(2) complex channels, so that a `width` has about as many weights as in other backbones. A complex
+    weight is stored as two reals, (real, imaginary). The last bias has no imaginary part, which would have no effect.
 
-    Initialised as the authors leave it to PyTorch: real and imaginary parts U(-1/sqrt(n_in), 1/sqrt(n_in)).
+    Real and imaginary parts start as U(-1/sqrt(n_in), 1/sqrt(n_in)), PyTorch's default, which the authors use as well.
     """
 
     name: ClassVar[str] = "wire"
@@ -63,7 +63,7 @@ class Wire(Field):
         return 1e-2 * math.sqrt(24 / width)
 
     def tensors(self) -> list[TensorSpec]:
-        """See `Field.tensors`; below, v is the number of complex channels."""
+        """See `Field.tensors`; v, in the comments on shapes, is the number of complex channels."""
         v = self.channels
         specs = [*affine_specs("layer0", self.shape.d_in, v, "first")]
         for layer in range(1, self.shape.depth):
@@ -87,16 +87,16 @@ class Wire(Field):
     def layers(self, weights: dict[str, Tensor], coords: Tensor, between: Between = unchanged) -> Iterator[Tensor]:
         """See `Field.layers`.
 
-        Complex numbers are kept as real channels followed by imaginary ones, points last: `(B, 2v, n)`. So a complex
-        product is one real product, and both halves are contiguous for the wavelet: several times as fast on a CPU as
-        complex tensors.
+        Complex numbers are kept as real channels followed by imaginary ones, with points last: `(B, 2v, n)`. A complex
+        product is then one real product, and both halves are contiguous in the wavelet. On a CPU this is several times
+        as fast as complex tensors.
         """
         omega, batch = self.params.omega, weights["layer0.bias"].shape[0]
         envelope = (self.params.sigma / omega) ** 2
         hidden = coords.T.expand(batch, -1, -1)  # (B, d_in, n)
         for layer in range(self.shape.depth):
             weight, bias = weights[f"layer{layer}.weight"], weights[f"layer{layer}.bias"]
-            if layer == 0:  # real: the imaginary channels are zero
+            if layer == 0:  # this layer is real, so its imaginary channels are zero
                 weight = torch.nn.functional.pad(weight, (0, self.channels))  # (B, d_in, 2v)
                 bias = torch.nn.functional.pad(bias, (0, self.channels))  # (B, 2v)
             else:
@@ -112,12 +112,12 @@ class Wire(Field):
         return affine(hidden.mT, torch.cat([real, -imaginary], dim=1), weights["out.bias"])
 
     def macs_per_point(self) -> int:
-        """See `Field.macs_per_point`; a complex product is four real ones."""
+        """See `Field.macs_per_point`; a complex product counts as four real ones."""
         v = self.channels
         return v * (self.shape.d_in + 4 * (self.shape.depth - 1) * v + 2 * self.shape.d_out)
 
     def pack(self, out: Writer) -> None:
-        """See `Field.pack`: two bytes."""
+        """See `Field.pack`; it writes two bytes."""
         out.byte_float(self.params.omega)
         out.byte_float(self.params.sigma)
 
@@ -135,7 +135,7 @@ def _complex_as_real(weight: Tensor) -> Tensor:
 
 
 class _WaveletContext(FunctionCtx):
-    """What the backward pass finds of the forward pass."""
+    """What the forward pass leaves for the backward pass."""
 
     limited: Tensor | None
     c: float
@@ -143,10 +143,10 @@ class _WaveletContext(FunctionCtx):
 
 
 class _Wavelet(torch.autograd.Function):
-    """exp(j zeta - c |zeta|^2) with zeta = p + j q = omega z and c = (sigma / omega)^2, its exponent limited.
+    """exp(j zeta - c |zeta|^2) with zeta = p + j q = omega z, c = (sigma / omega)^2, and a limit on the exponent.
 
-    The magnitude is m = exp(-q - c (p^2 + q^2)), the result u + j v = m cos p + j m sin p. The derivatives follow from
-    u and v themselves, so the backward pass needs no cosine and no exponential: 3 times as fast as autograd's.
+    The magnitude is m = exp(-q - c (p^2 + q^2)) and the result is u + j v = m cos p + j m sin p. The derivatives follow
+    from u and v, so the backward pass computes no cosine and no exponential: it is 3 times as fast as autograd's.
     """
 
     @staticmethod
@@ -168,7 +168,7 @@ class _Wavelet(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: _WaveletContext, grad: Tensor) -> tuple[Tensor, None]:
-        """With respect to p: -2 c p s + t; to q: -(1 + 2 c q) s, where s = <grad, out> and t = <grad, j out>."""
+        """The gradients are -2 c p s + t for p and -(1 + 2 c q) s for q, with s = <grad, out> and t = <grad, j out>."""
         zeta, out = ctx.saved_tensors
         v = zeta.shape[1] // 2
         along = (grad[:, :v] * out[:, :v]).addcmul_(grad[:, v:], out[:, v:])

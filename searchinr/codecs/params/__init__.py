@@ -1,1 +1,1 @@
-"""Parameters that several codecs have, and the forms in which they are written."""
+"""Parameters that several codecs have in common, and the forms in which users write them."""

@@ -1,4 +1,4 @@
-"""Bit-widths of weights, by what their tensor is for."""
+"""Bit-widths of weights, by the role of their tensor."""
 
 from typing import NamedTuple
 
@@ -7,12 +7,12 @@ from searchinr.codecs.params.network_params import NetworkParams
 
 
 class BitWidths(NamedTuple):
-    """The bit-widths of weights, by what their tensor is for.
+    """The bit-widths of weights, by the role of their tensor.
 
     Attributes:
-        weight_bits: For weights between hidden layers, and for look-up tables.
-        edge_bits: For the first layer, and for biases of hidden layers, which are few and range wider than weights.
-        last_bits: For the last layer.
+        weight_bits: Bits for weights between hidden layers, and for look-up tables.
+        edge_bits: Bits for the first layer and for biases of hidden layers, which are few and have a wide range.
+        last_bits: Bits for the last layer.
     """
 
     weight_bits: int
@@ -25,10 +25,10 @@ class BitWidths(NamedTuple):
 
 
 def bit_widths(params: NetworkParams) -> BitWidths:
-    """The bit-widths that a codec's parameters ask for; only where they name a quantiser."""
-    assert params.last_bits is not None  # left out, it was filled in
+    """The bit-widths that a codec's parameters ask for; the parameters must name a quantiser."""
+    assert params.last_bits is not None  # validation has filled it in
     return BitWidths(params.weight_bits, params.edge_bits, params.last_bits)
 
 
 UNQUANTISED = BitWidths(0, 0, 0)
-"""What stands in the place of bit-widths where there is no quantiser."""
+"""The value that stands for the bit-widths if there is no quantiser."""

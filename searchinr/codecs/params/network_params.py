@@ -13,7 +13,7 @@ from searchinr.codecs.quantize.contract import Quantizer
 
 MAX_DEPTH, MAX_WIDTH = 16, 1024
 FP16 = "fp16"
-"""In the place of a quantiser: weights as they are, two bytes each."""
+"""The name that stands in the place of a quantiser's: weights are stored as floats of two bytes."""
 
 QAT_FRACTION = 0.4
 
@@ -63,7 +63,7 @@ RateWeight = Annotated[
     ),
 ]
 LossName = Literal["log_mse", "mse"]
-"""Of a signal: the logarithm of its MSE, or its MSE."""
+"""The loss of a signal: the logarithm of its MSE, or its MSE."""
 
 Loss = Annotated[LossName, Key(description="of each signal: the logarithm of its MSE, or its MSE")]
 Decay = Annotated[
@@ -72,19 +72,19 @@ Decay = Annotated[
 ]
 BatchFraction = Annotated[float, Key(gt=0, le=1, description="points used in each step, as a fraction of the grid")]
 OWN: dict[str, Any] = {name: (field.Params, field.Params()) for name, field in FIELDS.items()}
-"""Under each backbone's name that backbone's own parameters; see `with_keys`."""
+"""The backbones' own parameters, each under the name of its backbone; see `with_keys`."""
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
 
 def with_keys(more: Mapping[str, Any]) -> Callable[[type[ModelT]], type[ModelT]]:
-    """A class decorator that adds parameters to a model which cannot be written in its class.
+    """Makes a class decorator that adds parameters to a model which cannot be written in its class.
 
-    Such are the backbones' own parameters, which backbones that are found at run time bring along, and those whose
-    name is a word of Python's. To a type checker the model is the class as it is written.
+    Examples are the parameters of backbones, which are only found at run time, and parameters whose name is a keyword
+    of Python. To a type checker the model remains the class that is written.
 
     Args:
-        more: By name, a type and a default, as `pydantic.create_model` takes them.
+        more: Name -> type and default, in the form that `pydantic.create_model` takes.
     """
 
     def decorate(base: type[ModelT]) -> type[ModelT]:
@@ -94,9 +94,9 @@ def with_keys(more: Mapping[str, Any]) -> Callable[[type[ModelT]], type[ModelT]]
 
 
 class NetworkParams(BaseModel):
-    """What the codecs of coordinate networks have in common, to be mixed into their models.
+    """The parameters that all codecs of coordinate networks have; their models inherit from this class.
 
-    Each of them declares these keys itself, in its own order and with its own defaults. Its model is decorated
+    Each codec declares these keys itself, in its own order and with its own defaults, and decorates its model
     `with_keys(OWN)`.
     """
 
@@ -115,21 +115,21 @@ class NetworkParams(BaseModel):
 
     @property
     def own(self) -> FieldParams:
-        """The parameters of its own that the backbone has."""
+        """The own parameters of the backbone that is chosen."""
         own: FieldParams = getattr(self, self.backbone)
         return own
 
 
 def fill_in(data: dict[str, Any], name: str, default: object, used: bool) -> None:
-    """Gives a parameter that was left out its default where it is used, and None to one that is not used.
+    """Sets a parameter that was left out to its default, and a parameter that is not used to None.
 
-    So two configurations that train and encode alike are equal, whatever was written for what they ignore.
+    So two configurations that train and encode alike are equal, whatever values the parameters have that they ignore.
 
     Args:
-        data: Whatever the caller gave: checked after this.
-        name: The parameter, a number.
-        default: What it is where it was left out.
-        used: Whether anything depends on it.
+        data: The values that the caller gave; they are checked later.
+        name: Name of the parameter, whose value is a number.
+        default: The value if the parameter was left out.
+        used: Whether anything depends on the parameter.
     """
     if not used and _is_number(data.get(name)):
         data[name] = None
@@ -144,13 +144,13 @@ def fill_in_quantisation(
     *,
     searches_steps: bool = False,
 ) -> None:
-    """`last_bits`, `qat_fraction` and `rate_weight`; see `fill_in`.
+    """Fills in `last_bits`, `qat_fraction` and `rate_weight`; see `fill_in`.
 
     Args:
-        data: See `fill_in`.
-        quantizer: None for fp16.
-        edge_bits: Whatever the caller gave, or its default.
-        searches_steps: Whether steps are searched after training, which weighs the rate as well.
+        data: The values that the caller gave; they are checked later.
+        quantizer: The quantiser, or None for fp16.
+        edge_bits: The value of `edge_bits` that the caller gave, or its default.
+        searches_steps: Whether steps are searched after training: this uses the weight of the rate as well.
     """
     learns, learns_rate = (False, False) if quantizer is None else (quantizer.learns, quantizer.learns_rate)
     is_number = isinstance(edge_bits, int | float) and edge_bits in range(MIN_BITS, MAX_BITS + 1)

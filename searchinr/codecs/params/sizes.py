@@ -1,26 +1,26 @@
-"""Lists of depths or widths as text, since the value of a parameter is a scalar: `16 24 32`."""
+"""Lists of depths or widths. They are written as text, `16 24 32`, since the value of a parameter is a scalar."""
 
 import re
 from collections.abc import Callable, Iterable
 
 MAX_SIZES = 16
-"""In one list: every width adds biases of its own, every depth a last layer, and each has to be trained."""
+"""The most numbers in a list: every width adds biases, every depth a last layer, and each has to be trained."""
 
 
 def parse_sizes(text: str) -> tuple[int, ...]:
-    """The numbers of a canonical list."""
+    """Reads the numbers of a list in its canonical form."""
     return tuple(map(int, text.split()))
 
 
 def sizes_text(sizes: Iterable[int]) -> str:
-    """The list of these numbers: each once, ascending, with one space between them."""
+    """The canonical list of these numbers: each number once, ascending, with one space between them."""
     return " ".join(map(str, sorted(set(sizes))))
 
 
 def canonical_sizes(low: int, high: int) -> Callable[[str], str]:
-    """A validator that brings lists of numbers between two bounds, written with spaces or commas, to one form.
+    """Makes a validator that brings lists of numbers, written with spaces or commas, into their canonical form.
 
-    It raises `ValueError` for what is no such list.
+    It raises `ValueError` if the text is no list of numbers from `low` to `high`.
     """
 
     def canonical(text: str) -> str:

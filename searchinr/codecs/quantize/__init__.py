@@ -1,1 +1,1 @@
-"""Quantisers: float tensors to integer symbols and back."""
+"""Quantisers, which turn float tensors into integer symbols and back."""

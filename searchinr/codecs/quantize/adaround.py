@@ -11,18 +11,18 @@ from searchinr.codecs.bitstream.steps import log_step, nearest_code
 from searchinr.codecs.quantize.contract import STEP, Coded, Quantizer
 from searchinr.codecs.quantize.uniform import best_steps, step_of
 
-_STRETCH, _SHIFT = 1.2, -0.1  # zeta - gamma and gamma of equation 23: the sigmoid reaches 0 and 1
-_SHARPEST, _SOFTEST = 2.0, 20.0  # exponent beta of equation 24, annealed
-_HASTE = 30.0  # logits are learnt in units of this: a rounding has to turn within as many steps as a weight has to move
-_WARM_UP = 0.2  # part of the steps without a penalty, as in the authors' schedule
-_WEIGHT = 1e-3  # of the penalty, per weight on average, beside the log of the MSE
+_STRETCH, _SHIFT = 1.2, -0.1  # zeta - gamma and gamma of equation 23, with which the sigmoid reaches 0 and 1
+_SHARPEST, _SOFTEST = 2.0, 20.0  # the exponent beta of equation 24 is annealed from the second to the first
+_HASTE = 30.0  # logits are learnt in units of this, so that a rounding can turn as fast as a weight can move
+_WARM_UP = 0.2  # this part of the steps has no penalty, as in the authors' schedule
+_WEIGHT = 1e-3  # factor of the penalty (a mean over the weights) beside the log of the MSE
 
 
 class AdaRound(Quantizer):
-    """Trained weights stay where they are; whether each is rounded down or up is learnt.
+    """Weights stay as they were trained; it is learnt whether each of them is rounded down or up.
 
-    The paper fits the output of each layer, one after the other. A neural representation is small and its data is at
-    hand, so here all layers are fitted to the signal itself. Steps are those of least squared error.
+    The paper fits the output of each layer, one after the other. A neural representation is small and its signal is at
+    hand, so here all layers are fitted to the signal itself. Steps are chosen for the least squared error of weights.
     """
 
     name: ClassVar[str] = "adaround"
@@ -34,8 +34,8 @@ class AdaRound(Quantizer):
         """See `Quantizer.start`.
 
         Returns:
-            For each part its rounding variables `name:up` and `name:floor`, both `(B, G, m)`, and `name:step` `(B, G)`;
-            the latter two are constants: `values` passes them no gradient.
+            For each part: the rounding variables `name:up` `(B, G, m)`, and the constants `name:floor` `(B, G, m)` and
+            `name:step` `(B, G)`, which get no gradient from `values`.
         """
         latents = {}
         for part in self.parts:
@@ -50,7 +50,7 @@ class AdaRound(Quantizer):
         return latents
 
     def values(self, latents: Mapping[str, Tensor], progress: float = 1.0) -> dict[str, Tensor]:
-        """See `Quantizer.values`: soft until the end."""
+        """See `Quantizer.values`; the rounding is soft until the end of training."""
         values = {}
         for part in self.parts:
             up = _up(part, latents)
@@ -70,7 +70,7 @@ class AdaRound(Quantizer):
         return coded
 
     def penalty(self, latents: Mapping[str, Tensor], progress: float) -> Tensor | None:
-        """See `Quantizer.penalty`: equation 24, which drives every variable to 0 or 1."""
+        """See `Quantizer.penalty`; equation 24 drives every rounding variable to 0 or 1."""
         if progress < _WARM_UP:
             return None
         beta = _SOFTEST + (_SHARPEST - _SOFTEST) * (progress - _WARM_UP) / (1 - _WARM_UP)
@@ -79,7 +79,7 @@ class AdaRound(Quantizer):
 
 
 def _up(part: QuantSpec, latents: Mapping[str, Tensor]) -> Tensor:
-    """How far each weight is rounded up, 0 to 1: the rectified sigmoid of equation 23, `(B, G, m)`."""
+    """How far each weight is rounded up, from 0 to 1, by the rectified sigmoid of equation 23, `(B, G, m)`."""
     return (torch.sigmoid(_HASTE * latents[f"{part.name}:up"]) * _STRETCH + _SHIFT).clamp(0, 1)
 
 

@@ -1,8 +1,8 @@
-"""The contract of a quantiser: weights of B signals -> symbols, and what turns symbols back into weights.
+"""The contract of a quantiser, which turns the weights of B signals into symbols and symbols back into weights.
 
 Notation used for tensor shapes:
-    B: signals fitted together
-    G: groups of a tensor that have a step of their own: 1, or one per output channel
+    B: signals that are fitted together
+    G: groups of a tensor, each with a step of its own: 1, or one per output channel
     m: weights in a group
 """
 
@@ -16,7 +16,7 @@ from torch import Tensor
 from searchinr.codecs.bitstream.quant_spec import QuantSpec
 
 STEP = ":step"
-"""Latents whose names end with it are logarithms of steps, `(B, G)`."""
+"""Latents whose names end with this are logarithms of steps, `(B, G)`."""
 
 
 @dataclass(frozen=True)
@@ -26,10 +26,10 @@ class Coded:
     The weight of a symbol k is `step * (k + offset / 16)` or, with a code book, `step * book[k]`.
 
     Attributes:
-        symbols: `(B, G, m)`, int64, in the part's levels; with a code book indices into it.
+        symbols: `(B, G, m)`, int64, within the part's symbol range; if there is a code book, indices into it.
         steps: `(B, G)`, int64: the byte that names the step.
-        offsets: `(B, G)`, int64 in -128 ... 127, or None where all are 0.
-        book: `(B, K)`, int64, ascending in -512 ... 511; or None.
+        offsets: `(B, G)`, int64 in -128 ... 127, or None if all of them are 0.
+        book: `(B, K)`, int64, ascending in -512 ... 511, or None if there is no code book.
     """
 
     symbols: Tensor
@@ -39,15 +39,15 @@ class Coded:
 
 
 class Quantizer(ABC):
-    """A way of turning weights into symbols. Stateless: what it learns are tensors that the training holds.
+    """A way of turning weights into symbols. It has no state: the tensors that it learns are held by the training.
 
     Attributes:
         name: Name in space files.
         id: Number in `.inr` files (1 to 15; 0 is fp16), never reused.
-        learns: Whether it takes part in training: then `values` is differentiable in the latents.
-        keeps_weights: Whether what it learns is how to round weights that are trained to their end before.
-        learns_rate: Whether it has `bits`, so that training can weigh them against the error.
-        has_steps: Whether it has `move_steps`, so that steps can be changed once training is over.
+        learns: Whether it takes part in training; `values` is then differentiable in the latents.
+        keeps_weights: Whether it only learns how to round, so that the weights must be fully trained before.
+        learns_rate: Whether it has `bits`, so that training can weigh the rate against the error.
+        has_steps: Whether it has `move_steps`, so that steps can be changed when training is over.
         has_offsets: Whether files hold offsets.
         has_book: Whether files may hold code books.
     """
@@ -66,19 +66,19 @@ class Quantizer(ABC):
 
     @abstractmethod
     def start(self, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Latents from trained weights, `{part.name: (B, *part.shape)}`.
+        """Makes latents from trained weights, `{part.name: (B, *part.shape)}`.
 
         Returns:
-            Tensors whose first axis is B. Those named after a part take its place in training; the names of the others
-            contain a colon.
+            Tensors whose first axis is B. A tensor with the name of a part is trained in the place of its weights; the
+            names of all other tensors contain a colon.
         """
 
     @abstractmethod
     def values(self, latents: Mapping[str, Tensor], progress: float = 1.0) -> dict[str, Tensor]:
-        """The weights that the network computes with: at progress 1 those that the decoder will have.
+        """The weights that the network computes with; at progress 1 they are the weights that the decoder will have.
 
         Args:
-            latents: What `start` returned, perhaps trained.
+            latents: The latents that `start` made, perhaps trained since.
             progress: How much of the quantisation-aware training is done, 0 to 1.
 
         Returns:
@@ -87,25 +87,25 @@ class Quantizer(ABC):
 
     @abstractmethod
     def coded(self, latents: Mapping[str, Tensor]) -> dict[str, Coded]:
-        """What files hold, by part."""
+        """The numbers that files hold, by the name of the part."""
 
     def move_steps(self, latents: Mapping[str, Tensor], places: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Latents of other steps, in which the weights are rounded anew. Only where `has_steps`.
+        """Changes steps; weights are then rounded anew. Only quantisers with `has_steps` have this method.
 
         Args:
-            latents: What `start` returned, perhaps trained.
-            places: `{part.name: (B,)}`, int64: by how many places of the grid of steps all steps of a part become
-                coarser, or finer where it is negative; they stop at the grid's ends. Parts left out stay as they are.
+            latents: The latents that `start` made, perhaps trained since.
+            places: `{part.name: (B,)}`, int64: the number of places on the grid of steps by which all steps of a part
+                become coarser (finer if it is negative). They stop at the grid's ends. Other parts keep their steps.
 
         Returns:
-            All latents, those of the parts named changed.
+            All latents; those of the parts in `places` are changed.
         """
         raise NotImplementedError(f"the steps of {self.name} are not free")
 
     def bits(self, latents: Mapping[str, Tensor]) -> Tensor:
-        """Estimated size of the symbols of each signal, differentiable: `(B,)`, bits. Only where `learns_rate`."""
+        """A differentiable estimate of the bits of each signal's symbols, `(B,)`; only if `learns_rate`."""
         raise NotImplementedError(f"{self.name} is not trained against its rate")
 
     def penalty(self, latents: Mapping[str, Tensor], progress: float) -> Tensor | None:
-        """What the loss of each signal is charged with beside its error and its rate, `(B,)`; None for nothing."""
+        """A term that is added to each signal's loss beside error and rate, `(B,)`; None if there is none."""
         return None

@@ -1,4 +1,4 @@
-"""Uniform quantisation of the range that the spread of the weights suggests."""
+"""Uniform quantisation of a range that follows from the mean and the standard deviation of the weights."""
 
 from typing import ClassVar
 
@@ -8,11 +8,11 @@ from searchinr.codecs.bitstream.steps import SymbolRange
 from searchinr.codecs.quantize.uniform import Uniform, steps_that_cover
 
 _DEVIATIONS = 3.0
-"""Gordon et al. name the method without the number; LSQ+ (Bhalgat et al. 2020, section 3.2) starts from three."""
+"""Number of standard deviations. Gordon et al. do not give it; LSQ+ (Bhalgat et al. 2020, section 3.2) uses three."""
 
 
 class Distributional(Uniform):
-    """Symbols cover the mean and three standard deviations to each side; what lies beyond is clipped."""
+    """Symbols cover three standard deviations to each side of the mean; weights beyond are clipped."""
 
     name: ClassVar[str] = "distributional"
     id: ClassVar[int] = 3

@@ -10,9 +10,9 @@ from searchinr.codecs.quantize.uniform import Uniform, steps_that_cover
 
 
 class Explicit(Uniform):
-    """Symbols spread over [-1, 1], whatever the weights: "explicit [-1, 1]" of Gordon et al.
+    """Symbols are spread over [-1, 1], whatever the weights are: "explicit [-1, 1]" of Gordon et al.
 
-    A contrast, not a recommendation: hidden weights of a SIREN fill a hundredth of that range.
+    This is meant as a contrast, not as a recommendation: the hidden weights of a SIREN fill a hundredth of that range.
     """
 
     name: ClassVar[str] = "explicit"

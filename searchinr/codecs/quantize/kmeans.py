@@ -13,15 +13,15 @@ from searchinr.codecs.quantize.lsq import Lsq
 from searchinr.codecs.quantize.uniform import round_through, step_of
 
 _ITERATIONS = 30
-_BITS_PER_ENTRY = 7  # an ascending sequence in 1,024 values is coded by its gaps
+_BITS_PER_ENTRY = 7  # entries ascend within 1,024 values, and files hold the gaps between them
 
 
 class KMeans(Quantizer):
     """Weights are replaced by the nearest of 2**bits learnt values.
 
-    Each tensor has a code book of its own, or all share one, scaled to the largest weight of each tensor or channel:
-    whichever is cheaper at equal error. A quarter of the squared error costs a bit per weight, so sharing pays where
-    the bits of the books that it saves are more than half the logarithm of the errors' ratio for every weight.
+    Either each tensor has a code book of its own, or all share one that is scaled to the largest weight of each tensor
+    or channel. The cheaper way at equal error is chosen: one bit per weight divides the squared error by four, so
+    sharing pays if the bits of the saved books exceed half the binary logarithm of the errors' ratio for every weight.
     """
 
     name: ClassVar[str] = "kmeans"
@@ -38,7 +38,7 @@ class KMeans(Quantizer):
 
         Returns:
             The weights; `name:step`, `(B, G)`; `name:book`, `(B, K)`, for each part with a code book of its own; and
-            `:book b`, for each bit-width b where the parts share one. Entries are real numbers, 1 for the largest
+            `:book b` for each bit-width b whose parts share one. Entries are real numbers; 1 stands for the largest
             weight.
         """
         latents = self._small.start(weights)
@@ -53,7 +53,7 @@ class KMeans(Quantizer):
         return latents
 
     def values(self, latents: Mapping[str, Tensor], progress: float = 1.0) -> dict[str, Tensor]:
-        """See `Quantizer.values`: gradients reach both the weights (straight through) and the entries they take."""
+        """See `Quantizer.values`; gradients reach the weights (straight through) and the entries that replace them."""
         values = self._small.values(latents, progress)
         for part in self._large:
             book, steps = _book(part, latents), step_of(_steps(part, latents))  # (B, K), (B, G)
@@ -84,22 +84,22 @@ def _steps(part: QuantSpec, latents: Mapping[str, Tensor]) -> Tensor:
 
 
 def _numbers(part: QuantSpec, latents: Mapping[str, Tensor], steps: Tensor) -> Tensor:
-    """The weights of a part in steps `(B, G)`, group after group: `(B, n)`."""
+    """The weights of a part in units of its steps `(B, G)`, group after group: `(B, n)`."""
     return (part.group(latents[part.name]) / steps.unsqueeze(-1)).flatten(1)  # (B, G, m) -> (B, n)
 
 
 def _book(part: QuantSpec, latents: Mapping[str, Tensor]) -> Tensor:
-    """The code book of a part in steps, `(B, K)`."""
+    """The code book of a part in units of its steps, `(B, K)`."""
     own = f"{part.name}:book"
     return BOOK.high * latents[own if own in latents else f":book {part.bits}"]
 
 
 def _books(bits: int, flats: Mapping[QuantSpec, Tensor]) -> dict[str, Tensor]:
-    """Code books for parts of one bit-width, each its own or one for all.
+    """Makes code books for the parts of one bit-width: one for each part, or one for all of them.
 
     Args:
         bits: The bit-width.
-        flats: Weights in steps, `(B, n)`.
+        flats: The weights of each part in units of its steps, `(B, n)`.
     """
     count = symbol_range(bits).number
     own = {part: lloyd(flat, count) for part, flat in flats.items()}
@@ -114,17 +114,17 @@ def _books(bits: int, flats: Mapping[QuantSpec, Tensor]) -> dict[str, Tensor]:
 
 
 def _error(flat: Tensor, book: Tensor) -> Tensor:
-    """Squared error of the nearest entries, `(B,)`; books are integers, so some is always left."""
+    """Squared error of the nearest entries, `(B,)`. Files hold integers, so some error is always left."""
     entries = torch.round(book).gather(1, _nearest_entry(flat, book))
     return (entries - flat).square().sum(1) + flat.shape[1] / 12
 
 
 def lloyd(flat: Tensor, count: int) -> Tensor:
-    """Centres of `count` clusters of each row, by Lloyd's iterations from evenly spaced quantiles.
+    """Finds the centres of `count` clusters in each row, by Lloyd's iterations from evenly spaced quantiles.
 
     Args:
-        flat: `(B, n)`, with n of at least `count`.
-        count: K.
+        flat: `(B, n)`, where n is at least `count`.
+        count: Number of clusters, K.
 
     Returns:
         `(B, K)`, ascending.
@@ -141,12 +141,12 @@ def lloyd(flat: Tensor, count: int) -> Tensor:
 
 
 def _between(centres: Tensor) -> Tensor:
-    """Where one ascending centre stops being the nearest and the next begins: `(B, K)` -> `(B, K - 1)`."""
+    """The borders between neighbouring ones of the ascending centres: `(B, K)` -> `(B, K - 1)`."""
     return ((centres[:, 1:] + centres[:, :-1]) / 2).contiguous()
 
 
 def _nearest_entry(numbers: Tensor, book: Tensor) -> Tensor:
-    """The index of the entry, rounded, that is nearest to each number: `(B, n)`, `(B, K)` -> `(B, n)`."""
+    """The index of the rounded entry that is nearest to each number: `(B, n)`, `(B, K)` -> `(B, n)`."""
     entries, order = torch.round(book.detach().clamp(*BOOK)).sort(dim=1, stable=True)
     place = torch.searchsorted(_between(entries), numbers.detach().contiguous())  # (B, n)
     return order.gather(1, place)

@@ -1,4 +1,4 @@
-"""K-means code books trained with the weights (Gordon et al., quantisation-aware)."""
+"""K-means code books that are trained together with the weights (Gordon et al., quantisation-aware)."""
 
 from typing import ClassVar
 
@@ -6,7 +6,7 @@ from searchinr.codecs.quantize.kmeans import KMeans
 
 
 class KMeansInTraining(KMeans):
-    """Code books that learn with the weights that choose from them."""
+    """Code books that learn together with the weights that their entries replace."""
 
     name: ClassVar[str] = "kmeans-qat"
     id: ClassVar[int] = 9

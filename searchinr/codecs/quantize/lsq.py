@@ -16,9 +16,9 @@ from searchinr.codecs.quantize.uniform import Uniform, best_steps, learnt_step, 
 class Lsq(Uniform):
     """Weights and steps are trained together; rounding passes gradients straight through.
 
-    Three differences from the paper: the logarithm of the step is learnt, so it stays positive, and with Adam it needs
-    no scaled gradient; the step starts from the least squared error instead of 2 mean|w| / sqrt(Q); and the forward
-    pass uses the step that the file will name, so nothing is left to round at the end.
+    There are three differences from the paper. The logarithm of the step is learnt, so the step stays positive, and
+    with Adam its gradient needs no scaling. The step starts at the least squared error instead of 2 mean|w| / sqrt(Q).
+    And the forward pass uses the step that the file will name, so no step has to be rounded at the end.
     """
 
     name: ClassVar[str] = "lsq"
@@ -43,7 +43,7 @@ class Lsq(Uniform):
         return torch.stack(each).sum(0)
 
     def _numbers(self, part: QuantSpec, latents: Mapping[str, Tensor]) -> Tensor:
-        """Weights in units of their steps, `(B, G, m)`."""
+        """The weights in units of their steps, `(B, G, m)`."""
         return part.group(latents[part.name]) / self._step(part, latents)
 
     def _step(self, part: QuantSpec, latents: Mapping[str, Tensor]) -> Tensor:

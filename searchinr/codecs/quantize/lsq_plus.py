@@ -15,10 +15,10 @@ from searchinr.codecs.quantize.uniform import best_steps, nearest, round_through
 
 
 class LsqPlus(Lsq):
-    """Learned steps and, for each of them, a learned offset: for weights that are not centred on zero.
+    """Learns a step and an offset for each group, for weights that are not centred on zero.
 
-    The offset counts in sixteenths of the step, in a byte: the two stay apart, where an offset in the weights' own unit
-    would have to follow the step.
+    The offset is a byte that counts sixteenths of the step. So the two can be learnt apart, whereas an offset in the
+    weights' own unit would have to follow the step.
     """
 
     name: ClassVar[str] = "lsq+"
@@ -26,9 +26,9 @@ class LsqPlus(Lsq):
     has_offsets: ClassVar[bool] = True
 
     def start(self, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """See `Quantizer.start`: as `Lsq`, and `name:offset` `(B, G)`, in steps.
+        """See `Quantizer.start`; beside the latents of `Lsq` there is `name:offset` `(B, G)`, in units of steps.
 
-        Where the mean of a group as its offset leaves less error than none, that is where it starts.
+        An offset starts at the mean of its group if this leaves less error than no offset, and otherwise at 0.
         """
         latents = super().start(weights)
         for part in self.parts:
@@ -61,7 +61,7 @@ class LsqPlus(Lsq):
         return coded
 
     def move_steps(self, latents: Mapping[str, Tensor], places: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """See `Quantizer.move_steps`; offsets stay what they are in the weights' own unit."""
+        """See `Quantizer.move_steps`; in the weights' own unit, offsets stay the same."""
         moved = super().move_steps(latents, places)
         for name in places:
             before, after = (step_of(nearest_code(of[f"{name}{STEP}"])) for of in (latents, moved))  # (B, G)
@@ -73,14 +73,14 @@ class LsqPlus(Lsq):
 
 
 def _error(grouped: Tensor, steps: Tensor, offset: Tensor, part: QuantSpec) -> Tensor:
-    """Squared error of each group, `(B, G)`, with these steps (bytes) and offsets (in steps)."""
+    """Squared error of each group, `(B, G)`, with these steps (as bytes) and offsets (in units of steps)."""
     step = step_of(steps).unsqueeze(-1)
     moved = grouped - offset.unsqueeze(-1) * step
     return (nearest(moved, steps, part.symbols) * step - moved).square().sum(-1)
 
 
 def _snapped(part: QuantSpec, latents: Mapping[str, Tensor]) -> Tensor:
-    """The offsets that the file will name, in steps, `(B, G, 1)`."""
+    """The offsets that the file will hold, in units of steps, `(B, G, 1)`."""
     sixteenths = (latents[f"{part.name}:offset"] * OFFSETS_PER_STEP).clamp(-128, 127)
     return (round_through(sixteenths) / OFFSETS_PER_STEP).unsqueeze(-1)
 

@@ -9,7 +9,7 @@ from searchinr.codecs.quantize.uniform import Uniform, steps_that_cover
 
 
 class MinMax(Uniform):
-    """The smallest step that clips nothing. One outlier makes it coarse for all."""
+    """Chooses the smallest step that clips nothing; a single outlier makes it coarse for all weights."""
 
     name: ClassVar[str] = "minmax"
     id: ClassVar[int] = 1

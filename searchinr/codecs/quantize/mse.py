@@ -9,7 +9,7 @@ from searchinr.codecs.quantize.uniform import Uniform, best_steps
 
 
 class Mse(Uniform):
-    """The step is found by trying all: clipping a few outliers pays where symbols are few."""
+    """Tries all steps and takes the best: if there are few symbols, it pays to clip a few outliers."""
 
     name: ClassVar[str] = "mse"
     id: ClassVar[int] = 4

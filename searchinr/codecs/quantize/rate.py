@@ -1,22 +1,22 @@
-"""The rate of symbols as training sees it: differentiable, and close to what the coder will need."""
+"""A differentiable estimate of the bits of symbols for training, close to what the coder will need."""
 
 import math
 
 import torch
 from torch import Tensor
 
-_LEAST_MEAN = 1e-3  # below it every symbol is zero, and the formula loses its digits
+_LEAST_MEAN = 1e-3  # with a smaller mean every symbol is zero, and the formula loses precision
 
 
 def laplace_bits(numbers: Tensor) -> Tensor:
-    """Ideal code length of integers under the discrete Laplace model that suits them best.
+    """The ideal code length of integers under the discrete Laplace model that fits them best.
 
-    With p(k) = (1 - q) / (1 + q) * q**|k| and a mean magnitude of a, the likelihood is highest at
-    q = (sqrt(1 + a**2) - 1) / a, where an integer takes -log2((1 - q) / (1 + q)) - a * log2(q) bits on average. The
-    derivative by a is -log2(q), so that training pulls each weight towards zero by the bits that a step is worth.
+    The model is p(k) = (1 - q) / (1 + q) * q**|k|. If the integers have a mean magnitude of a, the likelihood is
+    highest at q = (sqrt(1 + a**2) - 1) / a, and an integer takes -log2((1 - q) / (1 + q)) - a * log2(q) bits on
+    average. The derivative by a is -log2(q): training pulls each weight towards zero by what a step costs in bits.
 
     Args:
-        numbers: `(B, n)`: integers, or real numbers on their scale.
+        numbers: `(B, n)`: integers, or real numbers on the same scale.
 
     Returns:
         `(B,)`, bits.

@@ -1,4 +1,4 @@
-"""What the quantisers with steps of equal size have in common."""
+"""The common base of the quantisers with steps of equal size."""
 
 from abc import abstractmethod
 from collections.abc import Mapping
@@ -19,49 +19,49 @@ def _steps(device: torch.device) -> Tensor:
 
 
 def step_of(code: Tensor) -> Tensor:
-    """The steps that bytes name, float32 of the same shape."""
+    """The steps that these bytes name, as float32 of the same shape."""
     return _steps(code.device)[code]
 
 
 def round_through(values: Tensor) -> Tensor:
-    """Rounds half to even; the gradient passes as if it had not (straight-through)."""
+    """Rounds half to even; the gradient passes as if nothing had been rounded (straight-through)."""
     return values + (torch.round(values) - values).detach()
 
 
 def nearest(grouped: Tensor, steps: Tensor, symbols: SymbolRange) -> Tensor:
-    """The symbol nearest to each weight.
+    """Finds the symbol nearest to each weight.
 
     Args:
-        grouped: `(B, G, m)`.
+        grouped: The weights, `(B, G, m)`.
         steps: `(B, G)`, as bytes.
-        symbols: Which there are.
+        symbols: The range of symbols.
 
     Returns:
-        `(B, G, m)`, float32 holding integers.
+        `(B, G, m)`, integers as float32.
     """
     return torch.round(grouped / step_of(steps).unsqueeze(-1)).clamp(symbols.low, symbols.high)
 
 
 def steps_that_cover(low: Tensor, high: Tensor, symbols: SymbolRange) -> Tensor:
-    """The smallest steps whose symbols reach from `low` (or below) to `high`: bytes of the same shape.
+    """The smallest steps whose symbols reach from `low` (or below) to `high`, as bytes of the same shape.
 
-    Where no symbol is negative, `low` is not looked at.
+    If no symbol is negative, `low` is ignored.
     """
     upwards = high / symbols.high
     return code_at_least(torch.maximum(upwards, low / symbols.low) if symbols.low else upwards)
 
 
 class Uniform(Quantizer):
-    """A quantiser that chooses a step for each group of trained weights and rounds to its multiples."""
+    """A quantiser that chooses a step for each group of trained weights and rounds them to multiples of it."""
 
     has_steps: ClassVar[bool] = True
 
     @abstractmethod
     def _choose(self, grouped: Tensor, symbols: SymbolRange) -> Tensor:
-        """The byte of the step of each group, `(B, G, m)` -> `(B, G)`."""
+        """Chooses the step of each group and gives its byte, `(B, G, m)` -> `(B, G)`."""
 
     def start(self, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """See `Quantizer.start`: the weights, and `name:step` `(B, G)`, the logarithms of the steps."""
+        """See `Quantizer.start`; the latents are the weights and, as `name:step` `(B, G)`, the logarithms of steps."""
         latents = {}
         for part in self.parts:
             latents[part.name] = weights[part.name].detach().clone()
@@ -91,7 +91,7 @@ class Uniform(Quantizer):
 
 
 def decoded(parts: tuple[QuantSpec, ...], coded: Mapping[str, Coded]) -> dict[str, Tensor]:
-    """The weights that the symbols stand for, `{part.name: (B, *part.shape)}`, as a decoder computes them."""
+    """Computes the weights that symbols stand for, `{part.name: (B, *part.shape)}`, in the way that a decoder does."""
     values = {}
     for part in parts:
         tensor = coded[part.name]
@@ -106,14 +106,14 @@ def decoded(parts: tuple[QuantSpec, ...], coded: Mapping[str, Coded]) -> dict[st
 
 
 def best_steps(grouped: Tensor, symbols: SymbolRange) -> Tensor:
-    """The step with the least squared error in each group, among all that do not exceed the one that clips nothing.
+    """Finds the step with the least squared error for each group, from the smallest that clips nothing downwards.
 
     Args:
-        grouped: `(B, G, m)`.
-        symbols: Which there are.
+        grouped: The weights, `(B, G, m)`.
+        symbols: The range of symbols.
 
     Returns:
-        `(B, G)`, bytes. Five octaves are searched: a smaller step clips all but a few weights.
+        `(B, G)`, bytes. Five octaves are searched; even smaller steps would clip all but a few weights.
     """
     first = steps_that_cover(grouped.amin(-1), grouped.amax(-1), symbols)  # (B, G)
     best, least = first, torch.full(first.shape, torch.inf, device=first.device)
@@ -125,8 +125,8 @@ def best_steps(grouped: Tensor, symbols: SymbolRange) -> Tensor:
 
 
 def learnt_step(log_step: Tensor) -> Tensor:
-    """The step nearest to a learnt one among those that files can name; its gradient is that of the learnt one.
+    """The step that files can name and that is nearest to a learnt step; it passes the gradient to the learnt one.
 
-    The logarithm is what is learnt, so no step can become negative. Both arguments are of one shape, e.g. `(B, G)`.
+    The logarithm of a step is learnt, so that no step can become negative. The result has the argument's shape.
     """
     return step_of(nearest_code(log_step)) * torch.exp(log_step - log_step.detach())
