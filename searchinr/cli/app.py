@@ -5,23 +5,21 @@ import signal
 import sys
 import traceback
 from bdb import BdbQuit
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import FrameType, TracebackType
 from typing import Annotated
 
 import typer
 
-from searchinr.cli import (
-    asset_commands,
-    cluster_commands,
-    codec_commands,
-    data_commands,
-    id_commands,
-    result_commands,
-    run_commands,
-)
+from searchinr.cli import asset_commands, data_commands
+from searchinr.cli.cluster_commands import plan, render
+from searchinr.cli.codec_commands import decode, encode, inspect, trim
+from searchinr.cli.data_commands import check
 from searchinr.cli.exit_codes import FAILED, INTERRUPTED, OK, WRONG_INPUT
+from searchinr.cli.id_commands import ids
 from searchinr.cli.output import printable
+from searchinr.cli.result_commands import compare, export, front, report, ui, verify
+from searchinr.cli.run_commands import attach, fetch, run, status, stop
 from searchinr.errors import UserError
 from searchinr.version import __version__
 
@@ -36,13 +34,13 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-run_commands.register(app)
-result_commands.register(app)
-cluster_commands.register(app)
-codec_commands.register(app)
-asset_commands.register(app)
-data_commands.register(app)
-id_commands.register(app)
+_COMMANDS: tuple[Callable[..., object], ...] = (run, attach, stop, fetch, status)
+_COMMANDS += (front, verify, report, compare, export, ui)
+_COMMANDS += (render, plan, encode, decode, trim, inspect, check, ids)
+for _command in _COMMANDS:
+    app.command()(_command)
+app.add_typer(asset_commands.app, name="asset")
+app.add_typer(data_commands.app, name="data")
 
 
 def _version(value: bool) -> None:

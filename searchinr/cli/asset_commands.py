@@ -21,24 +21,14 @@ if TYPE_CHECKING:
 _DAY_S = 86400.0
 _MB = 10**6
 
+app = typer.Typer(
+    help="What fits share, and what decoding needs besides the files.\n\nExample: searchinr asset list runs/combiner",
+    rich_markup_mode=None,
+)
 Hash = Annotated[str, typer.Argument(metavar="HASH", help="The beginning of its SHA-256, as files name it.")]
 
 
-def register(app: typer.Typer) -> None:
-    """Adds the commands."""
-    asset = typer.Typer(
-        help="What fits share, and what decoding needs besides the files.\n\n"
-        "Example: searchinr asset list runs/combiner",
-        rich_markup_mode=None,
-    )
-    asset.command("list")(list_)
-    asset.command("show")(show)
-    asset.command("export")(export)
-    asset.command("cache")(cache)
-    asset.command("prune")(prune)
-    app.add_typer(asset, name="asset")
-
-
+@app.command("list")
 def list_(run: Run, as_json: Json = False) -> None:
     """List the assets that a run has built, and how many of its operating points need each to be decoded.
 
@@ -61,6 +51,7 @@ def list_(run: Run, as_json: Json = False) -> None:
         say(f"{run}: no assets")
 
 
+@app.command()
 def show(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="An asset's file, or a run folder, with HASH.")],
     sha256: Annotated[str | None, typer.Argument(metavar="[HASH]", help="Of a run: the beginning of its hash.")] = None,
@@ -86,6 +77,7 @@ def show(
             say(f"{key:18} {value}")
 
 
+@app.command()
 def export(run: Run, sha256: Hash, out: Out = None) -> None:
     """Write an asset that decoding needs to a file, for `decode --asset` and `encode --asset`.
 
@@ -103,6 +95,7 @@ def export(run: Run, sha256: Hash, out: Out = None) -> None:
     say(str(target))
 
 
+@app.command()
 def cache(assets: Assets = None, as_json: Json = False) -> None:
     """List the assets that are kept for all runs: size, age, and which runs have used them.
 
@@ -124,6 +117,7 @@ def cache(assets: Assets = None, as_json: Json = False) -> None:
     say(f"{folder}: {len(rows)} assets, {sum(row['bytes'] for row in rows):,} bytes")
 
 
+@app.command()
 def prune(
     assets: Assets = None,
     older_than: Annotated[

@@ -1,31 +1,17 @@
 """render, plan: a search as a job of another system, and what it will take."""
 
-from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
-from searchinr.cli.options import Assets, Data, Json, Out
-from searchinr.cli.output import print_json, print_table, printable, say
-
-
-class Target(Enum):
-    """What a search can be rendered for."""
-
-    KUBERAY = "kuberay"
-    SLURM = "slurm"
-
-
-def register(app: typer.Typer) -> None:
-    """Adds the commands."""
-    for command in (render, plan):
-        app.command()(command)
+from searchinr.cli.options import Assets, Data, Json, Out, SpaceFile
+from searchinr.cli.output import plain_table, print_json, print_table, printable, say
 
 
 def render(
-    space: Annotated[Path, typer.Argument(metavar="SPACE", help="A search space, e.g. spaces/kodak.yaml.")],
-    target: Annotated[Target, typer.Option("--target", help="Kubernetes with KubeRay, or Slurm.")],
+    space: SpaceFile,
+    target: Annotated[Literal["kuberay", "slurm"], typer.Option("--target", help="Kubernetes with KubeRay, or Slurm.")],
     nodes: Annotated[int, typer.Option("--nodes", metavar="N", min=1, help="Nodes that run trials.")] = 2,
     image: Annotated[
         str | None, typer.Option("--image", metavar="IMAGE", help="kuberay: a container image with searchinr in it.")
@@ -45,16 +31,16 @@ def render(
     from searchinr.engine.cluster.render import render_job
     from searchinr.signals.files import write_file
 
-    text = render_job(space, target.value, nodes=nodes, image=image, storage=storage)
+    text = render_job(space, target, nodes=nodes, image=image, storage=storage)
     if out is None:
         typer.echo(text, nl=False)
         return
     write_file(out, text.encode())
-    say(f"{out}: {'sbatch' if target is Target.SLURM else 'kubectl apply -f'} {out}")
+    say(f"{out}: {'sbatch' if target == 'slurm' else 'kubectl apply -f'} {out}")
 
 
 def plan(
-    space: Annotated[Path, typer.Argument(metavar="SPACE", help="A search space, e.g. spaces/kodak.yaml.")],
+    space: SpaceFile,
     cluster: Annotated[
         Path | None, typer.Option("--cluster", metavar="FILE", help="Where it is to run: nodes and prices.")
     ] = None,
@@ -81,14 +67,9 @@ def plan(
     if as_json:
         print_json({**made.as_json(), "notes": list(notes)})
         return
-    from rich.table import Table
-
     say(f"estimate: {made.trials} trials, {made.results} results, {made.fit_hours} hours of training in all")
-    table = Table(box=None, pad_edge=False)
-    for name in ("nodes", "trials at once", "hours", *([f"cost, {made.currency}"] if made.rows[0].cost else [])):
-        table.add_column(name, justify="right")
-    for row in made.rows:
-        table.add_row(str(row.nodes), str(row.at_once), str(row.hours), *([str(row.cost)] if row.cost else []))
-    print_table(table)
+    columns = ("nodes", "trials at once", "hours", *([f"cost, {made.currency}"] if made.rows[0].cost else []))
+    cells = [map(str, (row.nodes, row.at_once, row.hours, *([row.cost] if row.cost else []))) for row in made.rows]
+    print_table(plain_table(columns, cells, right=columns))
     for note in notes:
         typer.echo(printable(note), err=True)

@@ -18,12 +18,6 @@ LevelOption = Annotated[
 ]
 
 
-def register(app: typer.Typer) -> None:
-    """Adds the commands."""
-    for command in (encode, decode, trim, inspect):
-        app.command()(command)
-
-
 def encode(
     file: Annotated[Path, typer.Argument(metavar="SIGNAL", help="PNG, JPEG, WebP or TIFF image, WAV or FLAC audio.")],
     config: Annotated[

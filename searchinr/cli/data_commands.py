@@ -6,16 +6,9 @@ from typing import Annotated
 import typer
 
 from searchinr.cli.options import Data, Json
-from searchinr.cli.output import print_json, print_table, printable, say
+from searchinr.cli.output import plain_table, print_json, print_table, printable, say
 
-
-def register(app: typer.Typer) -> None:
-    """Adds the commands."""
-    app.command()(check)
-    data = typer.Typer(help="The datasets that have a name.\n\nExample: searchinr data list", rich_markup_mode=None)
-    data.command("list")(list_data)
-    data.command("get")(get_data)
-    app.add_typer(data, name="data")
+app = typer.Typer(help="The datasets that have a name.\n\nExample: searchinr data list", rich_markup_mode=None)
 
 
 def check(
@@ -42,6 +35,7 @@ def check(
     say(f"{file}: ok; {report.text}")
 
 
+@app.command("list")
 def list_data(data: Data = None, as_json: Json = False) -> None:
     """List the datasets that have a name, and where they are.
 
@@ -49,7 +43,6 @@ def list_data(data: Data = None, as_json: Json = False) -> None:
     """
     from dataclasses import asdict
 
-    from rich.table import Table
     from rich.text import Text
 
     from searchinr.signals.datasets import REGISTRY, list_datasets
@@ -58,9 +51,7 @@ def list_data(data: Data = None, as_json: Json = False) -> None:
     if as_json:
         print_json([{**asdict(row), "folder": None if row.folder is None else str(row.folder)} for row in rows])
         return
-    table = Table(box=None, pad_edge=False)
-    for name in ("dataset", "modality", "signals", "where", "description"):
-        table.add_column(name, overflow="fold")
+    cells = []
     for row in rows:
         missing = "not here; " + (
             f"`searchinr data get {row.name}` fetches it"
@@ -69,10 +60,11 @@ def list_data(data: Data = None, as_json: Json = False) -> None:
         )
         where = missing if row.folder is None else printable(str(row.folder))
         count = "?" if row.signals is None else str(row.signals)
-        table.add_row(row.name, row.modality, count, Text(where), row.description)
-    print_table(table)
+        cells.append((row.name, row.modality, count, Text(where), row.description))
+    print_table(plain_table(("dataset", "modality", "signals", "where", "description"), cells, fold=True))
 
 
+@app.command("get")
 def get_data(
     name: Annotated[str, typer.Argument(metavar="NAME", help="E.g. kodak.")],
     data: Data = None,

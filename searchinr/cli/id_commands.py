@@ -2,15 +2,8 @@
 
 from itertools import groupby
 
-import typer
-
 from searchinr.cli.options import Json
-from searchinr.cli.output import print_json, print_table, say
-
-
-def register(app: typer.Typer) -> None:
-    """Adds the command."""
-    app.command()(ids)
+from searchinr.cli.output import plain_table, print_json, print_table, say
 
 
 def ids(as_json: Json = False) -> None:
@@ -29,15 +22,10 @@ def ids(as_json: Json = False) -> None:
     if as_json:
         print_json([asdict(row) for row in rows])
         return
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False)
-    for name in ("kind", "id", "name", "package", "state"):
-        table.add_column(name, justify="right" if name == "id" else "left")
-    for row in rows:
-        if row.state != "free":
-            table.add_row(row.kind, str(row.id), row.name or "-", row.package or "-", row.state)
-    print_table(table)
+    cells = [
+        (row.kind, str(row.id), row.name or "-", row.package or "-", row.state) for row in rows if row.state != "free"
+    ]
+    print_table(plain_table(("kind", "id", "name", "package", "state"), cells, right=("id",)))
     for kind, group in groupby(rows, key=lambda row: row.kind):
         free = [row.id for row in group if row.state == "free"]
         say(f"free for a {kind}: {' '.join(map(str, free)) or 'none'}")

@@ -2,12 +2,14 @@
 
 import json
 import sys
+from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import typer
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+    from rich.table import Table
 
 _NO_TERMINAL_WIDTH = 1000
 
@@ -25,6 +27,24 @@ def say(text: str) -> None:
 def print_json(value: object) -> None:
     """Prints a value as JSON."""
     typer.echo(json.dumps(value, indent=1))
+
+
+def plain_table(
+    columns: Sequence[str],
+    rows: Iterable[Iterable["RenderableType"]],
+    right: Collection[str] = (),
+    *,
+    fold: bool = False,
+) -> "Table":
+    """A table without lines. The columns in `right` are aligned there; with `fold` long cells go on below."""
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for name in columns:
+        table.add_column(name, justify="right" if name in right else "left", overflow="fold" if fold else "ellipsis")
+    for row in rows:
+        table.add_row(*row)
+    return table
 
 
 def print_table(table: "RenderableType") -> None:

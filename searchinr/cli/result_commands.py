@@ -19,12 +19,6 @@ Dataset = Annotated[
 ]
 
 
-def register(app: typer.Typer) -> None:
-    """Adds the commands."""
-    for command in (front, verify, report, compare, export, ui):
-        app.command()(command)
-
-
 def front(run: Run, dataset: Dataset = None, as_json: Json = False) -> None:
     """List the front: the operating points that no other dominates.
 

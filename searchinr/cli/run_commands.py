@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from searchinr.cli.exit_codes import FAILED, INTERRUPTED, OK
-from searchinr.cli.options import Assets, Data, Json, Run, Storage
+from searchinr.cli.options import Assets, Data, Json, Run, SpaceFile, Storage
 from searchinr.cli.output import print_json, say
 from searchinr.errors import UserError
 
@@ -19,14 +19,8 @@ Down = Annotated[
 ]
 
 
-def register(app: typer.Typer) -> None:
-    """Adds the commands."""
-    for command in (run, attach, stop, fetch, status):
-        app.command()(command)
-
-
 def run(
-    space: Annotated[Path, typer.Argument(metavar="SPACE", help="A search space, e.g. spaces/kodak.yaml.")],
+    space: SpaceFile,
     out: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Run folder (default: runs/NAME).")] = None,
     workers: Annotated[
         int | None,
