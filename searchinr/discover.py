@@ -13,7 +13,7 @@ import importlib
 import logging
 import pkgutil
 from dataclasses import dataclass
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import entry_points
 from types import ModuleType
 from typing import Any, NamedTuple, TypeVar
 
@@ -122,7 +122,7 @@ def _own(kind: Kind, package: ModuleType, base: type[T]) -> list[_Found]:
 def _plugins(kind: Kind, base: type[T]) -> list[_Found]:
     found = []
     for point in sorted(entry_points(group=kind.group), key=lambda each: (each.name, each.value)):
-        package = _package(point)
+        package = f"{point.dist.name} {point.dist.version}" if point.dist else point.module
         try:
             candidate = point.load()
         except Exception as error:  # whatever another package's code does wrong
@@ -131,18 +131,11 @@ def _plugins(kind: Kind, base: type[T]) -> list[_Found]:
             name = point.dist.name if point.dist else package
             problem = _broken(kind, candidate, base, name) or ""
         if problem:
-            _LOG.warning("searchinr: %s %s of package %s is left out: %s %s", *_said(kind, point, package), problem)
+            said = (kind.noun, point.name, package, point.value, problem)
+            _LOG.warning("searchinr: %s %s of package %s is left out: %s %s", *said)
         else:
             found.append(_Found(candidate, package))
     return found
-
-
-def _said(kind: Kind, point: EntryPoint, package: str) -> tuple[str, str, str, str]:
-    return kind.noun, point.name, package, point.value
-
-
-def _package(point: EntryPoint) -> str:
-    return f"{point.dist.name} {point.dist.version}" if point.dist else point.module
 
 
 def _broken(kind: Kind, candidate: object, base: type, package: str) -> str | None:

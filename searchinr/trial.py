@@ -126,7 +126,7 @@ def build_asset(
         train_s += time.perf_counter() - started
         if state is None:
             return
-        cost = Cost(macs=state.macs, train_s=train_s, device=_device_name(device))
+        cost = Cost(macs=state.macs, train_s=train_s, device=device_name(device))
         checkpoint = partial(_under_way, state.steps, train_s, state.checkpoint)
         yield Building(state.steps, state.total, state.asset, cost, checkpoint)
 
@@ -257,7 +257,7 @@ def _measure(
         decode_macs_per_sample=state.decode_macs_per_sample,
         decodes_with=None if needed is None else needed.label,
         signals=SignalTable.of(rows),
-        cost=Cost(macs=state.macs, train_s=train_s, device=_device_name(device)),
+        cost=Cost(macs=state.macs, train_s=train_s, device=device_name(device)),
     )
     return figures, {signal.name: file for signal, file in zip(signals, files, strict=True)}
 
@@ -304,5 +304,6 @@ def _mean(values: Sequence[float]) -> float:
     return float(np.mean(values))
 
 
-def _device_name(device: torch.device) -> str:
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
+def device_name(device: torch.device) -> str:
+    """What a cost or an estimate says of where it was measured."""
+    return torch.cuda.getdevice_name(device) if device.type == "cuda" else "cpu"

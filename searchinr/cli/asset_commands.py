@@ -107,7 +107,7 @@ def cache(assets: Assets = None, as_json: Json = False) -> None:
     from searchinr.engine.store.asset_cache import cache_folder, entries
 
     folder = cache_folder(assets)
-    rows = [] if folder is None else _cache_rows(entries(folder))
+    rows = [] if folder is None else list(map(_cache_row, entries(folder)))
     if as_json:
         print_json({"folder": None if folder is None else str(folder), "assets": rows})
         return
@@ -152,21 +152,18 @@ def prune(
     say(f"{folder}: {len(gone)} assets removed, {sum(entry.bytes for entry in gone):,} bytes")
 
 
-def _cache_rows(found: "Sequence[Entry]") -> list[dict[str, Any]]:
-    """What is listed of each asset in a cache."""
-    return [
-        {
-            "asset": entry.path.stem,
-            "file": str(entry.path),
-            "codec": entry.about["codec"],
-            "bytes": entry.bytes,
-            "built": entry.origin.time,
-            "used": entry.used,
-            "runs": list(entry.runs),
-            "cost": asdict(entry.origin.cost),
-        }
-        for entry in found
-    ]
+def _cache_row(entry: "Entry") -> dict[str, Any]:
+    """What is listed of an asset in a cache."""
+    return {
+        "asset": entry.path.stem,
+        "file": str(entry.path),
+        "codec": entry.about["codec"],
+        "bytes": entry.bytes,
+        "built": entry.origin.time,
+        "used": entry.used,
+        "runs": list(entry.runs),
+        "cost": asdict(entry.origin.cost),
+    }
 
 
 def _ago(moment: float) -> str:

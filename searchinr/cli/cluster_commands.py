@@ -61,11 +61,13 @@ def plan(
 
     Example: searchinr plan spaces/kodak.yaml --cluster clusters/aws.yaml
     """
+    from dataclasses import asdict
+
     from searchinr.engine.planning.plan_search import plan_search
 
     made, notes = plan_search(space, cluster, out=out, probes=probes, data_dir=data, assets_dir=assets)
     if as_json:
-        print_json({**made.as_json(), "notes": list(notes)})
+        print_json({**asdict(made), "notes": list(notes)})
         return
     say(f"estimate: {made.trials} trials, {made.results} results, {made.fit_hours} hours of training in all")
     columns = ("nodes", "trials at once", "hours", *([f"cost, {made.currency}"] if made.rows[0].cost else []))

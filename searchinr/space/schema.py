@@ -328,6 +328,11 @@ class Space(_Section):
         _raise_all(((name,), unknown("figure", name, known)) for name in constraints if name not in known)
         return constraints or None
 
+    @property
+    def all_datasets(self) -> tuple[DatasetEntry, ...]:
+        """What to search on, and behind it what is only trained on."""
+        return self.datasets + tuple(entry.train for entry in self.datasets if entry.train is not None)
+
     def overridden(self, trials: int | None, seed: int | None) -> Self:
         """The space with another number of trials and another seed, where they are given."""
         changes = {key: value for key, value in (("trials", trials), ("seed", seed)) if value is not None}

@@ -18,7 +18,7 @@ from searchinr.engine.report.front import collect_front, summary
 from searchinr.engine.report.page import DatasetReport
 from searchinr.engine.report.write import write_figures, write_page
 from searchinr.engine.store.run_folder import RunFolder
-from searchinr.engine.tracking.record import MODEL_TRAINING, fronts_at
+from searchinr.engine.tracking.record import MODEL_TRAINING, Tracked, fronts_at
 from searchinr.engine.tracking.tracker import Tracker
 from searchinr.search.objectives import Objectives
 
@@ -117,12 +117,8 @@ def test_500_trials_stay_usable(page: Page, keep: Callable[..., None], server: s
     folder = RunFolder(tmp_path / "long")
     tracker = Tracker(
         folder,
-        name="long",
-        key="long",
-        modalities={DATASET: "image"},
+        Tracked(name="long", key="long", modalities={DATASET: "image"}, params={"trials": 500}, max_steps=900),
         objectives=objectives,
-        params={"trials": 500},
-        max_steps=900,
         tracking_uri=server,
         warn=warnings.append,
     )

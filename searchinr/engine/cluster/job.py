@@ -103,8 +103,7 @@ def own_files(space: Space) -> list[Path]:
 
 
 def _own_files(space: Space) -> Iterator[Path]:
-    trained_on = [entry.train for entry in space.datasets if entry.train is not None]
-    for entry in (*space.datasets, *trained_on):
+    for entry in space.all_datasets:
         if entry.path is None:
             continue
         if Path(entry.path).is_absolute() or entry.path.startswith("~") or ".." in Path(entry.path).parts:

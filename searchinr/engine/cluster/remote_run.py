@@ -108,7 +108,7 @@ class RemoteRun:
             ChildProcessError: The job has failed.
             ConnectionError: The head is gone.
         """
-        with reached(self._launcher) as head, RunView(self._name(), self.folder.path) as view:
+        with reached(self._launcher) as head, RunView(self._stored.place.name, self.folder.path) as view:
             while not (status := head.status(self.note.job)).is_terminal():
                 self._show(view)
                 time.sleep(_LOOK_EVERY_S)
@@ -124,9 +124,6 @@ class RemoteRun:
         """Brings what is on record into the run folder."""
         if self._stored.space.exists():
             self._stored.fetch(self.folder.path)
-
-    def _name(self) -> str:
-        return parse_place(self.note.place).name
 
     def _show(self, view: RunView) -> None:
         with suppress(OSError):  # of a network that fails for a moment
@@ -192,8 +189,7 @@ def launch(
     place = parse_place(_storage(cluster, storage))
     if not place.is_remote and not place.parent.exists():
         raise UserError(f"{place}: not found on this machine; mount it here as well, or keep runs on s3://BUCKET/PATH")
-    trained_on = [entry.train for entry in space.datasets if entry.train is not None]
-    for entry in (*space.datasets, *trained_on):
+    for entry in space.all_datasets:
         if entry.path is not None:
             load_dataset(entry)
     own_files(space)

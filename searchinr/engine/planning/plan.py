@@ -8,7 +8,7 @@ are drawn anew with replacement (the bootstrap), so that the spread of the answe
 
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 
 from searchinr.engine.catalog import canonicalise
@@ -63,10 +63,6 @@ class Plan:
     currency: str
     rows: tuple[Row, ...]
 
-    def as_json(self) -> dict[str, object]:
-        """The plan as JSON has it."""
-        return asdict(self)
-
 
 def make_plan(
     space: Space, probes: Mapping[str, Sequence[Probe]], *, places: int, cluster: Cluster | None, device: str
@@ -84,11 +80,11 @@ def make_plan(
     rows, results, fit_s = [], [], []
     for nodes in _node_counts(cluster.max_workers if cluster else _MOST_NODES):
         runs = [_simulated(space, probes, nodes * places, seed) for seed in range(_REPLICATES)]
-        hours = Estimate.of([run.seconds / 3600 for run in runs])
+        hours = Estimate.of([seconds / 3600 for seconds, _, _ in runs])
         cost = None if prices is None else hours.times(prices[0] + nodes * prices[1])
         rows.append(Row(nodes, nodes * places, hours, cost))
-        results += [float(run.results) for run in runs]
-        fit_s += [run.fit_s for run in runs]
+        fit_s += [trained_s for _, trained_s, _ in runs]
+        results += [float(count) for _, _, count in runs]
     return Plan(
         trials=space.search.trials * len(probes),
         results=Estimate.of(results),
@@ -100,14 +96,10 @@ def make_plan(
     )
 
 
-@dataclass(frozen=True)
-class _Simulated:
-    seconds: float
-    fit_s: float
-    results: int
-
-
-def _simulated(space: Space, probes: Mapping[str, Sequence[Probe]], workers: int, seed: int) -> _Simulated:
+def _simulated(
+    space: Space, probes: Mapping[str, Sequence[Probe]], workers: int, seed: int
+) -> tuple[float, float, int]:
+    """Seconds from start to end, seconds of training added up, and the number of results of one simulated search."""
     rng = random.Random(seed)
     drawn = {label: rng.choices(found, k=len(found)) for label, found in probes.items()}
     plain = space.model_copy(
@@ -123,7 +115,7 @@ def _simulated(space: Space, probes: Mapping[str, Sequence[Probe]], workers: int
     results, seconds = 0, 0.0
     for event in simulate(search, partial(_outcome, space.fidelity.rungs, drawn, spent), workers):
         results, seconds = results + 1, event.seconds
-    return _Simulated(seconds, sum(spent), results)
+    return seconds, sum(spent), results
 
 
 def _outcome(rungs: Sequence[int], probes: Mapping[str, Sequence[Probe]], spent: list[float], job: Job) -> Outcome:
@@ -140,10 +132,7 @@ def _outcome(rungs: Sequence[int], probes: Mapping[str, Sequence[Probe]], spent:
 
 def _node_counts(most: int) -> list[int]:
     """1, 2, 4, ... and the most there can be."""
-    counts = [1]
-    while counts[-1] * 2 <= most:
-        counts.append(counts[-1] * 2)
-    return sorted({*counts, max(1, most)})
+    return sorted({2**power for power in range(max(1, most).bit_length())} | {max(1, most)})
 
 
 def _prices(cluster: Cluster | None) -> tuple[float, float] | None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -18,6 +19,7 @@ from searchinr.errors import UserError
 from searchinr.signals.datasets import load_dataset
 from searchinr.signals.files import make_folder, write_file
 from searchinr.space import Resources
+from searchinr.trial import device_name
 
 
 def plan_search(
@@ -61,13 +63,13 @@ def plan_search(
         if not of_dataset:
             raise UserError(f"{space_file}: none of {probes} configs could be fitted to {label}; check its parameters")
     device = device_here(space.resources)
-    made = make_plan(space, found, places=places, cluster=cluster, device=_device_name(device))
+    made = make_plan(space, found, places=places, cluster=cluster, device=device_name(device))
     notes.append(f"probed on this machine ({made.device}), one trial at a time; nodes are taken to be as fast")
     if space.resources.gpu > 0 and device.type == "cpu":
         notes.append("trials ask for GPUs, and there is none here: on nodes with GPUs expect less time, not more")
     if cluster is not None and made.rows[0].cost is None:
         notes.append(f"{cluster_file}: no prices of head and workers under metadata.searchinr.prices, so no costs")
-    write_file(folder.plan, json.dumps(made.as_json(), indent=1).encode())
+    write_file(folder.plan, json.dumps(asdict(made), indent=1).encode())
     return made, tuple(notes)
 
 
@@ -85,7 +87,3 @@ def _places(resources: Resources, cluster: Cluster | None) -> tuple[int, list[st
     cores, gpus = os.cpu_count() or 1, torch.cuda.device_count()
     here = resources if gpus else resources.model_copy(update={"gpu": 0.0})
     return max(1, trials_per_node(here, cores, gpus)), [f"a node is taken to be such as this machine: {cores} cores"]
-
-
-def _device_name(device: torch.device) -> str:
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"

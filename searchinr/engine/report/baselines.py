@@ -102,10 +102,10 @@ def measure_baselines(dataset: Dataset) -> Baselines:
                 left_out[codec.name] = str(reason)
                 continue
             count = len(dataset.signals)
-            points += [
-                _mean(codec.name, quality, measured[i * count : (i + 1) * count])
-                for i, quality in enumerate(codec.qualities)
-            ]
+            for i, quality in enumerate(codec.qualities):
+                of_quality = measured[i * count : (i + 1) * count]
+                means = {key: fmean(figures[key] for figures in of_quality) for key in of_quality[0]}
+                points.append(BaselinePoint(codec.name, quality, means))
     return Baselines(tuple(points), left_out)
 
 
@@ -114,11 +114,6 @@ def _measure(modality: Modality, codec: Peer, quality: float, signal: Signal) ->
     file = codec.encode(signal, quality)
     metrics = modality.quality(signal, codec.decode(file, signal.layout))
     return {"rate": modality.rate(signal.layout, len(file)), **metrics}
-
-
-def _mean(codec: str, quality: float, measured: list[dict[str, float]]) -> BaselinePoint:
-    means = {key: fmean(m[key] for m in measured) for key in measured[0]}
-    return BaselinePoint(codec, quality, means)
 
 
 def cached_baselines(dataset: Dataset, folder: Path) -> Baselines:

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -38,6 +39,21 @@ def bar_axes(names: Sequence[str]) -> tuple[Figure, Axes]:
     axes.set_yticks(range(len(names)), names, parse_math=False)
     axes.set_ylim(len(names) - 0.5, -0.5)
     return figure, axes
+
+
+def rate_axes(limits: tuple[float, float], rate_unit: str) -> tuple[Figure, Axes]:
+    """An empty plane of rate and PSNR, between these rates."""
+    figure, axes = log_axes(limits, style.plain)
+    axes.set_xlabel(f"rate ({rate_unit})")
+    axes.set_ylabel("PSNR (dB)")
+    return figure, axes
+
+
+def legend(axes: Axes, **more: Any) -> None:  # noqa: ANN401  what matplotlib takes
+    """The legend in the corner that fronts leave empty; names are no formulas."""
+    drawn = axes.legend(loc="lower right", framealpha=0.9, edgecolor="none", **{"fontsize": 8.5, **more})
+    for words in drawn.get_texts():
+        words.set_parse_math(False)
 
 
 def _plane(left: float, width: float) -> tuple[Figure, Axes]:

@@ -14,9 +14,8 @@ def comparison_png(found: Comparison) -> bytes:
         A PNG like that of `front_png`.
     """
     points = [point for side in found.sides for point in side.front.front_line]
-    figure, axes = canvas.log_axes(style.log_range([point.rate for point in points]), style.plain)
-    axes.set_xlabel(f"rate ({found.first.front.rate_unit})")
-    axes.set_ylabel("PSNR (dB)")
+    limits = style.log_range([point.rate for point in points])
+    figure, axes = canvas.rate_axes(limits, found.first.front.rate_unit)
     for i, side in enumerate(found.sides):
         axes.plot(
             [point.rate for point in side.front.front_line],
@@ -28,9 +27,7 @@ def comparison_png(found: Comparison) -> bytes:
             linewidth=1.2,
             label=side.run,
         )
-    legend = axes.legend(loc="lower right", fontsize=8.5, framealpha=0.9, edgecolor="none")
-    for words in legend.get_texts():
-        words.set_parse_math(False)
+    canvas.legend(axes)
     return canvas.png(figure, found.dataset, _short(found), f"{found.verdict()}\n{found.reference()}")
 
 

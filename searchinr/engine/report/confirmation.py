@@ -1,9 +1,9 @@
 """How a point of the front fared when its config was fitted again with other seeds."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from statistics import fmean, stdev
-from typing import Any, TypeGuard
+from typing import TypeGuard
 
 from searchinr.search.lines import Confirmation, Fit, FitFailed, Line
 
@@ -49,9 +49,14 @@ class Confirmed:
     rate: Spread | None
     failed: int
 
-    def as_json(self) -> dict[str, Any]:
-        """Plain JSON; None for what there is not."""
-        return asdict(self)
+    def flat(self) -> dict[str, float | None]:
+        """`seeds`, `failed`, `psnr_db.mean`, `psnr_db.std`, `rate.mean` and `rate.std`; None for what there is not."""
+        spreads = {"psnr_db": self.psnr_db, "rate": self.rate}
+        return {
+            "seeds": self.seeds,
+            "failed": self.failed,
+            **{f"{key}.{of}": getattr(spread, of, None) for key, spread in spreads.items() for of in ("mean", "std")},
+        }
 
     def text(self, rate_unit: str) -> str:
         """E.g. ``"28.31 ± 0.05 dB at 0.512 ± 0.003 bpp, 3 seeds"``."""

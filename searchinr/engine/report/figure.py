@@ -26,10 +26,8 @@ def front_png(report: FrontReport) -> bytes:
         A PNG of 1400 x 960 pixels, twice the usual resolution of a 7 x 4.8 inch figure.
     """
     box = style.limits(report)
-    figure, axes = canvas.log_axes(box.rate, style.plain)
+    figure, axes = canvas.rate_axes(box.rate, report.rate_unit)
     axes.set_ylim(*box.psnr_db)
-    axes.set_xlabel(f"rate ({report.rate_unit})")
-    axes.set_ylabel("PSNR (dB)")
     _draw_curves(axes, report, box)
     _draw_points(axes, report)
     return canvas.png(figure, report.dataset, style.subtitle(report), style.small_print(report))
@@ -65,15 +63,7 @@ def _draw_points(axes: Axes, report: FrontReport) -> None:
         )
         handles.append(markers if front else dots)
     handles += _draw_confirmed(axes, report)
-    axes.legend(
-        handles=handles,
-        loc="lower right",
-        fontsize=8.5,
-        framealpha=0.9,
-        edgecolor="none",
-        handletextpad=0.3,
-        borderpad=0,
-    )
+    canvas.legend(axes, handles=handles, handletextpad=0.3, borderpad=0)
 
 
 def _draw_confirmed(axes: Axes, report: FrontReport) -> list[Handle]:
@@ -128,7 +118,7 @@ def _curves(report: FrontReport) -> Iterator[_Curve]:
 
 
 class _Label(NamedTuple):
-    """A curve's name, in fractions of the axes.
+    """A curve's name beside the end of the curve, in fractions of the axes.
 
     Attributes:
         place: Where it should be along the direction in which labels give way to each other.

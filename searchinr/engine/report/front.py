@@ -183,7 +183,7 @@ def front_json(report: FrontReport) -> dict[str, Any]:
         "directions": {metric.name: metric.direction for metric in report.metrics},
         "hypervolume": report.hypervolume,
         "points": [
-            _point_json(point) | {"confirmed": None if confirmed is None else confirmed.as_json()}
+            _point_json(point) | {"confirmed": None if confirmed is None else asdict(confirmed)}
             for point, confirmed in zip(report.front, report.confirmed, strict=True)
         ],
         "assets": dict(report.assets),

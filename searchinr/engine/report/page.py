@@ -10,9 +10,8 @@ from searchinr.engine.report.decoded import Decoded
 from searchinr.engine.report.document import Column, copyable, document, facts, note, plot, table, text
 from searchinr.engine.report.exhibits import exhibit
 from searchinr.engine.report.front import FrontReport, beside
-from searchinr.engine.report.importance_figure import basis
+from searchinr.engine.report.more_figures import SMALL_PRINT, basis
 from searchinr.engine.report.names import describe, figure_texts
-from searchinr.engine.report.signals_figure import SMALL_PRINT
 from searchinr.search.bd_rate import METHOD
 from searchinr.search.importance import Importance
 from searchinr.signals.registry import MODALITIES

@@ -3,14 +3,14 @@
 import itertools
 import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import plotly.graph_objects as go
 
 from searchinr.engine.report import style
 from searchinr.engine.report.front import FrontReport
-from searchinr.engine.report.importance_figure import labels, shown, title
+from searchinr.engine.report.more_figures import labels, shown, signal_curves, title
 from searchinr.engine.report.names import Measured, describe, family, quality_text
-from searchinr.engine.report.signals_figure import signal_curves
 from searchinr.search.importance import Importance
 from searchinr.search.lines import Point
 
@@ -24,15 +24,8 @@ def front_plot(report: FrontReport) -> go.Figure:
     """PSNR against rate: every operating point to hover over, the front, confirmations, baselines, published curves."""
     figure = go.Figure()
     _add_curves(figure, report)
-    line = report.front_line
-    figure.add_scatter(
-        x=[p.rate for p in line],
-        y=[p.psnr_db for p in line],
-        mode="lines",
-        line={"color": _INK, "width": 1.3},
-        hoverinfo="skip",
-        showlegend=False,
-    )
+    line = {"color": _INK, "width": 1.3}
+    _add(figure, report.front_line, mode="lines", line=line, hoverinfo="skip", showlegend=False)
     on_front = {(p.trial, p.steps) for p in report.front}
     for name, look in style.family_styles(report).items():
         own = [p for p in report.points if family(p.config) == name]
@@ -48,20 +41,19 @@ def front_plot(report: FrontReport) -> go.Figure:
         )
         for points, look_of_group, label in groups:
             if points:
-                figure.add_scatter(
-                    x=[p.rate for p in points],
-                    y=[p.psnr_db for p in points],
+                _add(
+                    figure,
+                    points,
                     name=escaped(label),
                     mode="markers",
                     marker=look_of_group,
                     text=[_hover(p, report) for p in points],
-                    hoverinfo="text",
                     **_FOUND,
                 )
     _add_confirmed(figure, report)
     box = style.limits(report)
-    _log_axis(figure, f"rate ({report.rate_unit})", box.rate, style.plain)
-    figure.update_yaxes(title="PSNR (dB)", range=list(box.psnr_db))
+    _rate_axes(figure, report.rate_unit, box.rate)
+    figure.update_yaxes(range=list(box.psnr_db))
     return figure
 
 
@@ -73,19 +65,17 @@ def fronts_plot(reports: Sequence[tuple[str, FrontReport]]) -> go.Figure:
     """
     figure = go.Figure()
     for i, (name, report) in enumerate(reports):
-        figure.add_scatter(
-            x=[p.rate for p in report.front_line],
-            y=[p.psnr_db for p in report.front_line],
+        _add(
+            figure,
+            report.front_line,
             name=escaped(name),
             mode="lines+markers",
             line={"color": style.token(i), "width": 1.5, "dash": style.BASELINE_LINES[i % 4][2]},
             marker={"symbol": style.MARKERS[i][1], "size": 8},
             text=[_hover(p, report) for p in report.front_line],
-            hoverinfo="text",
         )
     points = [p for _, report in reports for p in report.front_line]
-    _log_axis(figure, f"rate ({reports[0][1].rate_unit})", style.log_range([p.rate for p in points]), style.plain)
-    figure.update_yaxes(title="PSNR (dB)")
+    _rate_axes(figure, reports[0][1].rate_unit, style.log_range([p.rate for p in points]))
     return figure
 
 
@@ -137,22 +127,25 @@ def signals_plot(report: FrontReport) -> go.Figure:
     few = len(curves) <= _MANY
     figure = go.Figure()
     for i, (name, rows) in enumerate(sorted(curves.items())):
-        figure.add_scatter(
-            x=[row.rate for row in rows],
-            y=[row.psnr_db for row in rows],
+        _add(
+            figure,
+            rows,
             name=escaped(name),
             mode="lines+markers",
             line={"color": style.token(i if few else 0), "width": 1.4 if few else 0.8},
             marker={"symbol": style.MARKERS[i % len(style.MARKERS)][1] if few else "circle", "size": 6 if few else 3},
             opacity=1.0 if few else 0.7,
             text=[f"{escaped(name)}<br>{_figures(row.rate, report, row)}<br>{row.bytes:,} bytes" for row in rows],
-            hoverinfo="text",
             showlegend=few,
         )
     rates = [row.rate for rows in curves.values() for row in rows]
-    _log_axis(figure, f"rate ({report.rate_unit})", style.log_range(rates), style.plain)
-    figure.update_yaxes(title="PSNR (dB)")
+    _rate_axes(figure, report.rate_unit, style.log_range(rates))
     return figure
+
+
+def _add(figure: go.Figure, points: Sequence[style.Place], **look: Any) -> None:  # noqa: ANN401  what plotly takes
+    """Adds points by rate and PSNR; what one reads when hovering over each is its `text`."""
+    figure.add_scatter(x=[p.rate for p in points], y=[p.psnr_db for p in points], **{"hoverinfo": "text", **look})
 
 
 def escaped(text: object) -> str:
@@ -164,21 +157,20 @@ def _add_curves(figure: go.Figure, report: FrontReport) -> None:
     """What was measured on the same files, in greys, and what is published."""
     looks = itertools.cycle(style.BASELINE_LINES)
     for i, ((codec, curve), (_, _, dash)) in enumerate(zip(report.baselines.curves().items(), looks, strict=False)):
-        figure.add_scatter(
-            x=[p.rate for p in curve],
-            y=[p.psnr_db for p in curve],
+        _add(
+            figure,
+            curve,
             name=codec,
             mode="lines",
             line={"color": _GREYS[min(i, 1)], "width": 1.3, "dash": dash},
             text=[f"{codec}<br>quality {p.quality:g}<br>{_figures(p.rate, report, p)}" for p in curve],
-            hoverinfo="text",
             legendgroup="baselines",
             legendgrouptitle={"text": "measured on the same files"},
         )
     for i, known in enumerate(report.published.curves):
-        figure.add_scatter(
-            x=[p.rate for p in known.points],
-            y=[p.psnr_db for p in known.points],
+        _add(
+            figure,
+            known.points,
             name=known.name,
             mode="lines+markers",
             line={"color": _PUBLISHED, "width": 1},
@@ -188,7 +180,6 @@ def _add_curves(figure: go.Figure, report: FrontReport) -> None:
                 f"{p.rate:.4g} {report.rate_unit}, {p.psnr_db:.2f} dB<br>rate: {known.counts}"
                 for p in known.points
             ],
-            hoverinfo="text",
             legendgroup="published",
             legendgrouptitle={"text": "published"},
         )
@@ -220,6 +211,11 @@ def _add_confirmed(figure: go.Figure, report: FrontReport) -> None:
         hoverinfo="text",
         **_FOUND,
     )
+
+
+def _rate_axes(figure: go.Figure, rate_unit: str, limits: tuple[float, float]) -> None:
+    _log_axis(figure, f"rate ({rate_unit})", limits, style.plain)
+    figure.update_yaxes(title="PSNR (dB)")
 
 
 def _log_axis(figure: go.Figure, title: str, limits: tuple[float, float], label: Callable[[float], str]) -> None:

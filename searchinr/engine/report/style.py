@@ -197,7 +197,7 @@ def small_print(report: FrontReport) -> str:
     value = f"{report.hypervolume:.4g} {hypervolume_unit(report)}".rstrip()
     lines = [
         "PSNR of the decoded samples, per signal, then mean over signals. Rate: complete files, mean over signals.",
-        f"Hypervolume {value} from {_reference(report)}"
+        f"Hypervolume {value} from {reference(report.reference_point, report)}"
         + (f" Outside the axes: {', '.join(outside)}." if outside else ""),
         _constraints(report)
         + ("Crosses: mean ± std of further seeds, each point's own left out." if any(report.confirmed) else ""),
@@ -211,7 +211,7 @@ def anytime_small_print(report: FrontReport) -> str:
     return (
         "Work: training of all trials and of what they share, up to each result, forward and backward passes; "
         "confirmations are not counted.\n"
-        f"Hypervolume from {_reference(report)} {_constraints(report)}"
+        f"Hypervolume from {reference(report.reference_point, report)} {_constraints(report)}"
     )
 
 
@@ -238,10 +238,6 @@ def reference(point: Mapping[str, float], report: FrontReport) -> str:
         for name, at in point.items()
     ]
     return f"the reference point ({', '.join(values)})."
-
-
-def _reference(report: FrontReport) -> str:
-    return reference(report.reference_point, report)
 
 
 def _constraints(report: FrontReport) -> str:

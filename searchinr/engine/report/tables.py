@@ -14,14 +14,7 @@ from searchinr.engine.report.front import FrontReport, beside
 from searchinr.engine.report.names import describe, figure_texts
 from searchinr.search.importance import FRONT, Importance
 
-_CONFIRMED = (
-    "confirmed_seeds",
-    "confirmed_failed",
-    "confirmed_psnr_db_mean",
-    "confirmed_psnr_db_std",
-    "confirmed_rate_mean",
-    "confirmed_rate_std",
-)
+_NOT_CONFIRMED = dict.fromkeys(Confirmed(0, None, None, 0).flat())
 
 
 def front_tsv(report: FrontReport) -> str:
@@ -29,14 +22,15 @@ def front_tsv(report: FrontReport) -> str:
     params = list(dict.fromkeys(key for point in report.front for key in point.config.params))
     names = [metric.name for metric in report.metrics]
     measured = ["rate", *names, "mean_bytes", "decode_macs_per_sample"]
-    header = [*measured, *_CONFIRMED, "trial", "steps", "seed", "codec", *params]
+    confirmations = [f"confirmed_{key.replace('.', '_')}" for key in _NOT_CONFIRMED]
+    header = [*measured, *confirmations, "trial", "steps", "seed", "codec", *params]
     rows = (
         [
             point.rate,
             *map(point.figure, names),
             point.mean_bytes,
             point.decode_macs_per_sample,
-            *_confirmed_cells(confirmed),
+            *(_NOT_CONFIRMED if confirmed is None else confirmed.flat()).values(),
             point.trial,
             point.steps,
             point.seed,
@@ -46,16 +40,6 @@ def front_tsv(report: FrontReport) -> str:
         for point, confirmed in zip(report.front, report.confirmed, strict=True)
     )
     return _tsv(header, rows)
-
-
-def _confirmed_cells(confirmed: Confirmed | None) -> list[float | None]:
-    """The values of the columns `_CONFIRMED`."""
-    if confirmed is None:
-        return [None] * len(_CONFIRMED)
-    cells: list[float | None] = [confirmed.seeds, confirmed.failed]
-    for spread in (confirmed.psnr_db, confirmed.rate):
-        cells += [None, None] if spread is None else [spread.mean, spread.std]
-    return cells
 
 
 def anytime_tsv(report: FrontReport) -> str:

@@ -4,13 +4,11 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from searchinr.engine.report.anytime_figure import hypervolume_png
 from searchinr.engine.report.figure import front_png
 from searchinr.engine.report.front import front_json
-from searchinr.engine.report.importance_figure import importance_png
+from searchinr.engine.report.more_figures import hypervolume_png, importance_png, signals_png
 from searchinr.engine.report.page import DatasetReport, report_html
 from searchinr.engine.report.sheet import decoded_png
-from searchinr.engine.report.signals_figure import signals_png
 from searchinr.engine.report.tables import anytime_tsv, bd_rate_tsv, front_tsv, importance_tsv, signals_tsv
 from searchinr.engine.store.run_folder import safe_name
 from searchinr.files import write_atomic

@@ -132,8 +132,7 @@ def export_per_signal(
     """
     configs = best_config_per_signal(run, dataset, criterion)
     make_folder(out)
-    (entry,) = (entry for entry in run.space.datasets if entry.label == _one_dataset(run, dataset))
-    files = files_here(entry, data_dir)
+    files = files_here(run.entry(_one_dataset(run, dataset)), data_dir)
     return [
         _write(run, config, out / f"{safe_name(name)}.yaml", files.get(name, Path(name)))
         for name, config in configs.items()

@@ -6,7 +6,6 @@ from typing import Any
 
 import pandas as pd
 
-from searchinr.engine.report.confirmation import Confirmed
 from searchinr.engine.report.front import FrontReport
 from searchinr.search.front import Front
 from searchinr.search.lines import Point
@@ -25,7 +24,7 @@ def front_frame(reports: Sequence[FrontReport]) -> pd.DataFrame:
     """
     return pd.DataFrame.from_records(
         [
-            _row(point) | _confirmed(confirmed)
+            _row(point) | ({f"confirmed.{key}": value for key, value in confirmed.flat().items()} if confirmed else {})
             for report in reports
             for point, confirmed in zip(report.front, report.confirmed, strict=True)
         ]
@@ -81,15 +80,3 @@ def _row(point: Point) -> dict[str, Any]:
 
 def _fields(point: Point, keys: Sequence[str]) -> dict[str, Any]:
     return {key: getattr(point, key) for key in keys}
-
-
-def _confirmed(found: Confirmed | None) -> dict[str, Any]:
-    if found is None:
-        return {}
-    spreads = {"psnr_db": found.psnr_db, "rate": found.rate}
-    return {
-        "confirmed.seeds": found.seeds,
-        "confirmed.failed": found.failed,
-        **{f"confirmed.{key}.mean": None if spread is None else spread.mean for key, spread in spreads.items()},
-        **{f"confirmed.{key}.std": None if spread is None else spread.std for key, spread in spreads.items()},
-    }

@@ -11,7 +11,7 @@ from searchinr.engine.store.run_folder import RunFolder
 from searchinr.errors import UserError
 from searchinr.search.lines import Line, Point
 from searchinr.search.objectives import Objectives
-from searchinr.space import Space
+from searchinr.space import DatasetEntry, Space
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,10 @@ class OpenedRun:
         """Labels of the datasets."""
         return [entry.label for entry in self.space.datasets]
 
+    def entry(self, label: str) -> DatasetEntry:
+        """The dataset of this label, as the space names it."""
+        return self.space.datasets[self.labels.index(label)]
+
     def chosen(self, dataset: str | None) -> list[str]:
         """The datasets that are meant: the one named, or all that have a front.
 
@@ -57,8 +61,7 @@ class OpenedRun:
 
     def front(self, label: str, baselines: Baselines = NO_BASELINES) -> FrontReport:
         """The front of one dataset, beside classical codecs measured on it."""
-        (entry,) = (entry for entry in self.space.datasets if entry.label == label)
-        return collect_front(self.lines, label, self.objectives, baselines, published(entry))
+        return collect_front(self.lines, label, self.objectives, baselines, published(self.entry(label)))
 
 
 def open_run(path: Path) -> OpenedRun:

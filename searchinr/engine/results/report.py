@@ -45,8 +45,7 @@ def write_report(run: OpenedRun, out: Path | None, data_dir: Path | None) -> Wri
     labels = run.chosen(None)
     folder = out or run.folder.report
     make_folder(folder)
-    entries = {entry.label: entry for entry in run.space.datasets}
-    reports = [dataset_report(run, load_dataset(entries[label], data_dir), folder) for label in labels]
+    reports = [dataset_report(run, load_dataset(run.entry(label), data_dir), folder) for label in labels]
     page = folder / "report.html"
     write_page(page, run.folder.path, run.space.name, reports, several=len(labels) > 1)
     files = [path for report in reports for path in write_figures(folder, report)]

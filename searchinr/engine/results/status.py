@@ -48,22 +48,15 @@ def _on_cluster(path: Path) -> str | None:
 
 
 def _rows(run: OpenedRun, search: Search) -> list[dict[str, Any]]:
-    rows = []
-    for label in run.labels:
-        counts = search.counts(label)
-        rows.append(
-            {
-                "dataset": label,
-                "total": counts.total,
-                "done": counts.done,
-                "paused": counts.paused,
-                "failed": counts.failed,
-                "confirmed": counts.confirmed,
-                "to_confirm": counts.to_confirm,
-                "points": len(search.points(label)),
-                "front": len(search.front(label)),
-                "hypervolume": search.hypervolume(label),
-                "failures": search.failures(label),
-            }
-        )
-    return rows
+    keys = ("total", "done", "paused", "failed", "confirmed", "to_confirm")
+    return [
+        {
+            "dataset": label,
+            **{key: getattr(search.counts(label), key) for key in keys},
+            "points": len(search.points(label)),
+            "front": len(search.front(label)),
+            "hypervolume": search.hypervolume(label),
+            "failures": search.failures(label),
+        }
+        for label in run.labels
+    ]

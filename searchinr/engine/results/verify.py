@@ -38,9 +38,8 @@ class Verdict:
 
 def verify(run: OpenedRun, data_dir: Path | None) -> Iterator[Verdict]:
     """Verifies point by point, over all datasets."""
-    entries = {entry.label: entry for entry in run.space.datasets}
     for label in run.chosen(None):
-        signals = {signal.name: signal for signal in load_dataset(entries[label], data_dir).signals}
+        signals = {signal.name: signal for signal in load_dataset(run.entry(label), data_dir).signals}
         for point in run.front(label).front:
             folder = run.folder.point_folder(point)
             problems: list[str] = []

@@ -27,6 +27,7 @@ from searchinr.engine.store.ledger import Ledger
 from searchinr.engine.store.run_folder import RunFolder, open_delivery, safe_name
 from searchinr.engine.terminal.log import LOG
 from searchinr.engine.terminal.view import RunView, ViewState
+from searchinr.engine.tracking.record import Tracked
 from searchinr.engine.tracking.tracker import Tracker
 from searchinr.engine.workers.jobs import AnyJob, AssetJob
 from searchinr.errors import InvalidFileError, NodeLostError, OutOfMemoryError
@@ -103,12 +104,14 @@ class Driver:
         with RunView(space.name, folder.path, live=self._live) as self._view:
             self._tracker = Tracker(
                 folder,
-                name=space.name,
-                key=str(folder.path.resolve()),
-                modalities={label: dataset.modality for label, dataset in self._datasets.items()},
+                Tracked(
+                    name=space.name,
+                    key=str(folder.path.resolve()),
+                    modalities={label: dataset.modality for label, dataset in self._datasets.items()},
+                    params=_flat(space),
+                    max_steps=space.fidelity.rungs[-1],
+                ),
                 objectives=self._search.objectives,
-                max_steps=space.fidelity.rungs[-1],
-                params=_flat(space),
                 tracking_uri=space.mlflow.tracking_uri,
                 warn=self._warn,
             )

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 
 from searchinr.engine.report.names import describe, figure_texts
 from searchinr.engine.terminal.view import DatasetView, FrontRow, ViewState
@@ -51,16 +52,9 @@ class Progress:
         """
         self._read(lines)
         counts = {label: self._search.counts(label) for label in self._modalities}
-        every = counts.values()
+        sums = {each.name: sum(getattr(c, each.name) for c in counts.values()) for each in fields(Counts)}
         return ViewState(
-            tried=sum(c.tried for c in every),
-            done=sum(c.done for c in every),
-            running=sum(c.running for c in every) - parked,
-            paused=sum(c.paused for c in every),
-            failed=sum(c.failed for c in every),
-            total=sum(c.total for c in every),
-            confirmed=sum(c.confirmed for c in every),
-            to_confirm=sum(c.to_confirm for c in every),
+            **{**sums, "running": sums["running"] - parked},
             datasets=[self._dataset(label, modality) for label, modality in self._modalities.items()],
             elapsed_s=time.monotonic() - self._started,
             remaining_s=self._remaining_s(counts),

@@ -143,15 +143,6 @@ def _check_alone(workers: int | None, address: str | None) -> None:
             raise UserError(f"{option}: {found} found with --debug, which fits one trial at a time here; leave it out")
 
 
-def _executor(workers: int | None, address: str | None, debug: bool) -> Executor:
-    """What runs the jobs; Ray is imported only where it is used."""
-    if debug:
-        return InProcess()
-    from searchinr.engine.workers.tune import RayTune
-
-    return RayTune(workers, address)
-
-
 def _work(
     run: Driver,
     folder: RunFolder,
@@ -165,7 +156,11 @@ def _work(
     with run.following() as view:
         if run.finished():
             return
-        executor = _executor(workers, address, debug)
+        executor: Executor = InProcess()
+        if not debug:
+            from searchinr.engine.workers.tune import RayTune  # which imports Ray
+
+            executor = RayTune(workers, address)
         with _stop_on_signal(run):
             executor.run(
                 run,
@@ -202,8 +197,12 @@ def _check_modalities(space: Space, datasets: Mapping[str, Dataset]) -> None:
 
 
 def _claim(folder: RunFolder, space: Space, datasets: Sequence[Dataset]) -> None:
-    """Writes the space into a new folder, or checks that an old folder holds the same search on the same data."""
-    header = f"# searchinr {space.name}: the space as run\n{IDENTITY}{_identity(space, datasets)}\n"
+    """Writes the space into a new folder, or checks that an old folder holds the same search on the same data.
+
+    Which these are says a line of the space file: it covers the space's hash and the datasets' content.
+    """
+    identity = "-".join([short_hash(space), *(dataset.key[:8] for dataset in datasets)])
+    header = f"# searchinr {space.name}: the space as run\n{IDENTITY}{identity}\n"
     places: list[Place] = [folder.space, *([folder.stored.space] if folder.stored else [])]
     for place in places:
         if place.exists() and header.splitlines()[1] not in place.read_bytes().decode().splitlines()[:2]:
@@ -213,11 +212,6 @@ def _claim(folder: RunFolder, space: Space, datasets: Sequence[Dataset]) -> None
             )
     for place in places:
         place.write_whole((header + dump_space(space)).encode())
-
-
-def _identity(space: Space, datasets: Sequence[Dataset]) -> str:
-    """A text that must be the same when a run is continued: it covers the space's hash and the datasets' content."""
-    return "-".join([short_hash(space), *(dataset.key[:8] for dataset in datasets)])
 
 
 @contextmanager

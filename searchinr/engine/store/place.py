@@ -86,17 +86,17 @@ class Place(ABC):
     def files(self) -> Iterator["Place"]:
         """All files in this folder and below, except those that are half-written; none where there is no folder."""
 
-    @abstractmethod
     def make_folder(self) -> None:
-        """Makes the folder, with those above it, where folders have to be made."""
+        """Makes the folder, with those above it, where folders have to be made: an object store has none."""
+        return
 
     @abstractmethod
     def remove_tree(self) -> None:
         """Removes the folder with everything in it, as far as possible."""
 
-    @abstractmethod
     def tidy(self) -> None:
-        """Removes from this folder what a killed process has left half-written."""
+        """Removes from this folder what a killed process has left half-written, where that would be taken for ours."""
+        return
 
     @abstractmethod
     def probe(self) -> None:
@@ -216,12 +216,6 @@ class RemotePlace(Place):
     def files(self) -> Iterator["RemotePlace"]:
         """See `Place.files`."""
         return self._files(recursive=True)
-
-    def make_folder(self) -> None:
-        """An object store has no folders."""
-
-    def tidy(self) -> None:
-        """Nothing is ever left half-written, or nobody takes it for a file of ours."""
 
     def remove_tree(self) -> None:
         """See `Place.remove_tree`."""

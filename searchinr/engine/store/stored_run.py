@@ -132,10 +132,10 @@ class StoredRun:
         stored = {path.below(self.place) for path in (self.place / "front").files()}
         for name, file in _local(folder, "front"):
             if name not in stored:
-                _write(self._place(name), file.read_bytes())
+                _write(self.place / name, file.read_bytes())
         for part in ("inbox", "trials", "assets"):  # of a run that went on without the storage
             for name, file in _local(folder, part):
-                _write(self._place(name), file.read_bytes())
+                _write(self.place / name, file.read_bytes())
                 file.unlink()
 
     def fetch(self, folder: Path) -> None:
@@ -163,7 +163,7 @@ class StoredRun:
         """Copies the report and the log to the storage."""
         for name, path in (*_local(folder, "report"), ("log.txt", folder / "log.txt")):
             if path.exists():
-                _write(self._place(name), path.read_bytes())
+                _write(self.place / name, path.read_bytes())
 
     def keep_files(self, name: str, files: Mapping[str, bytes]) -> None:
         """Puts a point's files on the storage.
@@ -173,11 +173,11 @@ class StoredRun:
             files: Content of the files, by name.
         """
         for file, data in files.items():
-            _write(self._place(name) / file, data)
+            _write(self.place / name / file, data)
 
     def drop_files(self, name: str) -> None:
         """Removes a folder of files."""
-        self._place(name).remove_tree()
+        (self.place / name).remove_tree()
 
     def _pull(self, part: str, folder: Path) -> None:
         """Copies those files of a part that the run folder lacks; files never change."""
@@ -186,12 +186,6 @@ class StoredRun:
             if not path.exists() or part == "report":
                 path.parent.mkdir(parents=True, exist_ok=True)
                 write_atomic(path, place.read_bytes())
-
-    def _place(self, name: str) -> Place:
-        place = self.place
-        for part in name.split("/"):
-            place = place / part
-        return place
 
 
 def _write(place: Place, data: bytes) -> None:

@@ -14,20 +14,9 @@ from searchinr.errors import InvalidFileError
 _CHECKSUM = "crc32"
 
 
-def write_tensors(path: Place, tensors: Mapping[str, Tensor], about: Mapping[str, str] | None = None) -> int:
-    """Writes tensors as safetensors, whole or not at all; what is there afterwards survives a crash.
-
-    Args:
-        path: The file.
-        tensors: What to write.
-        about: Metadata, which no check sum covers.
-
-    Returns:
-        Bytes of the file.
-    """
-    content = pack_tensors(tensors, about)
-    path.write_whole(content)
-    return len(content)
+def write_tensors(path: Place, tensors: Mapping[str, Tensor]) -> None:
+    """Writes tensors as safetensors, whole or not at all; what is there afterwards survives a crash."""
+    path.write_whole(pack_tensors(tensors))
 
 
 def read_tensors(path: Place) -> dict[str, Tensor] | None:
@@ -44,7 +33,7 @@ def read_tensors(path: Place) -> dict[str, Tensor] | None:
 
 
 def pack_tensors(tensors: Mapping[str, Tensor], about: Mapping[str, str] | None = None) -> bytes:
-    """The bytes of a file of tensors; see `write_tensors`."""
+    """The bytes of a file of tensors, with metadata that no checksum covers; see `write_tensors`."""
     data = {name: tensor.contiguous() for name, tensor in tensors.items()}
     return safetensors.torch.save(
         {**data, _CHECKSUM: torch.tensor(checksum(data))}, None if about is None else dict(about)

@@ -105,38 +105,38 @@ def _front_page(experiment_id: str, run_id: str) -> str:
     return f"#/experiments/{experiment_id}/runs/{run_id}/artifacts/front.html?{MODEL_TRAINING}"
 
 
+@dataclass(frozen=True)
+class Tracked:
+    """What MLflow is told of a run, whatever comes of it.
+
+    Attributes:
+        name: The run's name, shown as the name of its parent runs (one for each dataset).
+        key: What the run is recognised by when it is continued, on a server with other runs of that name.
+        modalities: Dataset label -> modality.
+        params: What is searched, for the parent runs.
+        max_steps: The last rung: a trial that is measured there is finished.
+    """
+
+    name: str
+    key: str
+    modalities: Mapping[str, str]
+    params: Mapping[str, object]
+    max_steps: int
+
+
 class MlflowRecord:
     """One run's entries in one MLflow store. Every method may be called again with the same arguments, for nothing."""
 
-    def __init__(
-        self,
-        uri: str,
-        *,
-        artifacts: Path | None,
-        name: str,
-        key: str,
-        modalities: Mapping[str, str],
-        params: Mapping[str, object],
-        max_steps: int,
-    ) -> None:
+    def __init__(self, uri: str, artifacts: Path | None, run: Tracked) -> None:
         """Connects to nothing yet.
 
         Args:
             uri: MLflow's tracking URI.
             artifacts: Where artifacts go; None leaves it to the server.
-            name: Name of the parent runs.
-            key: What they are recognised by.
-            modalities: Dataset label -> modality.
-            params: Parameters of the parent runs.
-            max_steps: A trial measured there is finished.
+            run: What is recorded.
         """
-        self._uri = uri
-        self._artifacts = artifacts
-        self._name = name
-        self._key = hashlib.sha256(key.encode()).hexdigest()[:16]  # goes into filter strings: nothing to escape
-        self._modalities = modalities
-        self._params = params
-        self._max_steps = max_steps
+        self._uri, self._artifacts, self._run = uri, artifacts, run
+        self._key = hashlib.sha256(run.key.encode()).hexdigest()[:16]  # goes into filter strings: nothing to escape
         self._connection: MlflowClient | None = None
         self._parents: dict[str, _Parent] = {}
 
@@ -146,34 +146,28 @@ class MlflowRecord:
 
     def log_point(self, line: Point) -> None:
         """A trial was measured at a rung."""
-        from mlflow.entities import Metric
-
         child = self._child_with_params(line)
         if child.logged is None:
             child.logged = {metric.step for metric in self._client.get_metric_history(child.run_id, "psnr_db")}
         if line.steps not in child.logged:
-            metrics = [Metric(name, value, _ms(line), line.steps) for name, value in _metrics(line).items()]
-            self._client.log_batch(child.run_id, metrics=metrics)
+            self._log_metrics(child.run_id, _metrics(line), line, line.steps)
             if child.status != "RUNNING":  # resumed
                 self._client.update_run(child.run_id, status="RUNNING")
                 child.status = "RUNNING"
             child.logged.add(line.steps)
         child.last_ms = _ms(line)
-        if line.steps >= self._max_steps:
+        if line.steps >= self._run.max_steps:
             self._end_trial(child, "FINISHED", None, _ms(line))
 
     def log_asset(self, line: AssetBuilt | AssetFailed) -> None:
         """Something that trials share was built, or could not be built."""
-        from mlflow.entities import Metric
-
         child = self._child(line)
         if child.status in ("FINISHED", "FAILED"):
             return
         self._child_with_params(line)
         if isinstance(line, AssetBuilt):
             values = {"macs": line.cost.macs, "train_s": line.cost.train_s, "bytes": line.bytes}
-            metrics = [Metric(name, float(value), _ms(line), 0) for name, value in values.items()]
-            self._client.log_batch(child.run_id, metrics=metrics)
+            self._log_metrics(child.run_id, values, line, 0)
             if line.cached:  # then the metrics are those of the run that built it
                 self._client.set_tag(child.run_id, _CACHED, "true")
             self._end_trial(child, "FINISHED", None, _ms(line))
@@ -190,37 +184,27 @@ class MlflowRecord:
         Metrics have the point's training steps as their step, so those of a point's several confirmations follow each
         other by time.
         """
-        from mlflow.entities import Metric
-
         child = self._child(line)
         if child.confirmations is None:
             history = self._client.get_metric_history(child.run_id, "confirmed_seeds")
             child.confirmations = Counter(metric.step for metric in history)
         if confirmed.seeds + confirmed.failed <= child.confirmations[line.steps]:
             return
-        values: dict[str, float] = {"confirmed_seeds": confirmed.seeds, "confirmed_failed": confirmed.failed}
-        for name, spread in (("confirmed_psnr_db", confirmed.psnr_db), ("confirmed_rate", confirmed.rate)):
-            if spread is not None:
-                values |= {f"{name}_mean": spread.mean}
-                values |= {} if spread.std is None else {f"{name}_std": spread.std}
-        metrics = [Metric(name, float(value), _ms(line), line.steps) for name, value in values.items()]
-        self._client.log_batch(child.run_id, metrics=metrics)
+        values = {f"confirmed_{key.replace('.', '_')}": value for key, value in confirmed.flat().items()}
+        self._log_metrics(child.run_id, values, line, line.steps)
         child.confirmations[line.steps] += 1
 
     def log_moment(self, line: Point, moment: Moment) -> None:
         """What the front was after an operating point, `line`: metrics by the number of operating points."""
-        from mlflow.entities import Metric
-
         parent = self._parent(line.dataset)
         if moment.points in parent.logged:
             return
         values = {
             "hypervolume": moment.hypervolume,
-            "front_points": float(moment.front_points),
+            "front_points": moment.front_points,
             "training_macs": moment.macs,
         }
-        metrics = [Metric(name, value, _ms(line), moment.points) for name, value in values.items()]
-        self._client.log_batch(parent.run_id, metrics=metrics)
+        self._log_metrics(parent.run_id, values, line, moment.points)
         parent.logged.add(moment.points)
 
     def log_report(self, dataset: str, files: Sequence[Path], summary: str) -> None:
@@ -269,7 +253,7 @@ class MlflowRecord:
         return self._parents[dataset]
 
     def _find_or_create_parent(self, dataset: str) -> _Parent:
-        name = f"{dataset} ({self._modalities[dataset]})"
+        name = f"{dataset} ({self._run.modalities[dataset]})"
         experiment = self._client.get_experiment_by_name(name)
         if experiment is None:
             location = None if self._artifacts is None else self._artifacts.resolve().as_uri()
@@ -288,15 +272,15 @@ class MlflowRecord:
             tags = {
                 _RUN: self._key,
                 _DATASET: dataset,
-                "searchinr.modality": self._modalities[dataset],
+                "searchinr.modality": self._run.modalities[dataset],
                 "mlflow.source.name": "searchinr",
             }
-            run = self._client.create_run(experiment_id, tags=tags, run_name=self._name)
-            self._log_params(run.info.run_id, self._params)
+            run = self._client.create_run(experiment_id, tags=tags, run_name=self._run.name)
+            self._log_params(run.info.run_id, self._run.params)
             return _Parent(run.info.run_id, experiment_id, {}, set())
         run_id = found[0].info.run_id
         if not found[0].data.params:  # we were killed in between
-            self._log_params(run_id, self._params)
+            self._log_params(run_id, self._run.params)
         self._client.update_run(run_id, status="RUNNING")
         children = {
             _name(run.data.tags): _Child(
@@ -358,6 +342,13 @@ class MlflowRecord:
         self._client.set_terminated(child.run_id, status, end_ms)
         child.status, child.reason = status, reason
 
+    def _log_metrics(self, run_id: str, values: Mapping[str, float | None], line: Line, step: int) -> None:
+        """Logs the figures that there are, at the time of a line."""
+        from mlflow.entities import Metric
+
+        metrics = [Metric(name, float(value), _ms(line), step) for name, value in values.items() if value is not None]
+        self._client.log_batch(run_id, metrics=metrics)
+
     def _log_params(self, run_id: str, params: Mapping[str, object]) -> None:
         from mlflow.entities import Param
 
@@ -398,12 +389,11 @@ def is_temporary(error: Exception) -> bool:
     return isinstance(error, OSError | OperationalError)
 
 
-def _metrics(point: Point) -> dict[str, float]:
+def _metrics(point: Point) -> dict[str, float | None]:
     """The figures of an operating point that are worth a curve."""
     figures = ("psnr_db", "psnr_of_mean_mse_db", "rate", "decode_macs_per_sample", "encode_s", "decode_s")
     values = {key: getattr(point, key) for key in figures} | dict(point.metrics)
-    values |= {"train_s": point.cost.train_s, "macs": point.cost.macs, "bytes": point.mean_bytes}
-    return {key: float(value) for key, value in values.items() if value is not None}
+    return values | {"train_s": point.cost.train_s, "macs": point.cost.macs, "bytes": point.mean_bytes}
 
 
 def _ms(line: Line) -> int:

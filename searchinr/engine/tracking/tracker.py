@@ -3,7 +3,7 @@
 import os
 import queue
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from searchinr.engine.report.anytime import Anytime
 from searchinr.engine.report.confirmation import Confirmations, is_confirmation
 from searchinr.engine.store.run_folder import RunFolder
-from searchinr.engine.tracking.record import MlflowRecord, import_quietly, is_temporary
+from searchinr.engine.tracking.record import MlflowRecord, Tracked, import_quietly, is_temporary
 from searchinr.search.lines import AssetBuilt, AssetFailed, FitFailed, Line, Point, TrialStarted
 from searchinr.search.objectives import Objectives
 
@@ -37,13 +37,9 @@ class Tracker:
     def __init__(
         self,
         folder: RunFolder,
+        run: Tracked,
         *,
-        name: str,
-        key: str,
-        modalities: Mapping[str, str],
         objectives: Objectives,
-        params: Mapping[str, object],
-        max_steps: int,
         tracking_uri: str | None,
         warn: Callable[[str], None],
     ) -> None:
@@ -51,29 +47,17 @@ class Tracker:
 
         Args:
             folder: The run folder.
-            name: The run's name, shown as the name of its parent runs (one for each dataset).
-            key: What the run is recognised by when it is continued, on a server with other runs of that name.
-            modalities: Dataset label -> modality.
+            run: What MLflow is told of it.
             objectives: For the front and its hypervolume.
-            params: What is searched, for the parent runs.
-            max_steps: The last rung: a trial that is measured there is finished.
             tracking_uri: See `tracking_address`.
             warn: Called from the thread with one line when MLflow is out of reach or refuses something.
         """
         uri = tracking_address(folder, tracking_uri)
-        self._record = MlflowRecord(
-            uri,
-            artifacts=folder.mlflow_artifacts if uri == _local(folder) else None,
-            name=name,
-            key=key,
-            modalities=modalities,
-            params=params,
-            max_steps=max_steps,
-        )
+        self._record = MlflowRecord(uri, folder.mlflow_artifacts if uri == _local(folder) else None, run)
         self._shown_uri = _without_secrets(uri)
         self._warn = warn
-        self._anytime = {dataset: Anytime(objectives) for dataset in modalities}
-        self._confirmations = {dataset: Confirmations() for dataset in modalities}
+        self._anytime = {dataset: Anytime(objectives) for dataset in run.modalities}
+        self._confirmations = {dataset: Confirmations() for dataset in run.modalities}
         self._reports: dict[str, tuple[Sequence[Path], str]] = {}  # the newest of each dataset that is not logged yet
         self._troubles: set[str] = set()  # told already
         # not in the thread: two threads that import packages with parts in common can meet a half-imported one

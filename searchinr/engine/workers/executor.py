@@ -9,11 +9,11 @@ from typing import Protocol
 
 from searchinr.codecs.contract import Asset
 from searchinr.engine.store.place import Place
-from searchinr.engine.workers.jobs import AnyJob, AssetJob
+from searchinr.engine.workers.jobs import AnyJob
 from searchinr.signals.signal import Signal
 from searchinr.space import Resources
 
-RunJob = Callable[[AnyJob, Resources, Place, Sequence[Signal], Asset | None], None]
+RunJob = Callable[[AnyJob, Resources, Place, Mapping[str, Sequence[Signal]], Asset | None], None]
 """What runs a job, wherever that is: `(job, resources, shared, signals, asset)`, see `worker.run_job`."""
 
 
@@ -73,25 +73,3 @@ class Executor(Protocol):
         Raises:
             ChildProcessError: What executes the jobs has died.
         """
-
-
-def perform(
-    run_job: RunJob,
-    job: AnyJob,
-    shared: Place,
-    signals: Mapping[str, Sequence[Signal]],
-    resources: Resources,
-    asset: Asset | None,
-) -> None:
-    """Runs one job here, with its own signals.
-
-    Args:
-        run_job: What runs it.
-        job: The job.
-        shared: See `Executor.run`.
-        signals: See `Executor.run`.
-        resources: See `Executor.run`.
-        asset: What the job starts from.
-    """
-    needed = job.built_from if isinstance(job, AssetJob) else job.dataset
-    run_job(job, resources, shared, signals[needed], asset)

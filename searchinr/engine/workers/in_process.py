@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from searchinr.engine.store.place import Place
-from searchinr.engine.workers.executor import JobSource, RunJob, perform
+from searchinr.engine.workers.executor import JobSource, RunJob
 from searchinr.signals.signal import Signal
 from searchinr.space import Resources
 
@@ -44,7 +44,7 @@ class InProcess:
             error: OSError | None = None
             try:
                 with _state_put_back():
-                    perform(run_job, job, shared, signals, resources, source.asset(job))
+                    run_job(job, resources, shared, signals, source.asset(job))
             except OSError as disk:
                 error = disk
             source.job_ended(job, error)

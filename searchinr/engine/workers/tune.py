@@ -23,7 +23,7 @@ from searchinr.codecs.contract import Asset
 from searchinr.engine.store.place import Place
 from searchinr.engine.terminal.log import adopt, prints_to_log
 from searchinr.engine.workers import last_words
-from searchinr.engine.workers.executor import JobSource, RunJob, perform
+from searchinr.engine.workers.executor import JobSource, RunJob
 from searchinr.engine.workers.jobs import AnyJob
 from searchinr.engine.workers.ray_environment import ray_environment
 from searchinr.engine.workers.slots import trials_per_node
@@ -183,7 +183,7 @@ class RayTune:
         logging.getLogger("ray.tune.analysis").setLevel(logging.ERROR)
 
         def job_on_worker(config: dict[str, Any], signals: Mapping[str, Sequence[Signal]]) -> None:
-            perform(run_job, config["job"], shared, signals, resources, _received(config["asset"]))
+            run_job(config["job"], resources, shared, signals, _received(config["asset"]))
             tune.report({"dataset": config["job"].dataset})
 
         try:
@@ -226,12 +226,16 @@ class RayTune:
 
 
 def _own_ray(workers: int, resources: Resources, signals: Mapping[str, Sequence[Signal]]) -> dict[str, Any]:
-    """How a Ray is started on this machine, for this run alone."""
+    """How a Ray is started on this machine, for this run alone.
+
+    Its object store has room for the signals, for small assets and for Tune's own objects. Ray's default is a third of
+    the machine. What does not fit is moved to the disk by Ray.
+    """
     return {
         "_node_ip_address": "127.0.0.1",
         "num_cpus": max(1, round(workers * resources.cpu)),
         "include_dashboard": False,
-        "object_store_memory": _object_store_bytes(signals),
+        "object_store_memory": 2 * sum(s.samples.nbytes for group in signals.values() for s in group) + 256 * 2**20,
     }
 
 
@@ -276,11 +280,3 @@ def _cache_folder(shared: Place) -> "tempfile.TemporaryDirectory[str]":
     for left in Path(tempfile.gettempdir()).glob(f"{prefix}*"):
         shutil.rmtree(left, ignore_errors=True)
     return tempfile.TemporaryDirectory(prefix=prefix)
-
-
-def _object_store_bytes(signals: Mapping[str, Sequence[Signal]]) -> int:
-    """The size of the object store: room for the signals, for small assets and for Tune's own objects.
-
-    Ray's default is a third of the machine. What does not fit is moved to the disk by Ray.
-    """
-    return 2 * sum(s.samples.nbytes for group in signals.values() for s in group) + 256 * 2**20

@@ -36,7 +36,7 @@ def run_job(
     job: AnyJob,
     resources: Resources,
     shared: Place,
-    signals: Sequence[Signal],
+    signals: Mapping[str, Sequence[Signal]],
     asset: Asset | None,
     *,
     raises_bugs: bool = False,
@@ -47,7 +47,7 @@ def run_job(
         job: What is to be done.
         resources: What the space gives to each job.
         shared: Where the run is kept: its folder, or its storage.
-        signals: The job's dataset, or what its asset is built from.
+        signals: The signals of the job's dataset, or those from which its asset is built, by label; others as well.
         asset: The asset that the job starts from, or None.
         raises_bugs: Whether an error that no fit explains is raised, with its traceback, instead of being delivered as
             a failure. A fit explains NaNs, a lack of memory or time, and parameters that do not go together.
@@ -60,9 +60,9 @@ def run_job(
     if device.type == "cuda":  # Ray only counts, and keeps nobody who shares a GPU to their part of it
         torch.cuda.set_per_process_memory_fraction(1.0 if alone else min(1.0, resources.gpu))
     if isinstance(job, Job):
-        _run_fit(job, resources.timeout_s, folder, signals, asset, device, raises_bugs)
+        _run_fit(job, resources.timeout_s, folder, signals[job.dataset], asset, device, raises_bugs)
     else:
-        _run_building(job, folder, signals, asset, device, raises_bugs)
+        _run_building(job, folder, signals[job.built_from], asset, device, raises_bugs)
 
 
 def _run_fit(
@@ -82,11 +82,27 @@ def _run_fit(
         return FitFailed(**job.shared(FitFailed), reason=f"{reason}, though it ran alone" if out_of_memory else reason)
 
     with _delivering_failures(folder, failed, raises_bugs):
-        resume = _last_checkpoint(job, folder)
-        measured = _run(job, timeout_s, folder, resume, signals, asset, device)
+        under_way = folder.checkpoint_under_way(job.fit_name, job.rung)
+        # It goes on where it was interrupted, or else from the rung below. A confirmation has no other rung.
+        below = [] if job.confirms or job.rung == 0 else [folder.checkpoint(job.fit_name, job.rung - 1)]
+        resume = _first_whole([under_way, *below])
+        states = run_trial(
+            job.config,
+            signals,
+            [job.steps],
+            seed=job.seed,
+            device=device,
+            asset=asset,
+            resume=resume,
+            timeout_s=timeout_s,
+        )
+        checkpointed = _checkpointed(states, under_way, folder)
+        measured = next((state for state in checkpointed if isinstance(state, Measurement)), None)
         if measured is None:
-            return
-        if not job.confirms:  # a confirmation has no further rung
+            if folder.asked_to_stop():
+                return
+            raise TrialError(f"the checkpoint is already past step {job.steps}")
+        if not job.confirms:
             # This comes before the delivery, so that a fit can go on from whatever is on record.
             write_tensors(folder.checkpoint(job.fit_name, job.rung), measured.checkpoint())
         kind = Confirmation if job.confirms else Point
@@ -157,15 +173,6 @@ def _delivering_failures(
     folder.deliver(failed(reason, out_of_memory), {})
 
 
-def _last_checkpoint(job: Job, folder: SharedFolder) -> dict[str, Tensor] | None:
-    """The checkpoint from which a fit goes on: where it was interrupted, or else the rung below. None: at the start."""
-    fit, rung = job.fit_name, job.rung
-    paths = [folder.checkpoint_under_way(fit, rung)]
-    if rung > 0 and not job.confirms:
-        paths.append(folder.checkpoint(fit, rung - 1))
-    return _first_whole(paths)
-
-
 def _first_whole(checkpoints: Sequence[Place]) -> dict[str, Tensor] | None:
     """The first of these checkpoints that is there, or None.
 
@@ -180,34 +187,6 @@ def _first_whole(checkpoints: Sequence[Place]) -> dict[str, Tensor] | None:
         if tensors is not None:
             return tensors
     return None
-
-
-def _run(
-    job: Job,
-    timeout_s: float | None,
-    folder: SharedFolder,
-    resume: Mapping[str, Tensor] | None,
-    signals: Sequence[Signal],
-    asset: Asset | None,
-    device: torch.device,
-) -> Measurement | None:
-    """The measurement at the job's rung, or None if the run was asked to stop before it was reached."""
-    states = run_trial(
-        job.config,
-        signals,
-        [job.steps],
-        seed=job.seed,
-        device=device,
-        asset=asset,
-        resume=resume,
-        timeout_s=timeout_s,
-    )
-    for state in _checkpointed(states, folder.checkpoint_under_way(job.fit_name, job.rung), folder):
-        if isinstance(state, Measurement):
-            return state
-    if folder.asked_to_stop():
-        return None
-    raise TrialError(f"the checkpoint is already past step {job.steps}")
 
 
 def _checkpointed(states: Iterator[_State], path: Place, folder: SharedFolder) -> Iterator[_State]:

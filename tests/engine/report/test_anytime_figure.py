@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageColor
 
 from searchinr.engine.report import style
-from searchinr.engine.report.anytime_figure import hypervolume_png
 from searchinr.engine.report.front import collect_front
+from searchinr.engine.report.more_figures import hypervolume_png
 from searchinr.search.lines import Line
 from searchinr.search.objectives import Objectives
 

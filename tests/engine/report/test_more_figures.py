@@ -12,9 +12,8 @@ from PIL import Image, ImageColor
 from searchinr.engine.report import style
 from searchinr.engine.report.baselines import BaselinePoint, Baselines
 from searchinr.engine.report.front import collect_front
-from searchinr.engine.report.importance_figure import importance_png, labels
+from searchinr.engine.report.more_figures import importance_png, labels, signal_curves, signals_png
 from searchinr.engine.report.page import DatasetReport, report_html
-from searchinr.engine.report.signals_figure import signal_curves, signals_png
 from searchinr.engine.report.tables import bd_rate_tsv, importance_tsv
 from searchinr.search.figures import SignalTable
 from searchinr.search.importance import FRONT, Importance

@@ -1,7 +1,7 @@
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from searchinr.engine.report.page import DatasetReport
 from searchinr.engine.report.write import write_figures
 from searchinr.engine.store.run_folder import RunFolder
 from searchinr.engine.tracking import tracker as tracking
-from searchinr.engine.tracking.record import fronts_at
+from searchinr.engine.tracking.record import Tracked, fronts_at
 from searchinr.engine.tracking.tracker import Tracker, tracking_address
 from searchinr.search.lines import AssetFailed, Line
 from searchinr.search.objectives import Objectives
@@ -54,7 +54,9 @@ def start(tmp_path: Path, objectives: Objectives, warnings: list[str]) -> Iterat
             "tracking_uri": None,
             "warn": warnings.append,
         }
-        trackers.append(Tracker(folder or RunFolder(tmp_path), **(settings | changes)))
+        settings |= changes
+        run = Tracked(**{field.name: settings.pop(field.name) for field in fields(Tracked)})
+        trackers.append(Tracker(folder or RunFolder(tmp_path), run, **settings))
         return trackers[-1]
 
     yield start

@@ -10,7 +10,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -103,7 +103,9 @@ class Script:
         raise SystemExit(reason)
 
 
-def run_job(job: AnyJob, resources: Resources, shared: Path, signals: Sequence[Signal], asset: Asset | None) -> None:
+def run_job(
+    job: AnyJob, resources: Resources, shared: Path, signals: Mapping[str, Sequence[Signal]], asset: Asset | None
+) -> None:
     """Does what the job's parameters say, and leaves a note of what it was given."""
     start = time.time()
     does = job.config.params.get("does")
@@ -117,11 +119,11 @@ def run_job(job: AnyJob, resources: Resources, shared: Path, signals: Sequence[S
         torch.set_num_threads(5)
         torch.manual_seed(7)
         np.random.seed(7)  # noqa: NPY002  as a careless codec would
-    name = name_of(job)
+    name, needed = name_of(job), job.built_from if isinstance(job, AssetJob) else job.dataset
     note = {
         "job": asdict(job),
         "resources": resources.model_dump(),
-        "signals": {signal.name: int(signal.samples.max()) for signal in signals},
+        "signals": {signal.name: int(signal.samples.max()) for signal in signals[needed]},
         "asset": None if asset is None else [asset.sha256, asset.tensors["weight"].tolist()],
         "start": start,
         "end": time.time(),

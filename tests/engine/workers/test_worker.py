@@ -45,7 +45,8 @@ def make_job(params: Mapping[str, Value] = MappingProxyType({}), **changes: obje
 def run_job(
     job: AnyJob, folder: RunFolder, signals: list[Signal], asset: Asset | None = None, timeout_s: float | None = None
 ) -> None:
-    worker.run_job(job, Resources(cpu=1, timeout_s=timeout_s), folder.path, signals, asset)
+    given = {"tiny": signals, "tiny:train": []} if isinstance(job, Job) else {"tiny": [], "tiny:train": signals}
+    worker.run_job(job, Resources(cpu=1, timeout_s=timeout_s), folder.path, given, asset)
 
 
 def delivery(folder: RunFolder) -> tuple[Any, dict[str, bytes]]:
@@ -175,7 +176,7 @@ def test_asked_to_stop_it_writes_its_checkpoint_and_delivers_nothing(folder: Run
 def make_asset_job(**changes: object) -> AssetJob:
     params = {"supernet.steps": 500, "supernet.depths": "1 2", "supernet.widths": "6 8", "backbone": "siren"}
     job = AssetJob(
-        asset="supernet-012", name="supernet", dataset="tiny", built_from="tiny",
+        asset="supernet-012", name="supernet", dataset="tiny", built_from="tiny:train",
         config=Config("mlp", changes.pop("params", params)), seed=0, per_seed=True,
     )  # fmt: skip
     return replace(job, **changes)  # type: ignore[arg-type]
