@@ -306,4 +306,4 @@ def _mean(values: Sequence[float]) -> float:
 
 def device_name(device: torch.device) -> str:
     """What a cost or an estimate says of where it was measured."""
-    return torch.cuda.getdevice_name(device) if device.type == "cuda" else "cpu"
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
