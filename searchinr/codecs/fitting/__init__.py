@@ -1,1 +1,1 @@
-"""What the fits of all codecs share: points, objectives, optimisers, rungs, groups of signals."""
+"""The parts that the fits of all codecs share: points, objectives, optimisers, rungs, groups of signals."""

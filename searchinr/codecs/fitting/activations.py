@@ -1,11 +1,10 @@
 """Activations of few bits, in training as in decoding (LSQ, Esser et al., ICLR 2020, section 2; ANI, section 4.3).
 
-What each nonlinear layer gives is rounded to multiples of a step and clipped to the symbols of its bit-width: those of
-weights, or 0 ... 2**bits - 1 where a backbone's activations are never negative. Each layer of each signal has one step,
-on the grid that weights use, so that a file names it by a byte. Real and imaginary channels are rounded alike.
-
-Training finds the steps beside the quantised weights, under the name `ACTIVATIONS`; the network's function is the same
-in both places, and where it finds none it computes with activations as they are.
+The activations of each nonlinear layer are rounded to multiples of a step and clipped to the symbols of the bit-width.
+These are the symbols that weights have, or 0 ... 2**bits - 1 if a backbone's activations are never negative. Each layer
+of each signal has one step on the grid that weights use, so that a file names it by a byte. Real and imaginary channels
+are rounded alike. The steps stand among the quantised weights under the name `ACTIVATIONS`. Training and decoding
+compute the same function; if there are no steps, activations are not rounded.
 """
 
 from collections.abc import Mapping
@@ -23,14 +22,14 @@ from searchinr.codecs.quantize.uniform import best_steps, learnt_step, round_thr
 
 MIN_ACTIVATION_BITS, MAX_ACTIVATION_BITS = 2, 8
 ACTIVATIONS = "activations"
-"""Where a network finds its steps among its weights: `(B, depth)`, float32."""
+"""The name under which a network finds the steps of its activations among its weights: `(B, depth)`, float32."""
 
-_STEPS = f"{ACTIVATIONS}:steps"  # not `STEP`: the rate does not depend on them
+_STEPS = f"{ACTIVATIONS}:steps"  # it does not end with `STEP`, since the rate does not depend on these steps
 _CALIBRATION_POINTS = 2048
 
 
 def forward_of(field: Field, bits: int | None) -> Forward:
-    """The network's function, `Field.forward` with activations of so many bits; None leaves them as they are."""
+    """Makes `Field.forward` with activations of this many bits; with None, activations are not rounded."""
     if bits is None:
         return field.forward
     symbols = _symbols(field, bits)
@@ -49,7 +48,7 @@ def _symbols(field: Field, bits: int) -> SymbolRange:
 
 
 def _rounded(hidden: Tensor, steps: Tensor, symbols: SymbolRange) -> Tensor:
-    """Activations as multiples of their signal's step: three axes, the first of which is B, and `(B,)`."""
+    """Rounds activations, whose first of three axes is B, to multiples of their signal's step, `(B,)`."""
     step = steps.view(-1, 1, 1)
     return round_through((hidden / step).clamp(*symbols)) * step
 
@@ -66,22 +65,22 @@ def calibration_coords(targets: Targets) -> Tensor:
 
 
 class WithActivations(Quantizer):
-    """A quantiser of weights and, beside it, the steps of a network's activations, which learn if it does."""
+    """A quantiser of weights, and the steps of a network's activations, which learn if the quantiser learns."""
 
     def __init__(self, weights: Quantizer, field: Field, bits: int, coords: Tensor) -> None:
-        """For a backbone that is looked at in these places, `(m, d_in)`."""
+        """Extends the quantiser `weights`; the steps start from the backbone's activations at `coords`, `(m, d_in)`."""
         super().__init__(weights.parts)
         self._weights, self._field, self._symbols = weights, field, _symbols(field, bits)
         self._coords = coords
 
     def start(self, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """See `Quantizer.start`: those of the weights, and the logarithms of the activations' steps, `(B, depth)`."""
+        """See `Quantizer.start`; the logarithms of the activations' steps, `(B, depth)`, are among the latents."""
         latents = self._weights.start(weights)
         return {**latents, _STEPS: log_step(self._calibrated(self._weights.values(latents)))}
 
     @torch.no_grad()
     def _calibrated(self, weights: dict[str, Tensor]) -> Tensor:
-        """The steps of least squared error, layer after layer, each behind layers that are quantised: `(B, depth)`."""
+        """Finds the steps of least squared error, `(B, depth)`; the inputs of a layer are quantised activations."""
         codes: list[Tensor] = []
 
         def between(layer: int, hidden: Tensor) -> Tensor:
@@ -92,11 +91,11 @@ class WithActivations(Quantizer):
         return torch.stack(codes, dim=1)
 
     def values(self, latents: Mapping[str, Tensor], progress: float = 1.0) -> dict[str, Tensor]:
-        """See `Quantizer.values`: the weights and, under `ACTIVATIONS`, the steps."""
+        """See `Quantizer.values`; the steps stand under `ACTIVATIONS` among the weights."""
         return {**self._weights.values(latents, progress), ACTIVATIONS: learnt_step(latents[_STEPS])}
 
     def coded(self, latents: Mapping[str, Tensor]) -> dict[str, Coded]:
-        """See `Quantizer.coded`: the weights; of activations files hold `activation_steps`."""
+        """See `Quantizer.coded`; it has only the weights, since files hold the steps as `activation_steps`."""
         return self._weights.coded(latents)
 
     def move_steps(self, latents: Mapping[str, Tensor], places: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -113,5 +112,5 @@ class WithActivations(Quantizer):
 
 
 def activation_steps(latents: Mapping[str, Tensor]) -> Tensor | None:
-    """The bytes that name the steps of each layer's activations, `(B, depth)`; None where they are not quantised."""
+    """The bytes that name the steps of each layer's activations, `(B, depth)`; None if they are not quantised."""
     return nearest_code(latents[_STEPS]) if _STEPS in latents else None

@@ -1,4 +1,4 @@
-"""Adam (Kingma and Ba, ICLR 2015) over named weights, with a state that goes into a checkpoint."""
+"""Adam (Kingma and Ba, ICLR 2015) for named weights, with a state that can be put into a checkpoint."""
 
 from collections.abc import Mapping, Sequence
 
@@ -9,44 +9,44 @@ from torch.optim.adam import adam
 
 from searchinr.codecs.fitting.nesting import nested, part_of
 
-_EPS = 1e-12  # gradients of log MSE are small where the error is large compared with the weights' influence
+_EPS = 1e-12  # so small because gradients of log MSE are small if the error is large beside the weights' influence
 _MOMENTS = ("step", "exp_avg", "exp_avg_sq")
 _LANES = 16
-"""Floats of the widest vector registers."""
+"""Number of floats in the widest vector registers."""
 
 
 def _padded(tensor: Tensor) -> Tensor:
-    """A tensor as a row of whole vectors, `(P,)`, with zeros at the end.
+    """A tensor as a row, `(P,)`, that is padded with zeros to a whole number of vector registers.
 
-    PyTorch's Adam computes what is left over at the end of a row in double precision, and the rest in single precision.
-    Which of a signal's weights lie there would depend on how many signals are trained together.
+    PyTorch's Adam computes numbers that do not fill a register at the end of a row in double precision, and all others
+    in single precision. Without padding, it would depend on the number of signals which weights these are.
     """
     return pad(tensor.flatten(), (0, -tensor.numel() % _LANES))
 
 
 class Adam:
-    """Weights that are being trained.
+    """The optimiser and the weights that it trains.
 
     Attributes:
-        weights: Leaves of the graph, `{name: tensor}`.
+        weights: The weights, which are leaves of the autograd graph, `{name: tensor}`.
     """
 
     def __init__(
         self, weights: Mapping[str, Tensor], device: torch.device, lr_factors: Mapping[str, float] | None = None
     ) -> None:
-        """Copies of these weights, on the device, with nothing learnt yet.
+        """Copies the weights to the device; the moments start at zero.
 
         Args:
-            weights: Initial ones.
-            device: Where to train.
-            lr_factors: By what the learning rate of some of them is multiplied.
+            weights: Initial weights.
+            device: The device on which to train.
+            lr_factors: Name of a weight -> factor by which its learning rate is multiplied, if it is not 1.
         """
         factors = lr_factors or {}
         self._factors = {name: factors.get(name, 1.0) for name in weights}
         self._flat = {name: _padded(w.detach().to(device)) for name, w in weights.items()}
         self._shapes = {name: w.shape for name, w in weights.items()}
         self.weights = {name: self._whole(name, flat).requires_grad_() for name, flat in self._flat.items()}
-        # Not torch.optim.Adam, which imports the whole of torch.compile first: a second in every worker.
+        # torch.optim.Adam is not used, since it imports all of torch.compile, which takes a second in every worker.
         self._moments = {
             "step": {name: torch.zeros((), device=device) for name in self._flat},
             "exp_avg": {name: torch.zeros_like(flat) for name, flat in self._flat.items()},
@@ -54,17 +54,17 @@ class Adam:
         }
 
     def _whole(self, name: str, flat: Tensor) -> Tensor:
-        """The part of a padded tensor that belongs to a weight, in the weight's shape; a step number as it is."""
+        """Undoes the padding of a tensor and gives it the shape of its weight; a step number is left as it is."""
         return flat[: self._shapes[name].numel()].view(self._shapes[name]) if flat.dim() else flat
 
     def forget_gradients(self) -> None:
-        """To be called before a step's backward passes."""
+        """Removes all gradients; to be called before the backward passes of a step."""
         for weight in self.weights.values():
             weight.grad = None
 
     @torch.no_grad()
     def step(self, lr: float) -> None:
-        """A step of the weights that have a gradient."""
+        """Takes a step with the weights that have a gradient."""
         for factor in dict.fromkeys(self._factors.values()):
             self._step(lr * factor, [name for name, each in self._factors.items() if each == factor])
 
@@ -90,7 +90,7 @@ class Adam:
         )
 
     def take_moments(self, other: "Adam") -> None:
-        """Goes on as `other` would with the weights that both have."""
+        """Takes over the moments of `other` for the weights that both have."""
         for moment, of in self._moments.items():
             for name in of.keys() & other.weights.keys():
                 of[name].copy_(other._moments[moment][name])
@@ -116,7 +116,7 @@ class Adam:
 
     @property
     def _parts(self) -> dict[str, Mapping[str, Tensor]]:
-        """The weights and each of the moments, by the name of the part that they are of a checkpoint."""
+        """The weights and each kind of moments, by the name of their part in a checkpoint."""
         moments = {
             moment: {name: self._whole(name, value) for name, value in of.items()}
             for moment, of in self._moments.items()

@@ -1,12 +1,12 @@
-"""The gain of targets: how it is made, applied to values, and taken back by a file.
+"""The gain of targets: how it is chosen, applied to values, and undone by a file.
 
-Networks are initialised for values of about 1, and many signals are quieter. So every signal is fitted divided by its
-gain 2**(g / 6), where g is a whole number of places on the grid of quantiser steps (`bitstream.steps`). What a network
-gives must be multiplied by the gain again, and most files do that without spending a bit: the last layer is linear, so
-its steps are named g places further along the grid, or its fp16 weights are multiplied. Files that hold no such layer
-spend a byte on g.
+Networks are initialised for values of about 1, and many signals are quieter. So every signal is divided by its gain
+2**(g / 6) before it is fitted, where g is a whole number of places on the grid of quantiser steps (`bitstream.steps`).
+The values of the network must be multiplied by the gain again. Most files do this without spending a bit: since the
+last layer is linear, its steps are moved g places along the grid, or its fp16 weights are multiplied. Files that do not
+hold such a layer spend a byte on g.
 
-Notation used for tensor shapes: B signals, m points, c channels, G groups of weights that have a step of their own.
+Notation used for tensor shapes: B signals, m points, c channels, G groups of weights, each with a step of its own.
 """
 
 from collections.abc import Mapping
@@ -36,7 +36,7 @@ class Gains:
 
     @classmethod
     def of_peaks(cls, peaks: Tensor) -> Self:
-        """The smallest gains that bring signals of these peaks, `(B,)`, to at most 1."""
+        """Chooses the smallest gains that bring signals with these peaks, `(B,)`, to at most 1."""
         return cls(torch.ceil(PER_OCTAVE * torch.log2(peaks.clamp_min(_LEAST_PEAK))).long())
 
     @cached_property
@@ -44,28 +44,28 @@ class Gains:
         return torch.exp2(self.places / PER_OCTAVE)  # (B,)
 
     def divide(self, values: Tensor) -> Tensor:
-        """What signals with values `(B, m, c)` are fitted to."""
+        """Divides the values of the signals, `(B, m, c)`, by their gains; the signals are fitted to the result."""
         return values / self._factors.view(-1, 1, 1).to(values.device)
 
     def multiply_weights(self, signal: int, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Weights of one signal whose network gives the signal itself, from those that were fitted."""
+        """Changes the fitted weights of one signal so that the network gives the signal itself, with its gain."""
         gain = float(self._factors[signal])
         return {name: weight * (gain if _is_last(name) else 1) for name, weight in weights.items()}
 
     def move_steps(self, signal: int, name: str, steps: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Steps of one tensor of a signal, `(G,)`, as `multiply_weights` changes the weights that they scale."""
+        """Moves the steps of one tensor of a signal, `(G,)`, which multiplies its weights by the gain if need be."""
         return np.clip(steps + int(self.places[signal]), 0, LAST_STEP) if _is_last(name) else steps
 
     def byte(self, signal: int) -> int:
-        """G of one signal as a byte in two's complement; -120 to 6 occur."""
+        """The number g of one signal as a byte in two's complement; it lies between -120 and 6."""
         return int(self.places[signal]) & 0xFF
 
 
 def factor_of_byte(byte: int) -> float:
-    """The gain that `Gains.byte` names, by which decoded values are to be multiplied."""
+    """The gain that a byte of `Gains.byte` names; decoded values must be multiplied by it."""
     return float(2 ** ((byte - 256 if byte > 127 else byte) / PER_OCTAVE))
 
 
 def _is_last(name: str) -> bool:
-    """Whether a tensor is of the last layer; see `Field.tensors`."""
+    """Whether a tensor belongs to the last layer; see `Field.tensors`."""
     return name.startswith("out.")

@@ -1,4 +1,4 @@
-"""What codecs share that fit networks by `training` and write their weights, quantised or in fp16, into files."""
+"""The common part of codecs that fit networks by `training` and write the weights, quantised or in fp16, into files."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,22 +23,22 @@ from searchinr.signals.signal import Layout
 
 _MOST_STEPS = 20
 _MOST_POINTS = 2**20
-"""Between states that can be checkpointed: so many steps, or fewer where each of them uses many points."""
+"""Most steps between two states that can be checkpointed, and most points that these steps use in all."""
 
 
 @dataclass
 class NetworkGroup(Group[ArchitectureT, BatchFit]):
-    """The signals of one layout, each fitted by weights of its own.
+    """The signals of one layout, each of which is fitted by weights of its own.
 
     Attributes:
-        quantizer: How their weights become symbols; None for fp16.
+        quantizer: The quantiser that turns the weights into symbols; None for fp16.
     """
 
     quantizer: Quantizer | None
 
 
 NetworkState = RungState[P, NetworkGroup[ArchitectureT], dict[str, Tensor]]
-"""Where such a fit stands; measured are, for each group, the quantiser's latents, or with fp16 the weights."""
+"""The state of a fit of such groups; what is measured of a group are the quantiser's latents or, in fp16, weights."""
 
 
 def make_group(
@@ -50,29 +50,29 @@ def make_group(
     quantizer: Quantizer | None,
     recipe: Recipe,
 ) -> NetworkGroup[ArchitectureT]:
-    """A group at its start.
+    """Makes a group that has not been trained yet.
 
     Args:
-        targets: What its signals are fitted to.
+        targets: The signals of the group, with the points that they are fitted to.
         architecture: See `Group`.
         macs_per_point: See `Group`.
-        initial: Initial weights, `{name: (B, ...)}`, on the device of the targets or another.
-        objective: What is minimised.
+        initial: Initial weights, `{name: (B, ...)}`, on any device.
+        objective: The objective that is minimised.
         quantizer: See `NetworkGroup`.
-        recipe: How to train.
+        recipe: How the trunk is trained.
     """
     trunk = BatchFit(objective, initial, targets.points, recipe)
     return NetworkGroup(targets.indices, targets.layout, targets.gains, architecture, macs_per_point, trunk, quantizer)
 
 
 def make_field(params: NetworkParams, layout: Layout, depth: int, width: int) -> Field:
-    """The backbone that the parameters name, for signals of a layout."""
+    """Makes the backbone that the parameters name, for signals of a layout."""
     return FIELDS[params.backbone](field_shape(layout, depth, width), params.own)
 
 
 def recipe_of(params: NetworkParams, seed: int) -> Recipe:
-    """How to train with the parameters that the codecs of coordinate networks share."""
-    assert params.lr is not None  # left out, it was filled in
+    """Makes the recipe of training from the parameters that the codecs of coordinate networks share."""
+    assert params.lr is not None  # validation has filled it in
     return Recipe(
         lr=params.lr,
         decay=params.decay,
@@ -86,20 +86,20 @@ def recipe_of(params: NetworkParams, seed: int) -> Recipe:
 
 
 def same_for_all(initial: Mapping[str, Tensor], targets: Targets) -> dict[str, Tensor]:
-    """One initialisation for all signals: up to rounding, a signal's file does not depend on its companions.
+    """Gives all signals one initialisation, so that, up to rounding, a signal's file does not depend on its companions.
 
     Args:
-        initial: Weights of one signal, `{name: tensor}`.
-        targets: Of B signals.
+        initial: Initial weights of one signal, `{name: tensor}`.
+        targets: The B signals.
 
     Returns:
-        `{name: (B, ...)}`.
+        The initial weights of all signals, `{name: (B, ...)}`.
     """
     return {name: weight.expand(len(targets.indices), *weight.shape) for name, weight in initial.items()}
 
 
 def latents_of(group: NetworkGroup[Any], fit: BatchFit) -> dict[str, Tensor]:
-    """The latents of a fit: trained ones, or those that the quantiser makes of its weights; in fp16 the weights."""
+    """The latents of a fit: its trained ones, or else those that the quantiser makes of the weights (fp16: weights)."""
     trained = {name: weight.detach() for name, weight in fit.weights.items()}
     return trained if group.quantizer is None or fit.is_quantised else group.quantizer.start(trained)
 
@@ -120,8 +120,8 @@ def fit_groups(
         recipe: How the trunks are trained.
         rungs: Training lengths in steps, ascending.
         resume: A checkpoint of an earlier fit, or None.
-        at_rung: Makes, of a group and of its branch that has reached a rung, the latents (in fp16 the weights) that
-            files are made of. The work that it costs is counted in the branch.
+        at_rung: Makes the latents (in fp16 the weights) that files are made of from a group and its branch at a rung.
+            The work that this costs is added to the branch's.
     """
     state: NetworkState[P, ArchitectureT] = RungState(params, groups)
 
@@ -139,7 +139,7 @@ def fit_groups(
 
 
 def file_weights(group: NetworkGroup[Any], measured: Mapping[str, Tensor]) -> Iterator[dict[str, NDArray[np.float32]]]:
-    """The weights of each signal of a group without a quantiser, as files are to hold them."""
+    """Yields the weights that the file of each signal holds, for a group without a quantiser."""
     for position in range(len(group.indices)):
         own = {name: weight[position].cpu() for name, weight in measured.items()}
         yield {name: weight.numpy() for name, weight in group.gains.multiply_weights(position, own).items()}
@@ -148,7 +148,7 @@ def file_weights(group: NetworkGroup[Any], measured: Mapping[str, Tensor]) -> It
 def file_tensors(
     group: NetworkGroup[Any], quantizer: Quantizer, latents: Mapping[str, Tensor]
 ) -> Iterator[dict[str, CodedTensor]]:
-    """The quantised tensors of each signal of a group, as files are to hold them."""
+    """Yields the quantised tensors that the file of each signal of a group holds."""
     coded = quantizer.coded(latents)
     for position in range(len(group.indices)):
         tensors = {}

@@ -1,4 +1,4 @@
-"""Between signals and networks: which signals make a batch, what it is fitted to, and the shape of what fits it."""
+"""From signals to networks: which signals form a batch, the points it is fitted to, and the shape of its networks."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,11 +14,11 @@ from searchinr.signals.registry import MODALITIES
 from searchinr.signals.signal import Layout, Signal
 
 _MOST_HELD = 2**25
-"""Values that are held as floats: 128 MiB, an RGB picture of 11 megapixels."""
+"""The most values that are held as floats: they take 128 MiB, as an RGB picture of 11 megapixels does."""
 
 
 def field_shape(layout: Layout, depth: int, width: int) -> FieldShape:
-    """What a backbone for signals of this layout is built from."""
+    """The shape of a backbone for signals of this layout."""
     modality, observation = MODALITIES[layout.modality], observation_of(layout)
     extent = modality.extent(layout)
     return FieldShape(
@@ -32,18 +32,18 @@ def field_shape(layout: Layout, depth: int, width: int) -> FieldShape:
 
 
 def observation_of(layout: Layout) -> Observation | None:
-    """What makes values of points from a network's; None if its values at points are theirs."""
+    """The observation that makes the values of points from those of a network; None if the two are the same."""
     return MODALITIES[layout.modality].observation(layout)
 
 
 def queries_per_point(layout: Layout) -> int:
-    """How often a network is asked for the value of one point."""
+    """The number of evaluations of a network that the value of one point takes."""
     observation = observation_of(layout)
     return 1 if observation is None else observation.queries_per_point
 
 
 def is_separable(layout: Layout) -> bool:
-    """Whether a network is asked on a grid, each of whose axes changes one coordinate only."""
+    """Whether a network is evaluated on a grid of which each axis changes only one coordinate."""
     return MODALITIES[layout.modality].is_separable and observation_of(layout) is None
 
 
@@ -52,12 +52,12 @@ class Targets:
     """B signals with the same layout.
 
     Attributes:
-        indices: Their places among all signals.
-        layout: Their layout.
-        points: Of these signals, each divided by its gain, so that its peak is about 1.
-        gains: Theirs. Where an observation stands between network and values, scaling the network would not scale the
-            values, and all gains are 1.
-        observation: What that is; None if the network's values are those of the points.
+        indices: Places of these signals among all signals.
+        layout: The layout that they have in common.
+        points: Points of these signals; the values are divided by the gains, so that the peaks are about 1.
+        gains: Gains of these signals. If there is an observation, scaling the network would not scale the values of
+            points, so all gains are 1.
+        observation: The observation between network and points; None if the network gives the values of points.
     """
 
     indices: list[int]
@@ -68,7 +68,7 @@ class Targets:
 
 
 def targets_by_layout(signals: Sequence[Signal], device: torch.device) -> list[Targets]:
-    """All signals, in the order in which their layouts first come."""
+    """Puts signals with the same layout together, in the order in which the layouts first occur."""
     by_layout: dict[Layout, list[int]] = {}
     for index, signal in enumerate(signals):
         by_layout.setdefault(signal.layout, []).append(index)
@@ -85,6 +85,6 @@ def _targets(signals: Sequence[Signal], indices: list[int], device: torch.device
 
 
 def _peak(signal: Signal) -> float:
-    """The largest magnitude of the scaled samples: that of one of their extremes."""
+    """The largest magnitude of the scaled samples, which is that of the lowest or the highest one."""
     extremes = np.array([signal.samples.min(), signal.samples.max()])
     return float(np.abs(scaled(extremes, signal.layout)).max())

@@ -1,4 +1,4 @@
-"""The one way to put tensors of several parts into one flat checkpoint, each part under a name of its own."""
+"""Puts the tensors of several parts into one flat checkpoint, each part under a name of its own."""
 
 from collections.abc import Mapping
 
@@ -11,6 +11,6 @@ def nested(part: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def part_of(checkpoint: Mapping[str, Tensor], part: str) -> dict[str, Tensor]:
-    """What `nested` was given for this part; empty if the checkpoint has nothing of it."""
+    """The tensors that `nested` was given for this part; empty if the checkpoint has none of them."""
     prefix = f"{part}."
     return {name.removeprefix(prefix): tensor for name, tensor in checkpoint.items() if name.startswith(prefix)}

@@ -1,4 +1,4 @@
-"""What a fit minimises: the sum of the signals' losses, of which an objective computes the gradient.
+"""A fit minimises the sum of the signals' losses; an objective computes the gradient of this sum.
 
 Notation used for tensor shapes: B signals, k of them, m points of a tile, c channels.
 """
@@ -17,16 +17,16 @@ from searchinr.codecs.params.network_params import LossName
 from searchinr.signals.observation import Observation
 
 Forward = Callable[[dict[str, Tensor], Tensor], Tensor]
-"""`(weights, coords (m, d)) -> (B, m, c)`."""
+"""The function of a network: `(weights, coords (m, d)) -> (B, m, c)`."""
 
-MSE_FLOOR = torch.finfo(torch.float32).eps ** 2  # what rounding alone leaves; log MSE has no gradient at 0
+MSE_FLOOR = torch.finfo(torch.float32).eps ** 2  # rounding alone leaves this much; log MSE has no gradient at 0
 
 
 class Evaluated(NamedTuple):
-    """What an evaluation gave beside gradients.
+    """The result of an evaluation, beside the gradients.
 
     Attributes:
-        error: Of each signal, by some measure of the objective's; what must be finite.
+        error: Error of each signal, by a measure that the objective chooses; it must be finite.
         macs: Multiply-accumulates spent, backward passes included.
     """
 
@@ -35,7 +35,7 @@ class Evaluated(NamedTuple):
 
 
 class Objective(ABC):
-    """Computes gradients. Holds no weights, so that a fit's branches share it."""
+    """Computes gradients. It holds no weights, so that all branches of a fit can share it."""
 
     @abstractmethod
     def backward(
@@ -47,30 +47,30 @@ class Objective(ABC):
         rng: np.random.Generator,
         annealed: float = 0.0,
     ) -> Evaluated:
-        """Leaves the gradient of the sum of the signals' losses in `grad` of the weights that it depends on.
+        """Computes the gradient of the sum of the signals' losses and leaves it in the `grad` of the weights.
 
         Args:
-            weights: Leaves of the graph without a `grad`, `{name: (B, ...)}`.
-            points: Those of the step.
-            loss: Of a signal.
-            rng: For what is drawn anew in each step.
-            annealed: How much of a rung's branch is done, 0 to 1; on the trunk 0.
+            weights: Leaves of the autograd graph that have no `grad` yet, `{name: (B, ...)}`.
+            points: The points that this step uses.
+            loss: The loss of a signal.
+            rng: Source of the random numbers of this step.
+            annealed: How much of a rung's branch is done, 0 to 1; it is 0 on the trunk.
         """
 
     def losses(self, weights: Mapping[str, Tensor], points: Points, signals: Tensor, *, loss: LossName) -> Evaluated:
-        """Losses of some signals, `(k,)`, as the `error` of what is returned. Only where one network is evaluated.
+        """Computes the losses of some signals, `(k,)`, as `Evaluated.error`; only if each signal has one network.
 
         Args:
-            weights: Of these signals, `{name: (k, ...)}`.
-            points: Of all signals.
-            signals: Which these are, `(k,)`, int64.
-            loss: Of a signal.
+            weights: Weights of these signals, `{name: (k, ...)}`.
+            points: Points of all signals.
+            signals: The numbers of these signals, `(k,)`, int64.
+            loss: The loss of a signal.
         """
         raise NotImplementedError("a loss of many networks says nothing about one of them")
 
 
 class SingleNetwork(Objective):
-    """One network for each signal; the squared error is added up over tiles of points, so that memory is bounded."""
+    """One network for each signal. Squared errors are added up over tiles of points, so that memory is bounded."""
 
     def __init__(
         self,
@@ -83,10 +83,10 @@ class SingleNetwork(Objective):
         """Takes the network.
 
         Args:
-            forward: The network.
-            macs_per_point: Of one forward pass of one signal at one place.
-            elements_per_point: Width of the largest activation, by which the tiles are sized.
-            observation: What stands between the network and the values of points, if something does.
+            forward: The function of the network.
+            macs_per_point: Multiply-accumulates of one forward pass of one signal at one place.
+            elements_per_point: Width of the largest activation, from which the size of tiles follows.
+            observation: The observation between the network and the values of points, if there is one.
         """
         queries = 1 if observation is None else observation.queries_per_point
         self._forward, self._observation = forward, observation
@@ -101,7 +101,7 @@ class SingleNetwork(Objective):
         rng: np.random.Generator,
         annealed: float = 0.0,
     ) -> Evaluated:
-        """See `Objective.backward`. Nothing is annealed, and only an observation may draw its queries."""
+        """See `Objective.backward`. Nothing is annealed; the only random numbers are the queries of an observation."""
         draws = None if self._observation is None else drawing(rng, points)
         tile, at_a_time = tiling(points, self._elements_per_point)
         chunks = Chunks(weights, at_a_time)
@@ -118,14 +118,14 @@ class SingleNetwork(Objective):
             if weight.grad is not None:
                 weight.grad /= divisor.view(-1, *[1] * (weight.dim() - 1))
         macs = self._macs_per_point * points.signals * points.count
-        return Evaluated(squared_error, 3 * macs)  # forward, and backward for two
+        return Evaluated(squared_error, 3 * macs)  # a backward pass costs two forward passes
 
     def _asked(self, coords: Tensor, draws: torch.Generator | None = None) -> Tensor:
-        """Where the networks of all signals are asked for the values of points: `(m, d)` -> `(m * q, d_in)`."""
+        """The places at which the networks are evaluated for the values of points: `(m, d)` -> `(m * q, d_in)`."""
         return coords if self._observation is None else self._observation.queries(coords, draws)
 
     def _errors(self, network: dict[str, Tensor], part: Part, queries: Tensor) -> Tensor:
-        """Squared errors of the signals whose network and points are given, `(k,)`."""
+        """Squared errors, `(k,)`, of the signals to which these weights and points belong."""
         found = self._forward(network, queries)  # (k, m * q, d_out)
         if self._observation is not None:
             found = self._observation.values(part.coords, queries, found)  # (k, m, c)
@@ -146,17 +146,17 @@ class SingleNetwork(Objective):
 
 
 def weighted_squares(error: Tensor, weights: Tensor | None) -> Tensor:
-    """Squared errors of any shape, multiplied by what each point counts, if points do not all count the same."""
+    """Squared errors of any shape, multiplied by the weights of the points if there are any."""
     return error.square() if weights is None else error.square() * weights
 
 
 def drawing(rng: np.random.Generator, points: Points) -> torch.Generator:
-    """A generator of a step's random numbers on the device of its points."""
+    """Makes a generator of a step's random numbers on the device of the points."""
     return torch.Generator(points.device).manual_seed(int(rng.integers(2**62)))
 
 
 def gradient_divisor(squared_error: Tensor, points: Points, loss: LossName) -> Tensor:
-    """What divides the gradient of a signal's squared error into that of its loss, `(B,)`: d log(E) = dE / E."""
+    """The divisor, `(B,)`, that turns the gradient of squared errors into that of losses: d log(E) = dE / E."""
     if loss == "mse":
         return torch.full_like(squared_error, points.values_each)
     return squared_error.clamp_min(MSE_FLOOR * points.values_each)

@@ -1,9 +1,9 @@
 """The points that signals are fitted at: coordinates, and the values that a network should give there.
 
-Of small signals they are held as floats. Of large ones nothing is held but the integer samples, and floats are made a
-tile at a time, where they are needed. Both give the same numbers bit by bit.
+The points of small signals are held as floats. For large signals only the samples are held, and floats are made tile by
+tile when they are needed. Both ways give the same numbers, bit by bit.
 
-Notation used for tensor shapes: B signals, n points, m of them, d coordinates, c channels.
+Notation used for tensor shapes: B signals, n points in all, m points out of them, d coordinates, c channels.
 """
 
 from abc import ABC, abstractmethod
@@ -26,8 +26,8 @@ class Part(NamedTuple):
     Attributes:
         coords: `(m, d)`.
         values: `(B, m, c)`.
-        weights: How much each point counts, `(B, m, 1)`, 1 on average over all points of a signal; None if all count
-            the same.
+        weights: Weight of each point, `(B, m, 1)`, with a mean of 1 over all points of a signal; None if all points
+            have the same weight.
     """
 
     coords: Tensor
@@ -43,10 +43,10 @@ class Points(ABC):
     """Points that B signals share.
 
     Attributes:
-        signals: B.
-        count: n.
-        channels: c.
-        device: Of the tensors.
+        signals: Number of signals, B.
+        count: Number of points, n.
+        channels: Number of channels, c.
+        device: The device of all tensors.
     """
 
     def __init__(self, signals: int, count: int, channels: int, device: torch.device) -> None:
@@ -54,35 +54,35 @@ class Points(ABC):
 
     @abstractmethod
     def part(self, start: int, stop: int) -> Part:
-        """Those from `start` to `stop`."""
+        """The points from `start` to `stop`."""
 
     @abstractmethod
     def at(self, index: Tensor) -> Part:
-        """Those with these numbers, `(m,)`, int64, on the device of the points."""
+        """The points with these numbers, `(m,)`, int64, on the device of the points."""
 
     def all(self) -> Part:
-        """All at once."""
+        """All points at once."""
         return self.part(0, self.count)
 
     def tiles(self, size: int) -> Iterator[Part]:
-        """All of them, so many at a time."""
+        """All points, `size` of them at a time."""
         for start in range(0, self.count, size):
             yield self.part(start, min(start + size, self.count))
 
     def drawn(self, index: Tensor) -> "Points":
-        """Those with these numbers, some perhaps more than once: `(m,)`, int64, on the device of the points."""
+        """The points with these numbers, `(m,)`, int64, on the device of the points; numbers may occur repeatedly."""
         return _DrawnPoints(self, index)
 
     def seen(self, encoding: Callable[[Tensor], Tensor]) -> "Points":
-        """The same points as a network sees them behind an encoding: `coords` `(m, d)` become `(m, E)`.
+        """The same points with encoded coordinates as a network's input: `coords` `(m, d)` become `(m, E)`.
 
-        Where the points are held, so is what is seen.
+        If the points are held, the encoded coordinates are held as well.
         """
         return _SeenPoints(self, encoding)
 
     @property
     def values_each(self) -> int:
-        """Values of one signal."""
+        """The number of values of one signal."""
         return self.count * self.channels
 
 
@@ -116,9 +116,9 @@ class GridPoints(Points):
         """Takes the signals.
 
         Args:
-            signals: B of them.
-            gains: By which their values are divided.
-            device: Where to give tensors.
+            signals: The B signals.
+            gains: The gains by which their values are divided.
+            device: The device of the tensors that are made.
         """
         self._signals, self._layout = signals, signals[0].layout
         super().__init__(len(signals), self._layout.points, self._layout.channels, device)
@@ -135,7 +135,7 @@ class GridPoints(Points):
         return self._part(numbers, [samples[numbers] for samples in self._samples])
 
     def held(self) -> HeldPoints:
-        """The same points, held."""
+        """The same points, with all floats held."""
         return HeldPoints(*self.all())
 
     def _part(self, index: NDArray[np.integer], samples: Sequence[Samples]) -> Part:
@@ -145,7 +145,7 @@ class GridPoints(Points):
         return Part(coords, self._gains.divide(values.to(self.device)), self._weights(index))
 
     def _weights(self, index: NDArray[np.integer]) -> Tensor | None:
-        """Of points with these numbers, `(B, m, 1)`; None if all count the same."""
+        """The weights of the points with these numbers, `(B, m, 1)`; None if all points have the same weight."""
         modality = MODALITIES[self._layout.modality]
         weights = [modality.weights_at(signal, index) for signal in self._signals]  # B of (m,)
         known = [torch.from_numpy(each) for each in weights if each is not None]

@@ -1,4 +1,4 @@
-"""Fitting all groups of signals to the same rungs. Each rung is the end of a branch of its own, which is measured."""
+"""Fits all groups of signals to the same rungs. Each rung is the end of a branch of its own, which is measured."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from searchinr.codecs.fitting.layouts import queries_per_point
 from searchinr.codecs.fitting.nesting import nested, part_of
 from searchinr.signals.signal import Layout
 
-_BRANCH = "branch"  # the part of a checkpoint that belongs to the branches to a rung, and not to the trunks
+_BRANCH = "branch"  # the part of a checkpoint that holds the branches to a rung; the rest holds the trunks
 
 
 class Fit(Protocol):
@@ -28,11 +28,11 @@ class Fit(Protocol):
     macs: float
 
     def check_finite(self) -> None:
-        """Raises `TrialError` if it has diverged."""
+        """Raises `TrialError` if the fit has diverged."""
         ...
 
     def state(self) -> dict[str, Tensor]:
-        """What `load` needs, as flat tensors."""
+        """The state that `load` needs, as flat tensors."""
         ...
 
     def load(self, state: Mapping[str, Tensor]) -> None:
@@ -46,15 +46,15 @@ FitT = TypeVar("FitT", bound=Fit)
 
 @dataclass
 class Group(Generic[ArchitectureT, FitT]):
-    """The signals of one layout, fitted as one batch.
+    """The signals of one layout, which are fitted as one batch.
 
     Attributes:
-        indices: Their places among all signals.
-        layout: Their layout.
+        indices: Places of these signals among all signals.
+        layout: The layout that they have in common.
         gains: The gains by which their targets were divided.
         architecture: What the codec needs beside the trained tensors to make their files, e.g. the network's form.
-        macs_per_point: Multiply-accumulates to decode one point, or one query where an observation stands between.
-        trunk: Their fit, from which a branch leads to each rung.
+        macs_per_point: Multiply-accumulates to decode one point or, if there is an observation, one of its queries.
+        trunk: The fit of these signals, from which a branch leads to each rung.
     """
 
     indices: list[int]
@@ -70,19 +70,19 @@ MeasuredT = TypeVar("MeasuredT")
 
 
 class RungState(FitState, Generic[P, GroupT, MeasuredT]):
-    """Where the fit of all groups stands.
+    """The state of the fit of all groups.
 
     Attributes:
         params: The parameters of the fit.
-        groups: With their trunks.
-        rungs_passed: The last rung that was measured; 0 before the first.
-        branches: The branches to the next rung, of those groups that have got one so far.
+        groups: The groups, with their trunks.
+        rungs_passed: Training length of the last rung that was measured; 0 before the first.
+        branches: The branches to the next rung; groups that have not begun theirs are missing.
         branch_rung: The rung to which these branches lead.
-        measured: At a rung, what files are made of, for each group; empty elsewhere.
+        measured: At a rung, the tensors of each group that its files are made of; empty between rungs.
     """
 
     def __init__(self, params: P, groups: Sequence[GroupT]) -> None:
-        """None of the groups has been trained yet."""
+        """Makes the state before any training."""
         self.params, self.groups = params, groups
         self.steps = self.rungs_passed = self.branch_rung = 0
         self.branches: list[Fit] = []
@@ -106,10 +106,10 @@ class RungState(FitState, Generic[P, GroupT, MeasuredT]):
         return sum(macs, start=0.0) / signals
 
     def files(self, files_of: Callable[[GroupT, MeasuredT], Iterable[bytes]]) -> list[bytes]:
-        """One file per signal, in the order of the signals, at a rung.
+        """Makes one file for each signal, in the order of the signals; only at a rung.
 
         Args:
-            files_of: From a group and what was measured of it to the files of its signals, in the group's order.
+            files_of: Makes the files of a group's signals, in its order, from the group and its entry in `measured`.
         """
         found: dict[int, bytes] = {}
         for group, measured in zip(self.groups, self.measured, strict=True):
@@ -117,14 +117,14 @@ class RungState(FitState, Generic[P, GroupT, MeasuredT]):
         return [found[index] for index in range(len(found))]
 
     def checkpoint(self) -> dict[str, Tensor]:
-        """The trunks and the branches under way."""
+        """The states of the trunks and of the branches under way, as flat tensors."""
         trunks = _states(group.trunk for group in self.groups)
         branches = {"rung": torch.tensor(self.branch_rung), **_states(self.branches)}
         return {"rungs_passed": torch.tensor(self.rungs_passed), **nested(_BRANCH, branches), **trunks}
 
 
 def _states(fits: Iterable[Fit]) -> dict[str, Tensor]:
-    """The states of several fits, each under its number."""
+    """Puts the states of several fits together, each under its number."""
     flat: dict[str, Tensor] = {}
     for number, fit in enumerate(fits):
         flat |= nested(str(number), fit.state())
@@ -141,13 +141,13 @@ def fit_to_rungs(
     """Trains all groups to one rung after the other; see `Codec.fit`.
 
     Args:
-        state: Where the fit stands; it is new when this begins, and up to date whenever this yields.
+        state: The state of the fit; it must be new when this begins, and it is up to date whenever this yields.
         rungs: Training lengths in steps, ascending.
         resume: A checkpoint of an earlier fit, or None.
-        advance: From a group, a rung, and the state of the group's branch to it at an earlier moment (or None), to the
-            fits that are worked on, the trunk or the branch, as often as they may be checkpointed, and whether it is
-            the branch at its end.
-        measure: From a group and its branch at the end to what its files are made of; what that costs is the branch's.
+        advance: Trains a group to a rung, given the state from which its branch to the rung goes on (or None). It
+            yields the fit that is being trained, the trunk or the branch, as often as checkpoints may be made, and
+            whether this is the branch at its end.
+        measure: Makes the tensors for the files from a group and its branch at the end; its work counts in the branch.
     """
     groups, resume = state.groups, resume or {}
     branches = part_of(resume, _BRANCH)
@@ -169,13 +169,13 @@ def fit_to_rungs(
                     ends.append(fit)
                     break
                 state.branches = [*ends, *([] if fit is group.trunk else [fit])]
-                # The trunk goes on from before the last rung: until it is past it, nothing is gained.
+                # The trunk goes on from a step before the last rung: until it has passed this rung, nothing is gained.
                 done = number * rung + max(min(fit.steps, rung), passed) + (len(groups) - number - 1) * passed
                 state.steps = done // len(groups)
                 yield
         measured = [measure(group, end) for group, end in zip(groups, ends, strict=True)]
         for group, end in zip(groups, ends, strict=True):
-            # Only now: until here a checkpoint holds what the branches have cost beside the trunks.
+            # The trunk takes over the branch's cost only now: until here, checkpoints hold the two separately.
             group.trunk.macs = end.macs
         state.steps = state.rungs_passed = rung
         state.branches = []

@@ -1,14 +1,14 @@
-"""Quantiser steps by what they cost in the end: error and real bits, after training.
+"""Searches quantiser steps after training by their true cost: the error, and the bits of the files.
 
 Strong overfitted codecs search the steps of their networks this way (C3, Kim et al. 2024, arXiv 2312.02753; Cool-Chic).
-A bit-width then only says how many symbols there may be; what sets the rate is the step.
+The bit-width then only limits the number of symbols; the rate follows from the step.
 
-Coordinate descent: first all tensors together, then each by itself, by strides of an octave down to single places on
-the grid of steps. A direction that pays is followed as far as it does. All signals are tried at once, and each decides
-for itself. Costs are compared with the code length of the best model, its description included, since whole bytes would
-hide what a bias gains; whichever signal has gained nothing in whole bytes keeps the steps it had.
+The search is a coordinate descent. First the steps of all tensors are moved together, then those of each tensor, by an
+octave at first and by single places on the grid of steps at last. A direction is followed as long as the cost falls.
+All signals are tried at once, and each decides for itself. The bits are the code length of the best model with its
+description: whole bytes would hide the gain of a small tensor. A signal that gains no whole byte keeps its steps.
 
-Notation used for tensor shapes: B signals, k of them on trial, P parts, p of them on trial.
+Notation used for tensor shapes: B signals, k of them being tried, P parts, p of them being tried.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -21,28 +21,28 @@ from torch import Tensor
 from searchinr.codecs.bitstream.models.registry import best_model
 from searchinr.codecs.quantize.contract import Quantizer
 
-_STRIDES = (6, 3, 1)  # places on the grid; the first is an octave
+_STRIDES = (6, 3, 1)  # in places on the grid; six places are an octave
 
 Losses = Callable[[Mapping[str, Tensor], Tensor], Tensor]
-"""`(weights of k signals, which these are (k,)) -> losses (k,)`, on all points."""
+"""`(weights of k signals, numbers of these signals (k,)) -> losses (k,)`, on all points."""
 Sizes = Callable[[Mapping[str, Tensor]], Sequence[int]]
-"""Latents of all signals -> bytes of each one's file."""
+"""Latents of all signals -> size of each signal's file in bytes."""
 
 
 def search_steps(
     quantizer: Quantizer, latents: Mapping[str, Tensor], losses: Losses, sizes: Sizes, bit_weight: float
 ) -> dict[str, Tensor]:
-    """Latents whose steps make loss + `bit_weight` * bits small.
+    """Changes steps so that loss + `bit_weight` * bits becomes small.
 
     Args:
-        quantizer: One that has steps.
-        latents: Of B signals, trained.
-        losses: Of the weights that a decoder will have.
-        sizes: Of whole files.
-        bit_weight: What a bit adds to a loss.
+        quantizer: A quantiser that has steps.
+        latents: Trained latents of B signals.
+        losses: Computes losses from the weights that a decoder will have.
+        sizes: Computes the sizes of whole files.
+        bit_weight: The weight of a bit in the cost, lambda.
 
     Returns:
-        All latents. For no signal loss + `bit_weight` * 8 * bytes is above what it was.
+        All latents. For no signal has loss + `bit_weight` * 8 * bytes become larger.
     """
     descent = _Descent(quantizer, latents, losses, bit_weight)
     descent.run()
@@ -56,11 +56,11 @@ def search_steps(
 
 
 class _Descent:
-    """Where the steps stand.
+    """The state of the coordinate descent.
 
     Attributes:
-        everyone: The number of each signal, `(B,)`.
-        places: How far the steps of each part have moved, `{part.name: (B,)}`.
+        everyone: The numbers of all signals, `(B,)`.
+        places: By how many places the steps of each part have been moved, `{part.name: (B,)}`.
     """
 
     def __init__(self, quantizer: Quantizer, latents: Mapping[str, Tensor], losses: Losses, bit_weight: float) -> None:
@@ -73,14 +73,14 @@ class _Descent:
         self._loss, self._bits = self._measure(range(len(self._names)), self.places, self.everyone)  # (B,), (B, P)
 
     def run(self) -> None:
-        """Goes down along every coordinate, once with each stride."""
+        """Descends along every coordinate, once with each stride."""
         every_part = range(len(self._names))
         for stride in _STRIDES:
             for parts in (every_part, *([number] for number in every_part)):
                 self._follow(parts, stride)
 
     def _follow(self, parts: Sequence[int], stride: int) -> None:
-        """Moves the steps of these parts together, coarser or else finer, as far as it pays."""
+        """Moves the steps of these parts together, as long as the cost falls: to coarser ones or else to finer ones."""
         moved = torch.zeros_like(self.everyone, dtype=torch.bool)
         for by in (stride, -stride):
             trying = self.everyone[~moved]
@@ -89,7 +89,7 @@ class _Descent:
                 moved[trying] = True
 
     def _try(self, parts: Sequence[int], by: int, signals: Tensor) -> Tensor:
-        """Moves the steps of these parts where that lowers the cost; of the signals `(k,)`, those where it did."""
+        """Moves the steps of these parts for those of the signals, `(k,)`, whose cost this lowers; returns these."""
         places = {name: at[signals] for name, at in self.places.items()}
         for part in parts:
             places[self._names[part]] = places[self._names[part]] + by
@@ -105,7 +105,7 @@ class _Descent:
         return winners
 
     def _measure(self, parts: Sequence[int], places: Mapping[str, Tensor], signals: Tensor) -> tuple[Tensor, Tensor]:
-        """Losses `(k,)`, and the bits of these parts `(k, p)`, with steps so far from where they started; float64."""
+        """Losses `(k,)` and bits of these parts `(k, p)`, in float64, if steps are moved by `places` from the start."""
         of_signals = {name: latent[signals] for name, latent in self._start.items()}
         latents = self._quantizer.move_steps(of_signals, places)
         loss = self._losses(self._quantizer.values(latents), signals).double()
@@ -118,7 +118,7 @@ class _Descent:
 
 
 def _bits(symbols: NDArray[np.int64], low: int, high: int) -> float:
-    """Code length of a tensor's symbols, as files pack them."""
+    """The code length of a tensor's symbols with the model that files would use."""
     narrow = symbols.ravel().astype(np.int32)
     model = best_model(narrow, low, high)
     return model.description_bits + model.bits(narrow)

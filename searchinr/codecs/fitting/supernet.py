@@ -1,16 +1,16 @@
 """Once-for-all supernets: one set of weights per signal that holds networks of many depths and widths.
 
-A subnet takes the leading channels of every layer and the leading layers (Cai et al., "Once-for-All", ICLR 2020; for
-neural images ANI). Training is by the sandwich rule (Yu and Huang, "Universally Slimmable Networks", ICCV 2019): each
-step trains the widest, the narrowest and one random width, and each of them at every depth at once, by a head after
-every layer. The loss is the sum of the logarithms of all subnets' MSE, so that no size outweighs another.
+A subnet consists of the leading channels of every layer and of the leading layers (Cai et al., "Once-for-All", ICLR
+2020; ANI does this for neural images). Training follows the sandwich rule (Yu and Huang, "Universally Slimmable
+Networks", ICCV 2019): each step trains the widest, the narrowest and one random width, each at every depth at once by a
+head after every layer. The loss is the sum of the logarithms of all subnets' MSE, so that no size outweighs another.
 
 Three things make slices of one network useful as networks of their own:
 
-- Fan-in scaling: a slice of width w of a network of width W multiplies what adds up over channels by sqrt(W / w), as an
-  initialisation for w channels would.
-- Narrow biases: every width has biases of its own; they are few.
-- Heads: every depth has a last layer of its own, which the widths share.
+- Fan-in scaling: in a slice of width w of a network of width W, weights whose products are summed over channels are
+  multiplied by sqrt(W / w), so that they are as large as if they had been initialised for w channels.
+- Biases: every width has biases of its own, which are few numbers.
+- Heads: every depth has a last layer of its own, which all widths share.
 """
 
 import math
@@ -29,9 +29,9 @@ from searchinr.codecs.fitting.training import BatchFit, Recipe, fit_to_rung
 from searchinr.codecs.params.network_params import LossName
 from searchinr.signals.observation import Observation
 
-_CHUNK_ELEMENTS = 2**25  # activations of a pass over a chunk of signals; autograd keeps a few times as many
+_CHUNK_ELEMENTS = 2**25  # activations of one pass over a chunk of signals; autograd keeps several times this many
 MakeField = Callable[[int, int], Field]
-"""`(depth, width) -> field`, all of one backbone, with the same parameters and for the same layout."""
+"""`(depth, width) -> field`; all fields have one backbone, the same parameters and the same layout."""
 
 
 class StoredTensor(NamedTuple):
@@ -39,9 +39,9 @@ class StoredTensor(NamedTuple):
 
     Attributes:
         name: Key among the stored tensors.
-        of: The name in the fields of the tensor that is sliced from it.
-        depths: Of the subnets that it serves.
-        widths: Of the subnets that it serves.
+        of: Name that the tensor which is sliced from this one has in the fields.
+        depths: Depths of the subnets that it serves.
+        widths: Widths of the subnets that it serves.
     """
 
     name: str
@@ -52,15 +52,15 @@ class StoredTensor(NamedTuple):
 
 @dataclass(frozen=True)
 class Supernet:
-    """Which subnets there are, and where their weights lie.
+    """Describes the subnets, and where their weights are stored.
 
-    Stored tensors are named after those of the largest field. Of biases there is one for each width (`name@width`), of
-    the last layer one for each depth (`out.weight@depth`).
+    Stored tensors are named after those of the largest field. Each bias exists once for each width (`name@width`), and
+    the last layer once for each depth (`out.weight@depth`).
 
     Attributes:
-        make_field: Makes a subnet's field.
-        depths: Ascending.
-        widths: Ascending.
+        make_field: Makes the field of a subnet.
+        depths: Depths of the subnets, ascending.
+        widths: Widths of the subnets, ascending.
     """
 
     make_field: MakeField
@@ -69,11 +69,11 @@ class Supernet:
 
     @property
     def largest(self) -> Field:
-        """The field that holds all others."""
+        """The field of the largest subnet, from which all others are sliced."""
         return self.make_field(self.depths[-1], self.widths[-1])
 
     def tensors(self) -> list[StoredTensor]:
-        """The stored tensors, in the order of the largest field's."""
+        """The stored tensors, in the order of the largest field's tensors."""
         found = []
         for spec in self.largest.tensors():
             if _is_head(spec.name):
@@ -85,7 +85,7 @@ class Supernet:
         return found
 
     def init(self, rng: torch.Generator) -> dict[str, Tensor]:
-        """Initial stored tensors of one signal: those that the backbone gives its largest field, and slices of them."""
+        """Makes initial stored tensors of one signal: the initial tensors of the largest field, and slices of them."""
         initial = self.largest.init(rng)
         stored = {}
         for tensor in self.tensors():
@@ -105,7 +105,7 @@ class Supernet:
         return {spec.name: self._slice(stored, spec, depth, width) for spec in self.make_field(depth, width).tensors()}
 
     def outputs(self, stored: Mapping[str, Tensor], width: int, coords: Tensor) -> Iterator[tuple[int, Tensor]]:
-        """Values of the subnets of one width and every depth, in one pass: pairs of depth and `(B, n, c)`."""
+        """Computes the values of the subnets of one width in one pass: yields each depth with its `(B, n, c)`."""
         field = self.make_field(self.depths[-1], width)
         weights = {
             spec.name: self._slice(stored, spec, self.depths[-1], width)
@@ -118,7 +118,7 @@ class Supernet:
                 yield layer, field.output({h.name: self._slice(stored, h, layer, width) for h in heads}, hidden)
 
     def macs_per_point(self, width: int) -> int:
-        """Multiply-accumulates of `outputs` at one coordinate of one signal."""
+        """Multiply-accumulates that `outputs` takes at one coordinate of one signal."""
         field = self.make_field(self.depths[-1], width)
         [head] = (math.prod(spec.shape) for spec in field.tensors() if spec.name == "out.weight")
         return field.macs_per_point() + (len(self.depths) - 1) * head
@@ -133,7 +133,7 @@ class Supernet:
         part = whole[(slice(None), *(slice(length) for length in spec.shape))]  # (B, *spec.shape)
         if not spec.name.endswith(".weight") or len(spec.shape) < 2:
             return part
-        return part * math.sqrt(whole.shape[-2] / spec.shape[-2])  # 1 where nothing is added up over channels
+        return part * math.sqrt(whole.shape[-2] / spec.shape[-2])  # the factor is 1 if nothing is summed over channels
 
 
 def _is_head(name: str) -> bool:
@@ -145,17 +145,17 @@ def _is_bias(name: str) -> bool:
 
 
 def sandwich(widths: Sequence[int], rng: np.random.Generator) -> list[int]:
-    """The widths of one step: the widest, the narrowest and, of more than two, one of the others."""
+    """The widths that one step trains: the widest, the narrowest and, if there are others, one of those at random."""
     ends = [widths[-1], widths[0]] if len(widths) > 1 else [widths[0]]
     return ends + ([int(rng.choice(widths[1:-1]))] if len(widths) > 2 else [])
 
 
 class Sandwich(Objective):
-    """The losses of the subnets of three widths and every depth, added up.
+    """Adds up the losses of the subnets of three widths and every depth.
 
-    Unlike in `SingleNetwork`, all points' activations are kept at once: the gradients of the subnets' losses meet in
-    shared weights, so they cannot be scaled after a pass over tiles. Instead as many signals are taken at a time as
-    fit; where one is too many, lower `batch_fraction`.
+    Unlike in `SingleNetwork`, the activations of all points are kept at once: the subnets share weights, so the
+    gradients of their losses cannot be scaled separately after a pass over tiles. Instead, as many signals are taken at
+    a time as fit into memory. If even one does not fit, `batch_fraction` must be lowered.
     """
 
     def __init__(
@@ -167,10 +167,10 @@ class Sandwich(Objective):
         """Takes the supernet.
 
         Args:
-            supernet: Which subnets to train.
-            stored: From the weights that are trained to the supernet's stored tensors, differentiable, if the two
-                differ.
-            observation: What stands between the networks and the values of points, if something does.
+            supernet: The supernet to train.
+            stored: Computes the supernet's stored tensors, differentiably, from the weights that are trained, if the
+                two differ.
+            observation: The observation between the networks and the values of points, if there is one.
         """
         self._supernet, self._observation = supernet, observation
         self._stored = stored
@@ -184,7 +184,7 @@ class Sandwich(Objective):
         rng: np.random.Generator,
         annealed: float = 0.0,
     ) -> Evaluated:
-        """See `Objective.backward`; the third width is drawn, and nothing is annealed."""
+        """See `Objective.backward`; the third width is drawn at random, and nothing is annealed."""
         every = points.all()
         queries = None if self._observation is None else self._observation.queries(every.coords, drawing(rng, points))
         widths = sandwich(self._supernet.widths, rng)
@@ -223,7 +223,7 @@ class Sandwich(Objective):
         return total.detach()
 
     def _values(self, outputs: Tensor, part: Part, queries: Tensor | None) -> Tensor:
-        """Values of points, `(B, m, c)`, from what a network gives at them, or else at queries."""
+        """Values of points, `(B, m, c)`, from the outputs of a network at the points or, if given, at the queries."""
         if self._observation is None or queries is None:
             return outputs
         return self._observation.values(part.coords, queries, outputs)
@@ -234,10 +234,10 @@ class Trained:
     """A supernet after a step.
 
     Attributes:
-        stored: Its tensors, `{name: (B, ...)}`.
-        steps: Steps taken.
-        macs: Multiply-accumulates spent on them.
-        state: Makes what `train` needs to go on exactly from here, as flat tensors on the CPU.
+        stored: Stored tensors of the supernet, `{name: (B, ...)}`.
+        steps: Number of steps taken so far.
+        macs: Multiply-accumulates spent on these steps.
+        state: Makes the state from which `train` can go on exactly, as flat tensors on the CPU.
     """
 
     stored: dict[str, Tensor]
@@ -261,18 +261,18 @@ def train(
     """Trains the supernets of B signals; the learning rate falls along a cosine from the first step on.
 
     Args:
-        supernet: Which subnets to train.
-        initial: Stored tensors, `{name: (B, ...)}`.
-        points: Of the B signals.
-        steps: How many.
+        supernet: The supernet to train.
+        initial: Initial stored tensors, `{name: (B, ...)}`.
+        points: The points of the B signals.
+        steps: Number of steps.
         lr: Learning rate at the start.
-        batch_fraction: Points of each step, as a fraction of all.
-        seed: Fixes the draws of widths and points.
-        resume: What `Trained.state` made in an earlier training with the same arguments, to go on from there.
+        batch_fraction: The fraction of all points that each step uses.
+        seed: Seed of the draws of widths and points.
+        resume: A `Trained.state` of an earlier training with the same arguments, from which to go on.
         observation: See `Sandwich`.
 
     Yields:
-        After every step; where all steps were taken before, once.
+        The supernet after every step; if all steps had been taken before, the supernet as it is, once.
 
     Raises:
         TrialError: The training diverged.

@@ -1,8 +1,8 @@
 """How a pass over B signals is cut into tiles of points and chunks of signals, so that its activations stay in a cache.
 
-A signal's sums are added up tile by tile, and rounding depends on the order. So the tiles depend on one signal alone:
-they are as long as they would be if it were fitted by itself, and what does not fit beside it is left to another chunk
-of signals. A signal then has the same sums whatever its companions are.
+The sums of a signal are added up tile by tile, and the order changes their rounding. So the tiles depend on one signal
+alone: they are as long as if it were fitted by itself, and signals that do not fit into the cache beside it form
+another chunk. A signal then has the same sums whatever its companions are.
 """
 
 import math
@@ -14,17 +14,17 @@ from torch import Tensor
 
 from searchinr.codecs.fitting.points import Points
 
-# Activations per layer, tile and chunk, within a half more or less: half a megabyte stays in a core's cache.
+# Activations of a layer in one tile and chunk, give or take a half: half a megabyte stays in the cache of a core.
 _TILE_ELEMENTS = {"cpu": 2**17, "cuda": 2**27}
 _MIN_TILE = 256
 
 
 class Tiling(NamedTuple):
-    """How a pass is cut.
+    """The sizes into which a pass is cut.
 
     Attributes:
-        points: Points of a tile.
-        signals: Signals of a chunk.
+        points: Number of points in a tile.
+        signals: Number of signals in a chunk.
     """
 
     points: int
@@ -32,45 +32,45 @@ class Tiling(NamedTuple):
 
 
 def tiling(points: Points, elements_per_point: int, enlarged: int = 1) -> Tiling:
-    """Tiles and chunks whose activations fit the cache.
+    """Chooses tiles and chunks whose activations fit into the cache.
 
     Args:
         points: The points of all signals.
         elements_per_point: Width of the largest activation of one signal.
-        enlarged: By what a tile is longer than that.
+        enlarged: Factor by which tiles are longer than fits into the cache.
     """
     elements = enlarged * _TILE_ELEMENTS[points.device.type]
     longest = max(enlarged * _MIN_TILE, elements / elements_per_point)
-    # Tiles of one length: a short one at the end would cost as many calls as a whole one.
+    # All tiles have nearly the same length, since a short tile at the end would take as many calls as a whole one.
     tile = math.ceil(points.count / max(1, round(points.count / longest)))
     return Tiling(tile, max(1, round(elements / (tile * elements_per_point))))
 
 
 class Chunks:
-    """The weights of B signals, a few signals at a time, and the gradients that passes over them leave."""
+    """Cuts the weights of B signals into chunks of signals, and puts the gradients of the chunks together."""
 
     def __init__(self, weights: Mapping[str, Tensor], size: int) -> None:
         """Cuts the weights.
 
         Args:
-            weights: `{name: (B, ...)}`, each a leaf of the graph where gradients are wanted.
-            size: Signals of a chunk.
+            weights: `{name: (B, ...)}`; weights whose gradients are wanted are leaves of the autograd graph.
+            size: Number of signals in a chunk.
         """
         self._weights = dict(weights)
         signals = len(next(iter(self._weights.values())))
         self._slices = [slice(start, start + size) for start in range(0, signals, size)]
-        # Slices of a leaf would fill a gradient of all signals in each pass, so every chunk has leaves of its own.
+        # Each chunk has its own leaves: a slice's gradient is as large as the whole leaf, and every pass would fill it.
         self._chunks = [self._weights] if len(self._slices) == 1 else [self._leaves(few) for few in self._slices]
 
     def _leaves(self, few: slice) -> dict[str, Tensor]:
         return {name: w.detach()[few].requires_grad_(w.requires_grad) for name, w in self._weights.items()}
 
     def __iter__(self) -> Iterator[tuple[slice, dict[str, Tensor]]]:
-        """Pairs of a slice of the signals and their weights."""
+        """Yields each chunk as a slice of the signals and their weights."""
         return iter(zip(self._slices, self._chunks, strict=True))
 
     def gather_gradients(self) -> None:
-        """Puts together the gradients that the chunks have collected, in `grad` of the weights that have one."""
+        """Puts the gradients of all chunks together in the `grad` of the weights that have gradients."""
         if len(self._chunks) == 1:
             return
         for name, weight in self._weights.items():

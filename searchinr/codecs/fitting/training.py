@@ -1,9 +1,9 @@
-"""Training for B signals at once: Adam on what an objective computes, measured at rungs.
+"""Trains B signals at once with Adam on the gradients of an objective, and measures them at rungs.
 
-Schedule: warm-up, constant, and for each rung a decay of its own. The constant part (the trunk) is shared by all rungs;
-at a rung the fit branches off, lets the learning rate fall to zero, learns to be quantised if the quantiser learns, and
-is measured; the trunk goes on from where the branch left it. So a rung's result is a true operating point, equal to
-that of a fit that was meant to end there, and measuring it does not spoil the later ones. The price is the branches:
+The learning rate has a warm-up, a constant part and, for each rung, a decay of its own. All rungs share the constant
+part (the trunk). For a rung, a branch leaves the trunk: its learning rate falls to zero, it learns to be quantised if
+the quantiser learns, and it is measured; the trunk then goes on from where the branch left it. So the result of a rung
+is that of a fit that was meant to end there, and measuring it does not affect later rungs. The price is the branches:
 with a decay over the last half of the steps and rungs growing by 3, a fit to the last rung takes 25 % more steps than
 without earlier rungs.
 
@@ -30,14 +30,14 @@ from searchinr.errors import TrialError
 
 WARMUP_STEPS = 20
 LARGE = 2**20
-"""Points of a signal of which a step uses but some, unless the recipe says otherwise."""
+"""If a signal has more points than this, each step uses only some of them, unless the recipe says otherwise."""
 POINTS_OF_LARGE = 2**18
-"""How many (SHACIRA, section 4.1)."""
+"""The number of points that a step then uses (SHACIRA, section 4.1)."""
 _MOST_COMPARED = 2**22
-"""Points by which states of a fit are compared: each as much work as some ten steps."""
+"""The most points on which states of a fit are compared; a comparison is as much work as some ten steps."""
 _STEPS_AGAINST_RATE = 5.0
-"""By what the learning rate of steps is multiplied in training against the rate, which moves them by octaves: without
-it files took 7 % more bytes at equal PSNR (SIREN 32 x 4, 1,000 steps with `lsq`, one seed)."""
+"""Factor of the learning rate of steps if the rate is part of the loss, since it moves steps by octaves. Without this
+factor, files took 7 % more bytes at equal PSNR (SIREN 32 x 4, 1,000 steps with `lsq`, one seed)."""
 
 _BEST, _LOSSES = "best", ":losses"
 
@@ -48,18 +48,18 @@ class Recipe:
 
     Attributes:
         lr: Learning rate of the constant part.
-        decay: Last fraction of a rung's steps in which the learning rate falls to zero, along a cosine.
-        batch_fraction: Fraction of the points used in each step, drawn anew; 1 for the full grid. None: the full grid
-            or, of more than `LARGE` points, `POINTS_OF_LARGE`.
-        seed: Fixes which points are drawn.
-        loss: Of a signal: its MSE or the logarithm of it.
-        qat_fraction: Last fraction of a rung's steps in which a quantiser that learns takes part.
+        decay: Last fraction of a rung's steps, in which the learning rate falls to zero along a cosine.
+        batch_fraction: Fraction of the points that each step draws; 1 stands for all points. None means all points or,
+            if there are more than `LARGE`, `POINTS_OF_LARGE` of them.
+        seed: Seed of the draws of points.
+        loss: The loss of a signal: its MSE or the logarithm of its MSE.
+        qat_fraction: Last fraction of a rung's steps, in which a quantiser that learns takes part.
         rate_weight: What one bit per point adds to a signal's loss while such a quantiser takes part (lambda).
-        keeps_weights: Whether such a quantiser leaves the weights as they are: then the learning rate falls to zero
-            before it takes part, and once more while it learns.
-        lr_factors: By what the learning rate of some weights is multiplied.
-        keep_best_of: A branch ends as the best of the states that a decoder would have every so many of its last steps;
-            0 takes the last one. Each signal has a best of its own. Needs an objective that has `losses`.
+        keeps_weights: Whether such a quantiser does not change the weights. The learning rate then falls to zero before
+            the quantiser takes part, and once more while it learns.
+        lr_factors: Name of a weight -> factor by which its learning rate is multiplied, if it is not 1.
+        keep_best_of: If it is not 0, the states that a decoder would have are compared after every so many of the last
+            steps of a branch, and each signal takes its best; the objective must have `losses`. 0 takes the last state.
     """
 
     lr: float
@@ -74,7 +74,7 @@ class Recipe:
     keep_best_of: int = 0
 
     def batch(self, points: int) -> int:
-        """How many of so many points each step uses."""
+        """The number of points that each step uses, given the number of all points."""
         if self.batch_fraction is None:
             return points if points <= LARGE else POINTS_OF_LARGE
         return max(1, round(self.batch_fraction * points))
@@ -89,7 +89,7 @@ class Recipe:
         return end - math.ceil(self.decay * end)
 
     def weights_end(self, rung: int) -> int:
-        """The step after which a rung's weights do not change any more."""
+        """The step after which the weights of a rung's branch do not change any more."""
         return self.qat_start(rung) if self.keeps_weights else rung
 
     def qat_start(self, rung: int) -> int:
@@ -113,8 +113,8 @@ class BatchFit:
     """B signals with the same grid, trained together.
 
     Attributes:
-        steps: Steps taken on the trunk, or on the trunk and this branch.
-        macs: Multiply-accumulates spent by this object and, in a branch, by what it branched from.
+        steps: Number of steps taken: on the trunk or, for a branch, on the trunk and the branch.
+        macs: Multiply-accumulates spent: by the trunk or, for a branch, by the trunk before it and the branch.
     """
 
     def __init__(
@@ -127,9 +127,9 @@ class BatchFit:
         """Starts a fit.
 
         Args:
-            objective: What is minimised.
+            objective: The objective that is minimised.
             weights: Initial weights, `{name: (B, ...)}`.
-            points: What the signals are fitted to.
+            points: The points to which the signals are fitted.
             recipe: How to train.
         """
         self._objective = objective
@@ -141,16 +141,16 @@ class BatchFit:
         self._error = torch.zeros(points.signals)
         self._quantizer: Quantizer | None = None
         self._adam = Adam(weights, points.device, recipe.lr_factors)
-        self._best: dict[str, Tensor] = {}  # the weights of each signal's best state, and what it lost then
+        self._best: dict[str, Tensor] = {}  # the weights of each signal's best state, and its loss
 
     @property
     def weights(self) -> dict[str, Tensor]:
-        """`{name: (B, ...)}`: of the network, or the latents of the quantiser that takes part."""
+        """The weights of the network or, if a quantiser takes part, its latents: `{name: (B, ...)}`."""
         return self._adam.weights
 
     @property
     def points_per_step(self) -> int:
-        """Of all signals together."""
+        """The number of points that a step uses of all signals together."""
         return self._points.signals * self._batch
 
     @property
@@ -159,7 +159,7 @@ class BatchFit:
         return self._quantizer is not None
 
     def quantise(self, quantizer: Quantizer) -> None:
-        """From here on the quantiser's latents are trained in place of the weights."""
+        """Replaces the weights by the quantiser's latents, which are trained from here on."""
         before, self._quantizer = self._adam, quantizer
         latents, factors = quantizer.start(self.weights), dict(self._recipe.lr_factors)
         if self._recipe.rate_weight:
@@ -168,21 +168,21 @@ class BatchFit:
         self._adam.take_moments(before)
 
     def step(self, lr: float, progress: float = 0.0, annealed: float = 0.0) -> None:
-        """One step of Adam on the sum of the signals' losses.
+        """Takes one step of Adam on the sum of the signals' losses.
 
         Args:
             lr: Learning rate.
             progress: How much of the quantisation-aware training is done, 0 to 1.
             annealed: How much of a rung's branch is done, 0 to 1.
         """
-        # The step's number seeds the draw: a resumed fit draws what an uninterrupted one would have drawn.
+        # The step's number seeds the draw, so that a resumed fit draws the same points as an uninterrupted one.
         rng = np.random.default_rng((self._recipe.seed, self.steps))
         points = self._sample(rng)
         self._adam.forget_gradients()
         values = self.weights
         if self._quantizer is not None:
             values = self._quantizer.values(self.weights, progress)
-        # Leaves, so that what lies between latents and weights is run once, whatever the objective does.
+        # The values are leaves, so that the graph between latents and values is run once, whatever the objective does.
         network = values if self._quantizer is None else {n: v.detach().requires_grad_() for n, v in values.items()}
         evaluated = self._objective.backward(network, points, loss=self._recipe.loss, rng=rng, annealed=annealed)
         if self._quantizer is not None:
@@ -212,7 +212,7 @@ class BatchFit:
 
     @cached_property
     def _compared(self) -> Points:
-        """The points by which states are compared: all, or of very many the same ones every time."""
+        """The points on which states are compared: all points or, if there are very many, always the same part."""
         if self._batch == self._points.count or self._points.count <= _MOST_COMPARED:
             return self._points
         index = np.random.default_rng(self._recipe.seed).integers(self._points.count, size=_MOST_COMPARED)
@@ -224,14 +224,14 @@ class BatchFit:
         return self._points.device
 
     def losses(self, weights: Mapping[str, Tensor], signals: Tensor) -> Tensor:
-        """What other weights would lose on all points, or on millions of them; the work counts in `macs`.
+        """Computes the losses of other weights on all points, or on millions of them; the work counts in `macs`.
 
         Args:
-            weights: As the objective takes them, `{name: (k, ...)}`.
-            signals: The signals whose weights they are, `(k,)`, int64.
+            weights: Weights for the objective, `{name: (k, ...)}`.
+            signals: The numbers of the signals to which they belong, `(k,)`, int64.
 
         Returns:
-            `(k,)`.
+            The losses, `(k,)`.
         """
         evaluated = self._objective.losses(weights, self._compared, signals, loss=self._recipe.loss)
         self.macs += evaluated.macs
@@ -239,13 +239,13 @@ class BatchFit:
 
     @torch.no_grad()
     def own_losses(self) -> Tensor:
-        """What each signal loses with the weights that a decoder would have now, `(B,)`; see `losses`."""
+        """The loss of each signal with the weights that a decoder would have now, `(B,)`; see `losses`."""
         weights = self.weights if self._quantizer is None else self._quantizer.values(self.weights)
         return self.losses(weights, torch.arange(self._points.signals, device=self._device))
 
     @torch.no_grad()
     def note_best(self) -> None:
-        """Keeps the weights of the signals that lose less than whenever this was called before."""
+        """Stores the weights of the signals whose loss is lower than at every earlier call."""
         losses, weights = self.own_losses(), {name: weight.detach() for name, weight in self.weights.items()}
         if not self._best:
             self._best = {_LOSSES: losses, **{name: weight.clone() for name, weight in weights.items()}}
@@ -256,7 +256,7 @@ class BatchFit:
 
     @torch.no_grad()
     def take_best(self) -> None:
-        """Goes back to the weights that `note_best` has kept."""
+        """Goes back to the weights that `note_best` has stored."""
         for name, weight in self.weights.items():
             weight.copy_(self._best[name])
 
@@ -293,18 +293,18 @@ def fit_to_rung(
     quantizer: Quantizer | None = None,
     branched: Mapping[str, Tensor] | None = None,
 ) -> Iterator[BatchFit]:
-    """Advances the trunk to where a rung's branch begins, then runs the branch.
+    """Advances the trunk to the step at which a rung's branch begins, then runs the branch.
 
     Args:
         trunk: The fit so far.
         recipe: How to train.
-        rung: Where to end.
-        quantizer: One that learns, or None.
-        branched: The `BatchFit.state` of this branch at an earlier moment, from which it goes on; None if the trunk is
-            not that far.
+        rung: Training length at which the branch ends.
+        quantizer: A quantiser that learns, or None.
+        branched: The `BatchFit.state` of this branch at an earlier moment, from which it goes on; None if the branch
+            has not begun.
 
     Yields:
-        The fit that is being worked on after every step, at last the branch at the rung.
+        The trunk or the branch, whichever is being trained, after every step; at last the branch at the rung.
     """
     while trunk.steps < recipe.trunk_end(rung):
         trunk.step(recipe.trunk_lr(trunk.steps))
