@@ -6,11 +6,12 @@ Notation used for tensor shapes:
     w: width
 """
 
+import math
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import ClassVar, Literal, NamedTuple
+from typing import ClassVar, Literal, NamedTuple, Self
 
 import torch
 from pydantic import BaseModel, ConfigDict
@@ -85,21 +86,23 @@ class Field(ABC):
         name: Name in space files.
         id: Number in `.inr` files (0 to 15), never reused.
         signed: Whether activations can be negative.
+        lr_at_24: Adam's learning rate for the log-MSE loss at width 24, where the user gives none.
         Params: The backbone's own parameters; defaults are the published ones.
     """
 
     name: ClassVar[str]
     id: ClassVar[int]
     signed: ClassVar[bool] = True
+    lr_at_24: ClassVar[float]
     Params: ClassVar[type[FieldParams]]
 
     def __init__(self, shape: FieldShape, params: FieldParams) -> None:
-        self.shape = shape
+        self.shape, self.params = shape, params
 
-    @staticmethod
-    @abstractmethod
-    def default_lr(width: int) -> float:
-        """Adam's learning rate for the log-MSE loss that is used if the user gives none."""
+    @classmethod
+    def default_lr(cls, width: int) -> float:
+        """Adam's learning rate that is used for the log-MSE loss if the user gives none; it falls with the root of the width."""
+        return cls.lr_at_24 * math.sqrt(24 / width)
 
     @abstractmethod
     def tensors(self) -> list[TensorSpec]:
@@ -156,11 +159,15 @@ class Field(ABC):
     def macs_per_point(self) -> int:
         """Multiply-accumulate operations of one forward pass at one coordinate of one signal."""
 
-    @abstractmethod
     def pack(self, out: Writer) -> None:
-        """Writes the parameters that `forward` needs (not those that only shape the initialisation)."""
+        """Writes the parameters that `forward` needs (not those that only shape the initialisation).
+
+        By default these are all of them, and each is a `ByteFloat`.
+        """
+        for _, value in self.params:
+            out.byte_float(value)
 
     @classmethod
-    @abstractmethod
-    def unpack(cls, shape: FieldShape, reader: Reader) -> "Field":
+    def unpack(cls, shape: FieldShape, reader: Reader) -> Self:
         """Makes the field whose parameters `pack` wrote; `InvalidFileError` if they are out of range."""
+        return cls(shape, cls.Params(**{name: reader.byte_float() for name in cls.Params.model_fields}))

@@ -49,18 +49,14 @@ class Diner(Field):
 
     name: ClassVar[str] = "diner"
     id: ClassVar[int] = 4
+    lr_at_24: ClassVar[float] = Siren.lr_at_24
     Params: ClassVar[type[FieldParams]] = DinerParams
+    params: DinerParams
 
     def __init__(self, shape: FieldShape, params: DinerParams) -> None:
         super().__init__(shape, params)
-        self.params = params
         self.entries = min(2**params.table_size_log2, math.prod(shape.cells))
         self._network = Siren(shape, SirenParams(omega_first=params.omega, omega=params.omega))
-
-    @staticmethod
-    def default_lr(width: int) -> float:
-        """See `Field.default_lr`."""
-        return Siren.default_lr(width)
 
     def tensors(self) -> list[TensorSpec]:
         """See `Field.tensors`."""
@@ -89,7 +85,7 @@ class Diner(Field):
         """See `Field.layers`."""
         table = weights["table"].mT  # (B, d_in, T): gathering along contiguous rows is 2-4 times as fast
         index = self.entry_of(coords).expand(table.shape[0], table.shape[1], -1)  # (B, d_in, n)
-        yield from self._network.layers(weights, coords + table.gather(2, index).mT, between)
+        yield from self._network.layers_on(coords + table.gather(2, index).mT, weights, between)
 
     def macs_per_point(self) -> int:
         """See `Field.macs_per_point`; a look-up does not count."""

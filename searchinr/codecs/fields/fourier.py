@@ -1,7 +1,6 @@
 """Random Fourier features and a ReLU network (Tancik et al. 2020, arXiv 2006.10739)."""
 
 import math
-from collections.abc import Iterator
 from typing import ClassVar, Self
 
 import torch
@@ -9,9 +8,8 @@ from pydantic import Field as Key
 from torch import Tensor
 
 from searchinr.codecs.bitstream.bits import ByteFloat, Reader, Writer
-from searchinr.codecs.fields.affine import affine
-from searchinr.codecs.fields.contract import Between, Field, FieldParams, FieldShape, TensorSpec, unchanged
-from searchinr.codecs.fields.layers import perceptron_macs, perceptron_specs, pytorch_init
+from searchinr.codecs.fields.contract import FieldParams, FieldShape, Role
+from searchinr.codecs.fields.perceptron import Perceptron
 from searchinr.codecs.fields.shared_random import standard_normals
 
 
@@ -32,7 +30,7 @@ class FourierParams(FieldParams):
     )
 
 
-class Fourier(Field):
+class Fourier(Perceptron):
     """ReLU layers on cos(2 pi B x), sin(2 pi B x) with B ~ N(0, sigma^2) (the paper's equation 5, Gaussian mapping).
 
     B is the same for every signal and every fit: the decoder makes it again from shared random numbers, so that it
@@ -43,11 +41,13 @@ class Fourier(Field):
     name: ClassVar[str] = "fourier"
     id: ClassVar[int] = 1
     signed: ClassVar[bool] = False
+    lr_at_24: ClassVar[float] = 2e-2
     Params: ClassVar[type[FieldParams]] = FourierParams
+    params: FourierParams
+    first: Role = "hidden"
 
     def __init__(self, shape: FieldShape, params: FourierParams) -> None:
         super().__init__(shape, params)
-        self.params = params
         # Each frequency has one row of numbers, so that a smaller number of features is a prefix of a larger one.
         normals = standard_normals(params.features * shape.d_in).reshape(params.features, shape.d_in)  # (f, d_in)
         self._frequencies = params.sigma * normals.T.contiguous()  # (d_in, f), exact in float32
@@ -57,32 +57,20 @@ class Fourier(Field):
         """B transposed, in cycles per unit of the coordinates: `(d_in, features)`, float32."""
         return self._frequencies
 
-    @staticmethod
-    def default_lr(width: int) -> float:
-        """See `Field.default_lr`."""
-        return 2e-2 * math.sqrt(24 / width)
+    @property
+    def inputs(self) -> int:
+        """See `Perceptron.inputs`."""
+        return 2 * self.params.features
 
-    def tensors(self) -> list[TensorSpec]:
-        """See `Field.tensors`."""
-        return perceptron_specs(self.shape, 2 * self.params.features, "hidden")
-
-    def init(self, rng: torch.Generator) -> dict[str, Tensor]:
-        """See `Field.init`; this is PyTorch's default."""
-        return pytorch_init(self.tensors(), rng)
-
-    def layers(self, weights: dict[str, Tensor], coords: Tensor, between: Between = unchanged) -> Iterator[Tensor]:
-        """See `Field.layers`."""
+    def seen(self, coords: Tensor) -> Tensor:
+        """See `Perceptron.seen`."""
         self._frequencies = self._frequencies.to(coords)  # moves once; the values are exact in float32
         phases = coords @ (2 * math.pi * self._frequencies)  # (n, f)
-        hidden = torch.cat([phases.cos(), phases.sin()], dim=-1)  # (n, 2f)
-        for layer in range(self.shape.depth):
-            weight, bias = weights[f"layer{layer}.weight"], weights[f"layer{layer}.bias"]
-            hidden = between(layer, affine(hidden, weight, bias).relu_())
-            yield hidden  # (B, n, w)
+        return torch.cat([phases.cos(), phases.sin()], dim=-1)  # (n, 2f)
 
     def macs_per_point(self) -> int:
         """See `Field.macs_per_point`; the projection on B counts, although all signals share it."""
-        return self.params.features * self.shape.d_in + perceptron_macs(self.shape, 2 * self.params.features)
+        return self.params.features * self.shape.d_in + super().macs_per_point()
 
     def pack(self, out: Writer) -> None:
         """See `Field.pack`; it writes two bytes."""

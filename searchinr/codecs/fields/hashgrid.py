@@ -1,6 +1,5 @@
 """Hash grids: features interpolated in tables of many resolutions, and ReLU layers (Instant-NGP, arXiv 2201.05989)."""
 
-import math
 from collections.abc import Iterator
 from functools import cached_property
 from typing import ClassVar, Self
@@ -10,11 +9,11 @@ from pydantic import Field as Key
 from torch import Tensor
 
 from searchinr.codecs.bitstream.bits import Reader, Writer
-from searchinr.codecs.fields.affine import affine
-from searchinr.codecs.fields.contract import Between, Field, FieldParams, FieldShape, TensorSpec, unchanged
+from searchinr.codecs.fields.contract import Between, FieldParams, FieldShape, Role, TensorSpec, unchanged
 from searchinr.codecs.fields.grid_levels import MAX_AXES, GridLevels
 from searchinr.codecs.fields.interpolation import gather
-from searchinr.codecs.fields.layers import perceptron_macs, perceptron_specs, pytorch_init, uniform
+from searchinr.codecs.fields.layers import pytorch_init, uniform
+from searchinr.codecs.fields.perceptron import Perceptron
 from searchinr.errors import InvalidFileError
 
 MIN_TABLE_LOG2, MAX_TABLE_LOG2 = 4, 24
@@ -53,7 +52,7 @@ class HashgridParams(FieldParams):
     )
 
 
-class Hashgrid(Field):
+class Hashgrid(Perceptron):
     """ReLU layers on the concatenated features of all levels; table entries start as 1e-4 U(-1, 1).
 
     The layers start as in PyTorch. If the finest level would be coarser than the coarsest, all are as coarse as that.
@@ -62,7 +61,10 @@ class Hashgrid(Field):
     name: ClassVar[str] = "hashgrid"
     id: ClassVar[int] = 7
     signed: ClassVar[bool] = False
+    lr_at_24: ClassVar[float] = 1e-2
     Params: ClassVar[type[FieldParams]] = HashgridParams
+    params: HashgridParams
+    first: Role = "hidden"
 
     def __init__(self, shape: FieldShape, params: HashgridParams) -> None:
         super().__init__(shape, params)
@@ -88,18 +90,13 @@ class Hashgrid(Field):
         """The number of features that a point has in all levels together."""
         return self.params.levels * self.params.features
 
-    @staticmethod
-    def default_lr(width: int) -> float:
-        """See `Field.default_lr`."""
-        return 1e-2 * math.sqrt(24 / width)
-
     def tensors(self) -> list[TensorSpec]:
         """See `Field.tensors`; the inputs of the first layer are features, not coordinates."""
         return [TensorSpec("table", (self.grid.entries, self.params.features), "table"), *self.network_tensors()]
 
     def network_tensors(self) -> list[TensorSpec]:
         """All tensors except the table."""
-        return perceptron_specs(self.shape, self.inputs, "hidden")
+        return super().tensors()
 
     def init(self, rng: torch.Generator) -> dict[str, Tensor]:
         """See `Field.init`."""
@@ -108,11 +105,7 @@ class Hashgrid(Field):
 
     def layers(self, weights: dict[str, Tensor], coords: Tensor, between: Between = unchanged) -> Iterator[Tensor]:
         """See `Field.layers`."""
-        hidden = gather(self.grid, weights["table"], coords)  # (B, n, inputs)
-        for layer in range(self.shape.depth):
-            weight, bias = weights[f"layer{layer}.weight"], weights[f"layer{layer}.bias"]
-            hidden = between(layer, affine(hidden, weight, bias).relu_())
-            yield hidden  # (B, n, w)
+        return self.layers_on(gather(self.grid, weights["table"], coords), weights, between)  # of (B, n, inputs)
 
     def network(self, weights: dict[str, Tensor], features: Tensor) -> Tensor:
         """Computes the values that `forward` gives, from features that have been interpolated already.
@@ -131,7 +124,7 @@ class Hashgrid(Field):
 
     def macs_per_point(self) -> int:
         """See `Field.macs_per_point`; every feature is interpolated between 2**d vertices."""
-        return (self.inputs << self.shape.d_in) + perceptron_macs(self.shape, self.inputs)
+        return (self.inputs << self.shape.d_in) + super().macs_per_point()
 
     def pack(self, out: Writer) -> None:
         """See `Field.pack`; it writes four bytes, and one more for each resolution above 127."""

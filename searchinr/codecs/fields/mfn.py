@@ -48,20 +48,13 @@ class Mfn(Field):
 
     name: ClassVar[str] = "mfn"
     id: ClassVar[int] = 2
+    lr_at_24: ClassVar[float] = 3e-2
     Params: ClassVar[type[FieldParams]] = MfnParams
-
-    def __init__(self, shape: FieldShape, params: MfnParams) -> None:
-        super().__init__(shape, params)
-        self.params = params
+    params: MfnParams
 
     @property
     def _gabor(self) -> bool:
         return self.params.filter == "gabor"
-
-    @staticmethod
-    def default_lr(width: int) -> float:
-        """See `Field.default_lr`."""
-        return 3e-2 * math.sqrt(24 / width)
 
     def tensors(self) -> list[TensorSpec]:
         """See `Field.tensors`."""

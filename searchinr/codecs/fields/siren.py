@@ -1,17 +1,17 @@
 """SIREN: a network whose hidden layers all have sines as activations (Sitzmann et al. 2020, arXiv 2006.09661)."""
 
 import math
-from collections.abc import Iterator
-from typing import ClassVar, Self
+from typing import ClassVar
 
 import torch
 from pydantic import Field as Key
 from torch import Tensor
 
-from searchinr.codecs.bitstream.bits import ByteFloat, Reader, Writer
+from searchinr.codecs.bitstream.bits import ByteFloat
 from searchinr.codecs.fields.affine import affine
-from searchinr.codecs.fields.contract import Between, Field, FieldParams, FieldShape, TensorSpec, unchanged
-from searchinr.codecs.fields.layers import fan_in_bound, perceptron_macs, perceptron_specs, uniform
+from searchinr.codecs.fields.contract import FieldParams
+from searchinr.codecs.fields.layers import fan_in_bound, uniform
+from searchinr.codecs.fields.perceptron import Perceptron
 
 
 class SirenParams(FieldParams):
@@ -30,7 +30,7 @@ class SirenParams(FieldParams):
     )
 
 
-class Siren(Field):
+class Siren(Perceptron):
     """Hidden layers compute sin(omega (W x + b)); the last layer is linear.
 
     Weights start as in section 3.2 of the paper, biases as in the authors' code: U(-1/sqrt(n_in), 1/sqrt(n_in)).
@@ -38,20 +38,9 @@ class Siren(Field):
 
     name: ClassVar[str] = "siren"
     id: ClassVar[int] = 0
+    lr_at_24: ClassVar[float] = 2.5e-3
     Params: ClassVar[type[FieldParams]] = SirenParams
-
-    def __init__(self, shape: FieldShape, params: SirenParams) -> None:
-        super().__init__(shape, params)
-        self.params = params
-
-    @staticmethod
-    def default_lr(width: int) -> float:
-        """See `Field.default_lr`."""
-        return 2.5e-3 * math.sqrt(24 / width)
-
-    def tensors(self) -> list[TensorSpec]:
-        """See `Field.tensors`."""
-        return perceptron_specs(self.shape, self.shape.d_in)
+    params: SirenParams
 
     def init(self, rng: torch.Generator) -> dict[str, Tensor]:
         """See `Field.init`."""
@@ -68,30 +57,10 @@ class Siren(Field):
             weights[name] = uniform(rng, shape, bound)
         return weights
 
-    def layers(self, weights: dict[str, Tensor], coords: Tensor, between: Between = unchanged) -> Iterator[Tensor]:
-        """See `Field.layers`; `coords` may also be `(B, n, d_in)` if each signal has coordinates of its own."""
-        hidden = coords
-        for layer in range(self.shape.depth):
-            # omega multiplies the weights, since there are fewer of them than of activations
-            omega = self.params.omega if layer else self.params.omega_first
-            weight, bias = weights[f"layer{layer}.weight"], weights[f"layer{layer}.bias"]
-            hidden = between(layer, torch.sin(affine(hidden, omega * weight, omega * bias)))
-            yield hidden  # (B, n, w)
-
-    def macs_per_point(self) -> int:
-        """See `Field.macs_per_point`."""
-        return perceptron_macs(self.shape, self.shape.d_in)
-
-    def pack(self, out: Writer) -> None:
-        """See `Field.pack`; it writes two bytes."""
-        out.byte_float(self.params.omega_first)
-        out.byte_float(self.params.omega)
-
-    @classmethod
-    def unpack(cls, shape: FieldShape, reader: Reader) -> Self:
-        """See `Field.unpack`; every byte is a valid frequency factor."""
-        omega_first, omega = reader.byte_float(), reader.byte_float()
-        return cls(shape, SirenParams(omega_first=omega_first, omega=omega))
+    def nonlinear(self, layer: int, hidden: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        """See `Perceptron.nonlinear`; omega multiplies the weights, of which there are fewer than of activations."""
+        omega = self.params.omega if layer else self.params.omega_first
+        return torch.sin(affine(hidden, omega * weight, omega * bias))
 
 
 FIELD = Siren

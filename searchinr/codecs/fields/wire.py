@@ -2,14 +2,14 @@
 
 import math
 from collections.abc import Iterator
-from typing import ClassVar, Self
+from typing import ClassVar
 
 import torch
 from pydantic import Field as Key
 from torch import Tensor
 from torch.autograd.function import FunctionCtx, once_differentiable
 
-from searchinr.codecs.bitstream.bits import ByteFloat, Reader, Writer
+from searchinr.codecs.bitstream.bits import ByteFloat
 from searchinr.codecs.fields.affine import affine
 from searchinr.codecs.fields.contract import Between, Field, FieldParams, FieldShape, TensorSpec, unchanged
 from searchinr.codecs.fields.layers import affine_specs, fan_in_bound, uniform
@@ -50,17 +50,13 @@ class Wire(Field):
 
     name: ClassVar[str] = "wire"
     id: ClassVar[int] = 3
+    lr_at_24: ClassVar[float] = 1e-2
     Params: ClassVar[type[FieldParams]] = WireParams
+    params: WireParams
 
     def __init__(self, shape: FieldShape, params: WireParams) -> None:
         super().__init__(shape, params)
-        self.params = params
         self.channels = max(1, round(shape.width / math.sqrt(2)))
-
-    @staticmethod
-    def default_lr(width: int) -> float:
-        """See `Field.default_lr`."""
-        return 1e-2 * math.sqrt(24 / width)
 
     def tensors(self) -> list[TensorSpec]:
         """See `Field.tensors`; v, in the comments on shapes, is the number of complex channels."""
@@ -115,17 +111,6 @@ class Wire(Field):
         """See `Field.macs_per_point`; a complex product counts as four real ones."""
         v = self.channels
         return v * (self.shape.d_in + 4 * (self.shape.depth - 1) * v + 2 * self.shape.d_out)
-
-    def pack(self, out: Writer) -> None:
-        """See `Field.pack`; it writes two bytes."""
-        out.byte_float(self.params.omega)
-        out.byte_float(self.params.sigma)
-
-    @classmethod
-    def unpack(cls, shape: FieldShape, reader: Reader) -> Self:
-        """See `Field.unpack`; every byte is valid."""
-        omega, sigma = reader.byte_float(), reader.byte_float()
-        return cls(shape, WireParams(omega=omega, sigma=sigma))
 
 
 def _complex_as_real(weight: Tensor) -> Tensor:
