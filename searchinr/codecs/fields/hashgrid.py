@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from functools import cached_property
-from typing import ClassVar, Self
+from typing import Annotated, ClassVar, Self
 
 import torch
 from pydantic import Field as Key
@@ -22,34 +22,46 @@ MIN_RESOLUTION, MAX_RESOLUTION = 2, 2**20
 _TABLE_BOUND = 1e-4
 
 
-class HashgridParams(FieldParams):
-    """Parameters of the hash grid."""
-
-    table_size_log2: int = Key(
-        11,
+TableSizeLog2 = Annotated[
+    int,
+    Key(
         ge=MIN_TABLE_LOG2,
         le=MAX_TABLE_LOG2,
         description="most entries of a level, as a power of two; a grid with fewer vertices has one for each",
         json_schema_extra={"unit": "log2 entries"},
-    )
-    levels: int = Key(16, ge=1, le=MAX_LEVELS, description="resolutions", json_schema_extra={"unit": "levels"})
-    features: int = Key(
-        2, ge=1, le=MAX_FEATURES, description="numbers per entry", json_schema_extra={"unit": "features"}
-    )
-    min_resolution: int = Key(
-        16,
+    ),
+]
+Levels = Annotated[int, Key(ge=1, le=MAX_LEVELS, description="resolutions", json_schema_extra={"unit": "levels"})]
+MinResolution = Annotated[
+    int,
+    Key(
         ge=MIN_RESOLUTION,
         le=MAX_RESOLUTION,
         description="vertices of the coarsest level along the signal's longest axis",
         json_schema_extra={"unit": "vertices"},
-    )
-    max_resolution: int | None = Key(
-        None,
+    ),
+]
+MaxResolution = Annotated[
+    int | None,
+    Key(
         ge=MIN_RESOLUTION,
         le=MAX_RESOLUTION,
         description="vertices of the finest level; left out, as many as the longest axis has samples",
         json_schema_extra={"unit": "vertices"},
+    ),
+]
+
+
+class HashgridParams(FieldParams):
+    """Parameters of the hash grid."""
+
+    table_size_log2: TableSizeLog2 = 11
+    levels: Levels = 16
+    features: int = Key(
+        2, ge=1, le=MAX_FEATURES, description="numbers per entry", json_schema_extra={"unit": "features"}
     )
+    min_resolution: MinResolution = 16
+    max_resolution: MaxResolution = None
 
 
 class Hashgrid(Perceptron):

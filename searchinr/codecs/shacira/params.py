@@ -7,14 +7,7 @@ from pydantic import model_validator
 
 from searchinr.codecs.bitstream.steps import MAX_BITS, MIN_BITS
 from searchinr.codecs.contract import CodecParams
-from searchinr.codecs.fields.hashgrid import (
-    MAX_FEATURES,
-    MAX_LEVELS,
-    MAX_RESOLUTION,
-    MAX_TABLE_LOG2,
-    MIN_RESOLUTION,
-    MIN_TABLE_LOG2,
-)
+from searchinr.codecs.fields.hashgrid import MAX_FEATURES, Levels, MaxResolution, MinResolution, TableSizeLog2
 from searchinr.codecs.fitting.rounding import Rounding
 from searchinr.codecs.params.network_params import (
     FP16,
@@ -39,14 +32,8 @@ LearningRate = Annotated[float, Key(gt=0, le=1)]
 class ShaciraParams(CodecParams):
     """The codec's parameters."""
 
-    table_size_log2: int = Key(
-        11,
-        ge=MIN_TABLE_LOG2,
-        le=MAX_TABLE_LOG2,
-        description="most entries of a level, as a power of two; a grid with fewer vertices has one for each",
-        json_schema_extra={"unit": "log2 entries"},
-    )
-    levels: int = Key(16, ge=1, le=MAX_LEVELS, description="resolutions", json_schema_extra={"unit": "levels"})
+    table_size_log2: TableSizeLog2 = 11
+    levels: Levels = 16
     features: int = Key(
         1,
         ge=1,
@@ -61,20 +48,8 @@ class ShaciraParams(CodecParams):
         description="integers per entry, from which a linear decoder makes its features",
         json_schema_extra={"unit": "integers"},
     )
-    min_resolution: int = Key(
-        16,
-        ge=MIN_RESOLUTION,
-        le=MAX_RESOLUTION,
-        description="vertices of the coarsest level along the signal's longest axis",
-        json_schema_extra={"unit": "vertices"},
-    )
-    max_resolution: int | None = Key(
-        None,
-        ge=MIN_RESOLUTION,
-        le=MAX_RESOLUTION,
-        description="vertices of the finest level; left out, as many as the longest axis has samples",
-        json_schema_extra={"unit": "vertices"},
-    )
+    min_resolution: MinResolution = 16
+    max_resolution: MaxResolution = None
     mlp_width: int = Key(16, ge=4, le=MAX_MLP_WIDTH, description="channels of every hidden layer of the network")
     mlp_depth: int = Key(2, ge=1, le=MAX_DEPTH, description="hidden layers of the network")
     quantizer: Literal[(*QUANTIZERS, FP16)] = Key(  # type: ignore[valid-type]
