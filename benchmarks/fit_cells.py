@@ -25,7 +25,7 @@ import torch
 from torch import Tensor
 
 from searchinr.allocator import keep_freed_memory
-from searchinr.codecs.contract import FitState
+from searchinr.codecs.contract import FitState, Setup
 from searchinr.codecs.fields.contract import FieldShape
 from searchinr.codecs.fields.grid_levels import GridLevels
 from searchinr.codecs.fields.hashgrid import Hashgrid, HashgridParams
@@ -107,7 +107,7 @@ def _time_fits(cell: Cell) -> Timing:
     # Every signal of a loop is trained to its end before the next one, so its memory stays in the cache.
     timings = [
         _time_states(
-            CODECS[name].fit(signals[first : first + batch], params, [10**7], seed=0, device=torch.device("cpu")),
+            CODECS[name].fit(signals[first : first + batch], params, [10**7], Setup(0, torch.device("cpu"))),
             cell.seconds * batch / cell.signals,
         )
         for first in range(0, cell.signals, batch)

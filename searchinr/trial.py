@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from searchinr.codecs.contract import AnyCodec, Asset, AssetSpec, AssetState, FitState
+from searchinr.codecs.contract import AnyCodec, Asset, AssetSpec, AssetState, FitState, Setup
 from searchinr.codecs.fitting.nesting import nested, part_of
 from searchinr.codecs.registry import CODECS, decode
 from searchinr.codecs.render import Watch
@@ -118,7 +118,7 @@ def build_asset(
     """
     train_s = 0.0 if resume is None else float(resume["train_s"])
     below = None if resume is None else part_of(resume, _WORK)
-    states = CODECS[codec].prepare(signals, spec, seed=seed, device=device, base=base, resume=below)
+    states = CODECS[codec].prepare(signals, spec, Setup(seed, device, base, below))
     while True:
         started = time.perf_counter()
         with _out_of_memory_is_a_failure():
@@ -165,15 +165,8 @@ def run_trial(
     engine = CODECS[config.codec]
     trained_s = 0.0 if resume is None else float(resume["train_s"])
     init = _label(asset, resume)
-    states = engine.fit(
-        signals,
-        build_params(engine.Params, config.params),
-        rungs,
-        seed=seed,
-        device=device,
-        asset=asset,
-        resume=None if resume is None else part_of(resume, _WORK),
-    )
+    setup = Setup(seed, device, asset, None if resume is None else part_of(resume, _WORK))
+    states = engine.fit(signals, build_params(engine.Params, config.params), rungs, setup)
     while True:
         started = time.perf_counter()
         with _out_of_memory_is_a_failure():

@@ -17,7 +17,7 @@ from benchmarks.command import Found
 from searchinr.codecs.combiner import CODEC, CombinerParams
 from searchinr.codecs.combiner.codec import CombinerState
 from searchinr.codecs.combiner.samples import INDEX_BITS
-from searchinr.codecs.contract import Asset, AssetSpec
+from searchinr.codecs.contract import Asset, AssetSpec, Setup
 from searchinr.codecs.registry import decode
 from searchinr.engine.store.asset_files import asset_name, write_asset
 from searchinr.engine.store.place import LocalPlace
@@ -48,7 +48,7 @@ def coded_points(
     prior, prior_s = _learn(spec, training, seed, device, clock)
     codec, bits, spent, last = CODEC(), _BlockBits(), {"fit_s": 0.0, "code_s": 0.0}, clock()
     typed = build_params(CombinerParams, params)
-    for state in codec.fit(signals, typed, rungs, seed=seed, device=device, asset=prior):
+    for state in codec.fit(signals, typed, rungs, Setup(seed, device, prior)):
         now = clock()
         spent["code_s" if bits.tell(state) else "fit_s"] += now - last
         last = now

@@ -105,7 +105,7 @@ class AssetState:
         steps: Training steps done.
         total: Training steps in all.
         macs: Multiply-accumulates spent on these steps for all signals, including backward passes.
-        checkpoint: Makes everything that `Codec.prepare(resume=...)` needs to go on exactly from here, as flat tensors
+        checkpoint: Makes everything that `Setup.resume` needs to go on exactly from here, as flat tensors
             on the CPU. It is valid until the next state is asked for. The last state has nothing to go on to.
         asset: The asset in the last state; None in all states before.
     """
@@ -115,6 +115,26 @@ class AssetState:
     macs: float
     checkpoint: Callable[[], dict[str, Tensor]] = dict
     asset: Asset | None = None
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What a fit or the building of an asset depends on beside its signals and parameters.
+
+    Attributes:
+        seed: Fixes initialisation and sampling. The same seed gives the same result on the same machine.
+        device: Where to train.
+        asset: What is started from. For a fit this is what `Codec.prepare` built for the `asset_spec` of its
+            parameters, with any seed; for an asset what was built from the same signals for the `base_spec` of its
+            spec. None if there is no such spec, or if `resume` is given and decoding does not need the asset.
+        resume: The checkpoint of an earlier fit or building with the same arguments, from which it goes on. What lies
+            behind it is not yielded again, and the result is the same, bit by bit, as if nothing had interrupted it.
+    """
+
+    seed: int
+    device: torch.device
+    asset: Asset | None = None
+    resume: Mapping[str, Tensor] | None = None
 
 
 class FitState(ABC):
@@ -134,7 +154,7 @@ class FitState(ABC):
 
     @abstractmethod
     def checkpoint(self) -> dict[str, Tensor]:
-        """Everything that `Codec.fit(resume=...)` needs to go on exactly from here, as flat tensors."""
+        """Everything that `Setup.resume` needs to go on exactly from here, as flat tensors."""
 
 
 class Decoder(ABC):
@@ -236,27 +256,14 @@ class Codec(ABC, Generic[P, S]):
         """
         return None
 
-    def prepare(
-        self,
-        signals: Sequence[Signal],
-        spec: AssetSpec,
-        *,
-        seed: int,
-        device: torch.device,
-        base: Asset | None = None,
-        resume: Mapping[str, Tensor] | None = None,
-    ) -> Iterator[AssetState]:
+    def prepare(self, signals: Sequence[Signal], spec: AssetSpec, setup: Setup) -> Iterator[AssetState]:
         """Builds an asset; for codecs whose `asset_spec` asks for one.
 
         Args:
             signals: Those of the fits that share it, in the same order; of an asset that decoding needs, training
                 signals, none of which is among them.
-            spec: What `asset_spec` returned.
-            seed: Fixes the content, on the same machine.
-            device: Where to train.
-            base: What was built from the same signals for the `base_spec` of `spec`; None if that is None.
-            resume: The checkpoint of an earlier building with the same arguments. The states that lie behind it are not
-                yielded again, and the asset is the same, bit by bit, as if nothing had interrupted the building.
+            spec: What `asset_spec` or `base_spec` returned.
+            setup: With the asset of the spec's own `base_spec`.
 
         Yields:
             States often enough that a caller who wants to stop can do so within seconds; the last one has the asset.
@@ -267,17 +274,7 @@ class Codec(ABC, Generic[P, S]):
         raise NotImplementedError(f"codec {self.name} shares nothing")
 
     @abstractmethod
-    def fit(
-        self,
-        signals: Sequence[Signal],
-        params: P,
-        rungs: Sequence[int],
-        *,
-        seed: int,
-        device: torch.device,
-        asset: Asset | None = None,
-        resume: Mapping[str, Tensor] | None = None,
-    ) -> Iterator[S]:
+    def fit(self, signals: Sequence[Signal], params: P, rungs: Sequence[int], setup: Setup) -> Iterator[S]:
         """Fits all signals together and yields states, among them one at each rung.
 
         A rung's state is a true operating point: it does not depend on which rungs come before or after it, so
@@ -287,11 +284,7 @@ class Codec(ABC, Generic[P, S]):
             signals: Signals of one modality; sizes may differ.
             params: An instance of `Params`.
             rungs: Training lengths in steps, ascending.
-            seed: Fixes initialisation and sampling. The same seed gives the same result on the same machine.
-            device: Where to train.
-            asset: What `prepare` built for the `asset_spec` of `params`, with any seed; None if that is None, or if
-                `resume` is given and decoding does not need the asset.
-            resume: A checkpoint of an earlier fit with the same arguments; rungs it has passed are not yielded again.
+            setup: With the asset of `params`; rungs that its checkpoint has passed are not yielded again.
 
         Raises:
             TrialError: The fit diverged (NaN).

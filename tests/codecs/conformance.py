@@ -25,7 +25,7 @@ from products import SignalBySignal
 from safetensors.torch import load, save
 
 from searchinr.codecs.bitstream import container
-from searchinr.codecs.contract import AnyCodec, Asset, AssetSpec, AssetState, Level, content_hash
+from searchinr.codecs.contract import AnyCodec, Asset, AssetSpec, AssetState, Level, Setup, content_hash
 from searchinr.codecs.registry import CODECS, decode
 from searchinr.engine.store.asset_files import asset_name, decode_data, write_asset
 from searchinr.engine.store.place import LocalPlace
@@ -150,7 +150,7 @@ def _prepare(
     base = None if base_spec is None else _prepare(engine, signals, base_spec, seed).asset
     states, checkpoints = [], []
     from_there = None if resume is None else load(resume)
-    for state in engine.prepare(signals, spec, seed=seed, device=CPU, base=base, resume=from_there):
+    for state in engine.prepare(signals, spec, Setup(seed, CPU, base, from_there)):
         states.append(state)
         if state.asset is None:
             checkpoints.append(save(state.checkpoint()))
@@ -200,10 +200,7 @@ def _fit(
         signals if only is None else [signals[only]],
         build_params(engine.Params, case.params),
         rungs,
-        seed=seed,
-        device=CPU,
-        asset=asset,
-        resume=None if resume is None else load(resume),
+        Setup(seed, CPU, asset, None if resume is None else load(resume)),
     )
     files, macs, checkpoints, decode_macs_per_sample = {}, {}, [], 0.0
     for state in states:

@@ -30,7 +30,7 @@ from searchinr.codecs.bitstream.models.shape import FLAT, Shape, best_shape
 from searchinr.codecs.bitstream.quant_spec import QuantSpec
 from searchinr.codecs.bitstream.steps import symbol_range
 from searchinr.codecs.bitstream.walk import Block, Tables, Walk
-from searchinr.codecs.contract import Asset, Codec, CodecParams, Decoder, Inspection, Level, no_levels
+from searchinr.codecs.contract import Asset, Codec, CodecParams, Decoder, Inspection, Level, Setup, no_levels
 from searchinr.codecs.decoders import WholeDecoder
 from searchinr.codecs.fitting.groups import (
     NetworkGroup,
@@ -220,20 +220,12 @@ class ContextCodec(Codec[ContextParams, ContextState]):
     resizable: ClassVar[bool] = False
 
     def fit(
-        self,
-        signals: Sequence[Signal],
-        params: ContextParams,
-        rungs: Sequence[int],
-        *,
-        seed: int,
-        device: torch.device,
-        asset: Asset | None = None,
-        resume: Mapping[str, Tensor] | None = None,
+        self, signals: Sequence[Signal], params: ContextParams, rungs: Sequence[int], setup: Setup
     ) -> Iterator[ContextState]:
         factors = {_COARSE: 5.0, _FINE: 5.0}
-        recipe = Recipe(lr=params.lr, decay=0.5, batch_fraction=1.0, seed=seed, loss="mse", lr_factors=factors)
-        groups = [self._group(targets, params, recipe) for targets in targets_by_layout(signals, device)]
-        yield from fit_groups(params, groups, recipe, rungs, resume)
+        recipe = Recipe(lr=params.lr, decay=0.5, batch_fraction=1.0, seed=setup.seed, loss="mse", lr_factors=factors)
+        groups = [self._group(targets, params, recipe) for targets in targets_by_layout(signals, setup.device)]
+        yield from fit_groups(params, groups, recipe, rungs, setup.resume)
 
     def _group(self, targets: Targets, params: ContextParams, recipe: Recipe) -> NetworkGroup[Pyramid]:
         if len(targets.layout.grid) != 2:

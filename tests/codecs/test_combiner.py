@@ -8,7 +8,7 @@ from searchinr.codecs.bitstream import container
 from searchinr.codecs.combiner import CombinerCodec, CombinerParams
 from searchinr.codecs.combiner.codec import CombinerState, _parsed
 from searchinr.codecs.combiner.prior import Prior
-from searchinr.codecs.contract import Asset
+from searchinr.codecs.contract import Asset, Setup
 from searchinr.codecs.registry import decode
 from searchinr.errors import InvalidFileError, TrialError
 from searchinr.signals.metrics import psnr
@@ -47,7 +47,7 @@ class TestConformance(CodecConformance):
 
 def prior_of(signals: list[Signal], seed: int = 0, **params: Value) -> Asset:
     spec = CODEC.asset_spec(build_params(CombinerParams, {**TINY, **params}))
-    asset = list(CODEC.prepare(signals, spec, seed=seed, device=CPU))[-1].asset
+    asset = list(CODEC.prepare(signals, spec, Setup(seed, CPU)))[-1].asset
     assert asset is not None
     return asset
 
@@ -57,7 +57,7 @@ TRAINING = [make_signal(f"training {number}", LAYOUT) for number in range(16)]
 
 def fit(asset: Asset, signals: list[Signal], steps: int = 200, **params: Value) -> CombinerState:
     built = build_params(CombinerParams, {**TINY, **params})
-    return next(s for s in CODEC.fit(signals, built, [steps], seed=0, device=CPU, asset=asset) if s.is_rung)
+    return next(s for s in CODEC.fit(signals, built, [steps], Setup(0, CPU, asset)) if s.is_rung)
 
 
 def quality(asset: Asset, signal: Signal, data: bytes) -> float:
@@ -105,7 +105,7 @@ def test_a_quiet_signal_is_as_good_as_a_loud_one() -> None:
 def test_blocks_are_steered_to_what_an_index_holds() -> None:
     asset = prior_of(TRAINING)
     built = build_params(CombinerParams, TINY)
-    state = next(s for s in CODEC.fit(TRAINING[:3], built, [600], seed=0, device=CPU, asset=asset) if s.steps >= 460)
+    state = next(s for s in CODEC.fit(TRAINING[:3], built, [600], Setup(0, CPU, asset)) if s.steps >= 460)
     bits = state.groups[0].trunk.block_bits()
     assert 14.5 < float(bits.median()) < 16.5
 

@@ -9,7 +9,7 @@ from conformance import CPU, make_signal
 
 from searchinr.codecs.combiner import CombinerCodec, CombinerParams
 from searchinr.codecs.combiner.prior import Prior
-from searchinr.codecs.contract import Asset, AssetSpec
+from searchinr.codecs.contract import Asset, AssetSpec, Setup
 from searchinr.codecs.registry import decode
 from searchinr.engine.catalog import canonicalise, read_space
 from searchinr.errors import UserError
@@ -49,7 +49,7 @@ def spec_of(**params: Value) -> AssetSpec:
 
 def built(spec: AssetSpec) -> Asset:
     base = CODEC.base_spec(spec)
-    states = CODEC.prepare(TRAINING, spec, seed=0, device=CPU, base=None if base is None else built(base))
+    states = CODEC.prepare(TRAINING, spec, Setup(0, CPU, None if base is None else built(base)))
     *_, last = states
     assert last.asset is not None
     return last.asset
@@ -58,7 +58,7 @@ def built(spec: AssetSpec) -> Asset:
 def cost(asset: Asset, **params: Value) -> float:
     """What a prior is learned to lessen: the files' MSE, for values in [-1, 1], and beta for each bit per pixel."""
     built_params: Any = build_params(CombinerParams, {**SHARED, "refinement_steps": 1, **params})
-    states = CODEC.fit(MEASURED, built_params, [300], seed=0, device=CPU, asset=asset)
+    states = CODEC.fit(MEASURED, built_params, [300], Setup(0, CPU, asset))
     files = CODEC.encode(next(state for state in states if state.is_rung))
     found = [
         4 * 10 ** (-psnr(signal.samples, decode(file, asset=asset).samples, (0, 255)) / 10)
@@ -102,7 +102,7 @@ def test_few_steps_from_the_neighbour_are_worth_more_than_from_scratch() -> None
 
 def test_a_prior_that_starts_from_another_is_not_built_without_it() -> None:
     with pytest.raises(ValueError, match="needs the asset"):
-        list(CODEC.prepare(TRAINING, spec_of(beta=0.01), seed=0, device=CPU))
+        list(CODEC.prepare(TRAINING, spec_of(beta=0.01), Setup(0, CPU)))
 
 
 def test_lists_of_betas_have_one_form() -> None:

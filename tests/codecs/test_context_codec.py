@@ -9,6 +9,7 @@ from context_codec import CODEC, ContextParams, ContextWalk, Pyramid, _best_code
 
 from searchinr.codecs.bitstream import container, range_coder
 from searchinr.codecs.bitstream.models.registry import best_model
+from searchinr.codecs.contract import Setup
 from searchinr.signals.signal import Layout
 
 CPU = torch.device("cpu")
@@ -53,7 +54,7 @@ def test_dearer_bits_make_smaller_latents() -> None:
     signal = make_signal("any", Layout("image", (24, 36), 3, 8))
     codec, spent = CODEC(), []
     for bit_weight in (1e-4, 1.0):
-        states = codec.fit([signal], ContextParams(bit_weight=bit_weight), [100], seed=0, device=CPU)
+        states = codec.fit([signal], ContextParams(bit_weight=bit_weight), [100], Setup(0, CPU))
         state = next(each for each in states if each.is_rung)
         found = codec.inspect(container.unpack(codec.encode(state)[0]))
         spent.append(found.bits["latents"])
@@ -64,7 +65,7 @@ def test_training_and_coding_see_the_same_contexts() -> None:
     """The walk's tables are those that the encoder chose the distributions for: one bit of difference would show."""
     signal = make_signal("any", Layout("image", (13, 9), 1, 8))
     codec = CODEC()
-    state = next(s for s in codec.fit([signal], ContextParams(), [60], seed=0, device=CPU) if s.is_rung)
+    state = next(s for s in codec.fit([signal], ContextParams(), [60], Setup(0, CPU)) if s.is_rung)
     pyramid, _, _, symbols = _parsed(container.unpack(codec.encode(state)[0]))
     split = np.split(symbols, [pyramid.channels * int(np.prod(pyramid.grids[0]))])
     grids = [

@@ -12,7 +12,7 @@ from searchinr.codecs.bitstream import container
 from searchinr.codecs.bitstream.bits import Writer
 from searchinr.codecs.bitstream.models.registry import best_model
 from searchinr.codecs.bitstream.quant_spec import BOOK
-from searchinr.codecs.contract import CodecParams
+from searchinr.codecs.contract import CodecParams, Setup
 from searchinr.codecs.fields.contract import FieldShape
 from searchinr.codecs.fields.registry import FIELDS
 from searchinr.codecs.mlp import MAX_DEPTH, MAX_WIDTH, MlpCodec, MlpParams
@@ -96,7 +96,7 @@ class TestConformance(CodecConformance):
 
 
 def encode(signal: Signal, steps: int = 2, **params: Value) -> bytes:
-    states = CODEC.fit([signal], build_params(MlpParams, params), [steps], seed=0, device=CPU)
+    states = CODEC.fit([signal], build_params(MlpParams, params), [steps], Setup(0, CPU))
     return CODEC.encode(next(state for state in states if state.is_rung))[0]
 
 
@@ -189,7 +189,7 @@ def test_silence_is_brought_back() -> None:
 def test_order_of_files_is_that_of_signals() -> None:
     landscape, portrait = Layout("image", (6, 9), 3, 8), Layout("image", (9, 6), 3, 8)
     signals = [make_signal(str(i), layout) for i, layout in enumerate((landscape, portrait, landscape, portrait))]
-    files = CODEC.encode(next(CODEC.fit(signals, MlpParams(width=8), [3], seed=0, device=CPU)))
+    files = CODEC.encode(next(CODEC.fit(signals, MlpParams(width=8), [3], Setup(0, CPU))))
     assert [decode(file).layout for file in files] == [s.layout for s in signals]
 
 
@@ -198,7 +198,7 @@ def test_macs_include_the_branches_to_earlier_rungs() -> None:
 
     def macs(*rungs: int) -> float:
         params = MlpParams(width=8, decay=0.5)
-        return [state.macs for state in CODEC.fit(signals, params, rungs, seed=0, device=CPU) if state.is_rung][-1]
+        return [state.macs for state in CODEC.fit(signals, params, rungs, Setup(0, CPU)) if state.is_rung][-1]
 
     assert macs(10, 18) / macs(18) == pytest.approx((18 + 5) / 18)
 
@@ -317,7 +317,7 @@ def test_rate_weight_buys_bytes_with_error() -> None:
 def test_inspect_tells_code_books_from_tensors(weight_bits: int, shared: bool) -> None:
     signal = make_signal("any", Layout("image", (16, 24), 3, 8))
     params = MlpParams(quantizer="kmeans", weight_bits=weight_bits, edge_bits=12, depth=4, width=40)
-    state = next(state for state in CODEC.fit([signal], params, [30], seed=0, device=CPU) if state.is_rung)
+    state = next(state for state in CODEC.fit([signal], params, [30], Setup(0, CPU)) if state.is_rung)
     [group], [latents] = state.groups, state.measured
     assert group.quantizer is not None
     coded = group.quantizer.coded(latents)

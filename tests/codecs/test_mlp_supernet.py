@@ -6,7 +6,7 @@ import pytest
 import torch
 from conformance import CPU, make_signal
 
-from searchinr.codecs.contract import Asset
+from searchinr.codecs.contract import Asset, Setup
 from searchinr.codecs.mlp import MlpCodec, MlpParams
 from searchinr.codecs.registry import decode
 from searchinr.engine.catalog import canonicalise, read_space
@@ -40,13 +40,13 @@ codecs:
 def supernet(params: dict[str, Value], signals: list[Signal] = SIGNALS) -> Asset:
     spec = CODEC.asset_spec(build_params(MlpParams, params))
     assert spec is not None
-    *_, last = CODEC.prepare(signals, spec, seed=0, device=CPU)
+    *_, last = CODEC.prepare(signals, spec, Setup(0, CPU))
     assert last.asset is not None
     return last.asset
 
 
 def fitted_psnr(params: dict[str, Value], steps: int, asset: Asset | None = None) -> float:
-    states = CODEC.fit(SIGNALS, build_params(MlpParams, params), [steps], seed=0, device=CPU, asset=asset)
+    states = CODEC.fit(SIGNALS, build_params(MlpParams, params), [steps], Setup(0, CPU, asset))
     files = CODEC.encode(next(state for state in states if state.is_rung))
     return min(psnr(s.samples, decode(file).samples, (0, 255)) for s, file in zip(SIGNALS, files, strict=True))
 
@@ -83,7 +83,7 @@ def test_a_supernet_needs_no_companions_to_be_what_it_is() -> None:
 
 def test_without_its_supernet_a_fit_does_not_start() -> None:
     with pytest.raises(ValueError, match="needs the asset"):
-        next(CODEC.fit(SIGNALS, build_params(MlpParams, SHARED), [2], seed=0, device=CPU))
+        next(CODEC.fit(SIGNALS, build_params(MlpParams, SHARED), [2], Setup(0, CPU)))
 
 
 def test_a_config_without_sizes_has_a_supernet_of_its_own_size() -> None:

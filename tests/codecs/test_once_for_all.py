@@ -9,6 +9,7 @@ from conformance import CPU, Case, CodecConformance, make_signal, run_python
 from torch import Tensor
 
 from searchinr.codecs.bitstream import container
+from searchinr.codecs.contract import Setup
 from searchinr.codecs.fields.contract import Field, FieldShape
 from searchinr.codecs.fields.registry import FIELDS
 from searchinr.codecs.fitting.supernet import Supernet
@@ -44,7 +45,7 @@ class TestConformance(CodecConformance):
 
 def encode(steps: int = 2, layout: Layout = LAYOUT, **params: Value) -> bytes:
     signal = make_signal("any", layout)
-    states = CODEC.fit([signal], build_params(OnceForAllParams, params), [steps], seed=0, device=CPU)
+    states = CODEC.fit([signal], build_params(OnceForAllParams, params), [steps], Setup(0, CPU))
     return CODEC.encode(next(state for state in states if state.is_rung))[0]
 
 
@@ -127,7 +128,7 @@ def test_trimmed_files_of_every_backbone(backbone: str) -> None:
 @pytest.mark.parametrize("quantizer", WITHOUT_BOOKS)
 def test_what_training_sees_is_what_the_decoder_has(quantizer: str) -> None:
     params = build_params(OnceForAllParams, {"quantizer": quantizer, "depths": "1 3", "widths": "4 8"})
-    state = next(s for s in CODEC.fit([make_signal("any", LAYOUT)], params, [9], seed=0, device=CPU) if s.is_rung)
+    state = next(s for s in CODEC.fit([make_signal("any", LAYOUT)], params, [9], Setup(0, CPU)) if s.is_rung)
     nested = Nested.parse(container.unpack(CODEC.encode(state)[0]))
     [group], [latents] = state.groups, state.measured
     stored = nested.architecture.shells().join(group.quantizer.values(latents))
@@ -279,7 +280,7 @@ def test_files_that_claim_the_most_weights_take_under_a_gigabyte(tmp_path: Path)
 
 def test_a_trial_measures_the_whole_file() -> None:
     signal = make_signal("any", LAYOUT)
-    trial = run_trial(Config("once_for_all", dict(SMALL)), [signal], [3], seed=0, device=CPU)
+    trial = run_trial(Config("once_for_all", dict(SMALL)), [signal], [3], Setup(0, CPU))
     [measured] = [state for state in trial if isinstance(state, Measurement)]
     data = measured.files["any"]
     assert measured.figures.rate == 8 * len(data) / 96

@@ -9,6 +9,7 @@ import torch
 from conformance import CPU, Case, CodecConformance, make_signal, make_signals, run_python
 
 from searchinr.codecs.bitstream import container
+from searchinr.codecs.contract import Setup
 from searchinr.codecs.quantize.registry import QUANTIZERS
 from searchinr.codecs.registry import decode
 from searchinr.codecs.shacira import ShaciraCodec, ShaciraParams
@@ -51,7 +52,7 @@ class TestConformance(CodecConformance):
 
 def fit(signals: list[Signal], steps: int = 2, seed: int = 0, **params: Value) -> ShaciraState:
     built = build_params(ShaciraParams, {**TINY, **params})
-    return next(s for s in CODEC.fit(signals, built, [steps], seed=seed, device=CPU) if s.is_rung)
+    return next(s for s in CODEC.fit(signals, built, [steps], Setup(seed, CPU)) if s.is_rung)
 
 
 def encode(steps: int = 2, **params: Value) -> bytes:

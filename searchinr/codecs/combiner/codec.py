@@ -22,7 +22,7 @@ from searchinr.codecs.combiner.posterior_fit import PosteriorFit, PosteriorRecip
 from searchinr.codecs.combiner.prior import Prior, WeightPrior
 from searchinr.codecs.combiner.prior_learning import learn_prior, neighbour_spec, prior_spec
 from searchinr.codecs.combiner.prior_space import completed
-from searchinr.codecs.contract import Asset, AssetSpec, AssetState, Codec, Decoder, Inspection, Level, no_levels
+from searchinr.codecs.contract import Asset, AssetSpec, AssetState, Codec, Decoder, Inspection, Level, Setup, no_levels
 from searchinr.codecs.decoders import CoordinateDecoder
 from searchinr.codecs.fitting.gains import factor_of_byte
 from searchinr.codecs.fitting.layouts import Targets, targets_by_layout
@@ -58,40 +58,24 @@ class CombinerCodec(Codec[CombinerParams, CombinerState]):
         """See `Codec.base_spec`: the prior of the next larger beta, where that is asked for."""
         return neighbour_spec(spec)
 
-    def prepare(
-        self,
-        signals: Sequence[Signal],
-        spec: AssetSpec,
-        *,
-        seed: int,
-        device: torch.device,
-        base: Asset | None = None,
-        resume: Mapping[str, Tensor] | None = None,
-    ) -> Iterator[AssetState]:
+    def prepare(self, signals: Sequence[Signal], spec: AssetSpec, setup: Setup) -> Iterator[AssetState]:
         """See `Codec.prepare`."""
-        return learn_prior(signals, spec, seed=seed, device=device, base=base, resume=resume)
+        return learn_prior(signals, spec, setup)
 
     def fit(
-        self,
-        signals: Sequence[Signal],
-        params: CombinerParams,
-        rungs: Sequence[int],
-        *,
-        seed: int,
-        device: torch.device,
-        asset: Asset | None = None,
-        resume: Mapping[str, Tensor] | None = None,
+        self, signals: Sequence[Signal], params: CombinerParams, rungs: Sequence[int], setup: Setup
     ) -> Iterator[CombinerState]:
         """See `Codec.fit`.
 
         Raises:
             TrialError: The prior was learned from no signals like these, or the fit diverged.
         """
-        if asset is None:
+        if setup.asset is None:
             raise ValueError("a fit needs the asset of `prepare`")
-        groups = [_group(targets, asset, params, seed) for targets in targets_by_layout(signals, device)]
+        all_targets = targets_by_layout(signals, setup.device)
+        groups = [_group(targets, setup.asset, params, setup.seed) for targets in all_targets]
         state: CombinerState = RungState(params, groups)
-        for _ in fit_to_rungs(state, rungs, resume, _advance, lambda _, branch: branch.indices.cpu()):
+        for _ in fit_to_rungs(state, rungs, setup.resume, _advance, lambda _, branch: branch.indices.cpu()):
             yield state
 
     def encode(self, state: CombinerState) -> list[bytes]:

@@ -20,7 +20,7 @@ from searchinr.codecs.combiner.network import SineNetwork
 from searchinr.codecs.combiner.params import PRIOR_KEYS, CombinerParams
 from searchinr.codecs.combiner.prior import Prior, WeightPrior, rounded
 from searchinr.codecs.combiner.samples import MAX_SEED, shared_order
-from searchinr.codecs.contract import Asset, AssetSpec, AssetState
+from searchinr.codecs.contract import Asset, AssetSpec, AssetState, Setup
 from searchinr.codecs.fitting.layouts import Targets, field_shape, targets_by_layout
 from searchinr.codecs.fitting.nesting import nested, part_of
 from searchinr.errors import TrialError
@@ -52,15 +52,7 @@ def neighbour_spec(spec: AssetSpec) -> AssetSpec | None:
     return prior_spec(params.model_copy(update={"beta": params.larger_betas[-1]}))
 
 
-def learn_prior(
-    signals: Sequence[Signal],
-    spec: AssetSpec,
-    *,
-    seed: int,
-    device: torch.device,
-    base: Asset | None = None,
-    resume: Mapping[str, Tensor] | None = None,
-) -> Iterator[AssetState]:
+def learn_prior(signals: Sequence[Signal], spec: AssetSpec, setup: Setup) -> Iterator[AssetState]:
     """See `Codec.prepare`. There is one prior for all layouts that have the same number of channels.
 
     A checkpoint holds the priors that are learned, and the state of the learner that is at work on the next one.
@@ -68,7 +60,7 @@ def learn_prior(
     Raises:
         TrialError: There are fewer signals than the parameters ask for, or the training diverged.
     """
-    params = build_params(CombinerParams, spec.params)
+    params, base, resume = build_params(CombinerParams, spec.params), setup.asset, setup.resume
     if params.prior_signals is not None and params.prior_signals > len(signals):
         raise TrialError(f"prior_signals: found {params.prior_signals}; the training signals are {len(signals)}")
     if params.larger_betas and base is None:
@@ -76,7 +68,7 @@ def learn_prior(
     steps = params.prior_steps if base is None else params.neighbour.steps
     neighbours = {} if base is None else Prior.of(base).by_channels
     by_channels: dict[int, list[Targets]] = {}
-    for targets in targets_by_layout(signals[: params.prior_signals], device):
+    for targets in targets_by_layout(signals[: params.prior_signals], setup.device):
         by_channels.setdefault(targets.layout.channels, []).append(targets)
     total = steps * len(by_channels)
     axes = field_shape(signals[0].layout, params.depth, params.width).d_in
@@ -89,19 +81,19 @@ def learn_prior(
     for number, (channels, layouts) in enumerate(by_channels.items()):
         if number < first:
             continue
-        learner = _Learner(layouts, params, seed, steps, neighbours.get(channels))
+        learner = _Learner(layouts, params, setup.seed, steps, neighbours.get(channels))
         if resume is not None and number == first:
             learner.load(part_of(resume, _LEARNER))
         while learner.steps < steps:
             learner.step()
             if learner.steps % _YIELD_EVERY == 0:
                 learner.check_finite()
-                checkpoint = partial(_checkpoint, prior.tensors(seed % MAX_SEED), macs, learner)
+                checkpoint = partial(_checkpoint, prior.tensors(setup.seed % MAX_SEED), macs, learner)
                 yield AssetState(number * steps + learner.steps, total, macs + learner.macs, checkpoint)
         learner.check_finite()
         learned[channels] = learner.result()
         macs += learner.macs
-    yield AssetState(total, total, macs, asset=Asset.of(spec, prior.tensors(seed % MAX_SEED)))
+    yield AssetState(total, total, macs, asset=Asset.of(spec, prior.tensors(setup.seed % MAX_SEED)))
 
 
 def _checkpoint(done: Mapping[str, Tensor], macs: float, learner: "_Learner") -> dict[str, Tensor]:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from searchinr.codecs.bitstream import container
-from searchinr.codecs.contract import Asset, AssetSpec, AssetState, Codec, Decoder, Inspection, Level, no_levels
+from searchinr.codecs.contract import Asset, AssetSpec, AssetState, Codec, Decoder, Inspection, Level, Setup, no_levels
 from searchinr.codecs.decoders import CoordinateDecoder
 from searchinr.codecs.fields.contract import Field
 from searchinr.codecs.fitting.activations import WithActivations, activation_steps, calibration_coords, forward_of
@@ -59,39 +59,22 @@ class MlpCodec(Codec[MlpParams, MlpState]):
         """See `Codec.asset_spec`: a supernet, for fits that start from one."""
         return supernet_spec(params)
 
-    def prepare(
-        self,
-        signals: Sequence[Signal],
-        spec: AssetSpec,
-        *,
-        seed: int,
-        device: torch.device,
-        base: Asset | None = None,
-        resume: Mapping[str, Tensor] | None = None,
-    ) -> Iterator[AssetState]:
+    def prepare(self, signals: Sequence[Signal], spec: AssetSpec, setup: Setup) -> Iterator[AssetState]:
         """See `Codec.prepare`; a supernet starts from no other asset."""
-        return build_supernets(signals, spec, seed=seed, device=device, resume=resume)
+        return build_supernets(signals, spec, setup)
 
     def fit(
-        self,
-        signals: Sequence[Signal],
-        params: MlpParams,
-        rungs: Sequence[int],
-        *,
-        seed: int,
-        device: torch.device,
-        asset: Asset | None = None,
-        resume: Mapping[str, Tensor] | None = None,
+        self, signals: Sequence[Signal], params: MlpParams, rungs: Sequence[int], setup: Setup
     ) -> Iterator[MlpState]:
         """See `Codec.fit`."""
-        recipe = recipe_of(params, seed)
-        if params.init == "supernet" and asset is None and resume is None:
+        recipe = recipe_of(params, setup.seed)
+        if params.init == "supernet" and setup.asset is None and setup.resume is None:
             raise ValueError("a fit that starts from a supernet needs the asset of `prepare`")
         groups = [
-            self._group(number, targets, params, recipe, asset if resume is None else None)
-            for number, targets in enumerate(targets_by_layout(signals, device))
+            self._group(number, targets, params, recipe, setup.asset if setup.resume is None else None)
+            for number, targets in enumerate(targets_by_layout(signals, setup.device))
         ]
-        yield from fit_groups(params, groups, recipe, rungs, resume, partial(_at_rung, params))
+        yield from fit_groups(params, groups, recipe, rungs, setup.resume, partial(_at_rung, params))
 
     def _group(self, number: int, targets: Targets, params: MlpParams, recipe: Recipe, asset: Asset | None) -> MlpGroup:
         field = make_field(params, targets.layout, params.depth, params.width)

@@ -12,7 +12,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from searchinr.codecs.contract import Asset, AssetSpec, AssetState
+from searchinr.codecs.contract import Asset, AssetSpec, AssetState, Setup
 from searchinr.codecs.fields.registry import FIELDS
 from searchinr.codecs.fitting.groups import make_field, same_for_all
 from searchinr.codecs.fitting.layouts import targets_by_layout
@@ -43,22 +43,15 @@ def supernet_spec(params: MlpParams) -> AssetSpec | None:
     )
 
 
-def build_supernets(
-    signals: Sequence[Signal],
-    spec: AssetSpec,
-    *,
-    seed: int,
-    device: torch.device,
-    resume: Mapping[str, Tensor] | None = None,
-) -> Iterator[AssetState]:
+def build_supernets(signals: Sequence[Signal], spec: AssetSpec, setup: Setup) -> Iterator[AssetState]:
     """See `Codec.prepare`. The supernets of one layout are trained together, and one layout after the other.
 
     The learning rate is the backbone's own for the geometric mean of the narrowest and the widest width. A checkpoint
     holds the supernets of the layouts that are done, and the training of the layout that is under way.
     """
     params = build_params(MlpParams, spec.params)
-    groups = targets_by_layout(signals, device)
-    steps, resume = params.supernet.steps, resume or {}
+    groups = targets_by_layout(signals, setup.device)
+    steps, resume = params.supernet.steps, setup.resume or {}
     tensors = part_of(resume, _DONE)
     macs = float(resume.get("macs", 0.0))
     first = int(resume.get("layout", 0))
@@ -67,12 +60,12 @@ def build_supernets(
         under_way = part_of(resume, _TRAINING) if number == first else {}
         for trained in train(
             supernet,
-            same_for_all(supernet.init(torch.Generator().manual_seed(seed)), group),
+            same_for_all(supernet.init(torch.Generator().manual_seed(setup.seed)), group),
             group.points,
             steps=steps,
             lr=FIELDS[params.backbone].default_lr(round(math.sqrt(supernet.widths[0] * supernet.widths[-1]))),
             batch_fraction=params.batch_fraction,
-            seed=seed,
+            seed=setup.seed,
             resume=under_way or None,
             observation=group.observation,
         ):

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from searchinr.codecs.bitstream import coded_tensors, container
-from searchinr.codecs.contract import Asset, Codec, Decoder, Inspection, Level
+from searchinr.codecs.contract import Asset, Codec, Decoder, Inspection, Level, Setup
 from searchinr.codecs.decoders import CoordinateDecoder
 from searchinr.codecs.fitting.groups import (
     NetworkGroup,
@@ -48,23 +48,15 @@ class OnceForAllCodec(Codec[OnceForAllParams, OnceForAllState]):
     scalable: ClassVar[bool] = True
 
     def fit(
-        self,
-        signals: Sequence[Signal],
-        params: OnceForAllParams,
-        rungs: Sequence[int],
-        *,
-        seed: int,
-        device: torch.device,
-        asset: Asset | None = None,
-        resume: Mapping[str, Tensor] | None = None,
+        self, signals: Sequence[Signal], params: OnceForAllParams, rungs: Sequence[int], setup: Setup
     ) -> Iterator[OnceForAllState]:
         """See `Codec.fit`; the shells are what is trained, so that each is quantised by itself."""
-        recipe = recipe_of(params, seed)
+        recipe = recipe_of(params, setup.seed)
         groups = []
-        for targets in targets_by_layout(signals, device):
+        for targets in targets_by_layout(signals, setup.device):
             architecture = _architecture(targets.layout, params)
-            supernet, shells = architecture.supernet, architecture.shells(device)
-            initial = shells.split(supernet.init(torch.Generator().manual_seed(seed)))
+            supernet, shells = architecture.supernet, architecture.shells(setup.device)
+            initial = shells.split(supernet.init(torch.Generator().manual_seed(setup.seed)))
             groups.append(
                 make_group(
                     targets,
@@ -76,7 +68,7 @@ class OnceForAllCodec(Codec[OnceForAllParams, OnceForAllState]):
                     recipe,
                 )
             )
-        yield from fit_groups(params, groups, recipe, rungs, resume)
+        yield from fit_groups(params, groups, recipe, rungs, setup.resume)
 
     def encode(self, state: OnceForAllState) -> list[bytes]:
         """See `Codec.encode`."""

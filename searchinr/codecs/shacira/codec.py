@@ -11,7 +11,7 @@ from torch import Tensor
 
 from searchinr.codecs.bitstream import coded_tensors, container
 from searchinr.codecs.bitstream.steps import symbol_range as symbols_of
-from searchinr.codecs.contract import Asset, Codec, Decoder, Inspection, Level
+from searchinr.codecs.contract import Asset, Codec, Decoder, Inspection, Level, Setup
 from searchinr.codecs.decoders import CoordinateDecoder
 from searchinr.codecs.fields.grid_levels import MAX_AXES, GridLevels
 from searchinr.codecs.fields.hashgrid import Hashgrid, HashgridParams
@@ -64,20 +64,12 @@ class ShaciraCodec(Codec[ShaciraParams, ShaciraState]):
         return None if found <= MAX_AXES else f"{found} coordinates found; hash grids have at most {MAX_AXES}"
 
     def fit(
-        self,
-        signals: Sequence[Signal],
-        params: ShaciraParams,
-        rungs: Sequence[int],
-        *,
-        seed: int,
-        device: torch.device,
-        asset: Asset | None = None,
-        resume: Mapping[str, Tensor] | None = None,
+        self, signals: Sequence[Signal], params: ShaciraParams, rungs: Sequence[int], setup: Setup
     ) -> Iterator[ShaciraState]:
         """See `Codec.fit`."""
-        recipe = _recipe(params, seed)
-        groups = [_group(targets, params, recipe) for targets in targets_by_layout(signals, device)]
-        yield from fit_groups(params, groups, recipe, rungs, resume)
+        recipe = _recipe(params, setup.seed)
+        groups = [_group(targets, params, recipe) for targets in targets_by_layout(signals, setup.device)]
+        yield from fit_groups(params, groups, recipe, rungs, setup.resume)
 
     def encode(self, state: ShaciraState) -> list[bytes]:
         """See `Codec.encode`."""

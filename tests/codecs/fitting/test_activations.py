@@ -11,6 +11,7 @@ from torch import Tensor
 
 from searchinr.codecs.bitstream import container
 from searchinr.codecs.bitstream.steps import LAST_STEP, step_sizes
+from searchinr.codecs.contract import Setup
 from searchinr.codecs.fields.contract import Field, FieldShape
 from searchinr.codecs.fields.registry import FIELDS
 from searchinr.codecs.fitting.activations import ACTIVATIONS, WithActivations, activation_steps, forward_of
@@ -47,7 +48,7 @@ def black_and_white() -> Signal:
 
 def fitted(signal: Signal, steps: int, backbone: str = "siren", **params: Value) -> MlpState:
     built = build_params(MlpParams, {"backbone": backbone, "depth": 3, "width": 12, **OWN.get(backbone, {}), **params})
-    return next(state for state in CODEC.fit([signal], built, [steps], seed=0, device=CPU) if state.is_rung)
+    return next(state for state in CODEC.fit([signal], built, [steps], Setup(0, CPU)) if state.is_rung)
 
 
 def network(backbone: str) -> tuple[Field, dict[str, Tensor], Tensor]:

@@ -5,6 +5,7 @@ import pytest
 import torch
 from conformance import CPU, make_signal, make_signals
 
+from searchinr.codecs.contract import Setup
 from searchinr.codecs.fitting import layouts
 from searchinr.codecs.fitting.gains import Gains
 from searchinr.codecs.fitting.layouts import targets_by_layout
@@ -84,7 +85,7 @@ def test_large_signals_give_the_files_that_they_would_give_if_they_were_held(
     engine, signals = CODECS[codec], make_signals(modality)
 
     def files() -> list[bytes]:
-        states = engine.fit(signals, build_params(engine.Params, SMALL[codec]), [60], seed=0, device=CPU)
+        states = engine.fit(signals, build_params(engine.Params, SMALL[codec]), [60], Setup(0, CPU))
         return next(engine.encode(state) for state in states if state.is_rung)
 
     held = files()

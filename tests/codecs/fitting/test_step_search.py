@@ -10,6 +10,7 @@ from torch import Tensor
 
 from searchinr.codecs.bitstream.quant_spec import QuantSpec
 from searchinr.codecs.bitstream.steps import LAST_STEP
+from searchinr.codecs.contract import Setup
 from searchinr.codecs.fitting.step_search import search_steps
 from searchinr.codecs.mlp import MlpCodec, MlpParams
 from searchinr.codecs.mlp.codec import MlpState
@@ -33,7 +34,7 @@ def photographs() -> tuple[Signal, ...]:
 
 def fitted(signals: list[Signal], steps: int, **params: Value) -> MlpState:
     built = build_params(MlpParams, {"depth": 2, "width": 12, **params})
-    return next(state for state in CODEC.fit(signals, built, [steps], seed=0, device=CPU) if state.is_rung)
+    return next(state for state in CODEC.fit(signals, built, [steps], Setup(0, CPU)) if state.is_rung)
 
 
 def costs(state: MlpState, rate_weight: float) -> Tensor:

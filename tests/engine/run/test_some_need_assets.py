@@ -1,19 +1,19 @@
 """A codec some of whose configs need an asset to be decoded and some none: both in one search, and in files."""
 
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
 
 from searchinr.codecs.bitstream.container import Container
 from searchinr.codecs.combiner.codec import CombinerCodec, CombinerState
 from searchinr.codecs.combiner.params import CombinerParams
-from searchinr.codecs.contract import Asset, AssetSpec, Decoder, Inspection, Level
+from searchinr.codecs.contract import Asset, AssetSpec, Decoder, Inspection, Level, Setup
 from searchinr.codecs.registry import CODECS
 from searchinr.engine.coding.files import decode_file
 from searchinr.engine.results.asset_list import list_assets
@@ -55,8 +55,8 @@ class EitherCodec(CombinerCodec):
         assert isinstance(params, CombinerParams)
         layout, rng = Layout("image", (12, 18), 3, 8), np.random.default_rng(0)
         signals = [Signal(name, rng.integers(0, 256, (12, 18, 3)), layout) for name in "abcd"]
-        device = torch.device("cpu")
-        *_, last = CombinerCodec.prepare(self, signals, CombinerCodec.asset_spec(self, params), seed=0, device=device)
+        setup = Setup(0, torch.device("cpu"))
+        *_, last = CombinerCodec.prepare(self, signals, CombinerCodec.asset_spec(self, params), setup)
         assert last.asset is not None
         self._built_in = last.asset
 
@@ -64,18 +64,10 @@ class EitherCodec(CombinerCodec):
         return super().asset_spec(params) if params.prior == "learned" else None
 
     def fit(
-        self,
-        signals: Sequence[Signal],
-        params: CombinerParams,
-        rungs: Sequence[int],
-        *,
-        seed: int,
-        device: torch.device,
-        asset: Asset | None = None,
-        resume: Mapping[str, Tensor] | None = None,
+        self, signals: Sequence[Signal], params: CombinerParams, rungs: Sequence[int], setup: Setup
     ) -> Iterator[CombinerState]:
-        used = asset or self._built_in
-        return super().fit(signals, params, rungs, seed=seed, device=device, asset=used, resume=resume)
+        used = setup.asset or self._built_in
+        return super().fit(signals, params, rungs, replace(setup, asset=used))
 
     def needed_asset(self, file: Container) -> str | None:  # type: ignore[override]
         found = super().needed_asset(file)
