@@ -101,7 +101,7 @@ class Field(ABC):
 
     @classmethod
     def default_lr(cls, width: int) -> float:
-        """Adam's learning rate that is used for the log-MSE loss if the user gives none; it falls with the root of the width."""
+        """Adam's learning rate for the log-MSE loss if the user gives none; it falls with the root of the width."""
         return cls.lr_at_24 * math.sqrt(24 / width)
 
     @abstractmethod

@@ -39,7 +39,7 @@ class Gauss(Perceptron):
     params: GaussParams
 
     def nonlinear(self, layer: int, hidden: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        """See `Perceptron.nonlinear`; the scale multiplies the weights, of which there are fewer than of activations."""
+        """See `Perceptron.nonlinear`; the scale multiplies the weights, which are fewer than activations."""
         scale = _LATER if layer else self.params.scale
         return torch.exp(-0.5 * affine(hidden, scale * weight, scale * bias).square())
 
