@@ -2,11 +2,13 @@
 
 import argparse
 import json
+import os
 import statistics
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+
+from benchmarks.machine import describe_machine
 
 Found = dict[str, Any]
 """Figures as JSON has them: what a benchmark has measured, or a file that was kept of it."""
@@ -33,24 +35,31 @@ class Command(argparse.ArgumentParser):
         self.add_argument("--markdown", type=Path, metavar="FILE", help="write the report there, and plots beside it")
 
     def run(
-        self, measure: Callable[[argparse.Namespace], Found], fill: Callable[[Found], Filling]
+        self,
+        measure: Callable[[argparse.Namespace], Found],
+        fill: Callable[[Found], Filling],
+        packages: Sequence[str] = (),
     ) -> tuple[argparse.Namespace, Found]:
         """Measures, or takes what was kept, and reports; the options and the figures.
 
         Args:
-            measure: Options -> figures; dataclasses among them become JSON objects.
+            measure: Options -> figures, to which those of the machine are added.
             fill: Figures -> what the holes of the text are filled with.
+            packages: Whose versions are told.
         """
         options = self.parse_args()
         if options.kept is not None:
             found = json.loads(options.kept.read_text(encoding="utf-8"))
         else:  # as it comes out of a file, so that there is one way from figures to the report
-            found = json.loads(json.dumps(measure(options), default=asdict))
+            machine = describe_machine(*packages)
+            figures = measure(options)
+            machine["load_after"] = round(os.getloadavg()[0], 1)
+            found = json.loads(json.dumps({"machine": machine, **figures}))
         if options.json is not None:
             options.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-        machine = "; ".join(f"{key.replace('_', ' ')}: {value}" for key, value in found["machine"].items())
+        about = "; ".join(f"{key.replace('_', ' ')}: {value}" for key, value in found["machine"].items())
         template = Path(str(self._text).format_map(vars(options))).read_text(encoding="utf-8")
-        text = filled(template, {"machine": machine, **fill(found)})
+        text = filled(template, {"machine": about, **fill(found)})
         print(text)
         if options.markdown is not None:
             options.markdown.write_text(text + "\n", encoding="utf-8")

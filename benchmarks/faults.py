@@ -20,23 +20,8 @@ from pathlib import Path
 
 from benchmarks.command import Command, Filling, Found
 from benchmarks.fault_run import Recorded, RunProcess, lost, repeated, running, searchinr, under_way
-from benchmarks.machine import describe_machine
 from searchinr.search.lines import Line, Measured
 
-SPACE = """\
-name: faults
-datasets: [{name: photos, downscale: [24, 36], limit: 2}]
-reference_point: {psnr_db: 10, rate: 64}
-fidelity: {min_steps: 100, max_steps: 900, reduction: 3}
-search: {trials: 24, sampler: random, scheduler: mo-asha, seed: 3}
-confirm: {seeds: 1}
-codecs:
-  mlp:
-    backbone: {choice: [siren, mfn, diner]}
-    width: {choice: [6, 8, 12, 16]}
-    depth: {choice: [2, 3]}
-    weight_bits: {choice: [4, 6, 8]}
-"""
 _PATIENCE_S = 600.0  # for a run to end
 _STARTING, _STARTING_S = 0.2, 12.0  # part of the kills that come while a run starts, and how long that takes at most
 _MOST_RESULTS, _SPAN_S = 12, 3.0  # the others come after up to so many further results, within so many seconds
@@ -153,11 +138,10 @@ def _files(line: Line) -> list[str]:
 
 def measure(kills: int, seed: int, workers: int) -> Found:
     """Leaves one search alone, then kills others."""
-    machine, started = describe_machine("torch", "ray"), time.monotonic()
+    started = time.monotonic()
     searches: list[Found] = []
     with tempfile.TemporaryDirectory(prefix="faults-") as path:
-        space, alone = Path(path) / "faults.yaml", Path(path) / "alone"
-        space.write_text(SPACE)
+        alone, space = Path(path) / "alone", Path(__file__).with_suffix(".yaml")
         command = searchinr("run", str(space), "--workers", str(workers), "--out")
         with running(*command, str(alone)) as run:
             code, _, err = run.finish()
@@ -167,9 +151,7 @@ def measure(kills: int, seed: int, workers: int) -> Found:
         while (done := sum(len(search["kills"]) for search in searches)) < kills:
             folder = Path(path) / f"run-{len(searches)}"
             searches.append(killer.kill_until_finished((*command, str(folder)), folder, kills - done))
-    machine["load_after"] = round(os.getloadavg()[0], 1)
     return {
-        "machine": machine,
         "seed": seed,
         "workers": workers,
         "seconds": round(time.monotonic() - started),
@@ -222,5 +204,5 @@ if __name__ == "__main__":
     command.add_argument("--seed", type=int, default=0, help="of the moments [0]")
     command.add_argument("--workers", type=int, default=2, help="jobs at the same time [2]")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # what was started is removed
-    _, kept = command.run(lambda given: measure(given.kills, given.seed, given.workers), fill)
+    _, kept = command.run(lambda given: measure(given.kills, given.seed, given.workers), fill, ("torch", "ray"))
     raise SystemExit(any(_problems(search) for search in kept["searches"]))

@@ -20,7 +20,6 @@ from typing import Any, Self
 
 from benchmarks.command import Command, Filling, Found, Rows, spread
 from benchmarks.fit_cells import Cell, Timing
-from benchmarks.machine import describe_machine
 
 WIDTHS = (16, 32, 64, 128)
 SHAPES = ((24, 1024), (8, 4096))  # signals, points of each
@@ -82,7 +81,6 @@ class _Bench:
 def measure(threads: int, quick: bool) -> Found:
     """All timings."""
     seconds, turns = (0.2, 2) if quick else (0.4, 3)
-    machine = describe_machine("torch")
     started = time.perf_counter()
     fits, tiles, matmuls = [], [], []
     with _Bench(threads, seconds, turns) as bench:
@@ -104,7 +102,6 @@ def measure(threads: int, quick: bool) -> Found:
             tiles.append({**shape, "results": bench.in_turns(of_sizes)})
         grids = _grids(bench, GRID_POINTS // 4 if quick else GRID_POINTS)
     return {
-        "machine": machine | {"load_after": round(os.getloadavg()[0], 1)},
         "threads": threads,
         "turns": turns,
         "seconds_per_cell": seconds,
@@ -199,4 +196,4 @@ if __name__ == "__main__":
     command = Command(__file__, __doc__)
     command.add_argument("--threads", type=int, default=1, help="threads of a step, 1 or more [1, as a trial has]")
     command.add_argument("--quick", action="store_true", help="fewer and shorter measurements")
-    command.run(lambda options: measure(max(1, options.threads), options.quick), fill)
+    command.run(lambda options: measure(max(1, options.threads), options.quick), fill, ("torch",))

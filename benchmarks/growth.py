@@ -8,12 +8,8 @@ state. At the end it writes and reads the ledger of a search over thousands of s
 """
 
 import hashlib
-import json
 import math
-import resource
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from collections import defaultdict
@@ -27,24 +23,16 @@ from typing import Any
 import numpy as np
 
 from benchmarks.command import Command, Filling, Found
-from benchmarks.machine import describe_machine
+from benchmarks.machine import afresh, peak_bytes
 from searchinr.engine.catalog import canonicalise, read_space
 from searchinr.engine.run.progress import Progress
-from searchinr.engine.store.ledger import Ledger
+from searchinr.engine.store.ledger import Ledger, read_ledger
 from searchinr.engine.store.run_folder import RunFolder, open_delivery
 from searchinr.search.configs import Config
 from searchinr.search.figures import Figures, SignalFigures, SignalTable
 from searchinr.search.lines import Fit, Point, TrialStarted, dump_line
 from searchinr.search.search import Search
 
-SPACE = """\
-name: growth
-datasets: [{name: photos, limit: 4}]
-reference_point: {psnr_db: 15, rate: 16}
-fidelity: {min_steps: 100, max_steps: 2700, reduction: 3}
-search: {sampler: random, scheduler: mo-asha, trials: 1000000}
-codecs: {mlp: {width: {choice: [16, 32, 64]}, depth: {choice: [2, 3, 4]}, lr: {log: [1.0e-4, 1.0e-1]}}}
-"""
 Timed = Callable[[str], AbstractContextManager[None]]
 """Times what is done inside, under a name."""
 MARKS = (100, 1_000, 10_000)
@@ -87,13 +75,12 @@ def _timed(seconds: dict[str, list[float]], part: str) -> Iterator[None]:
 
 def measure() -> Found:
     """Takes results up to the last mark."""
-    machine = describe_machine("numpy")
     found: dict[str, Any] = {}
-    rng, before = np.random.default_rng(0), _megabytes()
+    rng, before = np.random.default_rng(0), peak_bytes()
     with tempfile.TemporaryDirectory() as path:
         folder = RunFolder(Path(path))
         folder.create()
-        folder.space.write_text(SPACE)
+        folder.space.write_bytes(Path(__file__).with_suffix(".yaml").read_bytes())
         space = read_space(folder.space)
         (label,) = (entry.label for entry in space.datasets)
         search = Search(space, [label], canonicalise)
@@ -108,13 +95,13 @@ def measure() -> Found:
                 if count in MARKS:
                     found[str(count)] = {
                         "ms": {part: 1e3 * statistics.median(times) for part, times in watch.items()},
-                        "megabytes": _megabytes() - before,
+                        "megabytes": (peak_bytes() - before) / 2**20,
                         "ledger_bytes": folder.ledger.stat().st_size,
                         "files": sum(entry.is_file() for entry in folder.path.rglob("*")),
                         "trials": search.counts(label).tried,
                         "front": len(search.front(label)),
                     }
-    return {"machine": machine, "window": WINDOW, "marks": found, "reading": _measure_reading()}
+    return {"window": WINDOW, "marks": found, "reading": _measure_reading()}
 
 
 def _one_result(
@@ -156,26 +143,15 @@ def _measure_reading() -> Found:
                 config = Config("mlp", {"width": 16, "depth": 2})
                 fit = Fit(trial=f"{number:010x}", rung=0, steps=100, dataset="many", config=config, seed=0)
                 file.write(dump_line(_point(fit, names, rng)) + b"\n")
-        done = subprocess.run([sys.executable, "-c", _READ, str(ledger)], check=True, capture_output=True, text=True)
-        return {"signals": len(names), "ledger_bytes": ledger.stat().st_size, **json.loads(done.stdout)}
+        return {"signals": len(names), "ledger_bytes": ledger.stat().st_size, **afresh(_read, ledger)}
 
 
-_READ = """
-import json, re, sys, time
-from pathlib import Path
-from searchinr.engine.store.ledger import read_ledger
-def peak():  # in MB; what getrusage says begins with the peak of the process that has started this one
-    return int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) / 1024
-before, started = peak(), time.process_time()
-lines = read_ledger(Path(sys.argv[1]))
-seconds = time.process_time() - started
-print(json.dumps({"points": len(lines), "seconds": seconds, "megabytes": peak() - before}))
-"""
-
-
-def _megabytes() -> float:
-    """Peak memory of this process so far."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+def _read(ledger: Path) -> Found:
+    """Reads a ledger in a process that has read nothing before."""
+    before, started = peak_bytes(), time.process_time()
+    points = len(read_ledger(ledger))
+    seconds = time.process_time() - started
+    return {"points": points, "seconds": seconds, "megabytes": (peak_bytes() - before) / 2**20}
 
 
 def fill(found: Found) -> Filling:
@@ -205,4 +181,4 @@ def fill(found: Found) -> Filling:
 
 
 if __name__ == "__main__":
-    Command(__file__, __doc__).run(lambda _: measure(), fill)
+    Command(__file__, __doc__).run(lambda _: measure(), fill, ("numpy",))

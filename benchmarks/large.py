@@ -8,14 +8,15 @@ pictures that are given. Memory is the peak of what was resident. Linux only.
 """
 
 import argparse
+import contextlib
+import io
 import json
 import math
-import subprocess
-import sys
 import tempfile
 import time
 from itertools import cycle
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import yaml
@@ -23,7 +24,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from benchmarks.command import Command, Filling, Found
-from benchmarks.machine import describe_machine
+from benchmarks.machine import afresh, peak_bytes
+from searchinr.cli import main
 from searchinr.signals.datasets import load_dataset
 from searchinr.space.schema import DatasetEntry
 
@@ -31,27 +33,23 @@ PARAMS = {"table_size_log2": 18, "levels": 16, "mlp_width": 24, "lambda": 0.003}
 _TILE = (300, 448)  # what the smallest of the photographs has
 _ASPECT = 2 / 3
 
-_COMMAND = """
-import re, sys
-from pathlib import Path
-from searchinr.cli import main
-try:
-    main()
-finally:
-    print(re.search(r"VmHWM:\\s*(\\d+) kB", Path("/proc/self/status").read_text())[1], file=sys.stderr)
-"""
-"""`searchinr`, which says its peak at its end: what the system tells of an ended process includes its parent's."""
-
 
 def run(*arguments: str | Path) -> Found:
     """Runs a command of searchinr with `--json`: its `seconds`, its `peak_bytes` resident, and what it `said`."""
     started = time.perf_counter()
-    command = [sys.executable, "-c", _COMMAND, *map(str, arguments), "--json"]
-    done = subprocess.run(command, check=False, capture_output=True, text=True)
-    if done.returncode:
-        raise SystemExit(done.stderr)
-    peak_bytes, said = 1024 * int(done.stderr.split()[-1]), json.loads(done.stdout)
-    return {"seconds": time.perf_counter() - started, "peak_bytes": peak_bytes, "said": said}
+    said, peak = afresh(_command, [*map(str, arguments), "--json"])
+    return {"seconds": time.perf_counter() - started, "peak_bytes": peak, "said": json.loads(said)}
+
+
+def _command(arguments: list[str]) -> tuple[str, int]:
+    """What a command says, and the peak of this process, which runs nothing else."""
+    with contextlib.redirect_stdout(io.StringIO()) as said, patch("sys.argv", ["searchinr", *arguments]):
+        try:
+            main()
+        except SystemExit as ended:
+            if ended.code:
+                raise
+    return said.getvalue(), peak_bytes()
 
 
 def make_picture(megapixels: float) -> NDArray[np.uint8]:
@@ -71,7 +69,7 @@ def make_picture(megapixels: float) -> NDArray[np.uint8]:
 def measure(options: argparse.Namespace) -> Found:
     """Makes the large picture; encodes and decodes it and the others, where encoding decodes and measures as well."""
     config = {"codec": "shacira", "params": options.params, "steps": options.steps}
-    machine, found = describe_machine("torch", "numpy", "pillow"), []
+    found = []
     with tempfile.TemporaryDirectory() as name:
         made, settings, coded, decoded = (Path(name) / each for each in ("made.png", "c.yaml", "c.inr", "d.png"))
         Image.fromarray(make_picture(options.megapixels)).save(made, compress_level=1)
@@ -81,7 +79,7 @@ def measure(options: argparse.Namespace) -> Found:
             decode = run("decode", coded, "-o", decoded)
             pixels = math.prod(decode["said"]["grid"])
             found.append({"name": title, "pixels": pixels, "encode": encode, "decode": decode})
-    return {"machine": machine, "config": config, "pictures": found}
+    return {"config": config, "pictures": found}
 
 
 def fill(found: Found) -> Filling:
@@ -108,4 +106,4 @@ if __name__ == "__main__":
     command.add_argument("--pictures", type=Path, nargs="*", default=[], metavar="FILE", help="others to encode")
     command.add_argument("--steps", type=int, default=200, help="[200]")
     command.add_argument("--params", type=json.loads, default=PARAMS, metavar="JSON", help="of codec shacira")
-    command.run(measure, fill)
+    command.run(measure, fill, ("torch", "numpy", "pillow"))

@@ -1,11 +1,16 @@
-"""What a benchmark ran on, so that its figures can be judged."""
+"""What a benchmark ran on, so that its figures can be judged, and processes that begin with no memory of it."""
 
 import importlib.metadata
 import os
 import platform
 import re
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 
 def describe_machine(*packages: str) -> dict[str, Any]:
@@ -40,3 +45,19 @@ def _cpu() -> str:
 def _l2_cache() -> str:
     path = Path("/sys/devices/system/cpu/cpu0/cache/index2/size")
     return path.read_text().strip() if path.is_file() else "unknown"
+
+
+def afresh(function: Callable[..., T], *arguments: object) -> T:
+    """What a function of a module returns when it is called in a new process."""
+    with ProcessPoolExecutor(1, get_context("spawn")) as process:
+        return process.submit(function, *arguments).result()
+
+
+def peak_bytes() -> int:
+    """Most memory that this process has had resident so far; Linux only.
+
+    What the system tells of a process that has ended begins with the peak of the one that started it; this does not.
+    """
+    found = re.search(r"VmHWM:\s*(\d+) kB", Path("/proc/self/status").read_text())
+    assert found is not None
+    return 1024 * int(found[1])

@@ -17,16 +17,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from benchmarks.command import Command, Filling, Found, spread
-from benchmarks.machine import describe_machine
 
-SPACE = """\
-name: trivial
-datasets: [{{name: photos, downscale: [16, 16], limit: 1}}]
-reference_point: {{psnr_db: 0, rate: 100}}
-fidelity: {{min_steps: 1, max_steps: 1}}
-search: {{sampler: random, scheduler: fifo, trials: {trials}}}
-codecs: {{mlp: {{depth: 2, width: 8, lr: {{log: [1.0e-4, 1.0e-2]}}}}}}
-"""
 PROGRAMS = {
     "plain Ray Tune script": "`benchmarks/plain_tune.py`, a function that imports PyTorch and adds up 256 numbers,"
     " random search, everything else as Ray Tune has it by default, except that usage reports are off",
@@ -50,9 +41,8 @@ def _seconds(program: str, trials: int, workers: int) -> dict[str, float]:
     environment = os.environ | {"RAY_USAGE_STATS_ENABLED": "0", "OMP_NUM_THREADS": "1"}
     environment.pop("RAY_ADDRESS", None)
     with tempfile.TemporaryDirectory() as folder:
-        space, out = Path(folder) / "trivial.yaml", Path(folder) / "run"
-        space.write_text(SPACE.format(trials=trials))
-        search = ["searchinr", "run", str(space), "--out", str(out)]
+        space, out = Path(__file__).with_suffix(".yaml"), Path(folder) / "run"
+        search = ["searchinr", "run", str(space), "--out", str(out), "--trials", str(trials)]
         command = {
             "plain Ray Tune script": ["benchmarks.plain_tune", str(trials), str(workers)],
             "without Ray": [*search, "--debug"],
@@ -83,14 +73,11 @@ def _seconds(program: str, trials: int, workers: int) -> dict[str, float]:
 
 def measure(trials: int, workers: int, turns: int) -> Found:
     """Runs the programs in turns."""
-    machine = describe_machine("torch", "ray")
     runs: dict[str, list[dict[str, float]]] = {name: [] for name in PROGRAMS}
     for _ in range(turns):
         for name, of in runs.items():
             of.append(_seconds(name, trials, workers))
-    machine["load_after"] = round(os.getloadavg()[0], 1)
-    sizes = {"trials": trials, "workers": workers, "turns": turns}
-    return {"machine": machine, **sizes, "programs": PROGRAMS, "runs": runs}
+    return {"trials": trials, "workers": workers, "turns": turns, "programs": PROGRAMS, "runs": runs}
 
 
 def fill(found: Found) -> Filling:
@@ -122,4 +109,6 @@ if __name__ == "__main__":
     command.add_argument("--trials", type=int, default=60, help="trials of each program, 2 or more [60]")
     command.add_argument("--workers", type=int, default=2, help="trials at the same time [2]")
     command.add_argument("--turns", type=int, default=2, help="how often each program runs [2]")
-    command.run(lambda given: measure(max(2, given.trials), max(1, given.workers), max(1, given.turns)), fill)
+    command.run(
+        lambda given: measure(max(2, given.trials), max(1, given.workers), max(1, given.turns)), fill, ("torch", "ray")
+    )

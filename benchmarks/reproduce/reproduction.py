@@ -8,7 +8,6 @@ import yaml
 
 from benchmarks.command import Command, Filling, Found
 from benchmarks.curves import Panel, draw
-from benchmarks.machine import describe_machine
 from benchmarks.reproduce.study import gather, read_study, spaces, variables
 
 Plots = dict[str, list[Panel]]
@@ -49,7 +48,7 @@ def reproduce(
     def measured(options: argparse.Namespace) -> Found:
         given = {name: yaml.safe_load(value) for name, value in (pair.split("=", 1) for pair in options.set)}
         size = variables(study, options.data, given)
-        about = {"machine": describe_machine(*packages), "data": options.data, "seeds": options.seeds, "size": size}
+        about = {"data": options.data, "seeds": options.seeds, "size": size}
         of = spaces(study, options.data, size, options.share)
         return {**about, **gather(of, options.seeds, options.runs, debug=options.debug), **beside(size)}
 
@@ -61,6 +60,6 @@ def reproduce(
         plain = {name: str(value) for name, value in size.items() if isinstance(value, int | float | str)}
         return {**plain, "data": found["data"], "seeds": seeds, **fill(found, size)}
 
-    options, found = command.run(measured, report)
+    options, found = command.run(measured, report, packages)
     for name, panels in plots(found, size_of(found)).items() if options.markdown is not None else ():
         draw(panels, options.markdown.with_name(f"{options.markdown.stem}{name}.png"))

@@ -22,7 +22,6 @@ import yaml
 from scipy.stats import wilcoxon
 
 from benchmarks.command import Command, Filling, Found
-from benchmarks.machine import describe_machine
 from benchmarks.reproduce.study import kept, read_study, run
 from searchinr.engine.report.anytime import Anytime
 from searchinr.engine.results.opened import OpenedRun
@@ -37,7 +36,6 @@ Curve = Sequence[Sequence[float]]
 def measure(options: argparse.Namespace) -> Found:
     """The curve of every variant, with every seed."""
     study = read_study(f"search_{options.study}")
-    machine = describe_machine("torch", "optuna", "ray")
     seeds, trials = options.seeds or study["seeds"], options.trials or study["trials"]
     curves: dict[str, list[Curve]] = {name: [] for name in study["variants"]}
     for seed in range(seeds):
@@ -49,7 +47,7 @@ def measure(options: argparse.Namespace) -> Found:
             settings = {"seed": seed, "trials": most, "workers": study["workers"] or None}
             tree, file = _tree(study, variant), folder.with_suffix(".json")
             curves[name].append(kept(file, lambda: list(_curve(run(tree, folder, **settings)))))  # noqa: B023
-    return {"machine": machine, "study": options.study, "trials": trials, "curves": curves}
+    return {"study": options.study, "trials": trials, "curves": curves}
 
 
 def _tree(study: Found, variant: Found) -> dict[str, Any]:
@@ -118,4 +116,4 @@ if __name__ == "__main__":
     )
     command.add_argument("--seeds", type=int, help="of each search [ani 5, shacira 2]")
     command.add_argument("--trials", type=int, help="of each search [ani 48, shacira 96]")
-    command.run(measure, fill)
+    command.run(measure, fill, ("torch", "optuna", "ray"))

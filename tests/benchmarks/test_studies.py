@@ -13,7 +13,7 @@ TREE = {
     "reference_point": {"psnr_db": 5, "rate": 100},
     "fidelity": {"min_steps": 4, "max_steps": 4},
     "search": {"sampler": "grid", "scheduler": "fifo", "trials": 100},
-    "codecs": {"mlp": {"width": 6, "depth": {"choice": [2, 3]}, "quantizer": "kmeans", "weight_bits": 4}},
+    "codecs": {"mlp": {"width": 6, "depth": {"choice": [2, 3]}, "quantizer": "kmeans", "weight_bits": 3}},
 }
 
 
