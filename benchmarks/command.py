@@ -8,13 +8,15 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from jinja2 import Environment, StrictUndefined
+
 from benchmarks.machine import describe_machine
 
 Found = dict[str, Any]
 """Figures as JSON has them: what a benchmark has measured, or a file that was kept of it."""
 Rows = Sequence[Sequence[str]]
-Filling = Mapping[str, str | Sequence[str] | Rows]
-"""What the holes of a text are filled with: some words, cells of a table's header, or rows of a table."""
+Filling = Mapping[str, Any]
+"""What the holes of a text are filled with, beside the figures themselves: words, figures, cells or rows of a table."""
 
 
 class Command(argparse.ArgumentParser):
@@ -37,14 +39,14 @@ class Command(argparse.ArgumentParser):
     def run(
         self,
         measure: Callable[[argparse.Namespace], Found],
-        fill: Callable[[Found], Filling],
+        fill: Callable[[Found], Filling] = lambda _: {},
         packages: Sequence[str] = (),
     ) -> tuple[argparse.Namespace, Found]:
         """Measures, or takes what was kept, and reports; the options and the figures.
 
         Args:
             measure: Options -> figures, to which those of the machine are added.
-            fill: Figures -> what the holes of the text are filled with.
+            fill: Figures -> what the holes of the text are filled with beside them.
             packages: Whose versions are told.
         """
         options = self.parse_args()
@@ -58,35 +60,30 @@ class Command(argparse.ArgumentParser):
         if options.json is not None:
             options.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
         about = "; ".join(f"{key.replace('_', ' ')}: {value}" for key, value in found["machine"].items())
-        template = Path(str(self._text).format_map(vars(options))).read_text(encoding="utf-8")
-        text = filled(template, {"machine": about, **fill(found)})
+        template = Path(str(self._text).format_map(vars(options)))
+        text = rendered(template, {**found, "machine": about, **fill(found)})
         print(text)
         if options.markdown is not None:
             options.markdown.write_text(text + "\n", encoding="utf-8")
         return options, found
 
 
-def filled(template: str, filling: Filling) -> str:
-    """A text with its holes, `{name}`, filled, and its tables aligned.
+def rendered(template: Path, context: Filling) -> str:
+    """A text with its holes filled, a Jinja template, and its tables aligned.
 
-    A section, which begins with `## `, is left out where all that fills its holes is empty.
+    Filters are Jinja's own, the functions in the context, and: `fmt(spec)`,
+    Python's formatting; `spread(digits)`; `cells`, a part of a table's row; `rows`, whole rows of a table.
     """
-    words = {name: _as_text(value) for name, value in filling.items()}
-    kept = []
-    for section in template.strip().split("\n\n## "):
-        holes = [name for name in words if f"{{{name}}}" in section]
-        if not holes or any(words[name] for name in holes):
-            kept.append(section.format_map(words))
-    blocks = "\n\n## ".join(kept).split("\n\n")
+    environment = Environment(undefined=StrictUndefined, trim_blocks=True, autoescape=False)
+    environment.filters |= {"fmt": format, "spread": spread, "cells": " | ".join, "rows": _rows}
+    environment.filters |= {name: each for name, each in context.items() if callable(each)}
+    text = template.read_text(encoding="utf-8").strip()
+    blocks = environment.from_string(text).render(context).split("\n\n")
     return "\n\n".join(_aligned(block) if block.startswith("|") else block for block in blocks)
 
 
-def _as_text(value: str | Sequence[str] | Rows) -> str:
-    if isinstance(value, str):
-        return value
-    if value and isinstance(value[0], str):
-        return " | ".join(map(str, value))
-    return "\n".join(f"| {' | '.join(row)} |" for row in value)
+def _rows(rows: Rows) -> str:
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
 def _aligned(block: str) -> str:

@@ -161,41 +161,23 @@ def measure(kills: int, seed: int, workers: int) -> Found:
 
 
 def fill(found: Found) -> Filling:
-    """The figures of the report."""
-    searches: list[Found] = found["searches"]
-    kills = [kill for search in searches for kill in search["kills"]]
-    rows = []
-    for number, search in enumerate(searches, start=1):
-        figures = [number, search["runs"], len(search["kills"]), search["points"], search["confirmations"]]
-        same = "yes" if search["same_trials"] else "no"
-        files = f"{search['compared'] - search['different']} of {search['compared']}"
-        rows.append([*map(str, figures), str(len(search["repeated"])), same, files])
-    return {
-        "count": str(len(kills)),
-        "lost": str(sum(len(kill["lost"]) for kill in kills)),
-        "repeated": str(sum(len(search["repeated"]) for search in searches)),
-        "alone_results": str(found["alone"]["results"]),
-        "alone_s": str(found["alone"]["seconds"]),
-        "folders": str(len(searches)),
-        **{key: str(found[key]) for key in ("workers", "seconds")},
-        "kills": [
-            *(_row(kind, [kill for kill in kills if kill["kind"] == kind]) for kind in KINDS),
-            _row("all", kills),
-        ],
-        "searches": rows,
-        "problems": "".join(f"\n- {problem}" for search in searches for problem in _problems(search)),
-    }
+    """The kills of all searches, and those of each kind; and what may not be."""
+    kills = [kill for search in found["searches"] for kill in search["kills"]]
+    by_kind = {kind: [kill for kill in kills if kill["kind"] == kind] for kind in KINDS}
+    return {"kills": kills, "by_kind": {**by_kind, "all": kills}, "problems": problems(found)}
 
 
-def _problems(search: Found) -> list[str]:
+def problems(found: Found) -> list[str]:
     """What may not be, and how a run has ended that was neither finished nor clearly interrupted."""
-    return [*search["repeated"], *search["unclear"], *(text for kill in search["kills"] for text in kill["lost"])]
-
-
-def _row(name: str, kills: list[Found]) -> list[str]:
-    phases = [sum(kill["phase"] == phase for kill in kills) for phase in ("starting", "fitting", "between")]
-    figures = (sum(kill["on_record"] for kill in kills), sum(kill["delivered"] for kill in kills))
-    return [name, *map(str, (len(kills), *phases, *figures, sum(len(kill["lost"]) for kill in kills)))]
+    return [
+        text
+        for search in found["searches"]
+        for text in (
+            *search["repeated"],
+            *search["unclear"],
+            *(text for kill in search["kills"] for text in kill["lost"]),
+        )
+    ]
 
 
 if __name__ == "__main__":
@@ -205,4 +187,4 @@ if __name__ == "__main__":
     command.add_argument("--workers", type=int, default=2, help="jobs at the same time [2]")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # what was started is removed
     _, kept = command.run(lambda given: measure(given.kills, given.seed, given.workers), fill, ("torch", "ray"))
-    raise SystemExit(any(_problems(search) for search in kept["searches"]))
+    raise SystemExit(any(problems(kept)))

@@ -14,11 +14,11 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any, Self
 
-from benchmarks.command import Command, Filling, Found, Rows, spread
+from benchmarks.command import Command, Filling, Found, spread
 from benchmarks.fit_cells import Cell, Timing
 
 WIDTHS = (16, 32, 64, 128)
@@ -125,63 +125,18 @@ def _grids(bench: _Bench, points: int) -> Found:
     return {"points": points, "signals": GRID_SIGNALS, "interpolation": interpolation, "fits": fits}
 
 
-def fill(found: Found) -> Filling:
-    """The figures of the report."""
-    peak, grids = max(found["matmul_gflops"]), found["grids"]
-    return {
-        **{key: str(found[key]) for key in ("turns", "seconds_per_cell")},
-        "threads": f"{found['threads']} thread{'s' if found['threads'] > 1 else ''}",
-        "took_s": f"{found['took_s']:.0f}",
-        "peak": f"{peak:.0f}",
-        "matmuls": spread(found["matmul_gflops"], 0),
-        "batched": [_batched_row(fit, peak) for fit in found["fits"]],
-        "allocator": [_allocator_row(fit, work) for fit in found["fits"] for work in ("batched", "loop", "whole grid")],
-        "elements": [f"2^{elements.bit_length() - 1}" for elements in TILE_ELEMENTS],
-        "tiles": [[_shape(fit), *map(_ms, fit["results"].values())] for fit in found["tiles"]],
-        "grid_points": str(grids["points"]),
-        "grid_signals": str(grids["signals"]),
-        "interpolation": _pairs(grids["interpolation"], "sparse", "gather"),
-        "grid_fits": _pairs(grids["fits"], "batched", "loop"),
-    }
+def fill(_: Found) -> Filling:
+    """How the report writes timings."""
+    elements = [f"2^{elements.bit_length() - 1}" for elements in TILE_ELEMENTS]
+    return {"elements": elements, "shape": _shape, "median": _median, "ms": _ms, "ratio": _ratio}
 
 
-def _pairs(timed: Mapping[str, Any], fast: str, slow: str) -> Rows:
-    """What two ways of working take with one feature and more."""
-    return [[features, _ms(of[fast]), _ms(of[slow]), _ratio(of[slow], of[fast])] for features, of in timed.items()]
-
-
-def _batched_row(fit: Mapping[str, Any], peak: float) -> list[str]:
-    results = fit["results"]
-    batched, loop = results["batched, mallopt"], results["loop, mallopt"]
-    gflops = statistics.median(timing["gflops"] for timing in batched)
-    return [
-        _shape(fit),
-        *(f"{fit['signals'] / _median(timings):.0f}" for timings in (batched, loop)),
-        _ratio(loop, batched),
-        _ratio(results["loop, none"], results["batched, none"]),
-        f"{gflops:.0f}",
-        f"{gflops / peak:.0%}",
-    ]
-
-
-def _allocator_row(fit: Mapping[str, Any], work: str) -> list[str]:
-    none, mallopt, environment = (fit["results"][f"{work}, {setting}"] for setting in SETTINGS)
-    faults = (statistics.median(timing["page_faults"] for timing in timings) for timings in (none, mallopt))
-    return [
-        f"{_shape(fit)}, {work}",
-        *(_ms(timings) for timings in (none, mallopt, environment)),
-        _ratio(none, mallopt),
-        _ratio(environment, mallopt),
-        " -> ".join(f"{count:.0f}" for count in faults),
-    ]
-
-
-def _shape(fit: Mapping[str, Any]) -> str:
+def _shape(fit: Found) -> str:
     return f"{fit['width']}, {fit['signals']} x {fit['points']}"
 
 
-def _median(timings: Timings) -> float:
-    return statistics.median(timing["seconds"] for timing in timings)
+def _median(timings: Timings, figure: str = "seconds") -> float:
+    return statistics.median(timing[figure] for timing in timings)
 
 
 def _ms(timings: Timings) -> str:

@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.command import Command, Filling, Found
+from benchmarks.command import Command, Found
 from benchmarks.machine import afresh, peak_bytes
 from searchinr.engine.catalog import canonicalise, read_space
 from searchinr.engine.run.progress import Progress
@@ -154,31 +154,5 @@ def _read(ledger: Path) -> Found:
     return {"points": points, "seconds": seconds, "megabytes": (peak_bytes() - before) / 2**20}
 
 
-def fill(found: Found) -> Filling:
-    """The figures of the report."""
-    marks, many = found["marks"], found["reading"]
-    parts = list(marks[str(MARKS[-1])]["ms"])
-    costs = [[part, *(f"{mark['ms'].get(part, 0.0):.2f}" for mark in marks.values())] for part in parts]
-    facts = {
-        "driver memory added, MB": [f"{mark['megabytes']:.0f}" for mark in marks.values()],
-        "ledger, MB": [f"{mark['ledger_bytes'] / 1e6:.1f}" for mark in marks.values()],
-        "files in the run folder": [f"{mark['files']:,}" for mark in marks.values()],
-        "trials": [f"{mark['trials']:,}" for mark in marks.values()],
-        "points on the front": [str(mark["front"]) for mark in marks.values()],
-    }
-    return {
-        "window": str(found["window"]),
-        "points": [f"{mark:,} points" for mark in MARKS],
-        "costs": [*costs, ["all of it", *(f"{sum(mark['ms'].values()):.2f}" for mark in marks.values())]],
-        "facts": [[name, *figures] for name, figures in facts.items()],
-        "many_points": f"{many['points']:,}",
-        "many_signals": f"{many['signals']:,}",
-        "many_ledger": f"{many['ledger_bytes'] / 1e6:.0f}",
-        "many_bytes": f"{many['ledger_bytes'] / many['points'] / many['signals']:.0f}",
-        "many_seconds": f"{many['seconds']:.1f}",
-        "many_megabytes": f"{many['megabytes']:.0f}",
-    }
-
-
 if __name__ == "__main__":
-    Command(__file__, __doc__).run(lambda _: measure(), fill, ("numpy",))
+    Command(__file__, __doc__).run(lambda _: measure(), packages=("numpy",))

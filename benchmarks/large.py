@@ -23,7 +23,7 @@ import yaml
 from numpy.typing import NDArray
 from PIL import Image
 
-from benchmarks.command import Command, Filling, Found
+from benchmarks.command import Command, Found
 from benchmarks.machine import afresh, peak_bytes
 from searchinr.cli import main
 from searchinr.signals.datasets import load_dataset
@@ -82,28 +82,10 @@ def measure(options: argparse.Namespace) -> Found:
     return {"config": config, "pictures": found}
 
 
-def fill(found: Found) -> Filling:
-    """The figures of the report."""
-    rows = []
-    for picture in found["pictures"]:
-        ran, said = [picture[verb] for verb in ("encode", "decode")], picture["encode"]["said"]
-        rows.append(
-            [
-                picture["name"],
-                f"{picture['pixels'] / 1e6:.1f}",
-                *(f"{said[key]:.{digits}f}" for key, digits in (("rate", 3), ("psnr_db", 2), ("ssim", 3))),
-                *(figure for each in ran for figure in (f"{each['seconds']:.0f}", f"{each['peak_bytes'] / 2**30:.2f}")),
-            ]
-        )
-    config = found["config"]
-    params = ", ".join(f"{key} {value}" for key, value in config["params"].items())
-    return {"steps": str(config["steps"]), "params": params, "table": rows}
-
-
 if __name__ == "__main__":
     command = Command(__file__, __doc__)
     command.add_argument("--megapixels", type=float, default=100, help="of the picture that is made [100]")
     command.add_argument("--pictures", type=Path, nargs="*", default=[], metavar="FILE", help="others to encode")
     command.add_argument("--steps", type=int, default=200, help="[200]")
     command.add_argument("--params", type=json.loads, default=PARAMS, metavar="JSON", help="of codec shacira")
-    command.run(measure, fill, ("torch", "numpy", "pillow"))
+    command.run(measure, packages=("torch", "numpy", "pillow"))

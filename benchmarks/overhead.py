@@ -16,7 +16,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from benchmarks.command import Command, Filling, Found, spread
+from benchmarks.command import Command, Found
 
 PROGRAMS = {
     "plain Ray Tune script": "`benchmarks/plain_tune.py`, a function that imports PyTorch and adds up 256 numbers,"
@@ -80,27 +80,9 @@ def measure(trials: int, workers: int, turns: int) -> Found:
     return {"trials": trials, "workers": workers, "turns": turns, "programs": PROGRAMS, "runs": runs}
 
 
-def fill(found: Found) -> Filling:
-    """The figures of the report."""
-    runs: Runs = found["runs"]
-    plain, *others = runs
-    columns = list(runs[plain][0])
-    return {
-        **{key: str(found[key]) for key in ("trials", "workers", "turns")},
-        "programs": " ".join(f"{name}: {what}." for name, what in found["programs"].items()),
-        "columns": [column.replace("_", " ") for column in columns],
-        "table": [[name, *(spread([run[column] for run in of]) for column in columns)] for name, of in runs.items()],
-        "ratios": " ".join(
-            f"{name}: {_ratio(runs, plain, name, 'per_trial')} times as fast per trial, "
-            f"{_ratio(runs, plain, name, 'per_later_trial')} times after the first."
-            for name in others
-        ),
-    }
-
-
-def _ratio(runs: Runs, slower: str, faster: str, column: str) -> str:
-    """Median ratio of two programs' seconds within a turn."""
-    pairs = zip(runs[slower], runs[faster], strict=True)
+def ratio(runs: Runs, faster: str, column: str) -> str:
+    """Median ratio of the first program's seconds and those of another one within a turn."""
+    pairs = zip(next(iter(runs.values())), runs[faster], strict=True)
     return f"{statistics.median(a[column] / b[column] for a, b in pairs):.1f}"
 
 
@@ -110,5 +92,7 @@ if __name__ == "__main__":
     command.add_argument("--workers", type=int, default=2, help="trials at the same time [2]")
     command.add_argument("--turns", type=int, default=2, help="how often each program runs [2]")
     command.run(
-        lambda given: measure(max(2, given.trials), max(1, given.workers), max(1, given.turns)), fill, ("torch", "ray")
+        lambda given: measure(max(2, given.trials), max(1, given.workers), max(1, given.turns)),
+        lambda _: {"ratio": ratio},
+        ("torch", "ray"),
     )
