@@ -61,7 +61,7 @@ class Command(argparse.ArgumentParser):
             options.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
         about = "; ".join(f"{key.replace('_', ' ')}: {value}" for key, value in found["machine"].items())
         template = Path(str(self._text).format_map(vars(options)))
-        text = rendered(template, {**found, "machine": about, **fill(found)})
+        text = rendered(template, {**found, **fill(found), "machine": about})
         print(text)
         if options.markdown is not None:
             options.markdown.write_text(text + "\n", encoding="utf-8")

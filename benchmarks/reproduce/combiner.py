@@ -11,12 +11,12 @@ from: `--set train=PATH`. `--share` makes all lengths shorter.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 
-from benchmarks.command import Filling, Found, Rows
+from benchmarks.command import Filling, Found
 from benchmarks.curves import Curve, Panel
-from benchmarks.reproduce.points import Cells, Pairs, Points, by_steps, curve, db, goal_rows, mean, mean_db, rate, rows
+from benchmarks.reproduce.points import Cells, Pairs, Points, by_steps, curve, db, goal_rows, mean, mean_db
 from benchmarks.reproduce.reproduction import Plots, reproduce
 from benchmarks.reproduce.study import read_study
 from searchinr.codecs.combiner.samples import INDEX_BITS
@@ -41,36 +41,46 @@ def measure_jpeg(size: Found) -> Found:
 
 
 def fill(found: Found, size: Found) -> Filling:
-    """The figures of the report."""
-    goals: dict[str, float] = {}
-    whole, signals = _pairs(found["rates"]), found["training_signals"]
-    gains = {count: _gain(whole, points) for count, points in signals.items()}
-    if {"16", "48"} <= set(gains):
-        goals["few_signals"] = gains["48"] - gains["16"]
-    priors = {"as everywhere else": found["rates"], **found["neighbours"]}
-    some = next(iter(found["refinement"].values()))
-    at = next(iter(some.values()))
-    seconds = {f"{name}, s": cells for name, cells in found["refinement"].items()}
+    """What the report says of its figures."""
+    whole, cells = _pairs(found["rates"]), [point for points in found["rates"].values() for point in points]
+    refined, alone = found["ablations"]["A* coding alone, refined"], found["ablations"]["A* coding alone"]
+    excess = [100 * (point["file_bits"] / point["kl_bits"] - 1) for point in cells]
+    bare = [100 * (INDEX_BITS * point["blocks"] / point["kl_bits"] - 1) for point in cells]
+    of_refinement = [mean_db(a) - mean_db(b) for a, b in zip(refined.values(), alone.values(), strict=True)]
+    of_prior = [-_gain(points, whole) for points in found["ablations"]["layer-wise prior"].values()]
+    prior_s, timed = max(point["prior_s"] for point in cells), [points[0] for points in found["times"].values()]
+    goals: dict[str, float] = {
+        "excess": max(excess),
+        "excess_bare": max(bare),
+        "prior_s": prior_s,
+        "inexact": sum(not point["exact"] for point in cells),
+        "refinement": min(of_refinement),
+        "prior": min(of_prior),
+        "encoding": max(point["fit_s"] + point["code_s"] for point in timed),
+        "decoding": max(point["decode_ms"] for point in timed),
+    }
+    for limit in (float(key[3:]) for key in STUDY["goals"] if key.startswith("at_")):
+        goals[f"at_{limit:g}"] = max((psnr_db for rate, psnr_db in whole if rate <= limit), default=-math.inf)
+    signals = found["training_signals"]
+    if {"16", "48"} <= set(signals):
+        goals["few_signals"] = _gain(signals["48"], whole) - _gain(signals["16"], whole)
+    photograph, of_photograph = _photograph(found)
     return {
-        "common": ", ".join(f"{key} {value}" for key, value in size["common"].items()),
-        **rates(found["rates"], size, goals),
-        **ablations(found["ablations"], whole, goals),
-        "training_signals": [
-            [count, rate(points), db(points), f"{gains[count]:+.2f}", f"{points[0]['prior_s']:.0f}"]
-            for count, points in signals.items()
-        ],
-        **photograph(found, goals),
-        "times": times(found["times"], size, goals),
-        "betas": [f"beta {float(beta):g}" for beta in found["rates"]],
-        "neighbours": [
-            [name, *_against(whole, cells), f"{sum(points[0]['prior_s'] for points in cells.values()):.0f}"]
-            for name, cells in priors.items()
-        ],
-        "refinements": list(some),
-        "refinement": [*rows(found["refinement"], db), *rows(seconds, lambda points: f"{points[0]['code_s']:.2f}")],
-        "refined_rate": f"{mean(at, 'rate'):.2f}",
-        "refined_blocks": f"{at[0]['blocks']:.0f}",
-        "goals": goal_rows(STUDY["goals"], goals, size),
+        "others": _published(size),
+        "of_others": lambda points: _of_others(points, size),
+        "gain": lambda points: _gain(points, whole),
+        "against": lambda points: f"{mean(points, 'rate'):.2f}: {db(points)} ({_gain(points, whole):+.2f})",
+        "excess": excess,
+        "excess_bare": bare,
+        "prior_s": prior_s,
+        "prior_bytes": max(point["prior_bytes"] for point in cells),
+        "most": max(map(len, found["ablations"].values())),
+        "of_refinement": of_refinement,
+        "of_prior": of_prior,
+        **photograph,
+        "priors": {"as everywhere else": found["rates"], **found["neighbours"]},
+        "refined": next(iter(next(iter(found["refinement"].values())).values())),
+        "goals": goal_rows(STUDY["goals"], goals | of_photograph, size),
     }
 
 
@@ -88,65 +98,23 @@ def _at_rate(pairs: Pairs, rate: float) -> float:
     return before + (after - before) * math.log(rate / low) / math.log(high / low)
 
 
-def _gain(pairs: Pairs, points: Points) -> float:
+def _gain(points: Points, pairs: Pairs) -> float:
     """How far a cell is above a curve at its own rate, in dB."""
     return mean_db(points) - _at_rate(pairs, mean(points, "rate"))
 
 
-def _against(pairs: Pairs, cells: Cells) -> list[str]:
-    """Rate and PSNR of cells, and how far they are above a curve."""
-    each = cells.values()
-    return [f"{mean(points, 'rate'):.2f}: {db(points)} ({_gain(pairs, points):+.2f})" for points in each]
-
-
-def rates(found: Cells, size: Found, goals: dict[str, float]) -> Filling:
-    """Rates and PSNR beside other codecs, and files against the KL divergence."""
-    known, table = _published(size), []
-    for beta, points in found.items():
-        here = mean(points, "rate")
-        inside = [other.points[0].rate <= here <= other.points[-1].rate for other in known]
-        there = [f"{_at_rate(o.points, here):.2f}" if within else "" for o, within in zip(known, inside, strict=True)]
-        table.append([f"{float(beta):g}", f"{points[0]['blocks']:.0f}", f"{here:.3f}", db(points), *there])
-    for limit in (float(key[3:]) for key in STUDY["goals"] if key.startswith("at_")):
-        goals[f"at_{limit:g}"] = max((psnr_db for rate, psnr_db in _pairs(found) if rate <= limit), default=-math.inf)
-    cells = [point for points in found.values() for point in points]
-    excess = [100 * (point["file_bits"] / point["kl_bits"] - 1) for point in cells]
-    bare = [100 * (INDEX_BITS * point["blocks"] / point["kl_bits"] - 1) for point in cells]
-    slowest = max(point["prior_s"] for point in cells)
-    goals |= {"excess": max(excess), "excess_bare": max(bare), "prior_s": slowest}
-    goals["inexact"] = sum(not point["exact"] for point in cells)
-    return {
-        "others": [f"{other.name} there" for other in known],
-        "rates": table,
-        "excess": ", ".join(f"{percent:.1f}" for percent in excess),
-        "excess_bare": ", ".join(f"{percent:.1f}" for percent in bare),
-        "prior_s": f"{slowest:.0f}",
-        "prior_bytes": f"{max(point['prior_bytes'] for point in cells):,}",
-    }
+def _of_others(points: Points, size: Found) -> list[str]:
+    """The PSNRs of other codecs at the rate of a cell, where they have published figures around it."""
+    here, curves = mean(points, "rate"), [other.points for other in _published(size)]
+    return [f"{_at_rate(of, here):.2f}" if of[0].rate <= here <= of[-1].rate else "" for of in curves]
 
 
 def _published(size: Found) -> Sequence[PublishedCurve]:
     return published(DatasetEntry.model_validate(size["data"], strict=False)).curves
 
 
-def ablations(found: Mapping[str, Cells], whole: Pairs, goals: dict[str, float]) -> Filling:
-    """Figure 4."""
-    table = [[name, *_against(whole, cells)] for name, cells in found.items()]
-    longest = max(map(len, table))
-    refined, alone = found["A* coding alone, refined"].values(), found["A* coding alone"].values()
-    of_refinement = [mean_db(a) - mean_db(b) for a, b in zip(refined, alone, strict=True)]
-    of_prior = [-_gain(whole, points) for points in found["layer-wise prior"].values()]
-    goals |= {"refinement": min(of_refinement), "prior": min(of_prior)}
-    return {
-        "blanks": [""] * (longest - 1),
-        "ablations": [row + [""] * (longest - len(row)) for row in table],
-        "of_refinement": ", ".join(f"{gain:+.2f}" for gain in of_refinement),
-        "of_prior": ", ".join(f"{gain:+.2f}" for gain in of_prior),
-    }
-
-
-def photograph(found: Found, goals: dict[str, float]) -> Filling:
-    """One picture against JPEG, where it was measured."""
+def _photograph(found: Found) -> tuple[Filling, dict[str, float]]:
+    """One picture against JPEG, where it was measured; and what was found of the goals."""
     jpeg: Pairs = [(rate, psnr_db) for rate, psnr_db in found["jpeg"]]
     table, ahead, picture = [], {}, ""
     for beta, points in found.get("photograph", {}).items():
@@ -158,22 +126,8 @@ def photograph(found: Found, goals: dict[str, float]) -> Filling:
         table.append([*row, f"{point['prior_s']:.0f}", f"{seconds:.0f}"])
         ahead[abs(math.log(here / PHOTOGRAPH_RATE))] = (psnr_db - known, seconds)
         [picture] = point["signals"]
-    if ahead:
-        goals["photograph"], goals["photograph_s"] = ahead[min(ahead)]
-    smallest = f"{jpeg[0][0]:.3f} bpp and {jpeg[0][1]:.2f} dB" if table else ""
-    return {"photograph": table, "picture": picture, "smallest": smallest}
-
-
-def times(found: Cells, size: Found, goals: dict[str, float]) -> Rows:
-    """Tables 1 and 2."""
-    table = []
-    for points in found.values():
-        fit_s, code_s, decode_ms = (points[0][key] for key in ("fit_s", "code_s", "decode_ms"))
-        goals["encoding"] = max(goals.get("encoding", 0.0), fit_s + code_s)
-        goals["decoding"] = max(goals.get("decoding", 0.0), decode_ms)
-        seconds = (f"{each:.2f}" for each in (fit_s, code_s, fit_s + code_s))
-        table.append([f"{mean(points, 'rate'):.2f} {size['unit']}", *seconds, f"{decode_ms:.1f}"])
-    return table
+    goals = dict(zip(("photograph", "photograph_s"), ahead[min(ahead)], strict=True)) if ahead else {}
+    return {"of_photograph": table, "picture": picture}, goals
 
 
 def plots(found: Found, size: Found) -> Plots:

@@ -10,7 +10,7 @@ their larger network, which wants a GPU.
 
 from benchmarks.command import Filling, Found
 from benchmarks.curves import Panel
-from benchmarks.reproduce.points import by_steps, curve, db, db_at_rate, difference, gains, mean, mean_db, rate, rows
+from benchmarks.reproduce.points import by_steps, curve, difference, gains, mean_db
 from benchmarks.reproduce.reproduction import Plots, reproduce
 
 BITS = ("2", "3", "4", "5", "6", "8")
@@ -21,30 +21,19 @@ COLUMNS = ("fp16", *(f"{quantizer}, {bits} bits" for quantizer in (*UNIFORM, "km
 
 
 def fill(found: Found, size: Found) -> Filling:
-    """The figures of the report."""
-    quantisers = {name: cells for name, cells in found["quantisers"].items() if name != "fp16"}
-    whole, kmeans = found["quantisers"]["fp16"], quantisers["kmeans"]
-    activations = {name: {key: cells[key] for key in COLUMNS} for name, cells in found["activations"].items()}
-    sine, *others = activations.values()
+    """What the report says of its figures."""
+    quantisers, (sine, *others) = found["quantisers"], found["activations"].values()
+    kmeans, trained = quantisers["kmeans"], quantisers["kmeans-qat"]
     ahead = [all(mean_db(sine[key]) >= mean_db(cells[key]) for cells in others) for key in COLUMNS]
     best = {bits: max((quantisers[name][bits] for name in UNIFORM), key=mean_db) for bits in BITS}
     uniform, after = "k-means against the best uniform one at", "k-means in training against after it at"
     mse, log_mse = found["losses"]["MSE"], found["losses"]["log MSE"]
     return {
-        "quantisers": rows(quantisers, db_at_rate),
-        "fp16_db": db(whole),
-        "fp16_rate": rate(whole),
         "kmeans_gains": gains({f"{uniform} {b} bits": difference(kmeans[b], best[b]) for b in BITS if b != "5"}),
-        "training_gains": gains(
-            {f"{after} {b} bits": difference(quantisers["kmeans-qat"][b], kmeans[b]) for b in BITS}
-        ),
+        "training_gains": gains({f"{after} {b} bits": difference(trained[b], kmeans[b]) for b in BITS}),
         "columns": COLUMNS,
-        "activations": rows(activations, db),
         "ahead": f"{sum(ahead)} of {len(ahead)}",
-        "lengths": [f"{steps} steps" for steps in mse],
-        "losses": rows(found["losses"], db),
         "loss_gains": gains({f"{steps} steps": difference(log_mse[steps], mse[steps]) for steps in mse}),
-        "code_books": [[f"{b} bits", f"{100 * mean(points, 'books'):.1f} %"] for b, points in kmeans.items()],
     }
 
 

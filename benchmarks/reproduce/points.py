@@ -56,11 +56,6 @@ def gains(found: Mapping[str, float]) -> str:
     return "; ".join(f"{name} {gain:+.2f}" for name, gain in found.items())
 
 
-def rows(found: Mapping[str, Cells], cell: Callable[[Points], str]) -> Rows:
-    """A row for each of what was found."""
-    return [[name, *map(cell, cells.values())] for name, cells in found.items()]
-
-
 def curve(name: str, cells: Iterable[Points], *, dashed: bool = False) -> Curve:
     """PSNR over the rate, for a plot."""
     return Curve(name, [(mean(points, "rate"), mean_db(points)) for points in cells], dashed)
@@ -91,3 +86,9 @@ def goal_rows(goals: Mapping[str, Mapping[str, Any]], found: Mapping[str, float]
             said = [goal["what"].format_map(size), f"at {bound} {goal[bound]:g}", aim, f"{found[key]:.2f}"]
             table.append([*said, (reached or ["missed"])[-1], goal.get("paper", "")])
     return table
+
+
+WRITTEN: Mapping[str, Callable[..., object]] = {
+    each.__name__: each for each in (mean, mean_db, plus_minus, db, rate, db_at_rate, difference, gains)
+}
+"""How reports write points."""

@@ -8,6 +8,7 @@ import yaml
 
 from benchmarks.command import Command, Filling, Found
 from benchmarks.curves import Panel, draw
+from benchmarks.reproduce.points import WRITTEN
 from benchmarks.reproduce.study import gather, read_study, spaces, variables
 
 Plots = dict[str, list[Panel]]
@@ -29,7 +30,8 @@ def reproduce(
     Args:
         script: `__file__` of the read-out `NAME.py`, beside which there are `NAME.yaml` and `NAME.md`.
         doc: Its `__doc__`.
-        fill: Results, and the variables of their size -> what the holes of the text are filled with.
+        fill: Results, and the variables of their size -> what the holes of the text are filled with beside them, the
+            figures of the paper, and the functions of `points.WRITTEN`.
         plots: The same -> the plots.
         seeds: How many of each fit, where nothing else is said.
         packages: Whose versions the report names.
@@ -56,9 +58,10 @@ def reproduce(
         return found.get("size") or variables(study, found["data"])
 
     def report(found: Found) -> Filling:
-        size, seeds = size_of(found), f"{found['seeds']} seed{'s' * (found['seeds'] > 1)}"
-        plain = {name: str(value) for name, value in size.items() if isinstance(value, int | float | str)}
-        return {**plain, "data": found["data"], "seeds": seeds, **fill(found, size)}
+        size, data = size_of(found), read_study(study)
+        seeds = f"{found['seeds']} seed{'s' * (found['seeds'] > 1)}"
+        common = {"seeds": seeds, "size": size, **{key: data.get(key) for key in ("published", "goals")}}
+        return {**size, **found, **WRITTEN, **common, **fill(found, size)}
 
     options, found = command.run(measured, report, packages)
     for name, panels in plots(found, size_of(found)).items() if options.markdown is not None else ():

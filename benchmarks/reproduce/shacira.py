@@ -21,13 +21,10 @@ from benchmarks.reproduce.points import (
     Pairs,
     Points,
     curve,
-    db,
-    db_at_rate,
     goal_rows,
     mean,
     mean_db,
     plus_minus,
-    rate,
 )
 from benchmarks.reproduce.reproduction import Plots, reproduce
 from benchmarks.reproduce.study import read_study
@@ -54,15 +51,10 @@ def measure_classical(size: Found) -> Found:
 
 
 def fill(found: Found, size: Found) -> Filling:
-    """The figures of the report."""
-    regularised, saved = _against(_curves(found, "regularisation"), "lambda 0")
-    annealed, saved_by_rounding = _against(_curves(found, "annealing"), "ste")
-    by_rate, goals = rates(found, size)
-    for key, saving in (
-        ("regularisation", saved[f"lambda {size['lambda']:g}"]),
-        ("soft_round", saved_by_rounding["soft_round"]),
-    ):
-        goals |= {key: statistics.mean(saving)} if saving else {}
+    """What the report says of its figures."""
+    saved = _savings(_curves(found, "regularisation"), "lambda 0")
+    saved_by_rounding = _savings(_curves(found, "annealing"), "ste")
+    of_pictures, of_codecs = _against_classical(found)
     costs = _costs(found["longer"], size)
     worse = [
         f"{name}, {steps} steps"
@@ -70,26 +62,36 @@ def fill(found: Found, size: Found) -> Filling:
         for (_, before), (steps, after) in pairwise(cells.items())
         if statistics.mean(after) > statistics.mean(before)
     ]
-    goals["longer"] = sum(name.startswith("the codec") for name in worse)
+    curve = list(found["rates"]["ours"].values())
+    goals = {
+        "inside": sum(0.2 <= mean(points, "rate") <= 1 for points in curve),
+        "slowest": max(statistics.mean(_seconds(points, size["pictures_of_rates"])) for points in curve),
+        "longer": sum(name.startswith("the codec") for name in worse),
+    }
+    for key, savings, summary in (
+        ("jpeg", of_codecs[JPEG], statistics.mean),
+        ("jpeg_worst", of_codecs[JPEG], max),
+        ("regularisation", saved[f"lambda {size['lambda']:g}"], statistics.mean),
+        ("soft_round", saved_by_rounding["soft_round"], statistics.mean),
+    ):
+        goals |= {key: summary(savings)} if savings else {}
     return {
-        "grid": ", ".join(f"{key} {value}" for key, value in size["grid"].items()),
         "method": METHOD,
-        "tables": [f"T = 2^{log2}: dB (bpp)" for log2 in size["tables"]],
-        **by_rate,
-        "regularisation": regularised,
-        "annealing": annealed,
-        "lengths": [f"{steps} steps" for steps in costs["the codec"]],
-        "longer": [[n, *(plus_minus([1e3 * cost for cost in of]) for of in c.values())] for n, c in costs.items()],
+        "saved": saved,
+        "saved_by_rounding": saved_by_rounding,
+        "of_pictures": of_pictures,
+        "of_codecs": of_codecs,
+        "costs": costs,
         "worse": ", ".join(worse) or "none",
-        "convergence": [
-            [f"{name}, {steps} steps", plus_minus(_seconds(points, size["pictures"]), 1), db(points), rate(points)]
-            for name, cells in found["convergence"].items()
-            for steps, points in cells.items()
-        ],
         "seconds_to": _seconds_to(found["convergence"]["shacira"], size),
-        "streaming": streaming(found["streaming"]),
-        "instant_ngp": instant_ngp(found, size),
+        "streamed": streamed(found["streaming"]),
+        "ours": _best_of_all(found, size),
         "goals": goal_rows(STUDY["goals"], goals, size),
+        "seconds": _seconds,
+        "percent": _percent,
+        "times": _times,
+        "average": statistics.mean,
+        "thousandfold": lambda costs: plus_minus([1e3 * cost for cost in costs]),
     }
 
 
@@ -112,36 +114,25 @@ def _seconds(points: Points, pictures: int) -> list[float]:
     return [point["train_s"] / pictures for point in points]
 
 
-def _against(found: Curves, anchor: str) -> tuple[Rows, dict[str, list[float]]]:
-    """A row for each curve, and the BD-rates against the anchor, seed by seed."""
+def _savings(found: Curves, anchor: str) -> dict[str, list[float]]:
+    """The BD-rates of the other curves against the anchor, seed by seed."""
     by_seed = {
         name: [[(point["rate"], point["psnr_db"]) for point in of_seed] for of_seed in zip(*cells, strict=True)]
         for name, cells in found.items()
     }
-    saved = {name: _percents(zip(by_seed[anchor], of, strict=True)) for name, of in by_seed.items() if name != anchor}
-    last = {name: _percent(of) for name, of in saved.items()}
-    return [[name, *map(db_at_rate, cells), last.get(name, "")] for name, cells in found.items()], saved
+    others = {name: of for name, of in by_seed.items() if name != anchor}
+    return {name: _percents(zip(by_seed[anchor], of, strict=True)) for name, of in others.items()}
 
 
-def rates(found: Found, size: Found) -> tuple[Filling, dict[str, float]]:
-    """Against classical codecs, photograph by photograph; and what was found of the goals."""
-    ours, pictures = list(found["rates"]["ours"].values()), size["pictures_of_rates"]
+def _against_classical(found: Found) -> tuple[dict[str, dict[str, list[float]]], dict[str, list[float]]]:
+    """BD-rates against classical codecs: of each picture, seed by seed; and of each codec, means over the seeds."""
     saved: dict[str, dict[str, list[float]]] = {}
     for picture, classical in found["classical"].items():
-        by_seed = [[point["signals"][picture] for point in of_seed] for of_seed in zip(*ours, strict=True)]
+        seeds = list(zip(*found["rates"]["ours"].values(), strict=True))
+        by_seed = [[point["signals"][picture] for point in of_seed] for of_seed in seeds]
         saved[picture] = {codec: _percents((points, own) for own in by_seed) for codec, points in classical.items()}
-    codecs = list(next(iter(saved.values())))
-    by_picture = [[name, *(_percent(of[codec]) for codec in codecs)] for name, of in saved.items()]
-    means = {codec: [statistics.mean(of[codec]) for of in saved.values() if of[codec]] for codec in codecs}
-    for name, summary in (("mean over pictures", statistics.mean), ("worst", max)):
-        by_picture.append([name, *(f"{summary(of):+.1f} %" if of else "" for of in means.values())])
-    seconds = [_seconds(points, pictures) for points in ours]
-    names = [f"T = 2^{each['log2']}, lambda {each['lambda']:g}" for each in size["rates"]]
-    goals: dict[str, float] = {"inside": sum(0.2 <= mean(points, "rate") <= 1 for points in ours)}
-    goals |= {"slowest": max(map(statistics.mean, seconds))}
-    goals |= {"jpeg": statistics.mean(means[JPEG]), "jpeg_worst": max(means[JPEG])} if means[JPEG] else {}
-    rows = zip(names, map(db, ours), map(rate, ours), (plus_minus(each, 1) for each in seconds), strict=True)
-    return {"rates": list(rows), "codecs": codecs, "bd_rates": by_picture}, goals
+    codecs = next(iter(saved.values()))
+    return saved, {codec: [statistics.mean(of[codec]) for of in saved.values() if of[codec]] for codec in codecs}
 
 
 def _costs(found: Mapping[str, Cells], size: Found) -> dict[str, dict[str, list[float]]]:
@@ -169,7 +160,7 @@ def _seconds_to(cells: Cells, size: Found) -> str:
     return f"{together}{'; to '.join(said)}." if said else ""
 
 
-def streaming(found: Cells) -> Rows:
+def streamed(found: Cells) -> Rows:
     """Figure 7: a row for each level that all files have."""
     levels = [set(point["levels"]) for points in found.values() for point in points]
     table = []
@@ -182,25 +173,23 @@ def streaming(found: Cells) -> Rows:
     return table
 
 
-def instant_ngp(found: Found, size: Found) -> Rows:
-    """Table 1."""
-    ours: dict[str, Points] = {}  # those that have a higher PSNR than all with fewer bits
+def _best_of_all(found: Found, size: Found) -> dict[str, Points]:
+    """Our cells that have a higher PSNR than all with fewer bits."""
     every = {
         f"T = 2^{log2}, {name}": points
         for name, cells in _curves(found, "regularisation").items()
         for log2, points in zip(size["tables"], cells, strict=True)
     }
+    best: dict[str, Points] = {}
     for name, points in sorted(every.items(), key=lambda cell: mean(cell[1], "rate")):
-        if all(mean_db(points) > mean_db(other) for other in ours.values()):
-            ours[name] = points
-    theirs = {f"Instant-NGP, T = 2^{t}, two features in fp16": p for t, p in found["instant_ngp"]["theirs"].items()}
-    table = [[name, db(points), rate(points), _times(ours.values(), points)] for name, points in theirs.items()]
-    return table + [[f"shacira, {name}", db(points), rate(points), ""] for name, points in ours.items()]
+        if all(mean_db(points) > mean_db(other) for other in best.values()):
+            best[name] = points
+    return best
 
 
-def _times(ours: Iterable[Points], theirs: Points) -> str:
+def _times(theirs: Points, ours: Cells) -> str:
     """How many times fewer bits our curve takes at their PSNR (the logarithm of the rate, linear between cells)."""
-    known, goal = sorted((mean_db(points), mean(points, "rate")) for points in ours), mean_db(theirs)
+    known, goal = sorted((mean_db(points), mean(points, "rate")) for points in ours.values()), mean_db(theirs)
     for (low, before), (high, after) in pairwise(known):
         if low <= goal <= high:
             part = (goal - low) / (high - low) if high > low else 0.0

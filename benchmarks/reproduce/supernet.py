@@ -25,22 +25,20 @@ def fill(found: Found, size: Found) -> Filling:
     """The figures of the report, from methods that were kept or from the cells of which they consist."""
     methods: Methods = found.get("methods") or {name: _method(cells) for name, cells in found["cells"].items()}
     base, long, short = list(methods.values())[:3]
-    rows = [
-        [
-            name,
-            f"{100 * statistics.mean(a['macs'] / b['macs'] for a, b in zip(seeds, base, strict=True)):.1f} %",
-            f"{statistics.mean(statistics.mean(method['psnrs'].values()) for method in seeds):.2f}",
-            *(_gap(seeds, other) for other in (base, long, short)),
-            f"{statistics.mean(method['bytes'] for method in seeds) / 1e3:.0f} kB",
-            f"{statistics.mean(_tau(a['psnrs'], b['psnrs']) for a, b in zip(seeds, long, strict=True)):.3f}",
-        ]
-        for name, seeds in methods.items()
-    ]
     weights = {size: _weights(*map(int, size.split("x"))) for size in SIZES}
-    tau = f"{statistics.mean(_tau(weights, method['psnrs']) for method in long):.3f}"
-    rows.append(["number of weights alone", "0 %", *[""] * 5, tau])
     reached = found.get("reached") or _reached(found["warm"], found["cells"]["scratch, 200 steps"]["3x24"])
-    return {"methods": rows, "reached": ", ".join(reached)}
+    return {
+        "methods": methods,
+        "base": base,
+        "long": long,
+        "short": short,
+        "weights": [{"psnrs": weights} for _ in long],
+        "reached": ", ".join(reached),
+        "cost": _cost,
+        "level": _level,
+        "gap": _gap,
+        "tau": _tau,
+    }
 
 
 def _method(cells: Cells) -> list[Found]:
@@ -76,8 +74,20 @@ def _gap(method: Sequence[Found], other: Sequence[Found]) -> str:
     return f"{statistics.mean(differences):+.2f} ({min(differences):+.2f})"
 
 
-def _tau(first: Mapping[str, float], second: Mapping[str, float]) -> float:
-    return float(kendalltau([first[size] for size in SIZES], [second[size] for size in SIZES]).statistic)
+def _cost(method: Sequence[Found], other: Sequence[Found]) -> str:
+    """Mean of the multiply-accumulates against those of another method, in per cent."""
+    return f"{100 * statistics.mean(a['macs'] / b['macs'] for a, b in zip(method, other, strict=True)):.1f}"
+
+
+def _level(method: Sequence[Found]) -> str:
+    """Mean PSNR in dB."""
+    return f"{statistics.mean(statistics.mean(of['psnrs'].values()) for of in method):.2f}"
+
+
+def _tau(method: Sequence[Found], other: Sequence[Found]) -> str:
+    """Mean of Kendall's tau between the orders of the sizes."""
+    pairs = [[[of["psnrs"][size] for size in SIZES] for of in both] for both in zip(method, other, strict=True)]
+    return f"{statistics.mean(kendalltau(*pair).statistic for pair in pairs):.3f}"
 
 
 def _weights(depth: int, width: int) -> int:
