@@ -25,11 +25,13 @@ class Curve:
         name: What the legend says.
         points: Pairs of the horizontal and the vertical figure.
         dashed: Drawn with dashes.
+        band: The lowest and the highest vertical figure at each point; or nothing.
     """
 
     name: str
     points: Sequence[tuple[float, float]]
     dashed: bool = False
+    band: Sequence[tuple[float, float]] = ()
 
 
 @dataclass(frozen=True)
@@ -57,11 +59,14 @@ def draw(panels: Sequence[Panel], path: Path) -> None:
                 *zip(*sorted(curve.points), strict=True),
                 "--" if curve.dashed else "-",
                 color=COLOURS[number % len(COLOURS)],
-                marker=MARKERS[number % len(MARKERS)][0],
+                marker="" if curve.band else MARKERS[number % len(MARKERS)][0],
                 markersize=4.5,
                 linewidth=1.3,
                 label=curve.name,
             )
+            if curve.band:
+                places = [x for x, _ in curve.points]
+                axes.fill_between(places, *zip(*curve.band, strict=True), color=axes.lines[-1].get_color(), alpha=0.15)
         axes.set_xscale("log")
         ticks = sorted({round(x, 3) for curve in panel.curves for x, _ in curve.points})
         are_few = len(ticks) <= 8 and all(left * _APART <= right for left, right in pairwise(ticks))

@@ -13,7 +13,7 @@ import argparse
 import importlib.util
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from functools import cache, partial
 from pathlib import Path
@@ -23,12 +23,13 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 import optuna
+import yaml
 
 from benchmarks.search import fast_priority
 from benchmarks.search.fast_tpe import FastTpe
 from benchmarks.search.plain_optuna import PlainOptuna
 from benchmarks.search.report import write_report
-from benchmarks.search.rivals import Priority, RayAsha, SyneTuneMoAsha
+from benchmarks.search.rivals import RayAsha, SyneTuneMoAsha
 from benchmarks.search.table import CurveTable
 from searchinr.engine.catalog import canonicalise
 from searchinr.search.configs import ConfigSpace
@@ -39,53 +40,33 @@ from searchinr.search.simulator import simulate
 from searchinr.space import Space
 
 REPORT = Path(__file__).parents[2] / "reports" / "search"
+CONTENDERS: dict[str, dict[str, Any]] = yaml.safe_load(Path(__file__).with_name("contenders.yaml").read_text())
 WORKERS = (1, 8, 64, 512)
 SEEDS = 20
 LEVELS = (0.90, 0.95)
-DB_PER_OCTAVE = 2.0
-"""What an octave of rate costs in the weighted sum: about the slope of the table's front."""
 GRID = np.geomspace(1e-3, 1.0, 121)
 """Where curves are kept: work as a fraction of training every config of the table to its end."""
-
-
-MakeSampler = Callable[[Space, ConfigSpace], Sampler]
-MakeScheduler = Callable[[Space], Scheduler]
-
-
-def _plain(make: Callable[[int], optuna.samplers.BaseSampler], space: Space, configs: ConfigSpace) -> Sampler:
-    return PlainOptuna(configs, space.search.seed, make)
-
-
-def _ray(weights: tuple[float, float], space: Space) -> Scheduler:
-    return RayAsha(len(space.fidelity.rungs), space.fidelity.reduction, lambda vector: float(vector @ weights))
-
-
-def _syne_tune(priority: Priority, space: Space) -> Scheduler:
-    return SyneTuneMoAsha(len(space.fidelity.rungs), space.fidelity.reduction, priority)
-
-
-CONTENDERS: dict[str, tuple[str | MakeSampler, str | MakeScheduler]] = {
-    "random, full length": ("random", "fifo"),
-    "TPE, full length": (partial(_plain, FastTpe), "fifo"),
-    "NSGA-II, full length": (partial(_plain, lambda seed: optuna.samplers.NSGAIISampler(seed=seed)), "fifo"),
-    "Ray ASHA on PSNR": ("random", partial(_ray, (1.0, 0.0))),
-    "Ray ASHA on a weighted sum": ("random", partial(_ray, (1.0, DB_PER_OCTAVE))),
-    "syne-tune MOASHA": ("random", partial(_syne_tune, fast_priority.published)),
-    "syne-tune MOASHA, ranks corrected": ("random", partial(_syne_tune, fast_priority.corrected)),
-    "mo-asha, random": ("random", "mo-asha"),
-    "mo-asha, grid": ("grid", "mo-asha"),
-    "mo-asha, nsga2": ("nsga2", "mo-asha"),
-    "mo-asha, gp": ("gp", "mo-asha"),
-    "mo-asha, tpe": ("tpe", "mo-asha"),
-    "mo-asha-stopping, random": ("random", "mo-asha-stopping"),
-    "mo-asha-stopping, nsga2": ("nsga2", "mo-asha-stopping"),
+SAMPLERS: dict[str, Callable[[int], optuna.samplers.BaseSampler]] = {
+    "Optuna's TPE": FastTpe,
+    "Optuna's NSGA-II": lambda seed: optuna.samplers.NSGAIISampler(seed=seed),
 }
-"""Sampler and scheduler of each: the name of one of ours, or a maker of another."""
-FULL = {name for name in CONTENDERS if name.endswith(", full length")}
-"""Those that train every trial to the last rung at once, and measure it there only."""
 
-SLOW = {"mo-asha, gp"}
-"""Contenders that are simulated only where they are named."""
+
+def _sampler(name: str, space: Space, configs: ConfigSpace) -> Sampler:
+    """A sampler of a contender."""
+    if name in SAMPLERS:
+        return PlainOptuna(configs, space.search.seed, SAMPLERS[name])
+    return make_sampler(space, configs)
+
+
+def _scheduler(contender: Mapping[str, Any], space: Space) -> Scheduler:
+    """The scheduler of a contender."""
+    rungs, reduction, given = len(space.fidelity.rungs), space.fidelity.reduction, contender.get("given")
+    if contender["scheduler"] == "Ray's ASHA":
+        return RayAsha(rungs, reduction, lambda vector: float(vector @ given))
+    if contender["scheduler"] == "syne-tune's MOASHA":
+        return SyneTuneMoAsha(rungs, reduction, getattr(fast_priority, given))
+    return make_scheduler(space)
 
 
 @cache
@@ -100,21 +81,18 @@ def run(name: str, workers: int, seed: int) -> dict[str, Any]:
         A JSON object: per level the work (MACs), the virtual time (s), the trials started and the jobs until then
         (None if it was never reached), and the fraction of the table's hypervolume at each work of `GRID`.
     """
-    (sampler, scheduler), table = CONTENDERS[name], _table()
-    settings: dict[str, Any] = {"seed": seed, "trials": table.size}
-    settings |= {
-        key: given for key, given in (("sampler", sampler), ("scheduler", scheduler)) if isinstance(given, str)
-    }
-    fidelity = table.space.fidelity
-    if name in FULL:
+    contender, table = CONTENDERS[name], _table()
+    fidelity, chosen = table.space.fidelity, ("sampler", "scheduler")
+    if contender.get("full"):
         fidelity = fidelity.model_copy(update={"min_steps": fidelity.max_steps})
-    of_search = table.space.search.model_copy(update=settings)
+    of_search = {"seed": seed, "trials": table.size, **{key: contender[key] for key in chosen}}
+    settings = table.space.search.model_copy(update=of_search)
     search = Search(
-        table.space.model_copy(update={"fidelity": fidelity, "search": of_search}),
+        table.space.model_copy(update={"fidelity": fidelity, "search": settings}),
         ["table"],
         canonicalise,
-        make_sampler=make_sampler if isinstance(sampler, str) else sampler,
-        make_scheduler=make_scheduler if isinstance(scheduler, str) else scheduler,
+        make_sampler=partial(_sampler, contender["sampler"]),
+        make_scheduler=partial(_scheduler, contender),
     )
     total, all_macs = table.hypervolume, table.macs
     levels = list(LEVELS)
@@ -158,7 +136,7 @@ if __name__ == "__main__":
     parser.add_argument("--out", type=Path, default=REPORT, help="folder of the report [reports/search]")
     parser.add_argument("--fresh", action="store_true", help="simulate the chosen contenders again")
     options = parser.parse_args()
-    names = options.only or [name for name in CONTENDERS if name not in SLOW]
+    names = options.only or [name for name, contender in CONTENDERS.items() if not contender.get("slow")]
     if importlib.util.find_spec("syne_tune") is None:
         names = [name for name in names if not name.startswith("syne-tune")]
         print("syne-tune is not installed: pip install -e '.[compare]'; its figures stay as they are")
@@ -168,4 +146,4 @@ if __name__ == "__main__":
     if options.fresh:
         runs = [found for found in runs if found["contender"] not in names]
     _simulate(runs, names, options.workers, options.seeds, options.processes, file)
-    write_report(runs, list(CONTENDERS), GRID, _table(), options.out)
+    write_report(runs, CONTENDERS, GRID, _table(), options.out)

@@ -4,60 +4,64 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
-
-mpl.use("Agg")
-import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from benchmarks.command import filled
+from benchmarks.command import rendered
+from benchmarks.curves import Curve, Panel, draw
 from benchmarks.search.table import CurveTable
 
 Floats = NDArray[np.float64]
 Runs = Sequence[Mapping[str, Any]]
 
-BASELINE, RIVAL = "TPE, full length", "syne-tune MOASHA, ranks corrected"
 _RESAMPLES = 2000
-_HEADER = ["", "work to 90 %", "work to 95 %", "vs TPE", "vs MOASHA corr.", "time to 95 %", "trials", "seeds there"]
-_DRAWN = {
-    "random, full length": ("#999999", ":"),
-    "TPE, full length": ("#000000", "-"),
-    "NSGA-II, full length": ("#555555", "--"),
-    "Ray ASHA on a weighted sum": ("#CC79A7", "--"),
-    "syne-tune MOASHA, ranks corrected": ("#E69F00", "-"),
-    "mo-asha, random": ("#56B4E9", "--"),
-    "mo-asha, tpe": ("#009E73", "--"),
-    "mo-asha, nsga2": ("#0072B2", "-"),
-}
-"""What the plot shows: colour and dashes."""
+_SHOWN = 0.95
+"""Up to which fraction of the hypervolume curves are drawn: searches are stopped there."""
 
 
-def write_report(runs: Runs, names: Sequence[str], grid: Floats, recorded: CurveTable, folder: Path) -> None:
-    """Writes `search.md` and `search.png` of what `compare.run` returned, contenders in the order of the names.
+def write_report(runs: Runs, contenders: Mapping[str, Any], grid: Floats, recorded: CurveTable, folder: Path) -> None:
+    """Writes `search.md` and `search.png` of what `compare.run` returned, contenders in their order.
 
     The runs' curves are kept at the works of `grid`, as a fraction of the whole table's.
     """
-    workers = sorted({found["workers"] for found in runs})
-    present = [name for name in names if any(found["contender"] == name for found in runs)]
-    filling = {
-        "size": f"{recorded.size:,}",
-        "rungs": str(recorded.rungs),
-        "hypervolume": f"{recorded.hypervolume:.2f}",
-        "pmacs": f"{recorded.macs / 1e15:.1f}",
-        "seconds": f"{recorded.seconds:.0f}",
-        "sections": "\n\n".join(_section(runs, present, count) for count in workers),
+    counts = sorted({found["workers"] for found in runs})
+    by_cell: dict[tuple[int, str], Runs] = {
+        (workers, name): [found for found in runs if (found["workers"], found["contender"]) == (workers, name)]
+        for workers in counts
+        for name in contenders
     }
-    text = filled(Path(__file__).with_suffix(".md").read_text(encoding="utf-8"), filling)
+
+    def of(workers: int, name: str, level: str = "0.95", figure: str = "macs") -> Floats:
+        """A figure of every seed; infinite where the level was not reached."""
+        reached = [found["reached"][level] for found in by_cell[workers, name]]
+        return np.array([np.inf if each is None else each[figure] for each in reached], dtype=np.float64)
+
+    written = {"of": of, "interval": _interval, "ratio": _ratio, "number": _number, "median": np.median}
+    context = {"table": recorded, "counts": counts, "names": list(contenders), "reached": _reached, **written}
+    text = rendered(Path(__file__).with_suffix(".md"), context)
     (folder / "search.md").write_text(text + "\n", encoding="utf-8")
-    _plot(runs, present, workers, grid, folder / "search.png")
+    drawn = [name for name, contender in contenders.items() if contender.get("drawn")]
+    panels = []
+    for workers in counts:
+        curves = [_curve(name, by_cell[workers, name], grid) for name in drawn if by_cell[workers, name]]
+        label = f"work / training everything to its end, {workers} worker{'s' * (workers > 1)}"
+        panels.append(Panel(label, curves, "hypervolume / that of the table"))
+    draw(panels, folder / "search.png")
 
 
-def _of(runs: Runs, name: str, workers: int, level: str, figure: str) -> Floats:
-    """A figure of every seed; infinite where the level was not reached."""
-    chosen = [found["reached"][level] for found in runs if (found["contender"], found["workers"]) == (name, workers)]
-    return np.array([np.inf if reached is None else reached[figure] for reached in chosen], dtype=np.float64)
+def _curve(name: str, runs: Runs, grid: Floats) -> Curve:
+    """The median over seeds and its interval."""
+    curves = np.array([found["curve"] for found in runs])  # (seeds, grid)
+    medians = np.array([_resampled(at_work) for at_work in curves.T])
+    low, middle, high = np.quantile(medians, (0.025, 0.5, 0.975), axis=1)
+    shown = (middle > 0) & (middle < _SHOWN)
+    band = list(zip(low[shown], high[shown], strict=True))
+    return Curve(name, list(zip(grid[shown], middle[shown], strict=True)), name.startswith("mo-asha"), band)
+
+
+def _reached(values: Floats) -> int:
+    """How many seeds reached the level."""
+    return int(np.isfinite(values).sum())
 
 
 def _resampled(values: Floats) -> Floats:
@@ -87,59 +91,3 @@ def _ratio(base: Floats, values: Floats) -> str:
     ratios = _resampled(base) / np.roll(_resampled(values), 1)
     low, high = np.quantile(ratios[~np.isnan(ratios)], (0.025, 0.975), method="nearest")
     return f"{np.median(base) / np.median(values):.2f} [{low:.2f}-{high:.2f}]"
-
-
-def _section(runs: Runs, names: Sequence[str], workers: int) -> str:
-    base, rival = (_of(runs, name, workers, "0.95", "macs") for name in (BASELINE, RIVAL))
-    rows = []
-    for name in names:
-        at_90, at_95 = (_of(runs, name, workers, level, "macs") for level in ("0.90", "0.95"))
-        if not len(at_95):
-            continue
-        rows.append(
-            [
-                name,
-                _interval(at_90, 1e12, 1),
-                _interval(at_95, 1e12, 1),
-                _ratio(base, at_95),
-                _ratio(rival, at_95),
-                _interval(_of(runs, name, workers, "0.95", "seconds"), 1, 0),
-                _number(float(np.median(_of(runs, name, workers, "0.95", "trials"))), 0),
-                f"{int(np.isfinite(at_95).sum())} of {len(at_95)}",
-            ]
-        )
-    lines = "\n".join(f"| {' | '.join(row)} |" for row in [_HEADER, *rows])
-    return f"## {workers} worker{'s' if workers > 1 else ''}\n\n{lines}"
-
-
-def _plot(runs: Runs, names: Sequence[str], workers: Sequence[int], grid: Floats, path: Path) -> None:
-    figure, panels = plt.subplots(
-        1, len(workers), figsize=(3.6 * len(workers), 3.6), sharey=True, squeeze=False, layout="constrained"
-    )
-    for axes, count in zip(panels[0], workers, strict=True):
-        _panel(axes, runs, [name for name in names if name in _DRAWN], count, grid)
-    panels[0][0].set_ylabel("hypervolume / that of the table")
-    handles, labels = panels[0][0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False, fontsize=9)
-    figure.savefig(path, dpi=160)
-    plt.close(figure)
-
-
-def _panel(axes: Axes, runs: Runs, names: Sequence[str], workers: int, grid: Floats) -> None:
-    for name in names:
-        curves = np.array(
-            [found["curve"] for found in runs if (found["contender"], found["workers"]) == (name, workers)]
-        )  # (seeds, grid)
-        if not len(curves):
-            continue
-        colour, dashes = _DRAWN[name]
-        low, middle, high = np.quantile(np.array([_resampled(c) for c in curves.T]), (0.025, 0.5, 0.975), axis=1)
-        shown = middle < 0.95
-        axes.plot(grid[shown], middle[shown], color=colour, linestyle=dashes, linewidth=1.6, label=name)
-        axes.fill_between(grid[shown], low[shown], high[shown], color=colour, alpha=0.15, linewidth=0)
-    for level in (0.90, 0.95):
-        axes.axhline(level, color="#bbbbbb", linewidth=0.8, zorder=0)
-    axes.set(xscale="log", ylim=(0.3, 0.97), xlabel="work / training everything to its end")
-    axes.set_title(f"{workers} worker{'s' if workers > 1 else ''}", fontsize=10)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(axis="x", color="#eeeeee")

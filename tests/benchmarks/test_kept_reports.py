@@ -9,6 +9,9 @@ import pytest
 import yaml
 
 from benchmarks.reproduce.study import read_study, spaces, variables
+from benchmarks.search import compare
+from benchmarks.search.report import write_report
+from benchmarks.search.table import CurveTable
 from searchinr.engine.catalog import read_space
 
 ROOT = Path(__file__).parents[2]
@@ -32,6 +35,13 @@ def test_a_report_is_what_its_kept_figures_say(
         assert report == "faults", ended
     assert capsys.readouterr().out == (ROOT / "reports" / f"{report}.md").read_text(encoding="utf-8")
     assert json.loads(written.read_text()) == json.loads(kept.read_text())
+
+
+def test_the_comparison_of_searches_is_what_its_kept_figures_say(tmp_path: Path) -> None:
+    kept = ROOT / "reports" / "search"
+    runs = json.loads((kept / "runs.json").read_text())
+    write_report(runs, compare.CONTENDERS, compare.GRID, CurveTable(), tmp_path)
+    assert (tmp_path / "search.md").read_text() == (kept / "search.md").read_text()
 
 
 @pytest.mark.parametrize("name", ["gordon", "ani", "supernet", "combiner", "shacira"])
