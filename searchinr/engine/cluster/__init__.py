@@ -1,1 +1,1 @@
-"""Clusters: the `ray up` file and what will hurt, jobs for Kubernetes and Slurm."""
+"""Clusters: the file for `ray up` and its pitfalls, runs on a cluster, and jobs for Kubernetes and Slurm."""

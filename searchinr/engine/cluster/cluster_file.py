@@ -1,4 +1,4 @@
-"""A cluster file: what `ray up` takes, checked whole and offline before anything is launched."""
+"""The cluster file, which `ray up` takes. It is checked as a whole and offline, before anything is launched."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,12 +18,12 @@ class NodeType:
     """A kind of nodes.
 
     Attributes:
-        name: As the file has it; `head` and `worker` with the provider `local`.
-        max_nodes: How many of them there can be, as workers; for the head 1.
-        cpu: Cores of a node, None where the file leaves it to Ray to find out.
-        gpu: GPUs of a node; None likewise.
+        name: Name in the file; with the provider `local` it is `head` or `worker`.
+        max_nodes: The most workers of this kind; 1 for the head.
+        cpu: Number of cores of a node; None if the file leaves it to Ray to find out.
+        gpu: Number of GPUs of a node; None if the file leaves it to Ray to find out.
         spot: Whether the provider may take such a node away at any time.
-        price: Of an hour, None if unknown.
+        price: Price of an hour; None if it is unknown.
     """
 
     name: str
@@ -40,12 +40,12 @@ class Cluster:
 
     Attributes:
         config: The file's content, as Ray reads it.
-        settings: What it says to searchinr.
-        provider: Kind of its provider.
+        settings: The file's settings for searchinr.
+        provider: Kind of the provider.
         head: The head node.
         workers: The kinds of workers.
-        max_workers: How many workers there can be at once, of all kinds.
-        document: The file, for the lines of what is said about it.
+        max_workers: The most workers at once, of all kinds together.
+        document: The file as read, which knows the line of every key.
     """
 
     config: dict[str, Any]
@@ -57,13 +57,13 @@ class Cluster:
     document: Document
 
     def commands(self, key: str) -> list[str]:
-        """What `ray up` runs for a key of the top level: the file's commands, or Ray's own."""
+        """The commands that `ray up` runs for a key of the top level: those of the file, or else Ray's defaults."""
         found: list[str] | None = self.config[key] if key in self.config else defaults(self.provider).get(key)
         return found or []
 
 
 def is_cluster_file(path: Path) -> bool:
-    """Whether a file is a cluster file, by its content; False where it cannot be read."""
+    """Whether a file is a cluster file, by its content; False if it cannot be read."""
     try:
         value = read_safe_yaml(path).value
     except SpaceError:
@@ -78,14 +78,14 @@ def load_cluster(path: Path) -> Cluster:
         path: The file.
 
     Raises:
-        SpaceError: Everything that is wrong with it, one line each, in the order of the lines.
+        SpaceError: Everything that is wrong with the file, one line each, in the order of the lines.
     """
     document = read_safe_yaml(path)
     config = document.value if isinstance(document.value, dict) else {}
     findings: list[Finding] = []
     if config is not document.value:
         findings.append(((), f"found {shown(document.value)}; allowed a mapping with cluster_name and provider"))
-    elif not document.problems:  # keys that are no text mean nothing to a schema
+    elif not document.problems:  # the schema cannot handle keys that are no text
         findings += schema_findings(_as_validated(config))
     given = config.get("metadata", {}).get("searchinr", {}) if isinstance(config.get("metadata", {}), dict) else {}
     settings, wrong = validated(ClusterSettings, given)
@@ -115,14 +115,14 @@ def load_cluster(path: Path) -> Cluster:
 
 
 def _as_validated(config: dict[str, Any]) -> dict[str, Any]:
-    """What Ray holds against its schema: for the provider `local` it has taken `min_workers` out before."""
+    """The config that Ray checks against its schema: for the provider `local`, it is without `min_workers`."""
     provider = config.get("provider")
     local = isinstance(provider, dict) and provider.get("type") == "local"
     return {key: value for key, value in config.items() if not (local and key == "min_workers")}
 
 
 def _what_the_schema_leaves_out(config: dict[str, Any]) -> list[Finding]:
-    """What Ray refuses later, with a trace or halfway through."""
+    """Finds errors that Ray's schema does not, and that Ray would report later with a trace or halfway through."""
     provider, kinds = config["provider"], config.get("available_node_types")
     kind = provider["type"]
     if kind not in provider_types():
@@ -154,7 +154,7 @@ def _what_the_schema_leaves_out(config: dict[str, Any]) -> list[Finding]:
 
 
 def _node_types(config: dict[str, Any], settings: ClusterSettings) -> list[NodeType]:
-    """The head's kind, and the kinds of workers."""
+    """The kind of the head, and the kinds of workers."""
     prices = settings.prices
     if config["provider"]["type"] == "local":
         return [
@@ -182,7 +182,7 @@ def _node_types(config: dict[str, Any], settings: ClusterSettings) -> list[NodeT
 
 
 def _max_workers(config: Mapping[str, Any]) -> int:
-    """How many workers there can be in all."""
+    """The most workers that there can be in all."""
     addresses = config["provider"].get("worker_ips")
     if addresses is None:
         return int(config.get("max_workers", _RAYS_MAX_WORKERS))
@@ -190,7 +190,7 @@ def _max_workers(config: Mapping[str, Any]) -> int:
 
 
 def _is_spot(node_config: Mapping[str, Any]) -> bool:
-    """Whether a node is lent at the provider's will: as AWS, GCP and Azure write it."""
+    """Whether the provider may take a node away, as AWS, GCP and Azure each write it."""
     market = node_config.get("InstanceMarketOptions")
     scheduling = node_config.get("scheduling")
     azure = node_config.get("azure_arm_parameters")

@@ -1,4 +1,4 @@
-"""The head of a cluster, as far as jobs go: asked through a tunnel, which is dug again where it has fallen in."""
+"""The jobs of a cluster: the head is asked about them through a tunnel, which is opened again if it breaks."""
 
 import os
 import time
@@ -12,7 +12,7 @@ from searchinr.engine.terminal.log import adopt
 from searchinr.engine.workers.ray_environment import ray_environment
 
 os.environ.update(ray_environment())
-# Ray reads it when it is imported, so the imports stand below.
+# Ray reads this variable when it is imported, so the imports of Ray stand below.
 import requests
 from ray.job_submission import JobStatus, JobSubmissionClient
 
@@ -22,30 +22,30 @@ if TYPE_CHECKING:
 __all__ = ["Head", "JobStatus", "reached"]
 
 Result = TypeVar("Result")
-_PAUSES_S = (1.0, 5.0, 15.0, 30.0)  # before another tunnel: heads come up slowly, networks fail for a while
+_PAUSES_S = (1.0, 5.0, 15.0, 30.0)  # before another tunnel, since heads start slowly and networks fail
 
 
 class Head:
-    """Asks the head about jobs."""
+    """Submits jobs to the head of a cluster and asks about them."""
 
     def __init__(self, launcher: Launcher, tunnels: ExitStack) -> None:
-        """A head that was not asked yet.
+        """Opens no tunnel yet.
 
         Args:
-            launcher: Digs tunnels.
-            tunnels: Holds the one that is open.
+            launcher: Opens tunnels to the head.
+            tunnels: Holds the open tunnel.
         """
         self._launcher, self._tunnels = launcher, tunnels
         self._client: JobSubmissionClient | None = None
 
     def submit(self, job: RunJob, folder: str) -> str:
-        """Submits a run, unless it is under way; the id of the job that it is.
+        """Submits a run, unless it is under way, and gives the id of its job.
 
-        Ray keeps the ids of jobs that have ended, so a run that is continued counts on.
+        Ray does not reuse the ids of jobs that have ended, so each time a run is continued its id gets the next number.
 
         Args:
             job: The run.
-            folder: What travels with it, as `RunJob.pack` has put it there.
+            folder: The folder that travels with the job, as `RunJob.pack` has filled it.
         """
         known = [found for found in self.jobs() if (found.submission_id or "").startswith(f"{job.id}-")]
         for found in known:
@@ -65,7 +65,7 @@ class Head:
 
         try:
             return self._ask(ask)
-        except RuntimeError:  # of two that submit at once one is second
+        except RuntimeError:  # somebody else has submitted the same run at the same time
             if any(found.submission_id == name for found in self.jobs()):
                 return name
             raise
@@ -75,19 +75,19 @@ class Head:
         return self._ask(lambda client: list(client.list_jobs()))
 
     def status(self, job: str) -> JobStatus:
-        """How far a job is."""
+        """The status of a job."""
         return self._ask(lambda client: client.get_job_status(job))
 
     def job(self, job: str) -> "JobDetails":
-        """All that is known of a job."""
+        """Everything that Ray knows of a job."""
         return self._ask(lambda client: client.get_job_info(job))
 
     def logs(self, job: str) -> str:
-        """What a job has printed."""
+        """The text that a job has printed."""
         return self._ask(lambda client: str(client.get_job_logs(job)))
 
     def stop(self, job: str) -> None:
-        """Asks a job to stop; it writes checkpoints first."""
+        """Asks a job to stop; before it does, it writes checkpoints."""
         self._ask(lambda client: client.stop_job(job))
 
     def _ask(self, question: Callable[[JobSubmissionClient], Result]) -> Result:
@@ -115,6 +115,6 @@ class Head:
 @contextmanager
 def reached(launcher: Launcher) -> Iterator[Head]:
     """The head of a cluster that is up, while the context is open."""
-    adopt("ray")  # which tells of every upload
+    adopt("ray")  # it logs every upload
     with ExitStack() as tunnels:
         yield Head(launcher, tunnels)

@@ -18,20 +18,20 @@ from searchinr.signals.datasets import files_here
 from searchinr.space import Resources, Space, space_hash
 
 _MAX_BYTES = 400 * 2**20  # Ray takes half a gibibyte, compressed, through the head's memory
-_STOP_S = 40  # for a driver that is asked to stop: running trials write their checkpoints
+_STOP_S = 40  # time that a driver has to stop, in which running trials write their checkpoints
 
 
 @dataclass(frozen=True)
 class RunJob:
-    """A run as it is submitted.
+    """A run that is submitted as a job.
 
     Attributes:
-        space: The search space, with what the command line says instead of it.
-        space_file: Its file.
-        storage: Where runs are kept.
-        name: The run's name there.
-        workers: Trials at the same time; None for as many as the nodes that are up take.
-        log_level: Of the run's log.
+        space: The search space, with the changes that the command line makes.
+        space_file: The file of the space.
+        storage: The place where runs are kept.
+        name: Name of the run in the storage.
+        workers: Number of trials at the same time; None for as many as fit on the nodes that are up.
+        log_level: Level of the run's log.
     """
 
     space: Space
@@ -43,16 +43,16 @@ class RunJob:
 
     @property
     def id(self) -> str:
-        """The same for the same search in the same place, whoever submits it."""
+        """The beginning of the job's id: it is the same for a search in a storage, whoever submits it."""
         key = f"{space_hash(self.space)} {self.storage / self.name}"
         return f"searchinr-{safe_name(self.space.name)}-{hashlib.sha256(key.encode()).hexdigest()[:10]}"
 
     @property
     def command(self) -> str:
-        """What runs on the head, in a folder with what `pack` has put there.
+        """The command that runs on the head, in a copy of the folder that `pack` has filled.
 
-        Ray makes that folder anew under a driver that joins the cluster, so the driver runs in a copy of it. The run
-        folder stays on the head: MLflow's record of an interrupted run goes on as well.
+        The driver needs a copy, since Ray makes the folder anew when a driver joins the cluster. The run folder stays
+        on the head, so that MLflow's record of an interrupted run is continued as well.
         """
         search = self.space.search
         words = ["python", "-m", "searchinr", "run", "space.yaml", "--storage", str(self.storage)]
@@ -64,7 +64,7 @@ class RunJob:
 
     @property
     def environment(self) -> dict[str, str]:
-        """Variables for the job; no secret is among them, since Ray shows them to whoever asks."""
+        """Environment variables for the job. No secret is among them, since Ray shows them to everybody who asks."""
         return {
             "RAY_JOB_STOP_WAIT_TIME_S": str(_STOP_S),
             "RAY_USAGE_STATS_ENABLED": "0",
@@ -75,7 +75,7 @@ class RunJob:
         """Puts into a folder what the job needs: this very searchinr, the space, and the user's own files.
 
         Raises:
-            UserError: See `own_files`.
+            UserError: The user's own files cannot travel with the job, see `own_files`.
         """
         package = Path(version.__file__).parent
         shutil.copytree(package, folder / package.name, ignore=shutil.ignore_patterns("__pycache__"))
@@ -86,11 +86,11 @@ class RunJob:
 
 
 def own_files(space: Space) -> list[Path]:
-    """The user's own files that a space names, by their paths from here on; datasets with a name are found on the head.
+    """The user's own files that a space names, as paths from this folder; named datasets are looked for on the head.
 
     Raises:
-        UserError: A path leads out of this folder, so that there is no such place beside the space on the head, or
-            the files are too large to travel with the job.
+        UserError: A path leads out of this folder, so that the file has no place beside the space on the head; or the
+            files are too large to travel with the job.
     """
     files = list(_own_files(space))
     size = sum(path.stat().st_size for path in files)
@@ -115,7 +115,7 @@ def _own_files(space: Space) -> Iterator[Path]:
 
 
 def places(cluster: Cluster, resources: Resources) -> int | None:
-    """Trials that a cluster takes at the same time with all of its nodes; None where the file leaves that to Ray.
+    """The number of trials that fit on all nodes of a cluster at the same time; None if the file does not tell.
 
     Raises:
         UserError: No trial fits any node.

@@ -1,4 +1,4 @@
-"""A search as a manifest for KubeRay: a RayJob with a cluster of its own, and the space in a ConfigMap."""
+"""Writes a search as a manifest for KubeRay: a RayJob with a cluster of its own, and the space in a ConfigMap."""
 
 import re
 import shlex
@@ -15,7 +15,7 @@ _HEAD_CORES = 2
 
 
 class _Literal(str):
-    """Text that is written as a block of lines."""
+    """Text that YAML writes as a block of lines."""
 
 
 class _Dumper(yaml.SafeDumper):
@@ -28,14 +28,14 @@ _Dumper.add_representer(
 
 
 def kuberay_manifest(space: Space, text: str, *, nodes: int, image: str, storage: str) -> str:
-    """The manifest.
+    """Writes the manifest.
 
     Args:
         space: The search space.
-        text: Its file.
-        nodes: Worker nodes, each of the size that suits the space's resources.
+        text: The content of the space file.
+        nodes: Number of worker nodes, each of the size that suits the space's resources.
         image: A container image with searchinr in it.
-        storage: URL of where the run is kept.
+        storage: URL of the place where the run is kept.
     """
     name = f"searchinr-{re.sub(r'[^a-z0-9]+', '-', space.name.lower()).strip('-') or 'search'}"[:40].rstrip("-")
     size = node_for(space.resources)
@@ -94,9 +94,9 @@ def kuberay_manifest(space: Space, text: str, *, nodes: int, image: str, storage
 
 
 def _pod(container: str, image: str, cores: int, gpus: int) -> dict[str, dict[str, list[dict[str, object]]]]:
-    """A pod template; requests and limits are the same, by which Ray counts."""
+    """A pod template; requests and limits are the same, and Ray takes them as the pod's resources."""
 
-    def amounts() -> dict[str, object]:  # made twice, or YAML would make an alias of the second
+    def amounts() -> dict[str, object]:  # called twice, since YAML would write an alias for the same object
         gpu = {"nvidia.com/gpu": gpus} if gpus else {}
         return {"cpu": str(cores), "memory": f"{cores * _GIB_PER_CORE}Gi", **gpu}
 

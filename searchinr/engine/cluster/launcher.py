@@ -1,6 +1,6 @@
-"""A cluster by Ray's own commands: `ray up`, `ray dashboard` (its tunnel to the head) and `ray down`.
+"""Handles a cluster with Ray's own commands: `ray up`, `ray dashboard` (a tunnel to the head) and `ray down`.
 
-They run as processes of their own: as functions they print to our terminal, and end our process where they fail.
+They run in processes of their own: called as functions, they print to our terminal and end our process if they fail.
 """
 
 import os
@@ -19,22 +19,22 @@ from searchinr.engine.cluster.cluster_file import Cluster
 
 _DASHBOARD_PORT = 8265
 _LAST_LINES = 8
-_PATIENCE_S = 60.0  # for a tunnel to stand
+_PATIENCE_S = 60.0  # the longest time to wait for a tunnel
 _GRACE_S = 5.0
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 _FAILED = "New status: update-failed"
-"""Follows in the output of `ray up` on that of the command that has failed; behind it come traces of Ray's own."""
+"""In the output of `ray up`, this line separates the output of the failed command from Ray's own traces."""
 
 
 class Launcher:
     """Creates, reaches and ends the cluster of a file."""
 
     def __init__(self, cluster: Cluster, log: Path) -> None:
-        """The cluster as the file has it, be it up or not.
+        """Handles the cluster of a file, whether it is up or not.
 
         Args:
-            cluster: What the file says.
-            log: Where the output of Ray's commands goes.
+            cluster: The cluster file.
+            log: The file to which the output of Ray's commands is written.
         """
         self._file, self._log = Path(cluster.document.file).absolute(), log
         commands = "\n".join(cluster.commands("head_start_ray_commands"))
@@ -42,14 +42,14 @@ class Launcher:
         self._remote_port = int(ports[-1]) if ports else _DASHBOARD_PORT
 
     def is_up(self) -> bool:
-        """Whether there is a head that was set up without an error."""
+        """Whether the cluster has a head that was set up without an error."""
         return self._run("get-head-ip") == 0
 
     def up(self) -> None:
-        """Creates the cluster, or brings the one that runs up to date without ending what runs on it.
+        """Creates the cluster, or brings a running one up to date without ending what runs on it.
 
         Raises:
-            ChildProcessError: It cannot be set up; the message has the last lines of the command that has failed.
+            ChildProcessError: The cluster cannot be set up; the message ends with the output of the failed command.
         """
         keep = ["--no-restart"] if self.is_up() else []
         if self._run("up", "--yes", *keep) != 0:
@@ -59,14 +59,14 @@ class Launcher:
         """Ends the cluster with all of its nodes.
 
         Raises:
-            ChildProcessError: That failed: nodes may go on costing.
+            ChildProcessError: The cluster could not be ended, and nodes may go on costing money.
         """
         if self._run("down", "--yes") != 0:
             raise ChildProcessError(f"{self._file}: nodes may be left, end them with `ray down`:{self._said()}")
 
     @contextmanager
     def tunnel(self) -> Iterator[str]:
-        """Address of the head's dashboard on this machine, while the context is open.
+        """Opens a tunnel and gives the address of the head's dashboard on this machine, while the context is open.
 
         Raises:
             ConnectionError: The head cannot be reached.
@@ -95,7 +95,7 @@ class Launcher:
             try:
                 return process.wait()
             finally:
-                _end(process)  # where we are interrupted
+                _end(process)  # also if we are interrupted
 
     def _start(self, command: str, *options: str, output: IO[bytes]) -> "subprocess.Popen[bytes]":
         return subprocess.Popen(
@@ -103,13 +103,13 @@ class Launcher:
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            # What Ray says stays in order with what its commands say.
+            # Ray's own output stays in order with the output of its commands.
             env={**os.environ, "RAY_USAGE_STATS_ENABLED": "0", "PYTHONUNBUFFERED": "1"},
-            start_new_session=True,  # Ctrl-C reaches it through us, in order
+            start_new_session=True,  # so that Ctrl-C reaches only us, and we end the command
         )
 
     def _said(self) -> str:
-        """The last lines of Ray's output about what has failed."""
+        """The last lines of Ray's output before it reports a failure."""
         text = _COLOURS.sub("", self._log.read_text(errors="replace")).partition(_FAILED)[0]
         lines = [line.rstrip() for line in text.splitlines() if line.strip()]
         return "".join(f"\n  {line}" for line in lines[-_LAST_LINES:]) + f"\n  all of it: {self._log}"

@@ -1,4 +1,4 @@
-"""What is allowed in a cluster file and will hurt: warnings, each with its line and what to do."""
+"""Warnings about settings of a cluster file that are allowed but cause trouble, each with its line and a remedy."""
 
 import re
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from searchinr.engine.workers.slots import idle_share, trials_per_gpu, trials_pe
 from searchinr.space import Finding, Loc, Problem, Resources
 
 FILL_IN = "FILL-IN"
-"""Stands in the clusters' files that we ship where only the user knows what belongs there."""
+"""In the cluster files that we ship, this text stands in places that the user must fill in."""
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _SSH = 22
@@ -19,22 +19,22 @@ _EVERYBODY = ("0.0.0.0/0", "::/0")
 
 
 def cluster_warnings(cluster: Cluster) -> list[Problem]:
-    """What will hurt with a cluster file, by line."""
+    """Everything in a cluster file that will cause trouble, by line."""
     checks = (_not_filled_in(cluster.config), _storage(cluster), _spot(cluster), _network(cluster), _mounts(cluster))
     problems: dict[tuple[Loc, str], Problem] = {}
     for loc, text in (finding for check in checks for finding in check):
-        problems.setdefault((loc[-1:], text), cluster.document.problem(loc, text))  # what an alias repeats is said once
+        problems.setdefault((loc[-1:], text), cluster.document.problem(loc, text))  # a problem in a value that aliases repeat is reported once
     return sorted(problems.values(), key=lambda problem: problem.line or 0)
 
 
 def launch_problems(cluster: Cluster) -> list[Problem]:
-    """Those of the warnings with which no run is launched, by line: what cannot work, and what would be unsafe."""
+    """The warnings with which no run is launched, by line: settings that cannot work or would be unsafe."""
     findings = [*_not_filled_in(cluster.config), *_network(cluster), *_mounts(cluster)]
     return [cluster.document.problem(*finding) for finding in findings]
 
 
 def resource_warnings(resources: Resources) -> Iterator[Finding]:
-    """What will hurt with a space's resources on any machine."""
+    """Warnings about a space's resources that hold on any machine."""
     if (idle := idle_share(resources)) > 0:
         shared = trials_per_gpu(resources)
         yield (
@@ -45,7 +45,7 @@ def resource_warnings(resources: Resources) -> Iterator[Finding]:
 
 
 def fit_warnings(resources: Resources, cluster: Cluster) -> Iterator[Finding]:
-    """What will hurt with a space's resources on this cluster."""
+    """Warnings about a space's resources that hold on this cluster."""
     known = [kind for kind in cluster.workers if kind.cpu is not None and kind.gpu is not None]
     for kind in known:
         places = trials_per_node(resources, kind.cpu or 0, kind.gpu or 0)
@@ -156,7 +156,7 @@ def _network(cluster: Cluster) -> Iterator[Finding]:
 
 
 def _is_open(rule: dict[str, Any]) -> bool:
-    """Whether a rule of an AWS security group lets everybody in, to more than SSH."""
+    """Whether a rule of an AWS security group lets everybody reach more than SSH."""
     ranges = [
         entry.get("CidrIp") or entry.get("CidrIpv6")
         for key in ("IpRanges", "Ipv6Ranges")

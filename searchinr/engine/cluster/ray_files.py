@@ -1,4 +1,4 @@
-"""What Ray itself says of cluster files: its packaged schema and defaults, read without importing Ray."""
+"""Ray's schema and defaults of cluster files, read from its package without importing Ray."""
 
 import json
 from functools import cache
@@ -23,7 +23,7 @@ _TYPES = {
 
 
 def schema_findings(config: dict[str, Any]) -> list[Finding]:
-    """Where a cluster file breaks the schema of the Ray that is installed."""
+    """Everything in a cluster file that breaks the schema of the installed version of Ray."""
     findings: list[Finding] = []
     for error in Draft7Validator(_schema()).iter_errors(config):
         findings += [finding for finding in _findings(error) if finding not in findings]
@@ -36,7 +36,7 @@ def provider_types() -> list[str]:
 
 
 def defaults(provider: str) -> dict[str, Any]:
-    """What `ray up` takes for the keys that a file leaves out; empty for providers that are not Ray's own."""
+    """The defaults that `ray up` uses for missing keys; empty for providers that Ray does not bring along."""
     path = _autoscaler() / provider / "defaults.yaml"
     found = read_safe_yaml(path).value if path.is_file() else {}
     return found if isinstance(found, dict) else {}
@@ -69,5 +69,5 @@ def _schema() -> dict[str, Any]:
 
 def _autoscaler() -> Path:
     spec = find_spec("ray")
-    assert spec is not None and spec.origin is not None  # a dependency of ours
+    assert spec is not None and spec.origin is not None  # Ray is a dependency of ours
     return Path(spec.origin).parent / "autoscaler"

@@ -1,8 +1,8 @@
-"""A run on a cluster, from here: launched, followed, come back to, stopped, and its results fetched.
+"""Handles a run on a cluster from this machine: launches, follows and stops it, and fetches its results.
 
-The driver runs on the cluster's head as a job. We look at it through two windows: the storage, where the driver says
-how far it is and keeps all results, and the head's job server, which knows whether the job still runs. Neither needs
-us: we may go at any time.
+The driver runs on the cluster's head as a job. We learn about it from two places: the storage, to which the driver
+writes its progress and all results, and the head's job server, which knows whether the job still runs. Neither needs
+this process, which may end at any time.
 """
 
 import json
@@ -35,12 +35,12 @@ _LAST_LINES = 5
 
 @dataclass(frozen=True)
 class ClusterNote:
-    """What a run folder knows of the cluster that its run is on.
+    """A note in a run folder about the cluster on which the run is.
 
     Attributes:
         cluster: The cluster file.
-        place: Where the run is kept.
-        job: Id of the job that the run is, or was last.
+        place: The run's place in the storage.
+        job: Id of the run's current or last job.
     """
 
     cluster: str
@@ -52,10 +52,10 @@ class RemoteRun:
     """A run on a cluster."""
 
     def __init__(self, folder: RunFolder, note: ClusterNote) -> None:
-        """The run that a note tells of.
+        """Makes the run that a note describes.
 
         Args:
-            folder: Its run folder here.
+            folder: The run folder on this machine.
             note: The note.
         """
         self.folder, self.note = folder, note
@@ -65,7 +65,7 @@ class RemoteRun:
 
     @classmethod
     def of(cls, path: Path) -> "RemoteRun | None":
-        """The run on a cluster that a run folder tells of; None if it tells of none."""
+        """The run on a cluster that the note in a run folder describes; None if there is no note."""
         folder = RunFolder(path)
         if not folder.cluster.is_file():
             return None
@@ -76,7 +76,7 @@ class RemoteRun:
         return cls(folder, note)
 
     def status(self) -> str:
-        """What the job is doing, after what is on record was fetched."""
+        """The state of the job in words, after its record was fetched."""
         self.fetch()
         if not self._launcher.is_up():
             return "not running: the cluster is not up; the same command again continues it"
@@ -90,7 +90,7 @@ class RemoteRun:
                     return f"running as job {self.note.job}"
 
     def stop(self) -> None:
-        """Stops the job once its trials have written their checkpoints, and fetches what is on record."""
+        """Stops the job when its trials have written their checkpoints, and fetches its record."""
         with reached(self._launcher) as head:
             head.stop(self.note.job)
             while not head.status(self.note.job).is_terminal():
@@ -98,15 +98,15 @@ class RemoteRun:
         self.fetch()
 
     def follow(self, *, down: bool) -> bool:
-        """Shows the run until its job ends, and fetches it; False if it was stopped before it had finished.
+        """Shows the run until its job ends, and fetches the record; False if it was stopped before it had finished.
 
         Args:
-            down: Whether to end the cluster when the run has finished, as long as nothing else runs on it.
+            down: Whether to end the cluster when the run has finished, unless something else runs on it.
 
         Raises:
             UserError: The driver has refused its input.
             ChildProcessError: The job has failed.
-            ConnectionError: The head is gone.
+            ConnectionError: The head cannot be reached any more.
         """
         with reached(self._launcher) as head, RunView(self._stored.place.name, self.folder.path) as view:
             while not (status := head.status(self.note.job)).is_terminal():
@@ -121,17 +121,17 @@ class RemoteRun:
         return finished
 
     def fetch(self) -> None:
-        """Brings what is on record into the run folder."""
+        """Copies the run's record from the storage into the run folder."""
         if self._stored.space.exists():
             self._stored.fetch(self.folder.path)
 
     def _show(self, view: RunView) -> None:
-        with suppress(OSError):  # of a network that fails for a moment
+        with suppress(OSError):  # the network may fail for a moment
             if said := progress_at(self._stored.place):
                 view.update(ViewState.of(said))
 
     def _fail(self, head: Head) -> None:
-        """Says why a job has failed, by its last words."""
+        """Raises an error that says why the job has failed, from the end of its output."""
         details = head.job(self.note.job)
         lines = [line for line in head.logs(self.note.job).splitlines() if line.strip()]
         if details.driver_exit_code == 2:
@@ -163,18 +163,18 @@ def launch(
     seed: int | None,
     storage: str | None,
 ) -> RemoteRun:
-    """Starts a search on a cluster, which is created or brought up to date; comes back to it where it runs already.
+    """Starts a search on a cluster, which is created or brought up to date; if the search runs already, it is joined.
 
-    Nothing is launched if anything is wrong.
+    If anything is wrong, nothing is launched.
 
     Args:
         space_file: The search space.
         cluster_file: The cluster.
-        out: The run folder here; None means `runs/<name of the space>`.
-        workers: Trials at the same time; None means as many as the cluster takes with all of its nodes.
-        trials: Instead of the space's number of trials.
-        seed: Instead of the space's seed.
-        storage: Instead of the cluster file's.
+        out: The run folder on this machine; None means `runs/<name of the space>`.
+        workers: Number of trials at the same time; None means as many as fit on all nodes of the cluster.
+        trials: Number of trials, in place of the space's.
+        seed: Seed, in place of the space's.
+        storage: Storage, in place of the cluster file's.
 
     Raises:
         UserError: Something is wrong with a file, a dataset, the storage or the run folder.

@@ -1,4 +1,4 @@
-"""A search as a job of a system that is there already: Kubernetes with KubeRay, or Slurm."""
+"""Writes a search as a job of a system that exists already: Kubernetes with KubeRay, or Slurm."""
 
 from pathlib import Path
 from typing import Literal
@@ -13,14 +13,14 @@ Target = Literal["kuberay", "slurm"]
 
 
 def render_job(space: Path, target: Target, *, nodes: int, image: str | None, storage: str | None) -> str:
-    """The job's file.
+    """Writes the file of the job.
 
     Args:
         space: The space file.
-        target: The system.
-        nodes: Nodes that run trials.
-        image: Of Kubernetes: a container image that has searchinr in it.
-        storage: Where the run is kept; with Slurm None means in a folder that all nodes see.
+        target: The system for which the file is written.
+        nodes: Number of nodes that run trials.
+        image: For Kubernetes, a container image that has searchinr in it.
+        storage: The place where the run is kept; with Slurm, None means a folder that all nodes see.
 
     Raises:
         UserError: The space is wrong, or something is missing.

@@ -1,4 +1,4 @@
-"""What a cluster file says to searchinr, under `metadata.searchinr`, which Ray leaves alone."""
+"""The settings for searchinr in a cluster file. They stand under `metadata.searchinr`, which Ray ignores."""
 
 from typing import Annotated, Literal
 
@@ -13,13 +13,13 @@ class ClusterSettings(BaseModel):
     """The section `metadata.searchinr` of a cluster file.
 
     Attributes:
-        storage: Where the driver and the workers meet: a URL such as `s3://bucket/path`, or a folder that every node
-            mounts. Each run has a folder of its own in it. None means a node's own disk.
-        log_level: What goes into the run's log; `debug` adds what Ray has to say.
-        teardown: What becomes of the cluster when a run has finished: it is kept, or torn down unless something else
-            still runs on it.
-        prices: Price of a node per hour, by node type; with the provider `local`, of `head` and `worker`.
-        currency: Of the prices.
+        storage: The place that the driver and the workers share: a URL such as `s3://bucket/path`, or a folder that
+            every node mounts. Each run has a folder of its own there. None means a node's own disk.
+        log_level: Level of the run's log; `debug` adds Ray's own messages.
+        teardown: Whether the cluster is kept when a run has finished, or torn down unless something else still runs on
+            it.
+        prices: Price of a node for an hour, by node type; with the provider `local` the types are `head` and `worker`.
+        currency: Currency of the prices.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)

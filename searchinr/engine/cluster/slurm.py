@@ -1,4 +1,4 @@
-"""A search as a batch script for Slurm: a Ray head on the first node, workers on the others."""
+"""Writes a search as a batch script for Slurm, with a Ray head on the first node and workers on the others."""
 
 import shlex
 from pathlib import Path
@@ -8,13 +8,13 @@ from searchinr.space import Space
 
 
 def slurm_script(space: Space, path: Path, *, nodes: int, storage: str | None) -> str:
-    """The script.
+    """Writes the script.
 
     Args:
         space: The search space.
-        path: Its file, which the nodes see in the same place.
-        nodes: How many nodes, each of the size that suits the space's resources.
-        storage: Where the run is kept; None means in the run folder, which all nodes see.
+        path: The space file, which all nodes see at the same path.
+        nodes: Number of nodes, each of the size that suits the space's resources.
+        storage: The place where the run is kept; None means the run folder, which all nodes see.
     """
     size = node_for(space.resources)
     gpus = f"#SBATCH --gpus-per-node={size.gpu}\n" if size.gpu else ""

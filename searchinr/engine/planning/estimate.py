@@ -1,4 +1,4 @@
-"""Estimates with their spread, and what became of them."""
+"""Estimates with their spread, and their comparison with what a run took."""
 
 import json
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ _QUANTILES = (0.1, 0.5, 0.9)
 
 @dataclass(frozen=True)
 class Estimate:
-    """An estimated quantity: that one in ten simulations stayed below, half of them did, and nine in ten did."""
+    """An estimated quantity, as the values below which one in ten, half and nine in ten of the simulations stayed."""
 
     low: float
     median: float
@@ -22,11 +22,11 @@ class Estimate:
 
     @classmethod
     def of(cls, values: Sequence[float]) -> "Estimate":
-        """The quantiles of what the simulations say."""
+        """Makes an estimate from the quantiles of simulated values."""
         return cls(*(float(value) for value in np.quantile(values, _QUANTILES)))
 
     def times(self, factor: float) -> "Estimate":
-        """The estimate in another unit."""
+        """The estimate multiplied by a factor, for example into another unit."""
         return Estimate(self.low * factor, self.median * factor, self.high * factor)
 
     def __str__(self) -> str:
@@ -34,7 +34,7 @@ class Estimate:
 
 
 def fit_hours(lines: Sequence[Line]) -> float:
-    """Hours of training that a ledger has on record, added up over fits; of failed ones what they had measured."""
+    """Hours of training on record in a ledger, summed over fits; failed fits count up to their last measurement."""
     longest: dict[str, float] = {}
     for line in lines:
         if isinstance(line, Point | Confirmation):
@@ -43,15 +43,15 @@ def fit_hours(lines: Sequence[Line]) -> float:
 
 
 def compared_with_plan(plan: Path, lines: Sequence[Line]) -> str | None:
-    """What was estimated and what it took, in a line; None where no plan was made.
+    """A line that compares the estimate with what the run took; None if no plan was made.
 
     Args:
-        plan: Where `searchinr plan` leaves its estimate.
+        plan: The file in which `searchinr plan` leaves its estimate.
         lines: The ledger.
     """
     try:
         estimate = Estimate(**json.loads(plan.read_bytes())["fit_hours"])
-    except (OSError, ValueError, KeyError, TypeError):  # none, or somebody's own file
+    except (OSError, ValueError, KeyError, TypeError):  # there is no plan, or the file is not ours
         return None
     took = fit_hours(lines)
     return f"estimated {estimate} hours of training in all; it took {took:.3g}"

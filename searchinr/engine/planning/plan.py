@@ -1,9 +1,9 @@
-"""How long a search will take and what it will cost: an estimate from probes and simulated searches.
+"""Estimates how long a search will take and what it will cost, from probes and simulated searches.
 
-The search is run many times without training (`search/simulator.py`): the real scheduler decides who is trained how
-long, and a trial takes as long as one of the probes, drawn at random. Results are invented along a line of rate and
-quality, since who is promoted matters less to the time than how many are. Before each simulation the probes themselves
-are drawn anew with replacement (the bootstrap), so that the spread of the answers tells how little few probes say.
+The search is run many times without training (`search/simulator.py`): the real scheduler decides which trials are
+trained for how long, and a trial takes as long as a randomly drawn probe. Results are invented along a line of rate and
+quality, since the time depends more on how many trials are promoted than on which. Before each simulation the probes
+are drawn anew with replacement (the bootstrap), so that the spread of the estimates shows how uncertain they are.
 """
 
 import random
@@ -21,18 +21,18 @@ from searchinr.search.simulator import Outcome, simulate
 from searchinr.space import Space
 
 _REPLICATES = 12
-_MOST_NODES = 8  # where no cluster says how many there can be
+_MOST_NODES = 8  # if there is no cluster file that gives the largest number of nodes
 
 
 @dataclass(frozen=True)
 class Row:
-    """The search on so many nodes.
+    """The estimate for one number of nodes.
 
     Attributes:
-        nodes: Nodes that run trials.
-        at_once: Trials at the same time.
-        hours: From start to end.
-        cost: Of head and nodes for as long; None where prices are not known.
+        nodes: Number of nodes that run trials.
+        at_once: Number of trials at the same time.
+        hours: Hours from start to end.
+        cost: Cost of the head and the nodes for this time; None if prices are not known.
     """
 
     nodes: int
@@ -43,16 +43,16 @@ class Row:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a search will probably take.
+    """The estimate for a search.
 
     Attributes:
-        trials: Trials, of all datasets.
-        results: Measurements at rungs and confirmations.
-        fit_hours: Hours of training, added up over trials.
-        probes: How many probes it comes from.
-        device: What they ran on.
-        currency: Of the costs.
-        rows: By number of nodes.
+        trials: Number of trials on all datasets.
+        results: Number of measurements at rungs, and of confirmations.
+        fit_hours: Hours of training, summed over trials.
+        probes: Number of probes on which the estimate is based.
+        device: Name of the device on which they ran.
+        currency: Currency of the costs.
+        rows: Estimates for several numbers of nodes.
     """
 
     trials: int
@@ -71,10 +71,10 @@ def make_plan(
 
     Args:
         space: The search space.
-        probes: Of each dataset, by label; at least one of each.
-        places: Trials that a node takes at the same time.
-        cluster: Where it is to run; None for nodes such as this machine, without prices.
-        device: What the probes ran on.
+        probes: Label of each dataset -> its probes, at least one.
+        places: Number of trials that a node takes at the same time.
+        cluster: The cluster on which to run; None for nodes like this machine, without prices.
+        device: Name of the device on which the probes ran.
     """
     prices = _prices(cluster)
     rows, results, fit_s = [], [], []
@@ -119,7 +119,7 @@ def _simulated(
 
 
 def _outcome(rungs: Sequence[int], probes: Mapping[str, Sequence[Probe]], spent: list[float], job: Job) -> Outcome:
-    """What a job takes, by the probe that its trial has drawn, and an invented result."""
+    """The time that a job takes, from the probe that was drawn for its trial, and an invented result."""
     rng = random.Random(job.trial)
     probe = rng.choice(probes[job.dataset])
     octave, luck = rng.uniform(-3, 3), rng.gauss(0, 1)
@@ -131,12 +131,12 @@ def _outcome(rungs: Sequence[int], probes: Mapping[str, Sequence[Probe]], spent:
 
 
 def _node_counts(most: int) -> list[int]:
-    """1, 2, 4, ... and the most there can be."""
+    """The numbers of nodes to estimate: 1, 2, 4, ... and the largest possible number."""
     return sorted({2**power for power in range(max(1, most).bit_length())} | {max(1, most)})
 
 
 def _prices(cluster: Cluster | None) -> tuple[float, float] | None:
-    """Of the head and of a worker for an hour; the first kind of workers that has a price counts for all."""
+    """The prices of the head and of a worker for an hour; all workers cost as much as the first kind with a price."""
     if cluster is None or cluster.head.price is None:
         return None
     return next(((cluster.head.price, kind.price) for kind in cluster.workers if kind.price is not None), None)

@@ -1,4 +1,4 @@
-"""`searchinr plan`: probes here, and an estimate that is left in the run folder."""
+"""`searchinr plan`: runs probes on this machine and leaves an estimate in the run folder."""
 
 import json
 import os
@@ -35,14 +35,14 @@ def plan_search(
 
     Args:
         space_file: The search space.
-        cluster_file: Where it is to run; None for nodes such as this machine.
+        cluster_file: The cluster on which to run; None for nodes like this machine.
         out: The run folder; None means `runs/<name of the space>`.
-        probes: Configs to try, of each dataset.
-        data_dir: Where datasets are looked for first.
-        assets_dir: Where assets are kept for all runs; see `asset_cache.cache_folder`.
+        probes: Number of configs that are tried on each dataset.
+        data_dir: The folder in which datasets are looked for first.
+        assets_dir: The folder in which assets are kept for all runs; see `asset_cache.cache_folder`.
 
     Returns:
-        The estimate, and what it leaves out, a sentence each.
+        The estimate, and a sentence for each thing that it leaves out.
 
     Raises:
         UserError: Something is wrong with a file or a dataset, or no config can be fitted.
@@ -74,7 +74,7 @@ def plan_search(
 
 
 def _places(resources: Resources, cluster: Cluster | None) -> tuple[int, list[str]]:
-    """Trials that a node takes at the same time, and what had to be assumed."""
+    """The number of trials that a node takes at the same time, and the assumptions that had to be made."""
     if cluster is not None:
         known = [kind for kind in cluster.workers if kind.cpu is not None]
         if known:

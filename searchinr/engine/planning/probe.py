@@ -1,4 +1,4 @@
-"""Probes: a few configs of a space, fitted for a moment, to know what a step and a measurement cost here."""
+"""Probes: a few configs of a space are fitted briefly, to learn what a step and a measurement cost on this machine."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -22,17 +22,17 @@ from searchinr.space import Resources, Space
 from searchinr.trial import Measurement, asset_spec, base_spec, build_asset, run_trial
 
 _RUNGS = (10, 40)
-_LIMIT_S = 60.0  # of training, after which a probe is told by what it has done
+_LIMIT_S = 60.0  # after this much training, a probe is stopped and its cost follows from the steps so far
 
 
 @dataclass(frozen=True)
 class Probe:
-    """What one config costs.
+    """The costs of one config.
 
     Attributes:
-        step_s: Seconds of a training step.
-        rung_s: Seconds of set-up, encoding and decoding at a rung.
-        branch: Steps that a rung takes beside the trunk that later rungs go on from, as a fraction of its length.
+        step_s: Seconds that a training step takes.
+        rung_s: Seconds that set-up, encoding and decoding take at a rung.
+        branch: Steps of a rung's branch, which later rungs do not go on from, as a fraction of the rung's length.
     """
 
     step_s: float
@@ -41,14 +41,14 @@ class Probe:
 
 
 def probe(space: Space, dataset: Dataset, count: int, training: Dataset | None, cache: AssetCache) -> Iterator[Probe]:
-    """Fits configs drawn at random from a space; what fails is left out.
+    """Fits configs drawn at random from a space; configs that fail are left out.
 
     Args:
         space: The search space.
-        dataset: One of its datasets.
-        count: How many configs.
-        training: The dataset's training signals; None if it has none, and then no config needs any.
-        cache: Where the assets that configs need are taken from, and those that are built here are left for the run.
+        dataset: One of the space's datasets.
+        count: Number of configs.
+        training: The dataset's training signals; None if it has none, in which case no config needs any.
+        cache: The cache from which assets are taken, and in which assets that are built here are left for the run.
     """
     keep_freed_memory()
     resources = space.resources
@@ -67,7 +67,7 @@ def probe(space: Space, dataset: Dataset, count: int, training: Dataset | None, 
 
 
 def device_here(resources: Resources) -> torch.device:
-    """Where a trial would run on this machine."""
+    """The device on which a trial would run on this machine."""
     return torch.device("cuda" if resources.gpu > 0 and torch.cuda.is_available() else "cpu")
 
 
@@ -79,7 +79,7 @@ def _asset(
     device: torch.device,
     cache: AssetCache,
 ) -> Asset | None:
-    """What the fit needs, built to the end if it is not in the cache. The time that takes is none of the fit's."""
+    """The asset that a fit needs, which is built if it is not in the cache; the time of this is not the fit's."""
 
     def built(spec: AssetSpec | None) -> Asset | None:
         if spec is None:
@@ -118,8 +118,8 @@ def _probe(
     if not measured:
         return Probe(state.train_s / state.steps, 0.0, 0.0)
     first, last = measured[0], measured[-1]
-    macs = first.figures.cost.macs / first.steps  # of a step
+    macs = first.figures.cost.macs / first.steps  # multiply-accumulates of a step
     if last is first or macs == 0:
         return Probe(first.train_s / first.steps, rung_s, 0.0)
-    taken = last.figures.cost.macs / macs  # steps in all, the first rung's branch among them
+    taken = last.figures.cost.macs / macs  # number of all steps, with those of the first rung's branch
     return Probe((last.train_s - first.train_s) / (taken - first.steps), rung_s, (taken - last.steps) / first.steps)

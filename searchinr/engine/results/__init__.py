@@ -1,1 +1,1 @@
-"""What is read from a run: fronts, exports, comparisons, checks, reports."""
+"""Reads the results of a run: fronts, exports, comparisons, checks, reports."""

@@ -1,4 +1,4 @@
-"""The assets of a run: what was built, of what size, and how many files need it."""
+"""The assets of a run: which were built, how large they are, and how many points need them."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -11,10 +11,10 @@ from searchinr.search.lines import AssetBuilt, Point
 
 
 def list_assets(run: OpenedRun) -> list[dict[str, Any]]:
-    """A row for each asset on record, in the order in which they were built.
+    """Makes a row for each asset on record, in the order in which they were built.
 
-    `points` is how many operating points have files that name it, `cached` whether the run has taken it from the cache
-    instead of building it: then its cost is that of the run that built it.
+    `points` is the number of operating points whose files name the asset. `cached` tells whether the run took the asset
+    from the cache instead of building it; its cost is then that of the run that built it.
     """
     needing = [line.decodes_with for line in run.lines if isinstance(line, Point)]
     return [
@@ -31,14 +31,14 @@ def list_assets(run: OpenedRun) -> list[dict[str, Any]]:
 
 
 def find_in(run: OpenedRun, sha256: str) -> Path:
-    """The file of an asset that decoding needs.
+    """Finds the file of an asset that decoding needs.
 
     Args:
         run: The run.
-        sha256: The beginning of its hash, as files name it.
+        sha256: The beginning of the asset's hash, by which files name it.
 
     Raises:
-        UserError: There is none, or there are several.
+        UserError: The run has no such asset, or several of them.
     """
     labels = [row["label"] for row in list_assets(run) if row["sha256"].startswith(sha256.lower())]
     paths = {path for path in (run.folder.kept_assets / asset_name(label) for label in labels) if path.is_file()}
@@ -49,10 +49,10 @@ def find_in(run: OpenedRun, sha256: str) -> Path:
 
 
 def show_asset(path: Path) -> dict[str, Any]:
-    """What an asset's file says: `codec`, `name`, `sha256`, `bytes`, `needed_to_decode`, `params`, `tensors`.
+    """Describes an asset's file: `codec`, `name`, `sha256`, `bytes`, `needed_to_decode`, `params`, `tensors`.
 
     Raises:
-        UserError: There is no such file, or it is no asset.
+        UserError: There is no such file, or it is not an asset.
     """
     if path.suffix != ASSET_SUFFIX:
         raise UserError(f"{path}: suffix {path.suffix!r} found; allowed is {ASSET_SUFFIX}")

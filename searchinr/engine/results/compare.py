@@ -1,4 +1,4 @@
-"""Two runs of the same signals side by side."""
+"""Compares two runs on the same signals."""
 
 import re
 
@@ -11,12 +11,12 @@ from searchinr.search.objectives import Objectives
 
 
 def compare(first: OpenedRun, second: OpenedRun, dataset: str | None) -> list[Comparison]:
-    """Lays the fronts of two runs over each other, each within its own constraints.
+    """Compares the fronts of two runs, each within its own constraints.
 
     Args:
-        first: What is compared with.
-        second: The other one.
-        dataset: Label of the one that is meant; None means all of them.
+        first: The run that `second` is compared with.
+        second: The run that is judged.
+        dataset: Label of the dataset to compare on; None means all datasets.
 
     Raises:
         UserError: The runs are not about the same signals and objectives, or one has no front.
@@ -59,7 +59,7 @@ def _compare(first: OpenedRun, second: OpenedRun, label: str) -> Comparison:
 
 
 def _facts(run: OpenedRun, front: FrontReport) -> dict[str, object]:
-    """What two runs must agree in for their figures to be comparable."""
+    """The facts in which two runs must agree so that their figures can be compared."""
     return {
         "modality": front.modality,
         "rate unit": front.rate_unit,
@@ -69,7 +69,7 @@ def _facts(run: OpenedRun, front: FrontReport) -> dict[str, object]:
 
 
 def _content(run: OpenedRun) -> dict[str, str]:
-    """Dataset -> a few digits of the hash of its signals, from the head of the run's space file."""
+    """Dataset -> the first digits of the hash of its signals, from the head of the run's space file."""
     head = re.search(r"^# identity: \w+-(\S+)$", run.folder.space.read_text(encoding="utf-8"), re.MULTILINE)
     return {} if head is None else dict(zip(run.labels, head[1].split("-"), strict=False))
 

@@ -1,4 +1,4 @@
-"""The best config of a run, or of each of its signals, as files that `encode --config` takes."""
+"""Exports the best config of a run, or the best one for each signal, as files that `encode --config` takes."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,13 +18,13 @@ from searchinr.signals.files import make_folder, write_file
 
 @dataclass(frozen=True)
 class Criterion:
-    """What is best: exactly one of the first three.
+    """The criterion by which a config is the best; exactly one of the first three is given.
 
     Attributes:
-        max_rate: The highest PSNR at no more than this rate.
-        min_psnr: The lowest rate with at least this PSNR.
-        trial: This trial (a prefix of its name will do).
-        steps: Of that trial, the training of this length.
+        max_rate: The best config has the highest PSNR at no more than this rate.
+        min_psnr: The best config has the lowest rate with at least this PSNR.
+        trial: The best config is that of this trial (a prefix of its name is enough).
+        steps: Training length of that trial.
     """
 
     max_rate: float | None = None
@@ -33,7 +33,7 @@ class Criterion:
     steps: int | None = None
 
     def check(self) -> None:
-        """Makes sure that it says one thing; `UserError` if not."""
+        """Raises `UserError` unless exactly one criterion is given."""
         if sum(criterion is not None for criterion in (self.max_rate, self.min_psnr, self.trial)) != 1:
             raise UserError("export: give exactly one of --max-rate, --min-psnr and --trial")
         if self.steps is not None and self.trial is None:
@@ -41,15 +41,15 @@ class Criterion:
 
 
 def best_config(run: OpenedRun, dataset: str | None, criterion: Criterion) -> EncodeConfig:
-    """The config that is best for a dataset, by the means over its signals.
+    """Finds the config that is best for a dataset, by the means over its signals.
 
     Args:
         run: The run.
-        dataset: Label of the dataset; may be None where the run has one only.
-        criterion: What is best. Of a trial, its longest training within the constraints, unless it says which.
+        dataset: Label of the dataset; may be None if the run has only one.
+        criterion: What is best. For a trial without `steps`, its longest training within the constraints is taken.
 
     Raises:
-        UserError: Not one criterion, or no point that meets it.
+        UserError: Not exactly one criterion is given, or no point meets it.
     """
     criterion.check()
     label = _one_dataset(run, dataset)
@@ -62,21 +62,21 @@ def best_config(run: OpenedRun, dataset: str | None, criterion: Criterion) -> En
 
 
 def best_config_per_signal(run: OpenedRun, dataset: str | None, criterion: Criterion) -> dict[str, EncodeConfig]:
-    """The config that is best for each signal of a dataset, by that signal's own figures.
+    """Finds the config that is best for each signal of a dataset, by the signal's own figures.
 
-    Every operating point within the constraints is a candidate: what is best for one signal need not be on the front,
-    which is made of means.
+    Every operating point within the constraints is a candidate, since the best one for a signal need not be on the
+    front, which is made of means.
 
     Args:
         run: The run.
-        dataset: Label of the dataset; may be None where the run has one only.
-        criterion: What is best. Of a trial, the training that gives the signal the highest PSNR, unless it says which.
+        dataset: Label of the dataset; may be None if the run has only one.
+        criterion: What is best. For a trial without `steps`, the training with the signal's highest PSNR is taken.
 
     Returns:
         Signal -> config, in the order of the dataset.
 
     Raises:
-        UserError: Not one criterion, or a signal that no point meets it for.
+        UserError: Not exactly one criterion is given, or no point meets it for one of the signals.
     """
     criterion.check()
     label = _one_dataset(run, dataset)
@@ -85,7 +85,7 @@ def best_config_per_signal(run: OpenedRun, dataset: str | None, criterion: Crite
     else:
         points = _of_trial(run, label, criterion)
     configs = {}
-    for place, name in enumerate(points[0].signals.names):  # which all points have, in the same order
+    for place, name in enumerate(points[0].signals.names):  # all points have the same signals in the same order
         rows = [point.signals[place] for point in points]
         try:
             best = _best(rows, criterion, points[0].rate_unit)
@@ -100,11 +100,11 @@ class Exported:
     """A config that was written.
 
     Attributes:
-        path: Its file.
+        path: The file of the config.
         config: The config.
-        asset: What decoding will need, copied beside it; or None.
-        signal: The file of the signal that it is best for, or its name where that is not on this machine; None if the
-            config is for all signals.
+        asset: The asset that decoding will need, copied beside the config; None if it needs none.
+        signal: The file of the signal for which the config is best, or the signal's name if the file is not on this
+            machine; None if the config is for all signals.
     """
 
     path: Path
@@ -114,21 +114,21 @@ class Exported:
 
 
 def export_best(run: OpenedRun, dataset: str | None, criterion: Criterion, out: Path) -> Exported:
-    """Writes the config of `best_config`, and beside it the asset that it names."""
+    """Writes the config that `best_config` finds and, beside it, the asset that it names."""
     return _write(run, best_config(run, dataset, criterion), out)
 
 
 def export_per_signal(
     run: OpenedRun, dataset: str | None, criterion: Criterion, out: Path, data_dir: Path | None
 ) -> list[Exported]:
-    """Writes the configs of `best_config_per_signal` into a folder.
+    """Writes the configs that `best_config_per_signal` finds into a folder.
 
     Args:
         run: The run.
         dataset: See `best_config_per_signal`.
         criterion: See `best_config_per_signal`.
-        out: The folder, which is created if it is not there.
-        data_dir: Where the signals' files are looked for.
+        out: The folder, which is created if it does not exist.
+        data_dir: The folder in which the signals' files are looked for.
     """
     configs = best_config_per_signal(run, dataset, criterion)
     make_folder(out)
@@ -153,7 +153,7 @@ def _one_dataset(run: OpenedRun, dataset: str | None) -> str:
 
 
 def _of_trial(run: OpenedRun, label: str, criterion: Criterion) -> list[Point]:
-    """The points of the trial that are within the constraints, and of the training length that is asked for."""
+    """The points of the criterion's trial within the constraints; only those of its training length, if it has one."""
     trial = criterion.trial
     assert trial is not None
     points = [point for point in run.front(label).points if point.trial.startswith(trial)]
@@ -173,7 +173,7 @@ def _of_trial(run: OpenedRun, label: str, criterion: Criterion) -> list[Point]:
 
 
 def _best(rows: Sequence[Figures | SignalFigures], criterion: Criterion, rate_unit: str) -> int:
-    """The place of the best of several figures, each with `rate` and `psnr_db`; of a trial's, the highest PSNR."""
+    """The index of the row that is best by the criterion; for a trial, the row with the highest PSNR."""
 
     def quality(place: int) -> tuple[float, float]:
         return rows[place].psnr_db, -rows[place].rate
@@ -194,7 +194,7 @@ def _best(rows: Sequence[Figures | SignalFigures], criterion: Criterion, rate_un
 
 
 def _config(run: OpenedRun, point: Point, figures: Figures | SignalFigures, of: Mapping[str, Any]) -> EncodeConfig:
-    """A point's config, with the figures that it was chosen for and what these are of."""
+    """Makes a point's config, with the figures for which it was chosen and what these figures belong to."""
     return EncodeConfig(
         codec=point.config.codec,
         params=point.config.params,

@@ -1,4 +1,4 @@
-"""Brings a run from its storage."""
+"""Copies a run from its storage."""
 
 from pathlib import Path
 
@@ -8,14 +8,14 @@ from searchinr.engine.store.stored_run import StoredRun
 
 
 def fetch_run(url: str, out: Path | None) -> RunFolder:
-    """Brings what is new of a run from its storage into a run folder. The run may still be going on elsewhere.
+    """Copies the new part of a run from its storage into a run folder. The run may still be going on elsewhere.
 
     Args:
         url: The run's place on its storage.
-        out: The run folder; None is `runs/NAME` in the working directory.
+        out: The run folder; None means `runs/NAME` in the working directory.
 
     Raises:
-        UserError: There is no run, or the folder holds another or is in use.
+        UserError: There is no run at this place, or the folder holds another run or is in use.
     """
     place = parse_place(url)
     folder = RunFolder(out or Path("runs") / place.name)

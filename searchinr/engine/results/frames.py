@@ -17,10 +17,10 @@ _FURTHER = ("decode_macs_per_sample", "decodes_with", "mean_bytes")
 
 
 def front_frame(reports: Sequence[FrontReport]) -> pd.DataFrame:
-    """One row for each point of the fronts of several datasets, of each by rising rate.
+    """Makes a row for each point of the fronts of several datasets, dataset after dataset, by rising rate.
 
-    The columns are those of `points_frame`, and where points were confirmed `confirmed.seeds`, `.failed`,
-    `.psnr_db.mean`, `.psnr_db.std`, `.rate.mean` and `.rate.std`, over the further seeds alone.
+    The columns are those of `points_frame`. If points were confirmed, there are `confirmed.seeds`, `.failed`,
+    `.psnr_db.mean`, `.psnr_db.std`, `.rate.mean` and `.rate.std` as well, which count only the further seeds.
     """
     return pd.DataFrame.from_records(
         [
@@ -32,16 +32,16 @@ def front_frame(reports: Sequence[FrontReport]) -> pd.DataFrame:
 
 
 def points_frame(points: Sequence[Point], objectives: Objectives) -> pd.DataFrame:
-    """One row for each operating point, in the order in which they were measured.
+    """Makes a row for each operating point, in the order in which they were measured.
 
     Args:
         points: The points.
-        objectives: What was searched for, with the constraints.
+        objectives: The objectives and constraints of the search.
 
     Returns:
         `dataset`, `trial`, `rung`, `steps`, `codec`, `seed`, ... as in the ledger; `mean_bytes`; `cost.macs` and
-        `cost.train_s`; a column `params.NAME` for every parameter that any point has; `feasible`, whether the point
-        meets the constraints; `on_front`.
+        `cost.train_s`; a column `params.NAME` for every parameter that any point has; `feasible`, which tells whether
+        the point meets the constraints; `on_front`.
     """
     feasible = [objectives.is_feasible(point) for point in points]
     fronts: dict[str, Front[Point]] = {}
@@ -53,11 +53,11 @@ def points_frame(points: Sequence[Point], objectives: Objectives) -> pd.DataFram
 
 
 def signals_frame(points: Sequence[Point]) -> pd.DataFrame:
-    """One row for each signal at each operating point.
+    """Makes a row for each signal at each operating point.
 
     Returns:
-        `dataset`, `trial`, `rung`, `steps`, and of the signal `name`, `bytes`, `rate`, `psnr_db`, further metrics,
-        `encode_s`, `decode_s`, `sha256`.
+        `dataset`, `trial`, `rung` and `steps` of the point, and `name`, `bytes`, `rate`, `psnr_db`, further metrics,
+        `encode_s`, `decode_s` and `sha256` of the signal.
     """
     if not points:
         return pd.DataFrame(columns=[*_WHICH, "name", "bytes", "rate", "psnr_db"])

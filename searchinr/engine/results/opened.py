@@ -1,4 +1,4 @@
-"""A run folder as its readers see it: space, ledger, search and fronts, without any worker."""
+"""Opens a run folder for reading: its space, its ledger and its fronts."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,13 +16,13 @@ from searchinr.space import DatasetEntry, Space
 
 @dataclass(frozen=True)
 class OpenedRun:
-    """What is on record of a run.
+    """A run as it is on record.
 
     Attributes:
         folder: The run folder.
-        space: The space as run.
-        lines: The ledger.
-        objectives: What was searched for.
+        space: The space that was run.
+        lines: The lines of the ledger.
+        objectives: The objectives and constraints of the search.
     """
 
     folder: RunFolder
@@ -40,10 +40,10 @@ class OpenedRun:
         return self.space.datasets[self.labels.index(label)]
 
     def chosen(self, dataset: str | None) -> list[str]:
-        """The datasets that are meant: the one named, or all that have a front.
+        """The dataset that is named or, for None, all datasets that have a front.
 
         Raises:
-            UserError: There is no such dataset, or no operating point at all, or none that meets the constraints.
+            UserError: There is no such dataset, no operating point at all, or none that meets the constraints.
         """
         points = self.points(dataset)
         if not points:
@@ -54,18 +54,18 @@ class OpenedRun:
         return [label for label in self.labels if label in with_front]
 
     def points(self, dataset: str | None) -> list[Point]:
-        """The operating points of one dataset, or of all; `UserError` if there is no such dataset."""
+        """The operating points of one dataset or, for None, of all; `UserError` if there is no such dataset."""
         if dataset is not None and dataset not in self.labels:
             raise UserError(f"{self.folder.path}: no dataset {dataset!r}; it has {', '.join(self.labels)}")
         return [line for line in self.lines if isinstance(line, Point) and dataset in (None, line.dataset)]
 
     def front(self, label: str, baselines: Baselines = NO_BASELINES) -> FrontReport:
-        """The front of one dataset, beside classical codecs measured on it."""
+        """The front of one dataset, with classical codecs that were measured on it."""
         return collect_front(self.lines, label, self.objectives, baselines, published(self.entry(label)))
 
 
 def open_run(path: Path) -> OpenedRun:
-    """Reads a run folder; `UserError` where there is none or it is damaged."""
+    """Reads a run folder; `UserError` if there is none or it is damaged."""
     folder = RunFolder.existing(path)
     space = read_space(folder.space)
     return OpenedRun(folder, space, folder.lines(), Objectives.of(space))

@@ -1,4 +1,4 @@
-"""A run's report: gathers everything that is shown of its datasets, and writes it."""
+"""Gathers everything that a run's report shows of its datasets, and writes the report."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,9 +21,9 @@ class WrittenReport:
     """A report as files.
 
     Attributes:
-        page: The page, which needs none of the others.
-        files: Its figures and tables, dataset after dataset.
-        fronts: What they show.
+        page: The page, which does not need any other file.
+        files: The figures and tables, dataset after dataset.
+        fronts: The fronts that they show.
     """
 
     page: Path
@@ -36,11 +36,11 @@ def write_report(run: OpenedRun, out: Path | None, data_dir: Path | None) -> Wri
 
     Args:
         run: The run.
-        out: Where to; None is the run folder's place for it.
-        data_dir: Where the datasets are looked for.
+        out: The folder of the report; None means its usual place in the run folder.
+        data_dir: The folder in which the datasets are looked for.
 
     Raises:
-        UserError: The run has no front yet, or a dataset or the folder is not usable.
+        UserError: The run has no front yet, or a dataset or the folder cannot be used.
     """
     labels = run.chosen(None)
     folder = out or run.folder.report
@@ -53,10 +53,10 @@ def write_report(run: OpenedRun, out: Path | None, data_dir: Path | None) -> Wri
 
 
 def dataset_report(run: OpenedRun, dataset: Dataset, cache: Path) -> DatasetReport:
-    """Everything that is shown of a dataset. Measuring classical codecs for the first time may take minutes.
+    """Gathers everything that is shown of a dataset. Classical codecs are measured once, which may take minutes.
 
     Args:
-        run: The run; the dataset has a front.
+        run: The run, which has a front of this dataset.
         dataset: The signals.
         cache: The folder where the figures of the classical codecs are kept.
     """

@@ -1,4 +1,4 @@
-"""How far a run is: from its folder, and from its cluster if it is on one."""
+"""The progress of a run, from its folder and, if it is on a cluster, from the cluster."""
 
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from searchinr.search.search import Search
 
 
 def run_status(path: Path) -> dict[str, Any]:
-    """State of a run and, per dataset, trials by state, confirmations, points, front, hypervolume, failures."""
+    """The state of a run and, by dataset, trials by state, confirmations, points, front, hypervolume and failures."""
     on_cluster = _on_cluster(path)
     run = open_run(path)
     search = _replayed(run)
@@ -19,7 +19,7 @@ def run_status(path: Path) -> dict[str, Any]:
 
 
 def recorded(run: OpenedRun) -> list[dict[str, Any]]:
-    """The same of each dataset, from the folder alone."""
+    """The entries of `run_status` about each dataset, from the folder alone."""
     return _rows(run, _replayed(run))
 
 
@@ -38,10 +38,10 @@ def _state(run: OpenedRun, search: Search) -> str:
 
 
 def _on_cluster(path: Path) -> str | None:
-    """What the job of a run on a cluster is doing, after what is new was fetched; None for any other run."""
+    """The state of the job if the run is on a cluster, after its new record was fetched; None for any other run."""
     if not RunFolder(path).cluster.is_file():
         return None
-    from searchinr.engine.cluster.remote_run import RemoteRun  # which imports Ray
+    from searchinr.engine.cluster.remote_run import RemoteRun  # this imports Ray
 
     run = RemoteRun.of(path)
     return None if run is None else run.status()

@@ -1,4 +1,4 @@
-"""Decodes every file of the front and compares it with what the ledger says."""
+"""Decodes every file of the front and compares the results with the ledger."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,17 +16,17 @@ from searchinr.signals.signal import Signal
 from searchinr.trial import file_figures
 
 _TOLERANCE_DB = 0.01
-"""Another machine may round a decoded value to its neighbour."""
+"""The tolerated difference of PSNR: another machine may round a decoded value to its neighbour."""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What came of one operating point of the front.
+    """The verdict about one operating point of the front.
 
     Attributes:
-        dataset: Label of its dataset.
-        point: Its ledger line.
-        files: Number of its files.
+        dataset: Label of the point's dataset.
+        point: The point's ledger line.
+        files: Number of the point's files.
         problems: One line for every figure that differs, empty if all agree.
     """
 
@@ -37,7 +37,7 @@ class Verdict:
 
 
 def verify(run: OpenedRun, data_dir: Path | None) -> Iterator[Verdict]:
-    """Verifies point by point, over all datasets."""
+    """Verifies the fronts of all datasets, point by point."""
     for label in run.chosen(None):
         signals = {signal.name: signal for signal in load_dataset(run.entry(label), data_dir).signals}
         for point in run.front(label).front:

@@ -1,1 +1,1 @@
-"""What the terminal and the log show of a run."""
+"""The view of a run in the terminal, and its log."""

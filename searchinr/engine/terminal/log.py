@@ -1,4 +1,4 @@
-"""The run's log file: what happened when, for whoever looks into a run later."""
+"""The log file of a run: it tells people who look into a run later what happened when."""
 
 import io
 import logging
@@ -13,7 +13,7 @@ LEVEL_VARIABLE = "SEARCHINR_LOG_LEVEL"
 
 
 class _LogFile(logging.FileHandler):
-    """A log file that is not worth a word on the terminal when its disk is full: the ledger's writer says so."""
+    """A log file that reports nothing on the terminal if its disk is full, since the ledger's writer reports it."""
 
     def handleError(self, record: logging.LogRecord) -> None:
         pass
@@ -21,7 +21,7 @@ class _LogFile(logging.FileHandler):
 
 @contextmanager
 def log_to(path: Path) -> Iterator[None]:
-    """Sends our log to a file, down to the level that `metadata.searchinr.log_level` of a cluster file asks for."""
+    """Writes our log to a file, from the level on that `metadata.searchinr.log_level` of a cluster file asks for."""
     handler = _LogFile(path, encoding="utf-8")
     formatter = logging.Formatter("%(asctime)s %(name)s %(levelname)s %(message)s", "%Y-%m-%dT%H:%M:%SZ")
     formatter.converter = time.gmtime
@@ -38,9 +38,9 @@ def log_to(path: Path) -> Iterator[None]:
 
 
 def adopt(library: str) -> None:
-    """Sends a library's warnings to our log instead of the terminal, to which it has attached itself.
+    """Sends the warnings of a library to our log instead of the terminal, to which the library sends them by itself.
 
-    At the level of debugging, what else it has to say as well.
+    If our log is at debug level, all other messages of the library are logged as well.
     """
     logger = logging.getLogger(library)
     logger.setLevel(logging.INFO if LOG.level == logging.DEBUG else max(LOG.level, logging.WARNING))
@@ -50,7 +50,7 @@ def adopt(library: str) -> None:
 
 @contextmanager
 def prints_to_log() -> Iterator[None]:
-    """Sends to our log what others print meanwhile. What holds on to the real standard output is not affected."""
+    """Sends everything that is printed inside the context to our log, except by code that holds the real `stdout`."""
     with redirect_stdout(_LogStream()):
         yield
 

@@ -1,4 +1,4 @@
-"""What the terminal shows while a run goes on: one calm live view, or plain lines where there is no terminal."""
+"""The view of a run in the terminal: a live view that is redrawn in place, or plain lines if there is no terminal."""
 
 import math
 import sys
@@ -15,7 +15,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-_MAX_ROWS = 12  # of the fronts; those shown are spread over their rates
+_MAX_ROWS = 12  # the most rows of fronts; the rows that are shown are spread over the rates
 _REFRESHES_PER_S = 3
 _PLAIN_EVERY_S = 5.0
 
@@ -25,8 +25,8 @@ class FrontRow:
     """A point of a front.
 
     Attributes:
-        rate: In the unit of its `DatasetView`.
-        figures: What was measured of the decoded signals, as text, in the order of the view's `columns`.
+        rate: Rate in the unit of the `DatasetView`.
+        figures: Metrics of the decoded signals as text, in the order of the view's `columns`.
         description: The config in a few words.
     """
 
@@ -37,14 +37,14 @@ class FrontRow:
 
 @dataclass(frozen=True)
 class DatasetView:
-    """Where the search on one dataset stands.
+    """The state of the search on one dataset.
 
     Attributes:
-        label: The dataset.
-        rate_unit: E.g. ``"bpp"``.
+        label: Label of the dataset.
+        rate_unit: Unit of rates, e.g. ``"bpp"``.
         points: Number of operating points.
-        front: By rising rate; empty while no point meets the constraints.
-        hypervolume: Of the front.
+        front: The front by rising rate; empty while no point meets the constraints.
+        hypervolume: Hypervolume of the front.
         columns: Heads of the columns of the points' `figures`.
     """
 
@@ -58,21 +58,21 @@ class DatasetView:
 
 @dataclass(frozen=True)
 class ViewState:
-    """Where a run stands.
+    """The state of a run.
 
     Attributes:
-        tried: Trials that have a result, be it a failure.
+        tried: Trials that have a result or have failed.
         done: Trials that are finished.
         running: Trials in training.
         paused: Trials that wait at a rung for a promotion.
         failed: Trials that failed.
         total: Trials in all, of all datasets.
-        confirmed: Fits that have confirmed the front.
-        to_confirm: Such fits in all; 0 until the front is final.
+        confirmed: Fits with further seeds, of points on the front, that have ended.
+        to_confirm: Number of such fits in all; 0 until the front is final.
         datasets: One entry for each dataset.
         elapsed_s: Seconds since the start.
-        remaining_s: Estimate of the seconds to go; None while there is none.
-        building: What is being built for trials to share, in words.
+        remaining_s: Estimate of the remaining seconds; None while there is no estimate.
+        building: The assets that are being built, in words.
     """
 
     tried: int
@@ -90,7 +90,7 @@ class ViewState:
 
     @classmethod
     def of(cls, said: Mapping[str, Any]) -> Self:
-        """A state from what `dataclasses.asdict` and JSON have made of it."""
+        """Makes a state from a mapping that `dataclasses.asdict` and JSON have made of it."""
         datasets = [
             DatasetView(**{**dataset, "front": [FrontRow(**row) for row in dataset["front"]]})
             for dataset in said["datasets"]
@@ -99,25 +99,25 @@ class ViewState:
 
 
 class RunView:
-    """Shows a run. A context manager: what it showed last stays on the screen.
+    """Shows a run while the context is open; the last view stays on the screen.
 
-    `NO_COLOR`, `TERM` and `COLUMNS` are honoured through rich.
+    It follows `NO_COLOR`, `TERM` and `COLUMNS`, by way of rich.
     """
 
     def __init__(self, name: str, path: Path, console: Console | None = None, *, live: bool = True) -> None:
-        """A view that shows nothing yet.
+        """Makes a view that shows nothing yet.
 
         Args:
             name: The run's name.
             path: The run folder.
-            console: Where to show it; None means standard output.
-            live: Whether a terminal may show one view that is drawn again and again; otherwise it shows plain lines.
+            console: The console that shows the run; None means standard output.
+            live: Whether a terminal may show a view that is redrawn in place; otherwise it shows plain lines.
         """
         self._title = Text.assemble((name, "bold"), (f"  {path}", "dim"))
-        self._console = console or Console(file=sys.stdout)  # this one, whatever is redirected later
+        self._console = console or Console(file=sys.stdout)  # today's stdout, even if it is redirected later
         self._state: ViewState | None = None
         self._updated = 0.0
-        self._printed: tuple[float, tuple[object, ...]] = (-math.inf, ())  # when and what the last plain line was
+        self._printed: tuple[float, tuple[object, ...]] = (-math.inf, ())  # time and content of the last plain line
         self._live: Live | None = None
         if live and self._console.is_terminal and not self._console.is_dumb_terminal:
             self._live = Live(console=self._console, refresh_per_second=_REFRESHES_PER_S, get_renderable=self._picture)
@@ -135,13 +135,13 @@ class RunView:
         if self._state is not None:
             self._state = replace(self._now(self._state), remaining_s=None)
         if self._live is not None:
-            self._live.stop()  # draws once more
+            self._live.stop()  # this draws the view once more
         elif self._state is not None:
             self._console.print(_line(self._state), markup=False, highlight=False, soft_wrap=True)
             self._console.print(_fronts(self._state, _MAX_ROWS * len(self._state.datasets)))
 
     def update(self, state: ViewState) -> None:
-        """Shows a newer state; may be called as often as one likes."""
+        """Shows a newer state; it may be called at any rate."""
         self._state, self._updated = state, time.monotonic()
         if self._live is None:
             at, printed = self._printed
@@ -157,15 +157,15 @@ class RunView:
                 self._console.print(_line(state), markup=False, highlight=False, soft_wrap=True)
 
     def note(self, text: str) -> None:
-        """Says something once, above the view; from any thread."""
+        """Prints a line once, above the view; may be called from any thread."""
         self._console.print(Text(text), soft_wrap=True)
 
     def warn(self, text: str) -> None:
-        """Warns of something once, above the view; from any thread."""
+        """Prints a warning once, above the view; may be called from any thread."""
         self._console.print(Text.assemble(("warning: ", "yellow"), text), soft_wrap=True)
 
     def _now(self, state: ViewState) -> ViewState:
-        """The state with its clock moved on since it came, so that long trainings do not look like a standstill."""
+        """The last state with the clock of now, so that the run does not seem to stand still during long trainings."""
         since = time.monotonic() - self._updated
         remaining_s = None if state.remaining_s is None else max(0.0, state.remaining_s - since)
         return replace(state, elapsed_s=state.elapsed_s + since, remaining_s=remaining_s)
@@ -173,7 +173,7 @@ class RunView:
     def _picture(self) -> RenderableType:
         if self._state is None:
             return self._title
-        # a closed view's clock stands still
+        # the clock of a closed view stands still
         state = self._now(self._state) if self._live is not None and self._live.is_started else self._state
         bar = Table.grid(padding=(0, 2))
         total, completed = (state.to_confirm, state.confirmed) if state.to_confirm else (state.total, state.tried)
@@ -235,7 +235,7 @@ def _front(dataset: DatasetView, rows: int) -> RenderableType:
 
 
 def spread_over_rates(front: Sequence[FrontRow], count: int) -> list[FrontRow]:
-    """At most `count` (2 or more) rows, both ends among them, as evenly spread over the octaves of rate as it goes."""
+    """Chooses at most `count` (2 or more) rows, the two ends among them, spread evenly over the octaves of rate."""
     if len(front) <= count:
         return list(front)
     position = [math.log2(row.rate) for row in front]

@@ -1,8 +1,8 @@
 """The record of a run in MLflow: experiments, runs, metrics and artifacts, none of them twice.
 
-One experiment per dataset and modality, in it one parent run per search (the front, its hypervolume) and one child run
-per trial (its operating points by step) and per asset that trials share. Runs that are there already are found by their
-tags.
+There is one experiment for each dataset and modality. It has one parent run for each search (with the front and its
+hypervolume), and one child run for each trial (with its operating points by step) and for each asset. Runs that exist
+already are found by their tags.
 """
 
 import hashlib
@@ -43,15 +43,15 @@ _ASSET = "searchinr.asset"
 _CACHED = "searchinr.cached"
 _PARENT, _NOTE = "mlflow.parentRunId", "mlflow.note.content"
 MODEL_TRAINING = "workflowType=machine_learning"
-"""Query of an address in MLflow's pages, which would show its tools for language models otherwise."""
+"""Part of the addresses of MLflow's pages, without which they would show MLflow's tools for language models."""
 
-_BATCH = 100  # parameters in one request, MLflow's own limit
+_BATCH = 100  # MLflow's limit of the number of parameters in one request
 _TEMPORARY = {"INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE", "REQUEST_LIMIT_EXCEEDED", "RESOURCE_ALREADY_EXISTS"}
 _ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
-    # the caller tries again by itself, and must notice soon that a server is gone
+    # the caller retries by itself and must notice soon that a server is gone, so MLflow itself hardly retries
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
 }
@@ -59,33 +59,33 @@ _ENVIRONMENT = {
 
 @dataclass
 class _Child:
-    """A trial's or an asset's run in MLflow, as far as we know it."""
+    """The MLflow run of a trial or an asset, as far as it is known here."""
 
     run_id: str
     status: Status = "RUNNING"
     reason: str | None = None
     has_params: bool = False
     last_ms: int | None = None
-    logged: set[int] | None = field(default_factory=set)  # steps; None until MLflow was asked
-    confirmations: Counter[int] | None = field(default_factory=Counter)  # by steps; None likewise
+    logged: set[int] | None = field(default_factory=set)  # steps that MLflow has; None until it was asked
+    confirmations: Counter[int] | None = field(default_factory=Counter)  # by steps; None until it was asked
 
 
 @dataclass
 class _Parent:
-    """A dataset's search in MLflow."""
+    """The MLflow run of the search on a dataset."""
 
     run_id: str
     experiment_id: str
     children: dict[str, _Child]  # by trial or asset
-    logged: set[int]  # numbers of points whose hypervolume is there
+    logged: set[int]  # numbers of points after which MLflow has the hypervolume
 
 
 def fronts_at(uri: str, name: str) -> dict[str, str]:
-    """Where the fronts of a search are in MLflow's pages.
+    """Finds the pages of the fronts of a search in MLflow.
 
     Args:
-        uri: An MLflow server.
-        name: Name of the search; of several with that name the latest is meant.
+        uri: Address of an MLflow server.
+        name: Name of the search; if several have this name, the latest is taken.
 
     Returns:
         Dataset -> address of its parent run's `front.html`.
@@ -97,7 +97,7 @@ def fronts_at(uri: str, name: str) -> dict[str, str]:
     found = client.search_runs(experiments, f"tags.`{_RUN}` != '' AND attributes.run_name = '{name}'")
     return {
         run.data.tags[_DATASET]: f"{uri}/{_front_page(run.info.experiment_id, run.info.run_id)}"
-        for run in reversed(found)  # the latest comes first
+        for run in reversed(found)  # `found` has the latest first, so that one is kept
     }
 
 
@@ -107,13 +107,13 @@ def _front_page(experiment_id: str, run_id: str) -> str:
 
 @dataclass(frozen=True)
 class Tracked:
-    """What MLflow is told of a run, whatever comes of it.
+    """The description of a run for MLflow, which does not depend on its results.
 
     Attributes:
-        name: The run's name, shown as the name of its parent runs (one for each dataset).
-        key: What the run is recognised by when it is continued, on a server with other runs of that name.
+        name: The run's name, which is the name of its parent runs (one for each dataset).
+        key: Text by which a run that is continued is recognised on a server with other runs of that name.
         modalities: Dataset label -> modality.
-        params: What is searched, for the parent runs.
+        params: Parameters of the parent runs, which describe the search.
         max_steps: The last rung: a trial that is measured there is finished.
     """
 
@@ -125,18 +125,18 @@ class Tracked:
 
 
 class MlflowRecord:
-    """One run's entries in one MLflow store. Every method may be called again with the same arguments, for nothing."""
+    """One run's entries in one MLflow store. Calling a method again with the same arguments has no effect."""
 
     def __init__(self, uri: str, artifacts: Path | None, run: Tracked) -> None:
-        """Connects to nothing yet.
+        """Does not connect to MLflow yet.
 
         Args:
             uri: MLflow's tracking URI.
-            artifacts: Where artifacts go; None leaves it to the server.
-            run: What is recorded.
+            artifacts: The folder for artifacts; None leaves it to the server.
+            run: The run that is recorded.
         """
         self._uri, self._artifacts, self._run = uri, artifacts, run
-        self._key = hashlib.sha256(run.key.encode()).hexdigest()[:16]  # goes into filter strings: nothing to escape
+        self._key = hashlib.sha256(run.key.encode()).hexdigest()[:16]  # for filter strings: it needs no escapes
         self._connection: MlflowClient | None = None
         self._parents: dict[str, _Parent] = {}
 
@@ -151,7 +151,7 @@ class MlflowRecord:
             child.logged = {metric.step for metric in self._client.get_metric_history(child.run_id, "psnr_db")}
         if line.steps not in child.logged:
             self._log_metrics(child.run_id, _metrics(line), line, line.steps)
-            if child.status != "RUNNING":  # resumed
+            if child.status != "RUNNING":  # it was resumed
                 self._client.update_run(child.run_id, status="RUNNING")
                 child.status = "RUNNING"
             child.logged.add(line.steps)
@@ -160,7 +160,7 @@ class MlflowRecord:
             self._end_trial(child, "FINISHED", None, _ms(line))
 
     def log_asset(self, line: AssetBuilt | AssetFailed) -> None:
-        """Something that trials share was built, or could not be built."""
+        """An asset was built, or could not be built."""
         child = self._child(line)
         if child.status in ("FINISHED", "FAILED"):
             return
@@ -168,7 +168,7 @@ class MlflowRecord:
         if isinstance(line, AssetBuilt):
             values = {"macs": line.cost.macs, "train_s": line.cost.train_s, "bytes": line.bytes}
             self._log_metrics(child.run_id, values, line, 0)
-            if line.cached:  # then the metrics are those of the run that built it
+            if line.cached:  # the metrics are those of the run that built the asset
                 self._client.set_tag(child.run_id, _CACHED, "true")
             self._end_trial(child, "FINISHED", None, _ms(line))
         else:
@@ -179,10 +179,10 @@ class MlflowRecord:
         self._end_trial(self._child(line), "FAILED", line.reason, _ms(line))
 
     def log_confirmation(self, line: Confirmation | FitFailed, confirmed: Confirmed) -> None:
-        """A point of the front was fitted again, be it in vain: what is known of it by now. The trial stays as it was.
+        """A point of the front was fitted again, or this has failed: logs what is known now. The trial's state stays.
 
-        Metrics have the point's training steps as their step, so those of a point's several confirmations follow each
-        other by time.
+        The step of the metrics is the point's training length, so that several confirmations of a point are ordered by
+        time.
         """
         child = self._child(line)
         if child.confirmations is None:
@@ -195,7 +195,7 @@ class MlflowRecord:
         child.confirmations[line.steps] += 1
 
     def log_moment(self, line: Point, moment: Moment) -> None:
-        """What the front was after an operating point, `line`: metrics by the number of operating points."""
+        """Logs the state of the front after an operating point, `line`; the step is the number of operating points."""
         parent = self._parent(line.dataset)
         if moment.points in parent.logged:
             return
@@ -212,16 +212,16 @@ class MlflowRecord:
 
         Args:
             dataset: Label of the dataset.
-            files: What was written; names end with the label of the dataset.
-            summary: The front in a sentence. It heads the parent's page, with the way to `front.html` and the figure.
+            files: The files of the report, whose names end with the label of the dataset.
+            summary: A sentence about the front. It stands above the link to `front.html` and the figure in MLflow.
         """
         parent = self._parent(dataset)
         with tempfile.TemporaryDirectory(prefix="searchinr-mlflow-") as copies:
             for file in files:
-                # the experiment says which dataset it is
+                # names lose the label, since the experiment tells which dataset it is
                 name = file.stem.removesuffix(f"-{safe_name(dataset)}") + file.suffix
                 shutil.copyfile(file, Path(copies) / name)
-            with Image.open(Path(copies) / "front.png") as figure:  # the whole of it is too wide for MLflow's page
+            with Image.open(Path(copies) / "front.png") as figure:  # it is too wide for MLflow's page in full size
                 figure.reduce(2).save(Path(copies) / "front-preview.png")
             self._client.log_artifacts(parent.run_id, copies)
         page = _front_page(parent.experiment_id, parent.run_id)
@@ -230,7 +230,7 @@ class MlflowRecord:
 
     def end(self, *, interrupted: bool) -> None:
         """The search is over: ends the parent runs and the trials that never reached the last rung."""
-        # that the scheduler has left a trial behind is no failure, which is what MLflow shows killed runs as
+        # MLflow shows killed runs as failures, and it is no failure if the scheduler does not continue a trial
         status: Status = "KILLED" if interrupted else "FINISHED"
         reason = "the run was interrupted" if interrupted else "not promoted to a longer training"
         for parent in self._parents.values():
@@ -261,7 +261,7 @@ class MlflowRecord:
                 name,
                 artifact_location=location,
                 tags={
-                    "mlflow.experimentKind": "custom_model_development",  # or its pages open on language models
+                    "mlflow.experimentKind": "custom_model_development",  # otherwise its pages open on language models
                     _NOTE: "Each search is a run, whose description leads to its front; its child runs are the trials.",
                 },
             )
@@ -279,7 +279,7 @@ class MlflowRecord:
             self._log_params(run.info.run_id, self._run.params)
             return _Parent(run.info.run_id, experiment_id, {}, set())
         run_id = found[0].info.run_id
-        if not found[0].data.params:  # we were killed in between
+        if not found[0].data.params:  # we were killed between creating it and logging its parameters
             self._log_params(run_id, self._run.params)
         self._client.update_run(run_id, status="RUNNING")
         children = {
@@ -358,19 +358,19 @@ class MlflowRecord:
 
 
 def _name(tags: Mapping[str, str]) -> str:
-    """The trial or the asset that a child run is about."""
+    """The name of the trial or the asset that a child run is about, from its tags."""
     return tags.get(_TRIAL) or tags[_ASSET]
 
 
 def _run_name(line: Line) -> str:
-    """What a child run is called: what it is, and of a trial the first letters of what commands know it by."""
+    """The name of a child run: a description and, for a trial, the first letters of the name that commands take."""
     if isinstance(line, AssetWork):
         return describe_asset(line)
     return f"{describe(line.config)} · {line.trial[:6]}"
 
 
 def import_quietly() -> None:
-    """Imports MLflow (one second) without its telemetry and its logging."""
+    """Imports MLflow, which takes a second, without its telemetry and its logging."""
     for variable, value in _ENVIRONMENT.items():
         os.environ.setdefault(variable, value)
     import mlflow  # noqa: F401
@@ -380,7 +380,7 @@ def import_quietly() -> None:
 
 
 def is_temporary(error: Exception) -> bool:
-    """Whether trying again later may help: a server or disk is out of reach, rather than a request refused."""
+    """Whether a later retry may help, because a server or disk is out of reach and the request was not refused."""
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import OperationalError
 
@@ -390,12 +390,12 @@ def is_temporary(error: Exception) -> bool:
 
 
 def _metrics(point: Point) -> dict[str, float | None]:
-    """The figures of an operating point that are worth a curve."""
+    """The figures of an operating point that MLflow shows as curves."""
     figures = ("psnr_db", "psnr_of_mean_mse_db", "rate", "decode_macs_per_sample", "encode_s", "decode_s")
     values = {key: getattr(point, key) for key in figures} | dict(point.metrics)
     return values | {"train_s": point.cost.train_s, "macs": point.cost.macs, "bytes": point.mean_bytes}
 
 
 def _ms(line: Line) -> int:
-    """A line's time as MLflow has it, so that a rebuilt record has the times of the run."""
+    """A line's time in MLflow's unit, milliseconds, so that a rebuilt record has the times of the run."""
     return round(1000 * line.time)

@@ -19,26 +19,26 @@ from searchinr.engine.tracking.tracker import tracking_address
 from searchinr.errors import UserError
 
 _HOST = "127.0.0.1"
-_GRACE_S = 5.0  # for the server to end by itself
+_GRACE_S = 5.0  # time that the server has to end by itself
 
 
 @contextmanager
 def mlflow_server(path: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
-    """Serves a run's MLflow store on loopback, from when it answers until the context ends; nothing of it is left.
+    """Serves a run's MLflow store on loopback. The context opens when the server answers and ends all its processes.
 
     Args:
         path: The run folder.
-        port: Where on 127.0.0.1.
+        port: Port on 127.0.0.1.
 
     Raises:
-        UserError: No such run, its store is elsewhere or not there yet, or the port cannot be had.
+        UserError: There is no such run, its store is elsewhere or does not exist yet, or the port cannot be used.
         ChildProcessError: MLflow ended before it answered; the message holds its last error.
     """
     environment = _environment(path)
     _check_port(port)
     command = [sys.executable, "-m", "mlflow", "server", "--host", _HOST, "--port", str(port), "--workers", "1"]
     with tempfile.TemporaryFile() as output:
-        # A group of its own: Ctrl-C reaches it in order, through the end of the context.
+        # In a process group of its own it does not get Ctrl-C; the end of the context stops it.
         server = subprocess.Popen(command, env=environment, stdout=output, stderr=output, process_group=0)
         try:
             while not _answers(port):
@@ -54,7 +54,7 @@ def mlflow_server(path: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def fronts(path: Path, port: int) -> dict[str, str]:
-    """Where the fronts of a run are on the server that `mlflow_server` runs: dataset -> address."""
+    """The addresses of a run's fronts on the server that `mlflow_server` runs, by dataset."""
     import_quietly()
     return fronts_at(f"http://{_HOST}:{port}", read_space(RunFolder.existing(path).space).name)
 
@@ -68,9 +68,9 @@ def _environment(path: Path) -> dict[str, str]:
         raise UserError(f"{path}: has no MLflow store yet; let `searchinr run` go on first")
     return {
         **os.environ,
-        "MLFLOW_BACKEND_STORE_URI": address,  # not on the command line, which everybody on the machine can read
+        "MLFLOW_BACKEND_STORE_URI": address,  # not as an argument, since everybody on the machine can read those
         "MLFLOW_DEFAULT_ARTIFACT_ROOT": run.folder.mlflow_artifacts.resolve().as_uri(),
-        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # seven processes for what a run has no use for
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # these would be seven processes that a run does not need
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "DO_NOT_TRACK": "true",
     }
@@ -95,5 +95,5 @@ def _end(server: subprocess.Popen[bytes]) -> None:
         os.killpg(server.pid, signal.SIGTERM)
         with suppress(subprocess.TimeoutExpired):
             server.wait(_GRACE_S)
-        os.killpg(server.pid, signal.SIGKILL)  # and whatever it started
+        os.killpg(server.pid, signal.SIGKILL)  # and everything that it has started
     server.wait()

@@ -1,4 +1,4 @@
-"""MLflow, kept in step with the ledger by one writer: a thread of the driver, which never waits for it."""
+"""Keeps MLflow in step with the ledger. The only writer is a thread of the driver, for which the driver never waits."""
 
 import os
 import queue
@@ -19,7 +19,7 @@ _RETRY_S = 15.0  # between attempts to reach a server
 
 
 def tracking_address(folder: RunFolder, tracking_uri: str | None) -> str:
-    """The MLflow store of a run: the one named, else `MLFLOW_TRACKING_URI`, else a database in the run folder."""
+    """The MLflow store of a run: `tracking_uri`, else `MLFLOW_TRACKING_URI`, else a database in the run folder."""
     return tracking_uri or os.environ.get("MLFLOW_TRACKING_URI") or _local(folder)
 
 
@@ -28,10 +28,10 @@ def _local(folder: RunFolder) -> str:
 
 
 class Tracker:
-    """Writes a run into MLflow. Nothing that goes wrong there reaches the driver but a line of warning.
+    """Writes a run into MLflow. If something goes wrong there, the driver only gets a line of warning.
 
-    Everything follows from the ledger's lines, in their order, and what MLflow has already is not logged again: handing
-    over the whole ledger completes the record, or rebuilds it where it is lost.
+    Everything follows from the ledger's lines, in their order, and nothing that MLflow has already is logged again: so
+    handing over the whole ledger completes a record, or rebuilds one that is lost.
     """
 
     def __init__(
@@ -47,8 +47,8 @@ class Tracker:
 
         Args:
             folder: The run folder.
-            run: What MLflow is told of it.
-            objectives: For the front and its hypervolume.
+            run: The description of the run for MLflow.
+            objectives: The objectives that define the front and its hypervolume.
             tracking_uri: See `tracking_address`.
             warn: Called from the thread with one line when MLflow is out of reach or refuses something.
         """
@@ -59,8 +59,8 @@ class Tracker:
         self._anytime = {dataset: Anytime(objectives) for dataset in run.modalities}
         self._confirmations = {dataset: Confirmations() for dataset in run.modalities}
         self._reports: dict[str, tuple[Sequence[Path], str]] = {}  # the newest of each dataset that is not logged yet
-        self._troubles: set[str] = set()  # told already
-        # not in the thread: two threads that import packages with parts in common can meet a half-imported one
+        self._troubles: set[str] = set()  # those that were reported already
+        # not in the thread, since two threads that import packages at once may see a half-imported module
         import_quietly()
         self._closing = threading.Event()
         self._tasks: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
@@ -95,7 +95,7 @@ class Tracker:
     def log_report(self, dataset: str, files: Sequence[Path], summary: str) -> None:
         """Attaches the files of a report to the dataset's parent run, see `MlflowRecord.log_report`.
 
-        Where the thread is behind, only the newest report is attached.
+        If the thread is behind, only the newest report is attached.
         """
         self._reports[dataset] = files, summary
         self._tasks.put(lambda: self._log_report(dataset))
@@ -105,10 +105,10 @@ class Tracker:
 
         Args:
             interrupted: Whether the search was stopped before it was done.
-            timeout_s: How long to wait for what is still to be written.
+            timeout_s: How many seconds to wait until everything is written.
 
         Returns:
-            Whether MLflow was given everything. What it lacks it is given when the run is continued.
+            Whether everything was written. The rest is written when the run is continued.
         """
         self._tasks.put(lambda: self._record.end(interrupted=interrupted))
         self._tasks.put(None)
@@ -127,14 +127,14 @@ class Tracker:
         self._complete = True
 
     def _attempt(self, task: Callable[[], None]) -> bool:
-        """Repeats a task until it is through or refused; False if MLflow is out of reach while closing."""
+        """Repeats a task until it succeeds or is refused; False if MLflow is out of reach while closing."""
         while True:
             is_last = self._closing.is_set()
             try:
                 task()
                 return True
             except Exception as error:
-                # an error's own text may quote the address with its password, so only its kind is told
+                # only the kind of error is reported, since its text may quote the address with a password
                 kind = getattr(error, "error_code", None) or type(error).__name__
                 if not is_temporary(error):
                     self._tell(f"MLflow at {self._shown_uri} does not take some entries ({kind}); the ledger has them")
@@ -154,7 +154,7 @@ class Tracker:
 
     def _log_report(self, dataset: str) -> None:
         newest = self._reports.get(dataset)
-        if newest is None:  # a newer call's files are logged already
+        if newest is None:  # the files of a newer call are logged already
             return
         self._record.log_report(dataset, *newest)
         if self._reports.get(dataset) is newest:
@@ -162,7 +162,7 @@ class Tracker:
 
 
 def _without_secrets(uri: str) -> str:
-    """An address without user, password and query; of a file only its name."""
+    """An address without user, password and query; for a file, only its name."""
     parts = urlsplit(uri)
     if parts.hostname:
         return f"{parts.scheme}://{parts.hostname}" + (f":{parts.port}" if parts.port else "")
