@@ -23,7 +23,7 @@ def cluster_warnings(cluster: Cluster) -> list[Problem]:
     checks = (_not_filled_in(cluster.config), _storage(cluster), _spot(cluster), _network(cluster), _mounts(cluster))
     problems: dict[tuple[Loc, str], Problem] = {}
     for loc, text in (finding for check in checks for finding in check):
-        problems.setdefault((loc[-1:], text), cluster.document.problem(loc, text))  # a problem in a value that aliases repeat is reported once
+        problems.setdefault((loc[-1:], text), cluster.document.problem(loc, text))  # once, even if aliases repeat it
     return sorted(problems.values(), key=lambda problem: problem.line or 0)
 
 
