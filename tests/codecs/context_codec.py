@@ -41,11 +41,10 @@ from searchinr.codecs.fitting.groups import (
     same_for_all,
 )
 from searchinr.codecs.fitting.layouts import Targets, targets_by_layout
-from searchinr.codecs.fitting.objective import Evaluated, Objective, loss_of, weighted_squares
+from searchinr.codecs.fitting.objective import Evaluated, Objective, Step, loss_of, weighted_squares
 from searchinr.codecs.fitting.points import Points
 from searchinr.codecs.fitting.rounding import rounded
 from searchinr.codecs.fitting.training import Recipe
-from searchinr.codecs.params.network_params import LossName
 from searchinr.errors import InvalidFileError, TrialError
 from searchinr.signals.signal import Layout, Signal
 
@@ -172,22 +171,15 @@ class ContextObjective(Objective):
     def __init__(self, pyramid: Pyramid, bit_weight: float) -> None:
         self._pyramid, self._weight_of_bit = pyramid, bit_weight / pyramid.layout.points
 
-    def backward(
-        self,
-        weights: Mapping[str, Tensor],
-        points: Points,
-        *,
-        loss: LossName,
-        rng: np.random.Generator,
-        annealed: float = 0.0,
-    ) -> Evaluated:
-        drawn = torch.Generator(points.device).manual_seed(int(rng.integers(2**62)))
+    def backward(self, weights: Mapping[str, Tensor], points: Points, step: Step) -> Evaluated:
+        annealed, drawn = step.annealed, step.generator(points)
         progress = annealed / _INTEGERS_FROM if annealed < _INTEGERS_FROM else 1.0
         grids = [rounded(weights[name], "soft_round", progress, drawn) for name in (_COARSE, _FINE)]
         part = points.all()
         values = self._pyramid.picture(weights, grids).flatten(2).mT  # (B, c, H, W) -> (B, n, c)
         squared_error = weighted_squares(values - part.values, part.weights).sum(dim=(1, 2))
-        losses = loss_of(squared_error / points.values_each, loss) + self._weight_of_bit * self._bits(weights, grids)
+        errors = loss_of(squared_error / points.values_each, step.loss)
+        losses = errors + self._weight_of_bit * self._bits(weights, grids)
         torch.autograd.backward(losses.sum())
         return Evaluated(losses.detach(), 3.0 * self._pyramid.macs_per_point * points.signals * points.count)
 

@@ -18,7 +18,7 @@ import searchinr
 from searchinr.codecs.bitstream import container
 from searchinr.codecs.fields.registry import FIELDS
 from searchinr.codecs.fitting.layouts import field_shape, targets_by_layout
-from searchinr.codecs.fitting.objective import SingleNetwork
+from searchinr.codecs.fitting.objective import SingleNetwork, Step
 from searchinr.codecs.registry import CODECS, decode
 from searchinr.errors import InvalidFileError
 from searchinr.search.configs import Config
@@ -175,7 +175,7 @@ def test_the_loss_is_weighted_and_goes_through_the_observation(installed: Globe)
     assert areas.mean().item() == pytest.approx(1, abs=1e-6) and areas.std() > 0.1
     expected = (areas * (seen[0] - samples)[:, 0] ** 2).mean()
     assert found.error.item() == pytest.approx(expected.item(), rel=1e-4)
-    objective.backward(weights, targets.points, loss="mse", rng=np.random.default_rng(0))
+    objective.backward(weights, targets.points, Step("mse", np.random.default_rng(0)))
     assert all(weight.grad is not None and weight.grad.abs().sum() > 0 for weight in weights.values())
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from searchinr.codecs.combiner.network import SineNetwork
 from searchinr.codecs.fitting.layouts import Targets
-from searchinr.codecs.fitting.objective import SingleNetwork
+from searchinr.codecs.fitting.objective import SingleNetwork, Step
 from searchinr.codecs.fitting.points import Points
 
 
@@ -62,7 +62,7 @@ class Distortion:
     def gradient(self, weights: Tensor, batch: Points) -> Tensor:
         """The gradient of the sum of the signals' mean squared errors in their weights, `(B, n)`."""
         leaves = {name: part.detach().requires_grad_() for name, part in self.network.split(weights).items()}
-        self._objective.backward(leaves, batch, loss="mse", rng=np.random.default_rng(0))  # which draws nothing
+        self._objective.backward(leaves, batch, Step("mse", np.random.default_rng(0)))  # which draws nothing
         return self.network.join({name: leaf.grad for name, leaf in leaves.items() if leaf.grad is not None})
 
     def errors(self, weights: Tensor, batch: Points) -> Tensor:

@@ -2,13 +2,16 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from searchinr.codecs.bitstream import coded_tensors
 from searchinr.codecs.bitstream.coded_tensors import CodedTensor
+from searchinr.codecs.bitstream.quant_spec import QuantSpec
 from searchinr.codecs.contract import P
 from searchinr.codecs.fields.contract import Field
 from searchinr.codecs.fields.registry import FIELDS
@@ -161,3 +164,12 @@ def file_tensors(
                 book=None if tensor.book is None else tensor.book[position].cpu().numpy(),
             )
         yield tensors
+
+
+def packers(
+    group: NetworkGroup[Any], measured: Mapping[str, Tensor]
+) -> Iterator[Callable[[Sequence[QuantSpec]], bytes]]:
+    """For each signal of a group a function that packs those of its tensors that are asked for, in their order."""
+    if group.quantizer is None:
+        return (partial(coded_tensors.pack_fp16, weights=weights) for weights in file_weights(group, measured))
+    return (partial(coded_tensors.pack, tensors=each) for each in file_tensors(group, group.quantizer, measured))

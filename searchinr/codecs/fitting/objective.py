@@ -5,6 +5,7 @@ Notation used for tensor shapes: B signals, k of them, m points of a tile, c cha
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -34,27 +35,36 @@ class Evaluated(NamedTuple):
     macs: float
 
 
+@dataclass(frozen=True)
+class Step:
+    """A step of training, as far as it changes what is minimised.
+
+    Attributes:
+        loss: The loss of a signal.
+        rng: Source of the random numbers of this step.
+        annealed: How much of a rung's branch is done, 0 to 1; it is 0 on the trunk.
+    """
+
+    loss: LossName
+    rng: np.random.Generator
+    annealed: float = 0.0
+
+    def generator(self, points: Points) -> torch.Generator:
+        """A generator of the step's random numbers on the device of its points."""
+        return torch.Generator(points.device).manual_seed(int(self.rng.integers(2**62)))
+
+
 class Objective(ABC):
     """Computes gradients. It holds no weights, so that all branches of a fit can share it."""
 
     @abstractmethod
-    def backward(
-        self,
-        weights: Mapping[str, Tensor],
-        points: Points,
-        *,
-        loss: LossName,
-        rng: np.random.Generator,
-        annealed: float = 0.0,
-    ) -> Evaluated:
+    def backward(self, weights: Mapping[str, Tensor], points: Points, step: Step) -> Evaluated:
         """Computes the gradient of the sum of the signals' losses and leaves it in the `grad` of the weights.
 
         Args:
             weights: Leaves of the autograd graph that have no `grad` yet, `{name: (B, ...)}`.
             points: The points that this step uses.
-            loss: The loss of a signal.
-            rng: Source of the random numbers of this step.
-            annealed: How much of a rung's branch is done, 0 to 1; it is 0 on the trunk.
+            step: Everything else that the step depends on.
         """
 
     def losses(self, weights: Mapping[str, Tensor], points: Points, signals: Tensor, *, loss: LossName) -> Evaluated:
@@ -92,17 +102,9 @@ class SingleNetwork(Objective):
         self._forward, self._observation = forward, observation
         self._macs_per_point, self._elements_per_point = queries * macs_per_point, queries * elements_per_point
 
-    def backward(
-        self,
-        weights: Mapping[str, Tensor],
-        points: Points,
-        *,
-        loss: LossName,
-        rng: np.random.Generator,
-        annealed: float = 0.0,
-    ) -> Evaluated:
+    def backward(self, weights: Mapping[str, Tensor], points: Points, step: Step) -> Evaluated:
         """See `Objective.backward`. Nothing is annealed; the only random numbers are the queries of an observation."""
-        draws = None if self._observation is None else drawing(rng, points)
+        draws = None if self._observation is None else step.generator(points)
         tile, at_a_time = tiling(points, self._elements_per_point)
         chunks = Chunks(weights, at_a_time)
         squared_error = torch.zeros(points.signals, device=points.device)
@@ -113,7 +115,7 @@ class SingleNetwork(Objective):
                 torch.autograd.backward(error.sum())
                 squared_error[few] += error.detach()
         chunks.gather_gradients()
-        divisor = gradient_divisor(squared_error, points, loss)
+        divisor = gradient_divisor(squared_error, points, step.loss)
         for weight in weights.values():
             if weight.grad is not None:
                 weight.grad /= divisor.view(-1, *[1] * (weight.dim() - 1))
@@ -148,11 +150,6 @@ class SingleNetwork(Objective):
 def weighted_squares(error: Tensor, weights: Tensor | None) -> Tensor:
     """Squared errors of any shape, multiplied by the weights of the points if there are any."""
     return error.square() if weights is None else error.square() * weights
-
-
-def drawing(rng: np.random.Generator, points: Points) -> torch.Generator:
-    """Makes a generator of a step's random numbers on the device of the points."""
-    return torch.Generator(points.device).manual_seed(int(rng.integers(2**62)))
 
 
 def gradient_divisor(squared_error: Tensor, points: Points, loss: LossName) -> Tensor:

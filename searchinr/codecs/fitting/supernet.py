@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 
 from searchinr.codecs.fields.contract import Field, TensorSpec
-from searchinr.codecs.fitting.objective import MSE_FLOOR, Evaluated, Objective, drawing, weighted_squares
+from searchinr.codecs.fitting.objective import MSE_FLOOR, Evaluated, Objective, Step, weighted_squares
 from searchinr.codecs.fitting.points import Part, Points
 from searchinr.codecs.fitting.training import BatchFit, Recipe, fit_to_rung
 from searchinr.codecs.params.network_params import LossName
@@ -175,27 +175,18 @@ class Sandwich(Objective):
         self._supernet, self._observation = supernet, observation
         self._stored = stored
 
-    def backward(
-        self,
-        weights: Mapping[str, Tensor],
-        points: Points,
-        *,
-        loss: LossName,
-        rng: np.random.Generator,
-        annealed: float = 0.0,
-    ) -> Evaluated:
+    def backward(self, weights: Mapping[str, Tensor], points: Points, step: Step) -> Evaluated:
         """See `Objective.backward`; the third width is drawn at random, and nothing is annealed."""
         every = points.all()
-        queries = None if self._observation is None else self._observation.queries(every.coords, drawing(rng, points))
-        widths = sandwich(self._supernet.widths, rng)
+        queries = None if self._observation is None else self._observation.queries(every.coords, step.generator(points))
+        widths = sandwich(self._supernet.widths, step.rng)
         asked = points.count if queries is None else len(queries)
         elements = asked * self._supernet.depths[-1] * self._supernet.widths[-1]
         chunk = max(1, _CHUNK_ELEMENTS // elements)
         losses = []
         for start in range(0, points.signals, chunk):
             few = slice(start, start + chunk)
-            part = Part(every.coords, every.values[few], None if every.weights is None else every.weights[few])
-            each = [self._backward(weights, few, width, part, queries, loss) for width in widths]
+            each = [self._backward(weights, few, width, every.of(few), queries, step.loss) for width in widths]
             losses.append(torch.stack(each).sum(0))
         macs = 3 * sum(self._supernet.macs_per_point(width) for width in widths) * points.signals * asked
         return Evaluated(torch.cat(losses), macs)

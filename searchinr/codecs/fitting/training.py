@@ -22,7 +22,7 @@ from torch import Tensor
 
 from searchinr.codecs.fitting.adam import Adam
 from searchinr.codecs.fitting.nesting import nested, part_of
-from searchinr.codecs.fitting.objective import Objective
+from searchinr.codecs.fitting.objective import Objective, Step
 from searchinr.codecs.fitting.points import Points
 from searchinr.codecs.params.network_params import LossName
 from searchinr.codecs.quantize.contract import STEP, Quantizer
@@ -184,7 +184,7 @@ class BatchFit:
             values = self._quantizer.values(self.weights, progress)
         # The values are leaves, so that the graph between latents and values is run once, whatever the objective does.
         network = values if self._quantizer is None else {n: v.detach().requires_grad_() for n, v in values.items()}
-        evaluated = self._objective.backward(network, points, loss=self._recipe.loss, rng=rng, annealed=annealed)
+        evaluated = self._objective.backward(network, points, Step(self._recipe.loss, rng, annealed))
         if self._quantizer is not None:
             self._backward_to_latents(self._quantizer, values, network, progress)
         self._adam.step(lr)

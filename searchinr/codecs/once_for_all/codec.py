@@ -7,17 +7,16 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from searchinr.codecs.bitstream import coded_tensors, container
+from searchinr.codecs.bitstream import container
 from searchinr.codecs.contract import Asset, Codec, Decoder, Inspection, Level, Setup
 from searchinr.codecs.decoders import CoordinateDecoder
 from searchinr.codecs.fitting.groups import (
     NetworkGroup,
     NetworkState,
-    file_tensors,
-    file_weights,
     fit_groups,
     make_field,
     make_group,
+    packers,
     recipe_of,
     same_for_all,
 )
@@ -79,18 +78,9 @@ class OnceForAllCodec(Codec[OnceForAllParams, OnceForAllState]):
         architecture, shells = group.architecture, group.architecture.shells()
         head = container.head(self.id, group.layout, scalable=True)
         parts = {size: shells.parts(size) for size in architecture.sizes}
-        sections: Iterator[dict[Size, bytes]]
-        if group.quantizer is None:
-            sections = (
-                {size: coded_tensors.pack_fp16(parts[size], weights) for size in parts}
-                for weights in file_weights(group, measured)
-            )
-        else:
-            sections = (
-                {size: coded_tensors.pack(parts[size], tensors) for size in parts}
-                for tensors in file_tensors(group, group.quantizer, measured)
-            )
-        return (Nested(head, architecture, architecture.sizes[-1], each).pack() for each in sections)
+        for pack in packers(group, measured):
+            sections = {size: pack(of_size) for size, of_size in parts.items()}
+            yield Nested(head, architecture, architecture.sizes[-1], sections).pack()
 
     def decoder(self, file: container.Container, *, asset: Asset | None = None, level: Level | None = None) -> Decoder:
         """See `Codec.decoder`."""

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from searchinr.codecs.bitstream import coded_tensors, container
+from searchinr.codecs.bitstream import container
 from searchinr.codecs.bitstream.steps import symbol_range as symbols_of
 from searchinr.codecs.contract import Asset, Codec, Decoder, Inspection, Level, Setup
 from searchinr.codecs.decoders import CoordinateDecoder
@@ -20,10 +20,9 @@ from searchinr.codecs.fields.layers import pytorch_init, uniform
 from searchinr.codecs.fitting.groups import (
     NetworkGroup,
     NetworkState,
-    file_tensors,
-    file_weights,
     fit_groups,
     make_group,
+    packers,
     same_for_all,
 )
 from searchinr.codecs.fitting.layouts import Targets, field_shape, is_separable, targets_by_layout
@@ -199,16 +198,12 @@ def _files(
     parts = network_parts(field, params.latent_dim, params.weight_bits or 0)
     largest = symbols_of(MAX_LATENT_BITS)
     integers = measured[LATENTS].round().clamp(*largest).cpu().numpy().astype(np.int32)  # (B, E, D)
-    if group.quantizer is None:
-        networks = [coded_tensors.pack_fp16(parts, weights) for weights in file_weights(group, measured)]
-    else:
-        networks = [coded_tensors.pack(parts, tensors) for tensors in file_tensors(group, group.quantizer, measured)]
-    for network, latents in zip(networks, integers, strict=True):
+    for pack, latents in zip(packers(group, measured), integers, strict=True):
         architecture = Architecture(
             field, params.latent_dim, QUANTIZERS.get(params.quantizer), params.weight_bits, _bits_that_hold(latents)
         )
         by_level = np.split(latents, field.grid.starts[1:-1])
-        yield LatentFile.of(head, architecture, network, by_level).pack()
+        yield LatentFile.of(head, architecture, pack(parts), by_level).pack()
 
 
 def _bits_that_hold(latents: NDArray[np.int32]) -> int:

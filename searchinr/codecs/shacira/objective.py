@@ -12,7 +12,6 @@ dimensions, F features, L levels.
 
 from collections.abc import Iterator, Mapping
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -21,6 +20,7 @@ from searchinr.codecs.fields.interpolation import FixedPoints, gather
 from searchinr.codecs.fitting.objective import (
     Evaluated,
     Objective,
+    Step,
     gradient_divisor,
     loss_of,
     weighted_squares,
@@ -77,30 +77,22 @@ class LatentGrid(Objective):
         self._rounding, self._ste_fraction, self._level_dropout = rounding, ste_fraction, level_dropout
         self._weight_of_bit = bit_weight / points
 
-    def backward(
-        self,
-        weights: Mapping[str, Tensor],
-        points: Points,
-        *,
-        loss: LossName,
-        rng: np.random.Generator,
-        annealed: float = 0.0,
-    ) -> Evaluated:
+    def backward(self, weights: Mapping[str, Tensor], points: Points, step: Step) -> Evaluated:
         """See `Objective.backward`; roundings and the levels left out are drawn."""
         annealing = 1 - self._ste_fraction
-        drawn = torch.Generator(points.device).manual_seed(int(rng.integers(2**62)))
+        annealed, drawn = step.annealed, step.generator(points)
         latents = rounded(
             weights[LATENTS], self._rounding, annealed / annealing if annealed < annealing else 1.0, drawn
         )
         table = latents @ weights[DECODER]  # (B, E, F)
-        if rng.random() < self._level_dropout:
-            table = self._without_fine_levels(table, int(rng.integers(1, len(self._field.grid.levels) + 1)))
+        if step.rng.random() < self._level_dropout:
+            table = self._without_fine_levels(table, int(step.rng.integers(1, len(self._field.grid.levels) + 1)))
         part = points.all()
         queries = self._asked(part.coords, drawn)
         features = self._interpolated(table, queries)  # (B, L * F, m * q)
         tiles = self._tiling(points)
         squared_error, gradient = self._backward_of_network(weights, features.detach(), part, queries, tiles)
-        divisor = gradient_divisor(squared_error, points, loss)
+        divisor = gradient_divisor(squared_error, points, step.loss)
         for weight in weights.values():
             if weight.grad is not None:
                 weight.grad /= divisor.view(-1, *[1] * (weight.dim() - 1))

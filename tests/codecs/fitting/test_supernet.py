@@ -6,6 +6,7 @@ from torch import Tensor
 from searchinr.codecs.fields.contract import Field, FieldShape
 from searchinr.codecs.fields.registry import FIELDS
 from searchinr.codecs.fitting import supernet as module
+from searchinr.codecs.fitting.objective import Step
 from searchinr.codecs.fitting.points import HeldPoints
 from searchinr.codecs.fitting.supernet import Sandwich, Supernet, Trained, sandwich, train
 from searchinr.codecs.params.network_params import LossName
@@ -87,7 +88,7 @@ def test_gradient_is_that_of_all_three_widths(monkeypatch: pytest.MonkeyPatch, l
     net, targets = supernet("siren"), torch.rand(2, 54, 3, generator=torch.Generator().manual_seed(0))
     leaves = {name: weight.requires_grad_() for name, weight in initial(net).items()}
     plain = {name: weight.detach().clone().requires_grad_() for name, weight in leaves.items()}
-    evaluated = Sandwich(net).backward(leaves, HeldPoints(coords(), targets), loss=loss, rng=np.random.default_rng(0))
+    evaluated = Sandwich(net).backward(leaves, HeldPoints(coords(), targets), Step(loss, np.random.default_rng(0)))
     errors = torch.stack(
         [
             (net.make_field(depth, width).forward(net.subnet(plain, depth, width), coords()) - targets).square()
