@@ -24,7 +24,7 @@ from searchinr.engine.coding.signals import (
     with_asset,
 )
 from searchinr.engine.store.place import parse_place
-from searchinr.errors import SearchInterrupted, UserError
+from searchinr.errors import UserError
 from searchinr.run import FilePath, Run, python_words
 from searchinr.signals.files import check_readable, read_file
 from searchinr.signals.registry import MODALITIES, modality_of_file
@@ -202,7 +202,7 @@ def search(
         if given is not None and given < least:
             raise UserError(f"`{name}`: {given} found; allowed is {least} or more")
     with python_words():
-        outcome = run_search(
+        folder = run_search(
             _source(space),
             out=_path(out),
             workers=workers,
@@ -214,9 +214,7 @@ def search(
             storage=None if storage is None else parse_place(storage),
             debug=debug,
         )
-    if outcome.interrupted:
-        raise SearchInterrupted(outcome.folder.path)
-    return Run.open(outcome.folder.path)
+    return Run.open(folder.path)
 
 
 def open_run(path: FilePath) -> Run:

@@ -176,7 +176,7 @@ def run_trial(
                 return
             if timeout_s is not None and trained_s > timeout_s:
                 raise TrialError(f"over the time limit: {trained_s:.1f} s of training, {timeout_s:g} s allowed")
-            checkpoint = _checkpoint(state, trained_s, init)
+            checkpoint = partial(_under_way, state.steps, trained_s, state.checkpoint, init)
             if state.is_rung:
                 figures, files = _measure(engine, state, signals, asset, init, trained_s, device, watch)
                 now: TrialProgress = Measurement(state.steps, trained_s, checkpoint, figures, files)
@@ -204,18 +204,13 @@ def _label(asset: Asset | None, resume: Mapping[str, Tensor] | None) -> str:
     return _FROM_SCRATCH if asset is None else asset.label
 
 
-def _checkpoint(state: FitState, train_s: float, init: str) -> Callable[[], dict[str, Tensor]]:
-    def make() -> dict[str, Tensor]:
-        began = {} if init == _FROM_SCRATCH else {"init": torch.tensor(list(init.encode()), dtype=torch.uint8)}
-        return {**began, **_under_way(state.steps, train_s, state.checkpoint)}
-
-    return make
-
-
-def _under_way(steps: int, train_s: float, work: Callable[[], Mapping[str, Tensor]]) -> dict[str, Tensor]:
-    """The checkpoint of a fit or a building: how far it is, and what the codec needs to go on."""
+def _under_way(
+    steps: int, train_s: float, work: Callable[[], Mapping[str, Tensor]], init: str = _FROM_SCRATCH
+) -> dict[str, Tensor]:
+    """The checkpoint of a fit or a building: what it began with, how far it is, and what the codec needs to go on."""
+    began = {} if init == _FROM_SCRATCH else {"init": torch.tensor(list(init.encode()), dtype=torch.uint8)}
     progress = {"train_s": torch.tensor(train_s, dtype=torch.float64), "steps": torch.tensor(steps)}
-    return {**progress, **nested(_WORK, work())}
+    return {**began, **progress, **nested(_WORK, work())}
 
 
 def _measure(

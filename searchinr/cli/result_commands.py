@@ -3,9 +3,8 @@
 import shlex
 import signal
 import sys
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -105,9 +104,9 @@ def compare(
     from searchinr.engine.results.opened import open_run
     from searchinr.signals.files import check_writable, write_file
 
-    if out is not None and out.suffix not in (".html", ".png"):
-        raise UserError(f"{out}: suffix {out.suffix!r} found; allowed are .html and .png")
     if out is not None:
+        if out.suffix not in (".html", ".png"):
+            raise UserError(f"{out}: suffix {out.suffix!r} found; allowed are .html and .png")
         check_writable(out)
     found = compare_runs(open_run(first), open_run(second), dataset)
     if out is not None and out.suffix == ".png" and len(found) > 1:
@@ -167,17 +166,14 @@ def export(
         else [export_best(opened, dataset, criterion, out)]
     )
     for each in written:
-        say(f"{each.path}: {_of_config(each.config.provenance)}")
+        found = each.config.provenance
+        figures = f"{found['rate']:.3f} {found['rate_unit']}, {found['psnr_db']:.2f} dB"
+        say(f"{each.path}: trial {found['trial']}, {figures}")
         if each.asset is not None:
             say(f"{each.asset}: what decoding needs beside the files")
     for each in written:
         command = ["searchinr", "encode", str(each.signal or "SIGNAL"), "--config", str(each.path)]
         say(shlex.join([*command, *(["-o", str(each.path.with_suffix(".inr"))] if per_signal else [])]))
-
-
-def _of_config(found: Mapping[str, Any]) -> str:
-    """What an exported config gave in the search."""
-    return f"trial {found['trial']}, {found['rate']:.3f} {found['rate_unit']}, {found['psnr_db']:.2f} dB"
 
 
 def ui(

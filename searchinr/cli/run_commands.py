@@ -1,6 +1,5 @@
 """run, attach, stop, fetch, status: a search, here or on a cluster."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,7 +8,7 @@ import typer
 from searchinr.cli.exit_codes import FAILED, INTERRUPTED, OK
 from searchinr.cli.options import Assets, Data, Json, Run, SpaceFile, Storage
 from searchinr.cli.output import print_json, say
-from searchinr.errors import UserError
+from searchinr.errors import SearchInterrupted, UserError
 
 if TYPE_CHECKING:
     from searchinr.engine.cluster.remote_run import RemoteRun
@@ -77,31 +76,36 @@ def run(
     from searchinr.engine.run.start import run_search
     from searchinr.engine.store.place import parse_place
 
-    outcome = run_search(
-        space,
-        out=out,
-        workers=workers,
-        trials=trials,
-        seed=seed,
-        data_dir=data,
-        assets_dir=assets,
-        address=address,
-        storage=None if storage is None else parse_place(storage),
-        debug=debug,
-    )
-    folder = outcome.folder.path
-    if outcome.interrupted:
-        typer.echo(f"searchinr: interrupted; the same command again continues {folder}", err=True)
+    try:
+        folder = run_search(
+            space,
+            out=out,
+            workers=workers,
+            trials=trials,
+            seed=seed,
+            data_dir=data,
+            assets_dir=assets,
+            address=address,
+            storage=None if storage is None else parse_place(storage),
+            debug=debug,
+        )
+    except SearchInterrupted as interrupt:
+        typer.echo(f"searchinr: interrupted; the same command again continues {interrupt.folder}", err=True)
         return INTERRUPTED
-    return _ended(folder, outcome.points, outcome.front, list(outcome.failed.values()))
+    return _ended(folder.path)
 
 
-def _ended(folder: Path, points: int, front: int, failures: Sequence[str]) -> int:
+def _ended(folder: Path) -> int:
     """Says what there is to do with a run that has ended."""
-    if points == 0:
+    from searchinr.engine.results.opened import open_run
+    from searchinr.engine.results.status import recorded
+
+    rows = recorded(open_run(folder))
+    failures = [reason for row in rows for reason in row["failures"].values()]
+    if not any(row["points"] for row in rows):
         typer.echo(f"searchinr: all {len(failures)} trials failed: {'; '.join(sorted(set(failures)))}", err=True)
         return FAILED
-    if front == 0:
+    if not any(row["front"] for row in rows):
         say(f"no operating point meets the constraints, so there is no front: searchinr front {folder} says how near")
         return OK
     say(f"next: searchinr report {folder} | verify {folder} | ui {folder} | export {folder} --max-rate R")
@@ -110,9 +114,6 @@ def _ended(folder: Path, points: int, front: int, failures: Sequence[str]) -> in
 
 def _follow(run: "RemoteRun", down: bool) -> int:
     """Shows a run on a cluster until it ends, or until Ctrl-C."""
-    from searchinr.engine.results.opened import open_run
-    from searchinr.engine.results.status import recorded
-
     folder = run.folder.path
     try:
         finished = run.follow(down=down)
@@ -124,9 +125,7 @@ def _follow(run: "RemoteRun", down: bool) -> int:
     if not finished:
         typer.echo(f"searchinr: stopped; the same command again continues {folder}", err=True)
         return INTERRUPTED
-    rows = recorded(open_run(folder))
-    failures = [reason for row in rows for reason in row["failures"].values()]
-    return _ended(folder, sum(row["points"] for row in rows), sum(row["front"] for row in rows), failures)
+    return _ended(folder)
 
 
 def attach(run: Run, down: Down = False) -> int:

@@ -71,6 +71,10 @@ class Document:
             at = at[:-1]
         return Problem(self.file, self.lines.get(at), dotted(loc), text)
 
+    def note(self, line: int | None, loc: Loc, text: str) -> None:
+        """Adds to the problems one of a key that `lines` does not have."""
+        self.problems.append(Problem(self.file, line, dotted(loc), text))
+
 
 def read_yaml(path: Path) -> Document:
     """Reads a YAML file of one document; only plain values are built, and no other objects.
@@ -102,9 +106,7 @@ def _plain(value: object, loc: Loc, document: Document) -> object:
     if isinstance(value, Mapping):
         for key in value:
             if not isinstance(key, str):
-                document.problems.append(
-                    Problem(document.file, None, dotted(loc), f"found {key!r} as a key; allowed text")
-                )
+                document.note(None, loc, f"found {key!r} as a key; allowed text")
         return {key: _plain(item, (*loc, key), document) for key, item in value.items() if isinstance(key, str)}
     if isinstance(value, list | tuple):
         return tuple(_plain(item, (*loc, index), document) for index, item in enumerate(value))
@@ -195,12 +197,12 @@ def _mapping(node: yaml.MappingNode, loc: Loc, document: Document) -> dict[str, 
         line = key_node.start_mark.line + 1
         if not isinstance(key_node, yaml.ScalarNode):
             text = "found a list or a mapping as a key; allowed text"
-            document.problems.append(Problem(document.file, line, dotted(loc), text))
+            document.note(line, loc, text)
             continue
         at = (*loc, key_node.value)
         if key_node.value in tree:
             text = f"found a second time, first in line {document.lines[at]}; allowed once"
-            document.problems.append(Problem(document.file, line, dotted(at), text))
+            document.note(line, at, text)
             continue
         document.lines[at] = line
         tree[key_node.value] = _value(value_node, at, document)
@@ -226,12 +228,12 @@ def _find_lines(node: yaml.Node, loc: Loc, document: Document) -> None:
             continue
         if key.tag != f"{_TAG}str":
             found = f"found {key.value!r}" if isinstance(key, yaml.ScalarNode) else "found a list or a mapping"
-            document.problems.append(Problem(document.file, line, dotted(loc), f"{found} as a key; allowed text"))
+            document.note(line, loc, f"{found} as a key; allowed text")
             continue
         at = (*loc, key.value)
         if key.value in own:
             text = f"found a second time, first in line {own[key.value]}; allowed once"
-            document.problems.append(Problem(document.file, line, dotted(at), text))
+            document.note(line, at, text)
         own.setdefault(key.value, line)
         document.lines[at] = own[key.value]
         _find_lines(value, at, document)

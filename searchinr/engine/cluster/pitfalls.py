@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from searchinr.engine.cluster.cluster_file import SECTION, Cluster, NodeType
+from searchinr.engine.cluster.cluster_file import SECTION, Cluster
 from searchinr.engine.store.place import LocalPlace, parse_place
 from searchinr.engine.workers.slots import idle_share, trials_per_gpu, trials_per_node
 from searchinr.space import Finding, Loc, Problem, Resources
@@ -46,9 +46,12 @@ def resource_warnings(resources: Resources) -> Iterator[Finding]:
 
 def fit_warnings(resources: Resources, cluster: Cluster) -> Iterator[Finding]:
     """Warnings about a space's resources that hold on this cluster."""
-    known = [kind for kind in cluster.workers if kind.cpu is not None and kind.gpu is not None]
-    for kind in known:
-        places = trials_per_node(resources, kind.cpu or 0, kind.gpu or 0)
+    known = {
+        kind: trials_per_node(resources, kind.cpu, kind.gpu)
+        for kind in cluster.workers
+        if kind.cpu is not None and kind.gpu is not None
+    }
+    for kind, places in known.items():
         wanted = trials_per_gpu(resources) * (kind.gpu or 0)
         if 0 < places < wanted:
             yield (
@@ -56,17 +59,13 @@ def fit_warnings(resources: Resources, cluster: Cluster) -> Iterator[Finding]:
                 f"found {resources.cpu:g}: a {kind.name!r} node has {kind.cpu} CPUs, enough for {places} trials, where "
                 f"its GPUs would take {wanted}",
             )
-    if known and len(known) == len(cluster.workers) and not any(_takes(resources, kind) for kind in known):
+    if known and len(known) == len(cluster.workers) and not any(known.values()):
         nodes = ", ".join(f"{kind.name} {kind.cpu} CPU and {kind.gpu} GPU" for kind in known)
         yield (
             ("resources",),
             f"a trial takes {resources.cpu:g} CPU and {resources.gpu:g} GPU, which no node of {cluster.document.file} "
             f"has ({nodes}): no trial would ever start",
         )
-
-
-def _takes(resources: Resources, kind: NodeType) -> bool:
-    return trials_per_node(resources, kind.cpu or 0, kind.gpu or 0) > 0
 
 
 def _not_filled_in(value: object, loc: Loc = ()) -> Iterator[Finding]:

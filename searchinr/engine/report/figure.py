@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from matplotlib.artist import Artist
@@ -147,21 +148,11 @@ def _draw_curves(axes: Axes, report: FrontReport, box: style.Limits) -> None:
             above.append(_Label(x, 1.008, curve.name, curve.colour))
         else:
             beside.append(_Label(y, min(x, 1.0) + 0.008, curve.name, curve.colour))
+    write = partial(axes.text, fontsize=8, transform=axes.transAxes)
     for label in _apart(beside, lambda *_: _LINE):
-        axes.text(
-            label.across, label.place, label.name, color=label.colour, va="center", fontsize=8, transform=axes.transAxes
-        )
+        write(label.across, label.place, label.name, color=label.colour, va="center")
     for label in _apart(above, lambda one, other: _LETTER * (len(one.name) + len(other.name)) / 2 + 0.015):
-        axes.text(
-            label.place,
-            label.across,
-            label.name,
-            color=label.colour,
-            ha="center",
-            va="bottom",
-            fontsize=8,
-            transform=axes.transAxes,
-        )
+        write(label.place, label.across, label.name, color=label.colour, ha="center", va="bottom")
 
 
 def _apart(labels: list[_Label], gap: Callable[[_Label, _Label], float]) -> list[_Label]:

@@ -1,6 +1,6 @@
 """Originals and what they decode to on one sheet (PNG)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -14,8 +14,6 @@ from searchinr.signals.exhibits import SPECTROGRAM_DB, Exhibit, Picture, Sound
 
 _INCHES = 2.3  # the side of a tile
 
-_Draw = Callable[[Axes], object]
-
 
 def decoded_png(report: FrontReport, decoded: Sequence[Decoded]) -> bytes:
     """Draws a row for each signal: the original, then the front's files by rising rate.
@@ -26,7 +24,7 @@ def decoded_png(report: FrontReport, decoded: Sequence[Decoded]) -> bytes:
         A PNG whose size depends on what there is to show.
     """
     columns = 1 + max(len(row.versions) for row in decoded)
-    rows = len(_drawn_all(decoded[0].original, decoded[0].original))
+    rows = sum(2 if isinstance(exhibit, Sound) else 1 for exhibit in decoded[0].original)
     figure = canvas.blank(_INCHES * columns, _INCHES * len(decoded) * (0.55 * rows + 0.25) + 0.2)
     grid = figure.subplots(len(decoded) * rows, columns, squeeze=False)
     for axes in grid.flat:
@@ -39,36 +37,27 @@ def decoded_png(report: FrontReport, decoded: Sequence[Decoded]) -> bytes:
         ]
         shown = [row.original, *(version.exhibits for version in row.versions)]
         for column, (caption, exhibits) in enumerate(zip(captions, shown, strict=True)):
-            for k, draw in enumerate(_drawn_all(exhibits, row.original)):
-                draw(grid[i * rows + k, column])
+            tiles = iter(grid[i * rows : (i + 1) * rows, column])
+            for each, original in zip(exhibits, row.original, strict=True):
+                _draw(tiles, each, original)
             grid[i * rows, column].set_title(caption, fontsize=7.5, parse_math=False)
     figure.tight_layout(pad=0.4)
     return canvas.rendered(figure)
 
 
-def _drawn_all(exhibits: Sequence[Exhibit], originals: Sequence[Exhibit]) -> list[_Draw]:
-    """What draws each tile of a column, from the top."""
-    return [draw for each, original in zip(exhibits, originals, strict=True) for draw in _drawn(each, original)]
-
-
-def _drawn(exhibit: Exhibit, original: Exhibit) -> tuple[_Draw, ...]:
+def _draw(tiles: Iterator[Axes], exhibit: Exhibit, original: Exhibit) -> None:
+    """Draws an exhibit into the next of a column's tiles, a sound into the next two; as the original is scaled."""
+    axes = next(tiles)
     if isinstance(exhibit, Picture):
-        return (lambda axes: axes.imshow(exhibit.pixels, interpolation="nearest"),)
-    if isinstance(exhibit, Sound):
+        axes.imshow(exhibit.pixels, interpolation="nearest")
+    elif isinstance(exhibit, Sound):
         assert isinstance(original, Sound), "exhibits of an original and of what it decodes to are of the same kinds"
-        return (lambda axes: _waveform(axes, exhibit, original), lambda axes: _spectrogram(axes, exhibit, original))
-    lines = "\n".join(f"{name}: {value}" for name, value in exhibit.rows)
-    return (lambda axes: axes.text(0, 1, lines, fontsize=7, va="top", parse_math=False),)
-
-
-def _waveform(axes: Axes, sound: Sound, original: Sound) -> None:
-    wave = waveform(sound)
-    peak = float(np.abs(waveform(original)).max()) or 1.0
-    axes.plot(wave, color=COLOURS[0], linewidth=0.3)
-    axes.set_ylim(-1.05 * peak, 1.05 * peak)
-    axes.margins(x=0)
-
-
-def _spectrogram(axes: Axes, sound: Sound, original: Sound) -> None:
-    top = float(spectrogram(original).max())
-    axes.imshow(spectrogram(sound), origin="lower", aspect="auto", cmap="magma", vmin=top - SPECTROGRAM_DB, vmax=top)
+        peak = float(np.abs(waveform(original)).max()) or 1.0
+        axes.plot(waveform(exhibit), color=COLOURS[0], linewidth=0.3)
+        axes.set_ylim(-1.05 * peak, 1.05 * peak)
+        axes.margins(x=0)
+        powers, top = spectrogram(exhibit), float(spectrogram(original).max())
+        next(tiles).imshow(powers, origin="lower", aspect="auto", cmap="magma", vmin=top - SPECTROGRAM_DB, vmax=top)
+    else:
+        lines = "\n".join(f"{name}: {value}" for name, value in exhibit.rows)
+        axes.text(0, 1, lines, fontsize=7, va="top", parse_math=False)

@@ -128,7 +128,7 @@ class Assets:
         asset = found.asset
         size = write_asset(self._folder.asset(job.asset), job.config.codec, asset)
         about = job.shared(AssetBuilt)
-        return AssetBuilt(**about, sha256=asset.sha256, bytes=size, cost=found.origin.cost, cached=True)
+        return AssetBuilt(**about, sha256=asset.sha256, bytes=size, cost=Origin.of(found.about).cost, cached=True)
 
     def keep(self, line: AssetBuilt) -> None:
         """Keeps an asset that was built wherever it will be needed beside the run: at its front, and in the cache.

@@ -8,7 +8,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -30,31 +30,12 @@ from searchinr.engine.terminal.view import RunView, ViewState
 from searchinr.engine.workers.executor import Executor
 from searchinr.engine.workers.in_process import InProcess
 from searchinr.engine.workers.worker import run_job
-from searchinr.errors import UserError
+from searchinr.errors import SearchInterrupted, UserError
 from searchinr.search.search import Search
 from searchinr.signals.datasets import Dataset, load_dataset
 from searchinr.signals.registry import metrics_of
 from searchinr.space import OF_FILES, Resources, Space, dump_space
 from searchinr.version import __version__
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a run ended.
-
-    Attributes:
-        folder: Its run folder.
-        points: Operating points on record.
-        front: Those of them that are on the front of their dataset.
-        failed: Reasons of the trials that failed, by trial.
-        interrupted: Whether it was asked to stop before it was done.
-    """
-
-    folder: RunFolder
-    points: int
-    front: int
-    failed: Mapping[str, str]
-    interrupted: bool
 
 
 def run_search(
@@ -69,7 +50,7 @@ def run_search(
     storage: Place | None = None,
     debug: bool = False,
     assets_dir: Path | None = None,
-) -> Outcome:
+) -> RunFolder:
     """Runs a search, or continues it where the run folder holds a part of it.
 
     Args:
@@ -86,7 +67,11 @@ def run_search(
             the terminal, and an error that no fit explains is raised with its traceback instead of being recorded.
         assets_dir: Where assets are kept for all runs; see `asset_cache.cache_folder`.
 
+    Returns:
+        The folder of the finished run.
+
     Raises:
+        SearchInterrupted: It was asked to stop before it was done.
         UserError: The space, a dataset or the run folder is not usable, or `debug` is asked for with workers. Nothing
             was started.
         OSError: The run folder's disk is full or gone, or Ray has died. What is recorded is safe.
@@ -131,9 +116,9 @@ def run_search(
             "what is recorded is safe: mend that, and the same command again continues"
         )
         raise OSError(error.errno, reason, str(folder.shared)) from error
-    failures = {trial: reason for label in datasets for trial, reason in search.failures(label).items()}
-    front = sum(len(search.front(label)) for label in datasets)
-    return Outcome(folder, len(ledger.points()), front, failures, run.stopping and not search.finished)
+    if run.stopping and not search.finished:
+        raise SearchInterrupted(folder.path)
+    return folder
 
 
 def _check_alone(workers: int | None, address: str | None) -> None:

@@ -21,7 +21,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from searchinr.codecs.contract import Asset, AssetSpec
-from searchinr.engine.store.asset_files import ASSET_SUFFIX, pack_asset, unpack_asset
+from searchinr.engine.store.asset_files import ASSET_SUFFIX, StoredAsset, pack_asset, unpack_asset
 from searchinr.engine.store.tensors import metadata
 from searchinr.errors import InvalidFileError, UserError
 from searchinr.files import remove_temporaries, write_atomic
@@ -49,20 +49,14 @@ class Origin:
     dataset: str
     time: float
 
-
-@dataclass(frozen=True)
-class Found:
-    """An asset that was found in the cache.
-
-    Attributes:
-        asset: The asset.
-        codec: Name of the codec that it is for.
-        origin: Where it is from.
-    """
-
-    asset: Asset
-    codec: str
-    origin: Origin
+    @classmethod
+    def of(cls, about: Mapping[str, str]) -> "Origin":
+        """Where an asset is from, by its file's metadata; `InvalidFileError` if they do not say it."""
+        try:
+            row = json.loads(about["origin"])
+            return cls(**{**row, "cost": Cost(**row["cost"])})
+        except (KeyError, TypeError, ValueError) as error:
+            raise InvalidFileError(f"not a file of this searchinr's cache ({error})") from error
 
 
 @dataclass(frozen=True)
@@ -125,8 +119,8 @@ class AssetCache:
         self._folder, self._run, self._warn = folder, run, warn
         self._told = False  # that there is no cache
 
-    def find(self, asset: str, spec: AssetSpec) -> Found | None:
-        """An asset, if it is there. What is damaged is set aside.
+    def find(self, asset: str, spec: AssetSpec) -> StoredAsset | None:
+        """An asset, if it is there; its metadata say its `Origin`. What is damaged is set aside.
 
         Args:
             asset: Its `asset_id`.
@@ -138,7 +132,7 @@ class AssetCache:
                 if _digits(data) != path.stem[-16:]:
                     raise InvalidFileError(f"{path}: not what was written")
                 stored = unpack_asset(data, path)
-                origin = _origin(stored.about)
+                Origin.of(stored.about)
             except InvalidFileError as error:
                 self._set_aside(path, error)
                 continue
@@ -148,7 +142,7 @@ class AssetCache:
                 continue
             if stored.asset.spec == spec:
                 self._note_use(path)
-                return Found(stored.asset, stored.codec, origin)
+                return stored
         return None
 
     def keep(self, asset: str, codec: str, content: Asset, origin: Origin) -> None:
@@ -210,7 +204,7 @@ def entries(folder: Path) -> list[Entry]:
             with path.open("rb") as file:
                 about = metadata(file.read(_HEADER))
             uses = _uses(path)
-            origin = _origin(about)
+            origin = Origin.of(about)
             used = max([origin.time, *uses.values()])
             found.append(
                 Entry(path, about, origin, path.stat().st_size, used, tuple(sorted(uses, key=uses.__getitem__)))
@@ -262,15 +256,6 @@ def _uses(path: Path) -> dict[str, float]:
                 line = json.loads(row)
                 found[str(line["run"])] = float(line["time"])
     return found
-
-
-def _origin(about: Mapping[str, str]) -> Origin:
-    """Where an asset is from, by its file's metadata; `InvalidFileError` if they do not say it."""
-    try:
-        row = json.loads(about["origin"])
-        return Origin(**{**row, "cost": Cost(**row["cost"])})
-    except (KeyError, TypeError, ValueError) as error:
-        raise InvalidFileError(f"not a file of this searchinr's cache ({error})") from error
 
 
 def _digits(data: bytes) -> str:

@@ -19,7 +19,6 @@ from searchinr.search.lines import (
     Line,
     LineError,
     OutOfMemory,
-    Point,
     TrialStarted,
     dump_line,
     parse_line,
@@ -142,10 +141,6 @@ class Ledger:
         while data:
             data = data[self._file.write(data) :]
         os.fsync(self._file.fileno())
-
-    def points(self) -> list[Point]:
-        """The operating points."""
-        return [line for line in self.lines if isinstance(line, Point)]
 
     def __enter__(self) -> Self:
         return self

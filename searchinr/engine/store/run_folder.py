@@ -162,9 +162,7 @@ class RunFolder(SharedFolder):
         try:
             for room in (self.path, self.front, self.inbox, self.trials, self.assets):
                 room.make_folder()
-            probe = self.path / ".writable"
-            probe.write_bytes(b"")
-            probe.unlink()
+            (self.path / ".writable").probe()
         except OSError as error:
             reason = error.strerror or str(error)
             raise UserError(f"{self.path}: cannot write there ({reason}); name another folder with --out") from error

@@ -2,7 +2,7 @@
 
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -59,10 +59,11 @@ def run_job(
     alone = isinstance(job, Job) and job.alone
     if device.type == "cuda":  # Ray only counts, and keeps nobody who shares a GPU to their part of it
         torch.cuda.set_per_process_memory_fraction(1.0 if alone else min(1.0, resources.gpu))
-    if isinstance(job, Job):
-        _run_fit(job, resources.timeout_s, folder, signals[job.dataset], asset, device, raises_bugs)
-    else:
-        _run_building(job, folder, signals[job.built_from], asset, device, raises_bugs)
+    with _delivering_failures(folder, job, raises_bugs):
+        if isinstance(job, Job):
+            _run_fit(job, resources.timeout_s, folder, signals[job.dataset], asset, device)
+        else:
+            _run_building(job, folder, signals[job.built_from], asset, device)
 
 
 def _run_fit(
@@ -72,87 +73,64 @@ def _run_fit(
     signals: Sequence[Signal],
     asset: Asset | None,
     device: torch.device,
-    raises_bugs: bool,
 ) -> None:
     """Runs one trial from its last checkpoint to its next rung."""
-
-    def failed(reason: str, out_of_memory: bool) -> Delivered:
-        if out_of_memory and not job.alone:  # it is tried again
-            return OutOfMemory(**job.shared(OutOfMemory), reason=reason)
-        return FitFailed(**job.shared(FitFailed), reason=f"{reason}, though it ran alone" if out_of_memory else reason)
-
-    with _delivering_failures(folder, failed, raises_bugs):
-        under_way = folder.checkpoint_under_way(job.fit_name, job.rung)
-        # It goes on where it was interrupted, or else from the rung below. A confirmation has no other rung.
-        below = [] if job.confirms or job.rung == 0 else [folder.checkpoint(job.fit_name, job.rung - 1)]
-        resume = _first_whole([under_way, *below])
-        states = run_trial(
-            job.config,
-            signals,
-            [job.steps],
-            seed=job.seed,
-            device=device,
-            asset=asset,
-            resume=resume,
-            timeout_s=timeout_s,
-        )
-        checkpointed = _checkpointed(states, under_way, folder)
-        measured = next((state for state in checkpointed if isinstance(state, Measurement)), None)
-        if measured is None:
-            if folder.asked_to_stop():
-                return
-            raise TrialError(f"the checkpoint is already past step {job.steps}")
-        if not job.confirms:
-            # This comes before the delivery, so that a fit can go on from whatever is on record.
-            write_tensors(folder.checkpoint(job.fit_name, job.rung), measured.checkpoint())
-        kind = Confirmation if job.confirms else Point
-        resumed_at = 0 if resume is None else int(resume["steps"])
-        line = kind(**job.shared(kind), **vars(measured.figures), resumed_at=resumed_at)
-        folder.deliver(line, measured.files)
+    under_way = folder.checkpoint_under_way(job.fit_name, job.rung)
+    # It goes on where it was interrupted, or else from the rung below. A confirmation has no other rung.
+    below = [] if job.confirms or job.rung == 0 else [folder.checkpoint(job.fit_name, job.rung - 1)]
+    resume = _first_whole([under_way, *below])
+    states = run_trial(
+        job.config,
+        signals,
+        [job.steps],
+        seed=job.seed,
+        device=device,
+        asset=asset,
+        resume=resume,
+        timeout_s=timeout_s,
+    )
+    checkpointed = _checkpointed(states, under_way, folder)
+    measured = next((state for state in checkpointed if isinstance(state, Measurement)), None)
+    if measured is None:
+        if folder.asked_to_stop():
+            return
+        raise TrialError(f"the checkpoint is already past step {job.steps}")
+    if not job.confirms:
+        # This comes before the delivery, so that a fit can go on from whatever is on record.
+        write_tensors(folder.checkpoint(job.fit_name, job.rung), measured.checkpoint())
+    kind = Confirmation if job.confirms else Point
+    resumed_at = 0 if resume is None else int(resume["steps"])
+    line = kind(**job.shared(kind), **vars(measured.figures), resumed_at=resumed_at)
+    folder.deliver(line, measured.files)
 
 
 def _run_building(
-    job: AssetJob,
-    folder: SharedFolder,
-    signals: Sequence[Signal],
-    base: Asset | None,
-    device: torch.device,
-    raises_bugs: bool,
+    job: AssetJob, folder: SharedFolder, signals: Sequence[Signal], base: Asset | None, device: torch.device
 ) -> None:
     """Builds one asset, from its last checkpoint to its end."""
-
-    def failed(reason: str, out_of_memory: bool) -> Delivered:
-        return AssetFailed(**job.shared(AssetFailed), reason=reason)
-
     codec = job.config.codec
     checkpoint = folder.checkpoint_under_way(job.asset, 0)
-    with _delivering_failures(folder, failed, raises_bugs):
-        resume = _first_whole([checkpoint])
-        states = build_asset(codec, job.spec, signals, seed=job.seed, device=device, base=base, resume=resume)
-        for state in _checkpointed(states, checkpoint, folder):
-            if state.asset is not None:
-                # The asset is written before the delivery, so that whatever is on record can be used.
-                line = AssetBuilt(
-                    **job.shared(AssetBuilt),
-                    sha256=state.asset.sha256,
-                    bytes=write_asset(folder.asset(job.asset), codec, state.asset),
-                    cost=state.cost,
-                    resumed_at=0 if resume is None else int(resume["steps"]),
-                )
-                folder.deliver(line, {})
-                return
+    resume = _first_whole([checkpoint])
+    states = build_asset(codec, job.spec, signals, seed=job.seed, device=device, base=base, resume=resume)
+    for state in _checkpointed(states, checkpoint, folder):
+        if state.asset is not None:
+            # The asset is written before the delivery, so that whatever is on record can be used.
+            line = AssetBuilt(
+                **job.shared(AssetBuilt),
+                sha256=state.asset.sha256,
+                bytes=write_asset(folder.asset(job.asset), codec, state.asset),
+                cost=state.cost,
+                resumed_at=0 if resume is None else int(resume["steps"]),
+            )
+            folder.deliver(line, {})
+            return
 
 
 @contextmanager
-def _delivering_failures(
-    folder: SharedFolder, failed: Callable[[str, bool], Delivered], raises_bugs: bool
-) -> Iterator[None]:
-    """Delivers why the block has failed, if it does. The fault of a disk is not the trial's: it is raised.
+def _delivering_failures(folder: SharedFolder, job: AnyJob, raises_bugs: bool) -> Iterator[None]:
+    """Delivers why a job has failed, if it does so in the block. The fault of a disk is not the trial's: it is raised.
 
-    Args:
-        folder: Where to deliver it.
-        failed: Makes the line that says so: `(reason, out_of_memory) -> line`.
-        raises_bugs: See `run_job`.
+    For `raises_bugs` see `run_job`.
     """
     out_of_memory = False
     try:
@@ -170,7 +148,14 @@ def _delivering_failures(
         reason = f"{type(error).__name__}: {error} ({Path(where.filename).name}:{where.lineno})"[:_MAX_REASON]
     else:
         return
-    folder.deliver(failed(reason, out_of_memory), {})
+    line: Delivered
+    if isinstance(job, AssetJob):
+        line = AssetFailed(**job.shared(AssetFailed), reason=reason)
+    elif out_of_memory and not job.alone:  # it is tried again
+        line = OutOfMemory(**job.shared(OutOfMemory), reason=reason)
+    else:
+        line = FitFailed(**job.shared(FitFailed), reason=f"{reason}, though it ran alone" if out_of_memory else reason)
+    folder.deliver(line, {})
 
 
 def _first_whole(checkpoints: Sequence[Place]) -> dict[str, Tensor] | None:

@@ -51,7 +51,7 @@ def test_what_one_run_has_built_another_one_finds(cache: AssetCache, folder: Pat
     other = AssetCache(folder, Path("runs/two"), warnings.append)
     found = other.find(ID, SPEC)
     assert found is not None
-    assert (found.asset.sha256, found.codec, found.origin) == (ASSET.sha256, "combiner", ORIGIN)
+    assert (found.asset.sha256, found.codec, Origin.of(found.about)) == (ASSET.sha256, "combiner", ORIGIN)
     assert found.asset.spec == SPEC
     assert other.find("network-0123456789abcdee", SPEC) is None
     assert other.find(ID, AssetSpec("network", {"width": 8}, needed_to_decode=True, version=2)) is None
