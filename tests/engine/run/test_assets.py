@@ -77,7 +77,7 @@ def _job(trial: str, config: Config) -> Job:
 
 def build(folder: RunFolder, job: AssetJob, base: Asset | None = None) -> Line:
     """What a worker delivers of an asset."""
-    worker.run_job(job, Resources(cpu=1), folder.path, [SIGNAL], base)
+    worker.run_job(job, Resources(cpu=1), folder.path, {job.built_from: [SIGNAL]}, base)
     (path,) = folder.delivered()
     line, files = open_delivery(path)
     path.unlink()

@@ -71,7 +71,8 @@ def run(folder: RunFolder, workers: int = 2, dies: Callable[[Task], bool] = lamb
                     continue
                 if folder.stop.exists():
                     driver.stop()
-                worker.run_job(job, Resources(cpu=1), folder.path, datasets[job.dataset].signals, driver.asset(job))
+                signals = {label: dataset.signals for label, dataset in datasets.items()}
+                worker.run_job(job, Resources(cpu=1), folder.path, signals, driver.asset(job))
                 driver.job_ended(job, None)
     return started
 
@@ -164,7 +165,7 @@ def test_a_job_whose_result_came_while_it_was_parked_does_not_start(folder: RunF
         if isinstance(job, AssetJob) and not job.confirms:
             tensors = read_tensors(folder.path / "elsewhere")
             assert tensors is not None
-            signals = load_dataset(read_space(folder.space).datasets[0]).signals
+            signals = {job.dataset: load_dataset(read_space(folder.space).datasets[0]).signals}
             worker.run_job(interrupted, Resources(cpu=1), folder.path, signals, Asset.of(job.spec, tensors))
         return False
 
