@@ -1,9 +1,6 @@
 """Where the seconds and the bits of codec `combiner` go: its blocks, seen while they are coded."""
 
-import json
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -12,19 +9,23 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from benchmarks.command import Found
+from benchmarks.machine import afresh
 from searchinr.codecs.combiner import CODEC, CombinerParams
 from searchinr.codecs.combiner.codec import CombinerState
 from searchinr.codecs.combiner.samples import INDEX_BITS
 from searchinr.codecs.contract import Asset, AssetSpec, Setup
 from searchinr.codecs.registry import decode
-from searchinr.engine.store.asset_files import asset_name, write_asset
+from searchinr.engine.store.asset_files import asset_name, decode_data, write_asset
 from searchinr.engine.store.place import LocalPlace
 from searchinr.search.configs import Config
 from searchinr.signals.signal import Signal
 from searchinr.space import Value, build_params
 from searchinr.trial import asset_spec, base_spec, build_asset, file_figures
+
+Samples = NDArray[Any]
 
 
 def coded_points(
@@ -88,17 +89,26 @@ def _learn(
     return last.asset, clock() - started
 
 
-def _decoded_afresh(files: Sequence[bytes], prior: Asset) -> tuple[list[Any], list[float], int]:
+def _decoded_afresh(files: Sequence[bytes], prior: Asset) -> tuple[list[Samples], list[float], int]:
     """The samples in files as another process decodes them, its milliseconds for each, and the bytes of the prior."""
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        size = write_asset(LocalPlace(folder / asset_name(prior.label)), CODEC.name, prior)
-        names = [f"{number:04}" for number in range(len(files))]
-        for each, file in zip(names, files, strict=True):
-            (folder / f"{each}.inr").write_bytes(file)
-        command = [sys.executable, "-m", "benchmarks.reproduce.decode_folder", name]
-        took = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-        return [np.load(folder / f"{each}.npy") for each in names], [took[each] for each in names], size
+        size = write_asset(LocalPlace(Path(name) / asset_name(prior.label)), CODEC.name, prior)
+        return *afresh(_decode, files, Path(name) / "one.inr"), size
+
+
+def _decode(files: Sequence[bytes], source: Path) -> tuple[list[Samples], list[float]]:
+    """Samples, and milliseconds of CPU time from the bytes and a prior that is read each time.
+
+    A file is decoded once before, so that nothing is imported in that time.
+    """
+    torch.set_num_threads(1)
+    decode_data(files[0], source)
+    samples, took = [], []
+    for data in files:
+        started = time.process_time()
+        samples.append(decode_data(data, source).samples)
+        took.append(1e3 * (time.process_time() - started))
+    return samples, took
 
 
 class _BlockBits:
