@@ -8,18 +8,17 @@ own, and ratios are those of one turn.
 """
 
 import itertools
-import json
 import os
 import statistics
-import subprocess
-import sys
 import time
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from typing import Any, Self
+from unittest.mock import patch
 
 from benchmarks.command import Command, Filling, Found, spread
-from benchmarks.fit_cells import Cell, Timing
+from benchmarks.fit_cells import Cell, Timing, load, time_alone
 
 WIDTHS = (16, 32, 64, 128)
 SHAPES = ((24, 1024), (8, 4096))  # signals, points of each
@@ -38,37 +37,20 @@ class _Bench:
 
     def __init__(self, threads: int, seconds: float, turns: int) -> None:
         self._threads, self._seconds, self._turns = threads, seconds, turns
-        self._processes = {False: self._start({}), True: self._start(ENVIRONMENT)}
-
-    def _start(self, extra: dict[str, str]) -> "subprocess.Popen[str]":
         clean = {key: value for key, value in os.environ.items() if not key.startswith("MALLOC_")}
-        return subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.fit_cells"],
-            env=clean | {"OMP_NUM_THREADS": str(self._threads)} | extra,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
+        clean["OMP_NUM_THREADS"] = str(threads)
+        self._processes = {False: _started(clean), True: _started(clean | ENVIRONMENT)}
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *error: object) -> None:
         for process in self._processes.values():
-            assert process.stdin is not None
-            process.stdin.close()
-            process.wait()
+            process.shutdown()
 
     def time(self, kind: str, setting: str = "mallopt", **cell: Any) -> Timing:  # noqa: ANN401  the fields of `Cell`
-        process = self._processes[setting == "environment"]
-        assert process.stdin is not None
-        assert process.stdout is not None
         request = Cell(kind, self._threads, self._seconds, mallopt=setting == "mallopt", **cell)
-        print(json.dumps(asdict(request)), file=process.stdin, flush=True)
-        answer = process.stdout.readline()
-        if not answer:
-            raise SystemExit(f"no answer to {request}: its process died; see above")
-        return dict(json.loads(answer))
+        return self._processes[setting == "environment"].submit(time_alone, request).result()
 
     def in_turns(self, variants: Iterable[tuple[str, dict[str, Any]]]) -> dict[str, Timings]:
         """Times every variant, a name and the arguments of `time`, once in each turn."""
@@ -76,6 +58,14 @@ class _Bench:
         for _, (name, request) in itertools.product(range(self._turns), variants):
             results.setdefault(name, []).append(self.time(**request))
         return results
+
+
+def _started(environment: Mapping[str, str]) -> ProcessPoolExecutor:
+    """A new process with these environment variables."""
+    with patch.dict(os.environ, environment, clear=True):
+        process = ProcessPoolExecutor(1, get_context("spawn"))
+        process.submit(load).result()
+    return process
 
 
 def measure(threads: int, quick: bool) -> Found:

@@ -1,24 +1,18 @@
-"""The process that times training steps: one cell after another, each in a fork of its own.
+"""The processes that time training steps: one cell after another, each in a fork of its own.
 
 The allocator's state is part of what is measured, so no two cells may share a process. A fork of a process that has
 imported PyTorch and done nothing else is as good as a new one, and costs milliseconds instead of seconds.
-
-Reads one JSON object a line, the fields of `Cell`; answers each with one line: `seconds`, the median time of one step
-of all signals, or of one matrix product; `gflops`, multiplications and additions per second in 1e9, those of sines
-and Adam left out; `page_faults`, pages that the system had to hand out, per step.
 """
 
-import json
-import os
 import resource
 import statistics
-import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from math import isqrt
+from multiprocessing import get_context
 
 import numpy as np
 import torch
@@ -38,6 +32,9 @@ from searchinr.signals.signal import Layout, Signal
 from searchinr.space import build_params
 
 Timing = dict[str, float]
+"""`seconds`, the median time of one step of all signals, or of one matrix product; `gflops`, multiplications and
+additions per second in 1e9, those of sines and Adam left out; `page_faults`, pages that the system had to hand out, per
+step."""
 
 _WARM_UP_CALLS, _MIN_CALLS = 3, 3
 _MATMUL_SIZES = (384, 512, 768, 1024, 1536)
@@ -179,15 +176,18 @@ def _median_time(call: Callable[[], object], seconds: float) -> tuple[float, flo
     return statistics.median(times), faults / len(times)
 
 
-if __name__ == "__main__":
-    torch.optim.Adam([torch.zeros(1)])  # loads what PyTorch puts off until then, so that not every fork has to
-    for line in sys.stdin:
-        child = os.fork()
-        if child == 0:
-            # Not in the main thread, since Ray Tune runs trials in a second one, which has an arena of its own.
-            cell = Cell(**json.loads(line))
-            thread = threading.Thread(target=lambda: print(json.dumps(time_cell(cell)), flush=True))  # noqa: B023
-            thread.start()
-            thread.join()
-            os._exit(0)
-        os.waitpid(child, 0)
+def time_alone(cell: Cell) -> Timing:
+    """Times one cell in a fork of this process."""
+    with ProcessPoolExecutor(1, get_context("fork")) as fork:
+        return fork.submit(_time_in_a_thread, cell).result()
+
+
+def _time_in_a_thread(cell: Cell) -> Timing:
+    """Not in the main thread, since Ray Tune runs trials in a second one, which has an arena of its own."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(time_cell, cell).result()
+
+
+def load() -> None:
+    """Loads what PyTorch puts off until its first step, so that not every fork has to."""
+    torch.optim.Adam([torch.zeros(1)])
