@@ -1,1 +1,1 @@
-"""What a run has found, for people: figures, interactive pages, tables, and classical codecs beside it."""
+"""Shows people what a run has found: in figures, interactive pages and tables, beside classical codecs."""

@@ -1,4 +1,4 @@
-"""The front as it grew: what it was worth after each result, and what fitting work had been spent by then."""
+"""The growth of a front: its hypervolume after each result, and the fitting work that had been spent by then."""
 
 from dataclasses import dataclass
 
@@ -12,12 +12,12 @@ class Moment:
     """The state right after a result.
 
     Attributes:
-        points: Operating points so far.
-        macs: Multiply-accumulates of training behind them, over all signals and trials, and of the assets that trials
-            share. What failed, or was done twice because a worker died, is not on record; confirmations (and assets
-            that only they need) come after the search and are not counted.
-        hypervolume: Of the front, see `Objectives.hypervolume`.
-        front_points: Points on the front.
+        points: Number of operating points so far.
+        macs: Multiply-accumulates of their training, over all signals and trials, and of the assets that trials share.
+            Work that failed, or was done twice because a worker died, is not on record. Confirmations (and assets that
+            only they need) come after the search and are not counted.
+        hypervolume: Hypervolume of the front, see `Objectives.hypervolume`.
+        front_points: Number of points on the front.
     """
 
     points: int
@@ -27,14 +27,14 @@ class Moment:
 
 
 class Anytime:
-    """Follows the front of one dataset. A result costs time in the size of the front, not in the number of results.
+    """Follows the front of one dataset. The time for a result grows with the size of the front, not with all results.
 
     Attributes:
-        front: As it is now.
+        front: The front as it is now.
     """
 
     def __init__(self, objectives: Objectives) -> None:
-        """Nothing measured yet."""
+        """Starts with no result."""
         self.front: Front[Point] = Front(objectives)
         self._objectives = objectives
         self._macs_of_trial: dict[str, float] = {}
@@ -42,7 +42,7 @@ class Anytime:
         self._points = 0
 
     def spend(self, asset: AssetBuilt) -> None:
-        """Takes the next asset of the ledger: work whose fruits are the points to come."""
+        """Takes the next asset of the ledger, whose work counts for the points that follow."""
         if not asset.confirms:
             self._macs += asset.cost.macs
 

@@ -1,4 +1,4 @@
-"""Classical codecs measured on the same signals, by the same PSNR, with whole files counted."""
+"""Measures classical codecs on the same signals and by the same PSNR; whole files count in their rates."""
 
 import json
 from collections.abc import Mapping
@@ -19,13 +19,12 @@ from searchinr.signals.signal import Signal
 
 @dataclass(frozen=True)
 class BaselinePoint:
-    """One setting of one classical codec: means over the signals of a dataset.
+    """One setting of one classical codec, with means over the signals of a dataset.
 
     Attributes:
-        codec: Name with the settings that matter.
+        codec: Name of the codec, with the settings that matter.
         quality: The codec's own quality setting.
-        figures: `rate` in the modality's unit, from complete files, and the modality's metrics, as our own operating
-            points have them.
+        figures: `rate` of complete files in the modality's unit, and the same metrics that our operating points have.
     """
 
     codec: str
@@ -38,12 +37,12 @@ class BaselinePoint:
 
     @property
     def rate(self) -> float:
-        """In the modality's unit."""
+        """The rate in the modality's unit."""
         return self.figures["rate"]
 
     @property
     def psnr_db(self) -> float:
-        """In dB."""
+        """The PSNR in dB."""
         return self.figures["psnr_db"]
 
 
@@ -52,8 +51,8 @@ class Baselines:
     """All classical codecs of one dataset.
 
     Attributes:
-        points: Codec by codec, each by rising quality.
-        left_out: Codec -> why it could not be measured on every signal.
+        points: The points codec by codec, for each by rising quality.
+        left_out: Codec -> the reason why it could not be measured on every signal.
     """
 
     points: tuple[BaselinePoint, ...] = ()
@@ -67,13 +66,13 @@ class Baselines:
         return {codec: sorted(points, key=lambda p: p.rate) for codec, points in curves.items()}
 
     def as_json(self) -> dict[str, Any]:
-        """Plain JSON; `Baselines.from_json` reads it back."""
+        """The baselines as plain JSON, which `Baselines.from_json` reads back."""
         points = [{"codec": point.codec, "quality": point.quality, **point.figures} for point in self.points]
         return {"points": points, "left_out": dict(self.left_out)}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Baselines":
-        """What `as_json` wrote."""
+        """Reads the JSON that `as_json` wrote."""
         return cls(tuple(_point(dict(point)) for point in data["points"]), data["left_out"])
 
 
@@ -87,13 +86,13 @@ NO_BASELINES = Baselines()
 def measure_baselines(dataset: Dataset) -> Baselines:
     """Encodes and decodes every signal with every classical codec of the modality.
 
-    A codec that refuses one of the signals is left out, with its reason: a mean over fewer signals than ours would
-    not be comparable.
+    A codec that refuses one of the signals is left out, with its reason, since a mean over fewer signals could not be
+    compared with ours.
     """
     modality = MODALITIES[dataset.modality]
     points: list[BaselinePoint] = []
     left_out: dict[str, str] = {}
-    with ThreadPoolExecutor() as pool:  # Pillow and libsndfile release the interpreter lock
+    with ThreadPoolExecutor() as pool:  # Pillow and libsndfile release the lock of the interpreter
         for codec in modality.peers:
             settings = [(quality, signal) for quality in codec.qualities for signal in dataset.signals]
             try:
@@ -110,16 +109,16 @@ def measure_baselines(dataset: Dataset) -> Baselines:
 
 
 def _measure(modality: Modality, codec: Peer, quality: float, signal: Signal) -> dict[str, float]:
-    signal = signal.measured  # by the same part as ours
+    signal = signal.measured  # judged by the same part as our own files
     file = codec.encode(signal, quality)
     metrics = modality.quality(signal, codec.decode(file, signal.layout))
     return {"rate": modality.rate(signal.layout, len(file)), **metrics}
 
 
 def cached_baselines(dataset: Dataset, folder: Path) -> Baselines:
-    """`measure_baselines`, kept as `baselines-<key>.json` in `folder` (created when needed) and read from there.
+    """Reads the result of `measure_baselines` from `baselines-<key>.json` in `folder`, or measures and keeps it there.
 
-    The key is the dataset's content hash, so that changed files are measured anew. A damaged cache is replaced.
+    The key is the dataset's content hash, so that changed files are measured anew. A damaged file is replaced.
     """
     path = folder / f"baselines-{dataset.key[:16]}.json"
     try:

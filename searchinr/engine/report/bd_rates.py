@@ -1,4 +1,4 @@
-"""BD-rate of a front against everything it is drawn beside."""
+"""BD-rate of a front against every curve that is drawn beside it."""
 
 from dataclasses import dataclass
 
@@ -8,12 +8,12 @@ from searchinr.search.bd_rate import BdRate, bd_rate
 
 @dataclass(frozen=True)
 class Against:
-    """The front against one codec.
+    """The comparison of a front with one codec.
 
     Attributes:
-        codec: Its name.
-        basis: On what: the same files, or what the literature says and its rates count.
-        result: Bits that the front needs more than the codec; None where they share too little PSNR to say.
+        codec: Name of the codec.
+        basis: What is compared: measurements on the same files, or published figures and what their rates count.
+        result: How many more bits the front needs than the codec; None if they have too little PSNR in common.
     """
 
     codec: str
@@ -22,7 +22,7 @@ class Against:
 
 
 def bd_rates(report: FrontReport) -> list[Against]:
-    """The front against each classical codec and each published curve that is of the very same signals."""
+    """Compares the front with each classical codec, and with each published curve of the very same signals."""
     front = [(point.rate, point.psnr_db) for point in report.front_line]
     rows = [
         Against(codec, "measured on the same files", bd_rate([(p.rate, p.psnr_db) for p in curve], front))

@@ -1,4 +1,4 @@
-"""The sheet that every PNG of a report is drawn on."""
+"""The sheet on which every PNG of a report is drawn."""
 
 import io
 from collections.abc import Callable, Sequence
@@ -12,15 +12,15 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLoca
 from searchinr.engine.report import style
 
 _GREY = "#666666"
-_LEFT, _BOTTOM, _WIDTH, _HEIGHT = 0.095, 0.195, 0.805, 0.655  # the axes within the figure
+_LEFT, _BOTTOM, _WIDTH, _HEIGHT = 0.095, 0.195, 0.805, 0.655  # place of the axes within the figure
 
 
 def log_axes(limits: tuple[float, float], label: Callable[[float], str]) -> tuple[Figure, Axes]:
-    """An empty plane with a logarithmic horizontal axis.
+    """Makes an empty plane with a logarithmic horizontal axis.
 
     Args:
-        limits: Its ends.
-        label: Text of a tick.
+        limits: The ends of this axis.
+        label: Makes the text of a tick.
     """
     figure, axes = _plane(_LEFT, _WIDTH)
     axes.set_xscale("log")
@@ -33,7 +33,7 @@ def log_axes(limits: tuple[float, float], label: Callable[[float], str]) -> tupl
 
 
 def bar_axes(names: Sequence[str]) -> tuple[Figure, Axes]:
-    """An empty plane with a row for each name, the first on top, and a linear horizontal axis."""
+    """Makes an empty plane with a row for each name, the first on top, and a linear horizontal axis."""
     margin = min(0.5, 0.03 + 0.0135 * max(map(len, names)))
     figure, axes = _plane(margin, _LEFT + _WIDTH - margin)
     axes.set_yticks(range(len(names)), names, parse_math=False)
@@ -68,15 +68,15 @@ def _plane(left: float, width: float) -> tuple[Figure, Axes]:
 
 
 def blank(width: float, height: float) -> Figure:
-    """An empty sheet, in inches."""
-    # a figure of its own, not pyplot's: no global state, so that any thread may draw
+    """Makes an empty sheet of this size in inches."""
+    # the figure is not pyplot's, which has global state, so that any thread may draw
     figure = Figure(figsize=(width, height))
     FigureCanvasAgg(figure)
     return figure
 
 
 def png(figure: Figure, title: str, subtitle: str, small_print: str) -> bytes:
-    """The finished sheet: a PNG of 1400 x 960 pixels, twice the usual resolution of a 7 x 4.8 inch figure."""
+    """Finishes a sheet as a PNG of 1400 x 960 pixels, twice the usual resolution of a figure of 7 x 4.8 inches."""
     figure.text(_LEFT, 0.935, title, fontsize=13, fontweight="bold", parse_math=False)
     figure.text(_LEFT, 0.885, subtitle, fontsize=9, color=_GREY)
     figure.text(_LEFT, 0.015, small_print, fontsize=7, color=_GREY, linespacing=1.4)
@@ -84,7 +84,7 @@ def png(figure: Figure, title: str, subtitle: str, small_print: str) -> bytes:
 
 
 def rendered(figure: Figure) -> bytes:
-    """A sheet as a PNG, 200 pixels to an inch."""
+    """Renders a sheet as a PNG with 200 pixels to an inch."""
     out = io.BytesIO()
     figure.savefig(out, format="png", dpi=200)
     return out.getvalue()

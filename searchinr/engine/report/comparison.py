@@ -1,4 +1,4 @@
-"""The fronts of two runs side by side, as JSON and as a table for the terminal."""
+"""The comparison of the fronts of two runs, as JSON and as a table for the terminal."""
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -22,8 +22,8 @@ class Side:
 
     Attributes:
         run: The run folder.
-        front: Its front.
-        hypervolume: Of that, from the reference point that both share.
+        front: The run's front.
+        hypervolume: Hypervolume of the front, from the reference point that both runs share.
     """
 
     run: str
@@ -37,10 +37,10 @@ class Comparison:
 
     Attributes:
         dataset: Label of the dataset.
-        reference_point: What both hypervolumes are measured from: the first run's own.
-        first: What is compared with.
-        second: The other one.
-        bd_rate: Bits that the second needs more than the first; None where they share too little PSNR to say.
+        reference_point: The point from which both hypervolumes are measured: that of the first run.
+        first: The run that `second` is compared with.
+        second: The run that is judged.
+        bd_rate: How many more bits the second needs than the first; None if they have too little PSNR in common.
     """
 
     dataset: str
@@ -51,7 +51,7 @@ class Comparison:
 
     @property
     def sides(self) -> tuple[Side, Side]:
-        """Both."""
+        """Both sides."""
         return self.first, self.second
 
     def rows(self) -> Iterator[list[str]]:
@@ -76,12 +76,12 @@ class Comparison:
         return f"BD-rate of {self.second.run} against {self.first.run}: {self.bd_rate.text()} ({METHOD})."
 
     def reference(self) -> str:
-        """What the hypervolumes are measured from."""
+        """A sentence about the point from which the hypervolumes are measured."""
         return f"Hypervolumes from {style.reference(self.reference_point, self.first.front)}"
 
 
 def comparison_json(found: Comparison) -> dict[str, Any]:
-    """A comparison as plain JSON."""
+    """The comparison as plain JSON."""
     return {
         "dataset": found.dataset,
         "modality": found.first.front.modality,
@@ -106,7 +106,7 @@ def _place(point: Point) -> dict[str, Any]:
 
 
 def comparison_table(found: Comparison) -> RenderableType:
-    """A comparison for the terminal."""
+    """The comparison as a table for the terminal."""
     table = Table(box=None, pad_edge=False)
     for column in COLUMNS:
         table.add_column(column, justify="left" if column == "run" else "right")

@@ -1,4 +1,4 @@
-"""The fronts of two runs over each other, as a figure for a paper (PNG) and as a page."""
+"""The fronts of two runs in one plane, as a figure for a paper (PNG) and as a page."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ from searchinr.engine.report.document import Column, document, note, plot, table
 
 
 def comparison_png(found: Comparison) -> bytes:
-    """Draws both fronts.
+    """Draws both fronts in one plane.
 
     Returns:
         A PNG like that of `front_png`.
@@ -32,7 +32,7 @@ def comparison_png(found: Comparison) -> bytes:
 
 
 def comparison_html(comparisons: Sequence[Comparison]) -> str:
-    """A page about two runs that opens offline, with a section for each dataset."""
+    """Makes a page about two runs that opens offline, with a section for each dataset."""
     first, second = comparisons[0].sides
     columns = [Column(COLUMNS[0]), *(Column(title, "number") for title in COLUMNS[1:])]
     sections = "".join(

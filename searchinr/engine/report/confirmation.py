@@ -1,4 +1,4 @@
-"""How a point of the front fared when its config was fitted again with other seeds."""
+"""The results of fitting the config of a point of the front again with other seeds."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,11 +10,11 @@ from searchinr.search.lines import Confirmation, Fit, FitFailed, Line
 
 @dataclass(frozen=True)
 class Spread:
-    """Of one figure over several fits.
+    """Mean and spread of one figure over several fits.
 
     Attributes:
-        mean: Their mean.
-        std: Their sample standard deviation (n - 1); None for one fit.
+        mean: Mean of the values.
+        std: Sample standard deviation (n - 1) of the values; None for a single fit.
     """
 
     mean: float
@@ -26,7 +26,7 @@ class Spread:
         return cls(fmean(values), stdev(values) if len(values) > 1 else None)
 
     def text(self, digits: int) -> str:
-        """E.g. ``"28.31 ± 0.05"``."""
+        """Mean and spread in words, e.g. ``"28.31 ± 0.05"``."""
         return f"{self.mean:.{digits}f}" + ("" if self.std is None else f" ± {self.std:.{digits}f}")
 
 
@@ -34,14 +34,14 @@ class Spread:
 class Confirmed:
     """The further fits of one point, without the fit that put it on the front.
 
-    That one is left out on purpose: of many fits it was chosen for its result, luck included, so a mean that counts it
-    is too good.
+    That fit is left out on purpose: it was chosen out of many for its result, luck included, so a mean with it would be
+    too good.
 
     Attributes:
-        seeds: Further seeds with a result.
-        psnr_db: In dB; None where every further fit failed.
-        rate: In the point's own unit; None likewise.
-        failed: Further seeds whose fit failed.
+        seeds: Number of further seeds with a result.
+        psnr_db: PSNR in dB; None if every further fit failed.
+        rate: Rate in the point's own unit; None if every further fit failed.
+        failed: Number of further seeds whose fit failed.
     """
 
     seeds: int
@@ -50,7 +50,7 @@ class Confirmed:
     failed: int
 
     def flat(self) -> dict[str, float | None]:
-        """`seeds`, `failed`, `psnr_db.mean`, `psnr_db.std`, `rate.mean` and `rate.std`; None for what there is not."""
+        """`seeds`, `failed`, `psnr_db.mean`, `psnr_db.std`, `rate.mean` and `rate.std`; None without a value."""
         spreads = {"psnr_db": self.psnr_db, "rate": self.rate}
         return {
             "seeds": self.seeds,
@@ -59,7 +59,7 @@ class Confirmed:
         }
 
     def text(self, rate_unit: str) -> str:
-        """E.g. ``"28.31 ± 0.05 dB at 0.512 ± 0.003 bpp, 3 seeds"``."""
+        """The results in words, e.g. ``"28.31 ± 0.05 dB at 0.512 ± 0.003 bpp, 3 seeds"``."""
         seeds = f"{self.seeds} seed{'' if self.seeds == 1 else 's'}"
         failed = [f"{self.failed} failed"] if self.failed else []
         if self.psnr_db is None or self.rate is None:
@@ -68,7 +68,7 @@ class Confirmed:
 
 
 class Confirmations:
-    """All confirmations of one dataset, ledger line by ledger line."""
+    """All confirmations of one dataset, taken from the ledger line by line."""
 
     def __init__(self) -> None:
         self._fits: dict[tuple[str, int], dict[int, Confirmation | None]] = {}
@@ -77,20 +77,20 @@ class Confirmations:
         """Takes the result of a confirmation.
 
         Returns:
-            What is known of its point now.
+            All that is known now of the point that was confirmed.
         """
         fits = self._fits.setdefault((line.trial, line.rung), {})
         fits[line.seed] = line if isinstance(line, Confirmation) else None
         return _summary(fits)
 
     def of(self, point: Fit) -> Confirmed | None:
-        """What is known of a point; None if it was not fitted again."""
+        """The confirmations of a point; None if it was not fitted again."""
         fits = self._fits.get((point.trial, point.rung))
         return None if fits is None else _summary(fits)
 
 
 def is_confirmation(line: Line) -> TypeGuard[Confirmation | FitFailed]:
-    """Whether a ledger line tells the result of a confirmation, be it a failure."""
+    """Whether a ledger line has the result of a confirmation, which may be a failure."""
     return isinstance(line, Confirmation | FitFailed) and line.confirms
 
 

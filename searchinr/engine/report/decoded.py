@@ -1,4 +1,4 @@
-"""Originals beside what the front's files decode to, at three rates."""
+"""Originals beside the signals that are decoded from the front's files, at three rates."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,18 +19,18 @@ from searchinr.signals.signal import Signal
 _TITLES = {1: ("only rate",), 2: ("low rate", "high rate"), 3: ("low rate", "middle rate", "high rate")}
 
 SIGNALS = 4
-"""Signals that are shown of a dataset, from the one that suffers most to the one that suffers least."""
+"""The number of signals that are shown of a dataset, from the one with the lowest PSNR to the one with the highest."""
 
 
 @dataclass(frozen=True)
 class Version:
-    """What one file of the front holds.
+    """The signal that one file of the front holds.
 
     Attributes:
-        title: Which rate it is, e.g. ``"low rate"``.
-        point: The operating point.
-        figures: The signal's own figures there.
-        exhibits: What there is to see of what the file decodes to.
+        title: A name of the rate, e.g. ``"low rate"``.
+        point: The operating point of the file.
+        figures: The signal's own figures at this point.
+        exhibits: Pictures and sounds that show the decoded signal.
     """
 
     title: str
@@ -41,12 +41,12 @@ class Version:
 
 @dataclass(frozen=True)
 class Decoded:
-    """A signal, and what is left of it at several rates.
+    """A signal, and its decoded versions at several rates.
 
     Attributes:
         name: The signal's name.
-        original: What there is to see of the signal, or of the part by which it is judged.
-        versions: By rising rate.
+        original: Pictures and sounds that show the signal, or the part by which it is judged.
+        versions: The decoded versions by rising rate.
     """
 
     name: str
@@ -57,15 +57,15 @@ class Decoded:
 def decoded_signals(folder: RunFolder, report: FrontReport, dataset: Dataset) -> tuple[Decoded, ...]:
     """Decodes the files of a few signals at the ends and in the middle of the front.
 
-    A file that is missing or damaged is left out: `searchinr verify` is what complains of it.
+    A file that is missing or damaged is left out here; `searchinr verify` reports it.
 
     Args:
         folder: The run folder.
-        report: Its front.
-        dataset: The signals.
+        report: The front of the run.
+        dataset: The original signals.
 
     Returns:
-        At most `SIGNALS`; none for a modality that shows nothing.
+        At most `SIGNALS` signals; none for a modality that has nothing to show.
     """
     modality = MODALITIES.get(report.modality)
     if modality is None:
@@ -85,14 +85,14 @@ def decoded_signals(folder: RunFolder, report: FrontReport, dataset: Dataset) ->
 
 
 def three_rates(report: FrontReport) -> dict[str, Point]:
-    """The points of the front that are shown, by title: its ends and its middle, as far as it has so many."""
+    """The points of the front that are shown, by title: its ends and its middle, or fewer if it has fewer points."""
     front = report.front
     places = dict.fromkeys((0, len(front) // 2, len(front) - 1))
     return {title: front[place] for title, place in zip(_TITLES[len(places)], places, strict=True)}
 
 
 def _chosen(report: FrontReport) -> Sequence[str]:
-    """Names of signals from the lowest to the highest PSNR in the middle of the front, evenly spread."""
+    """Names of evenly spread signals, from the lowest to the highest PSNR at the middle point of the front."""
     rows = sorted(report.front[len(report.front) // 2].signals, key=lambda row: row.psnr_db)
     count = min(SIGNALS, len(rows))
     places = [round(i * (len(rows) - 1) / max(1, count - 1)) for i in range(count)]
@@ -100,7 +100,7 @@ def _chosen(report: FrontReport) -> Sequence[str]:
 
 
 def _decoded(path: Path, modality: Modality, signal: Signal) -> Exhibits:
-    """What there is to see of what a file of a signal holds; nothing if it cannot be decoded."""
+    """Pictures and sounds that show the signal in a file; empty if the file cannot be decoded."""
     try:
         return modality.exhibits(decode_data(path.read_bytes(), path, signal.judged_at))
     except (OSError, UserError):

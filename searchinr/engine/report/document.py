@@ -1,4 +1,4 @@
-"""What every page is made of: one HTML document that opens offline, light or dark, on a desk or a phone."""
+"""The parts of every page: an HTML document that opens offline, in light or dark colours, on any size of screen."""
 
 import html
 from collections.abc import Iterable, Sequence
@@ -26,8 +26,8 @@ class Column(NamedTuple):
     """A column of a table.
 
     Attributes:
-        title: Its head, text.
-        kind: CSS class of its cells: ``""``, ``"number"`` or ``"wide"``.
+        title: Head of the column, as text.
+        kind: CSS class of the cells: ``""``, ``"number"`` or ``"wide"``.
     """
 
     title: str
@@ -35,27 +35,27 @@ class Column(NamedTuple):
 
 
 def document(title: str, body: str) -> str:
-    """A complete HTML document of about 5 MB that loads nothing from anywhere: plotly.js is part of it.
+    """Makes a complete HTML document of about 5 MB. It contains plotly.js and loads nothing from elsewhere.
 
     Args:
-        title: Text.
-        body: HTML.
+        title: The title, as text.
+        body: The body, as HTML.
     """
     return _template().substitute(title=text(title), body=body, plotly=get_plotlyjs())
 
 
 def plot(figure: go.Figure, name: str, *, small: bool = False) -> str:
-    """An interactive figure as HTML.
+    """Makes HTML of an interactive figure.
 
     Args:
-        figure: Its colours may be variables of the page, ``var(--c0)``.
-        name: Its id, unique in the document.
-        small: Less high.
+        figure: The figure; its colours may be variables of the page, ``var(--c0)``.
+        name: The id of the figure, which must be unique in the document.
+        small: Whether the figure is less high than others.
     """
     figure.update_layout(template="none", **_LAYOUT)
     figure.update_xaxes(**_AXIS)
     figure.update_yaxes(**_AXIS)
-    data = str(figure.to_json()).replace("<", "\\u003c")  # nothing in it can end the script element
+    data = str(figure.to_json()).replace("<", "\\u003c")  # so that no text in it ends the script element
     return (
         f'<div class="{"plot small" if small else "plot"}" id="{name}"></div>'
         f'<script type="application/json" class="figure" data-of="{name}">{data}</script>'
@@ -63,12 +63,12 @@ def plot(figure: go.Figure, name: str, *, small: bool = False) -> str:
 
 
 def table(columns: Sequence[Column], rows: Iterable[Sequence[str]], label: str) -> str:
-    """A table that scrolls by itself where it is wider than the screen.
+    """Makes a table that scrolls by itself if it is wider than the screen.
 
     Args:
-        columns: Their heads.
-        rows: Cells, HTML.
-        label: What it is, for screen readers.
+        columns: The columns.
+        rows: The cells, as HTML.
+        label: A description of the table for screen readers.
     """
     head = "".join(f'<th scope="col" class="{column.kind}">{text(column.title)}</th>' for column in columns)
     body = "".join(
@@ -84,23 +84,23 @@ def table(columns: Sequence[Column], rows: Iterable[Sequence[str]], label: str) 
 
 
 def copyable(command: str) -> str:
-    """A command and the button that copies it."""
+    """Makes a command with a button that copies it."""
     return f'<button type="button" data-copy="{text(command)}">Copy</button><code>{text(command)}</code>'
 
 
 def facts(pairs: Iterable[tuple[str, str]]) -> str:
-    """Key figures, `(name, value)`."""
+    """Makes a list of key figures from pairs `(name, value)`."""
     cards = "".join(f"<div><dt>{text(name)}</dt><dd>{text(value)}</dd></div>" for name, value in pairs)
     return f'<dl class="facts">{cards}</dl>'
 
 
 def note(words: str) -> str:
-    """Small print; lines are joined."""
+    """Makes small print; line breaks become spaces."""
     return f'<p class="note">{text(words)}</p>'
 
 
 def text(words: object) -> str:
-    """Text as HTML, safe in an attribute too."""
+    """Escapes text for HTML; the result is safe in an attribute, too."""
     return html.escape(str(words))
 
 

@@ -1,4 +1,4 @@
-"""Signals to look at and to listen to, as HTML that carries them inside."""
+"""HTML that shows and plays signals; pictures and sounds are part of it."""
 
 import base64
 import io
@@ -15,12 +15,12 @@ from searchinr.engine.report.names import quality_text
 from searchinr.engine.report.sound import envelope, spectrogram, waveform
 from searchinr.signals.exhibits import SPECTROGRAM_DB, Exhibit, Exhibits, Picture, Sound
 
-_SMALL = 400  # pixels: what is narrower is shown enlarged, each pixel as a square
-_COLUMNS = 300  # of a waveform
+_SMALL = 400  # pictures with fewer pixels in a row are enlarged, each pixel to a square
+_COLUMNS = 300  # number of columns of a waveform
 
 
 def exhibit(report: FrontReport, row: Decoded) -> str:
-    """One signal: the original, then what the front's files hold of it, by rising rate."""
+    """Shows one signal: the original, then its decoded versions by rising rate."""
     figures = [_figure(row.original, row, "original", f"<b>{text(row.name)}</b>, original")]
     for version in row.versions:
         quality = quality_text(report.metrics, version.figures)
@@ -54,9 +54,9 @@ def _picture(picture: Picture, name: str) -> str:
 
 
 def _sound(sound: Sound, original: Sound, name: str) -> str:
-    """A waveform, a player and a spectrogram; what is drawn is scaled as the original's is."""
+    """Shows a waveform, a player and a spectrogram; the drawings have the scale of the original's."""
     peak = float(np.abs(waveform(original)).max()) or 1.0
-    low, high = (50 - 48 * envelope(sound, _COLUMNS) / peak).clip(0, 100).T  # (columns,) each; up is less
+    low, high = (50 - 48 * envelope(sound, _COLUMNS) / peak).clip(0, 100).T  # (columns,) each; 0 is the top
     corners = [*enumerate(high), *reversed(list(enumerate(low)))]
     outline = " ".join(f"{x},{y:.1f}" for x, y in corners)
     wave = (

@@ -14,10 +14,10 @@ from searchinr.engine.report.names import family
 from searchinr.search.lines import Point
 
 Handle = Artist | tuple[Artist, ...]
-"""What a legend can stand for."""
+"""A drawn thing for which a legend can have an entry."""
 
 _CONFIRMED = "#222222"
-_LINE, _LETTER = 0.045, 0.0125  # their height, and the width of a letter, in fractions of the axes
+_LINE, _LETTER = 0.045, 0.0125  # height of a label and width of a letter, in fractions of the axes
 
 
 def front_png(report: FrontReport) -> bytes:
@@ -50,7 +50,7 @@ def _draw_points(axes: Axes, report: FrontReport) -> None:
             zorder=2,
             label=f"{name} (not on the front)",
         )
-        # those with a white edge are the front; the markers differ in shape too, for print without colour
+        # points of the front have a white edge; markers also differ in shape, for prints without colour
         (markers,) = axes.plot(
             *_columns(front),
             linestyle="none",
@@ -68,10 +68,10 @@ def _draw_points(axes: Axes, report: FrontReport) -> None:
 
 
 def _draw_confirmed(axes: Axes, report: FrontReport) -> list[Handle]:
-    """A cross at the mean over further seeds, with the standard deviation as its arms, tied to its point.
+    """Draws a cross at the mean over further seeds, with the standard deviation as its arms, and a line to its point.
 
     Returns:
-        What stands for them in the legend; nothing if there are none.
+        The entries of the legend; empty if no point was confirmed.
     """
     handles: list[Handle] = []
     for point, confirmed in zip(report.front, report.confirmed, strict=True):
@@ -101,7 +101,7 @@ def _columns(points: Sequence[Point]) -> tuple[list[float], list[float]]:
 
 
 class _Curve(NamedTuple):
-    """A thin line and its look."""
+    """A thin line with its colour and dashes."""
 
     name: str
     points: Sequence[style.Place]
@@ -119,11 +119,11 @@ def _curves(report: FrontReport) -> Iterator[_Curve]:
 
 
 class _Label(NamedTuple):
-    """A curve's name beside the end of the curve, in fractions of the axes.
+    """A curve's name beside the end of the curve; places are fractions of the axes.
 
     Attributes:
-        place: Where it should be along the direction in which labels give way to each other.
-        across: Where it is across that direction.
+        place: The wanted place along the direction in which labels are moved apart.
+        across: The place across that direction.
     """
 
     place: float
@@ -133,7 +133,7 @@ class _Label(NamedTuple):
 
 
 def _draw_curves(axes: Axes, report: FrontReport, box: style.Limits) -> None:
-    """Thin lines, each named at the edge of the axes where it leaves them, or at its end if that lies inside."""
+    """Draws thin lines, each with its name where it leaves the axes, or at its end if that lies inside."""
     to_axes = axes.transScale + axes.transLimits  # data -> fractions of the axes
     beside: list[_Label] = []
     above: list[_Label] = []
@@ -156,11 +156,11 @@ def _draw_curves(axes: Axes, report: FrontReport, box: style.Limits) -> None:
 
 
 def _apart(labels: list[_Label], gap: Callable[[_Label, _Label], float]) -> list[_Label]:
-    """Moves labels, as little as one sweep each way allows, until none overlap.
+    """Moves labels until none overlap, as little as one sweep in each direction allows.
 
     Args:
-        labels: In any order.
-        gap: How far two of them must be apart.
+        labels: The labels in any order.
+        gap: The distance that two labels must have at least.
     """
     placed: list[_Label] = []
     for label in sorted(labels):

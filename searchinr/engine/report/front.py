@@ -1,4 +1,4 @@
-"""The front of one dataset and what surrounds it: the one object that every figure and table is drawn from."""
+"""The front of one dataset with everything around it: the one object from which all figures and tables are made."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -17,23 +17,23 @@ from searchinr.space import Metric
 
 @dataclass(frozen=True)
 class FrontReport:
-    """What a run has found for one dataset.
+    """The results of a run for one dataset.
 
     Attributes:
-        dataset: The dataset's label.
-        modality: Its modality.
-        rate_unit: Unit of every rate here.
-        signals: Number of signals that each operating point is a mean over.
-        trials: Number of trials started, failed ones included.
+        dataset: Label of the dataset.
+        modality: Name of the dataset's modality.
+        rate_unit: Unit of all rates.
+        signals: Number of signals over which an operating point is a mean.
+        trials: Number of trials that were started, with the failed ones.
         points: All operating points, in the order of the ledger.
-        front: Those within the constraints that no other such point dominates, by rising rate.
-        confirmed: What further seeds gave for each point of the front, in its order; None where it was not confirmed.
-        reference_point: Objective -> value that the hypervolume is measured from.
-        constraints: Figure -> bound, as it is written in a space file.
+        front: The points within the constraints that no other such point dominates, by rising rate.
+        confirmed: For each point of the front, the results of further seeds; None if it was not confirmed.
+        reference_point: Objective -> value from which the hypervolume is measured.
+        constraints: Figure -> bound, in the form of a space file.
         anytime: The state after each operating point.
-        baselines: Classical codecs measured on the same signals.
-        published: Codecs of the literature, as it reports them.
-        assets: Bytes of the assets without which files of the front cannot be decoded, by label.
+        baselines: Classical codecs that were measured on the same signals.
+        published: Codecs of the literature, with their published figures.
+        assets: Label -> bytes of each asset that is needed to decode files of the front.
     """
 
     dataset: str
@@ -53,19 +53,19 @@ class FrontReport:
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
-        """What was measured of the decoded signals, PSNR first; at the end what was measured where they were fitted."""
+        """The metrics of the decoded signals, PSNR first; metrics on the part that was fitted come last."""
         known = metrics_of(self.modality)
         each = (*known, *(metric.fitted for metric in known))
         return tuple(m for m in each if any(point.figure(m.name) is not None for point in self.front))
 
     @property
     def hypervolume(self) -> float:
-        """Of the front, as `Objectives.hypervolume` defines it."""
+        """Hypervolume of the front, as `Objectives.hypervolume` defines it."""
         return self.anytime[-1].hypervolume
 
     @property
     def milestones(self) -> list[Moment]:
-        """The first moment, every one at which the hypervolume rose, and the last."""
+        """The first moment, every moment at which the hypervolume rose, and the last moment."""
         last = len(self.anytime) - 1
         return [
             now
@@ -75,7 +75,7 @@ class FrontReport:
 
     @property
     def front_line(self) -> list[Point]:
-        """The front in the plane of rate and PSNR: with further objectives some of its points lie below."""
+        """The front in the plane of rate and PSNR, below which points of a front with further objectives may lie."""
         line: list[Point] = []
         for point in self.front:
             if not line or point.psnr_db > line[-1].psnr_db:
@@ -95,9 +95,9 @@ def collect_front(
     Args:
         lines: Ledger lines of any kind and dataset.
         dataset: Label of the dataset.
-        objectives: What the run searched for.
-        baselines: Measured on the signals of this dataset.
-        published: What the literature has on it.
+        objectives: The objectives and constraints of the run.
+        baselines: Classical codecs that were measured on the signals of this dataset.
+        published: Published figures on this dataset.
 
     Raises:
         UserError: The ledger has no operating point of this dataset, or none that meets the constraints.
@@ -142,7 +142,7 @@ def collect_front(
 
 
 def none_feasible(points: Sequence[Point], objectives: Objectives) -> str:
-    """Says that none of these points meets the constraints, and how near the nearest comes."""
+    """A text which says that no point meets the constraints, and by how much the nearest one breaks them."""
     nearest = min(points, key=objectives.violation)
     return (
         f"none of {len(points)} operating points meets the constraints, so there is no front; nearest is trial "
@@ -152,7 +152,7 @@ def none_feasible(points: Sequence[Point], objectives: Objectives) -> str:
 
 
 def summary(report: FrontReport) -> str:
-    """The front in a sentence."""
+    """A sentence about the front."""
     psnrs = [point.psnr_db for point in report.front]
     return (
         f"{len(report.front)} of {len(report.points):,} operating points, {min(psnrs):.1f} to {max(psnrs):.1f} dB at "
@@ -162,7 +162,7 @@ def summary(report: FrontReport) -> str:
 
 
 def beside(report: FrontReport) -> str:
-    """A sentence about what decoding needs besides the files, which no rate counts; empty if it needs nothing."""
+    """A sentence about assets that decoding needs and that no rate counts; empty if it needs none."""
     if not report.assets:
         return ""
     sizes = ", ".join(f"{label} ({size:,} bytes)" for label, size in report.assets.items())
@@ -170,7 +170,7 @@ def beside(report: FrontReport) -> str:
 
 
 def front_json(report: FrontReport) -> dict[str, Any]:
-    """The front as plain JSON: what `searchinr front --json` prints and `front-<dataset>.json` holds."""
+    """The front as plain JSON, which `searchinr front --json` prints and `front-<dataset>.json` holds."""
     return {
         "dataset": report.dataset,
         "modality": report.modality,
@@ -192,7 +192,7 @@ def front_json(report: FrontReport) -> dict[str, Any]:
 
 
 def _point_json(point: Point) -> dict[str, Any]:
-    """What is said of a point, but for its single signals; what is not measured or not needed is left out."""
+    """A point as plain JSON without its single signals; figures that were not measured or not needed are left out."""
     keys = ("rate", "psnr_db", "psnr_of_mean_mse_db", "decode_macs_per_sample", "decodes_with", "mean_bytes")
     return {
         **{key: getattr(point, key) for key in ("trial", "steps", "rung")},

@@ -1,6 +1,6 @@
-"""What surrounds a front, as figures for a paper (PNG): its hypervolume, what matters, and signal by signal.
+"""Further figures for a paper (PNG): the hypervolume, the importance of parameters, and the single signals.
 
-Each has the size of the figure that `front_png` draws.
+Each figure has the size of the one that `front_png` draws.
 """
 
 from collections.abc import Sequence
@@ -13,11 +13,11 @@ from searchinr.signals.registry import metrics_of
 from searchinr.space import OF_FILES
 
 SHOWN = 12
-"""Parameters in the figure; the table has all."""
+"""The most parameters that the figure shows; the table has all of them."""
 
 SMALL_PRINT = "Each signal's own rate and PSNR at the points of the front, which are chosen for the means over signals."
 
-_NAMED = 10  # with more signals, names would be in each other's way
+_NAMED = 10  # with more signals, names would overlap
 
 
 def hypervolume_png(report: FrontReport) -> bytes:
@@ -37,7 +37,7 @@ def hypervolume_png(report: FrontReport) -> bytes:
 
 
 def importance_png(report: FrontReport, found: Importance) -> bytes:
-    """Draws the share of each parameter, a bar for the front and for each objective."""
+    """Draws the share of each parameter, with one bar for the front and one for each objective."""
     names = shown(found)
     figure, axes = canvas.bar_axes(labels(names))
     height = 0.8 / len(found.shares)
@@ -57,18 +57,18 @@ def importance_png(report: FrontReport, found: Importance) -> bytes:
 
 
 def shown(found: Importance) -> list[str]:
-    """The parameters that a figure has room for."""
+    """The most important parameters, as many as a figure has room for."""
     return list(found.shares[FRONT])[:SHOWN]
 
 
 def labels(names: Sequence[str]) -> list[str]:
-    """Names of parameters for people: without the codec's, where there is only one."""
+    """Names of parameters for people; the name of the codec is left out if there is only one."""
     codecs = {name.partition(".")[0] for name in names}
     return [name.partition(".")[2] if len(codecs) == 1 else name for name in names]
 
 
 def title(target: str, modality: str) -> str:
-    """What the best configs are best in, for people."""
+    """A title for people that says by what the best configs were chosen: the front or an objective."""
     if target == FRONT:
         return "being near the front"
     known = {metric.name: metric for metric in (*metrics_of(modality), *OF_FILES.values())}
@@ -76,7 +76,7 @@ def title(target: str, modality: str) -> str:
 
 
 def basis(found: Importance) -> str:
-    """What the importance was computed from, and how."""
+    """A sentence about the data and the method from which the importance was computed."""
     return (
         f"{METHOD} over {found.trials:,} trials at {found.steps:,} steps: how far the best {BEST:.0%} of them differ\n"
         "in a parameter from all that were tried. Shares of a sum of 1; of few trials they are rough."
@@ -84,7 +84,7 @@ def basis(found: Importance) -> str:
 
 
 def signal_curves(report: FrontReport) -> dict[str, list[SignalFigures]]:
-    """Signal -> its own figures at the points of the front, by rising rate."""
+    """Name of each signal -> its own figures at the points of the front, by rising rate."""
     curves: dict[str, list[SignalFigures]] = {}
     for point in report.front:
         for row in point.signals:
@@ -93,7 +93,7 @@ def signal_curves(report: FrontReport) -> dict[str, list[SignalFigures]]:
 
 
 def signals_png(report: FrontReport) -> bytes:
-    """Draws a line for each signal: what the files of the front give for it."""
+    """Draws a line for each signal through its rates and PSNRs in the files of the front."""
     curves = signal_curves(report)
     limits = style.log_range([row.rate for rows in curves.values() for row in rows])
     figure, axes = canvas.rate_axes(limits, report.rate_unit)

@@ -9,7 +9,7 @@ from searchinr.space import PSNR, Metric
 
 
 class Measured(Protocol):
-    """A point, a signal's row or a codec's setting: something of which there are figures."""
+    """Anything that has figures: an operating point, the row of a signal, or a setting of a classical codec."""
 
     def figure(self, name: str) -> float | None:
         """The figure of this name; None if it is not measured."""
@@ -21,12 +21,12 @@ def family(config: Config) -> str:
 
 
 def describe_asset(asset: AssetWork) -> str:
-    """A readable name of an asset and what it is for, e.g. ``"supernet siren for photos"``."""
+    """A readable name of an asset and of its dataset, e.g. ``"supernet siren for photos"``."""
     return f"{asset.name} {describe(asset.config)} for {asset.dataset}"
 
 
 def describe(config: Config) -> str:
-    """A readable name of a config, e.g. ``"siren 3x32 8-bit"`` (depth x width); the codec's name at the least."""
+    """A readable name of a config, e.g. ``"siren 3x32 8-bit"`` (depth x width), or just the name of its codec."""
     params = config.params
     words = [str(params.get("backbone", config.codec))]
     if "depth" in params and "width" in params:
@@ -43,7 +43,7 @@ def describe(config: Config) -> str:
 
 
 def quality_text(metrics: Iterable[Metric], figures: Measured) -> str:
-    """What was measured of decoded signals, in words: ``"27.50 dB, SSIM 0.8123"``; what is not there is left out."""
+    """The metrics of decoded signals in words, without those that were not measured: ``"27.50 dB, SSIM 0.8123"``."""
     return ", ".join(
         f"{'' if metric == PSNR else f'{metric.title} '}{metric.text(value)} {metric.unit}".rstrip()
         for metric in metrics
@@ -52,6 +52,6 @@ def quality_text(metrics: Iterable[Metric], figures: Measured) -> str:
 
 
 def figure_texts(metrics: Iterable[Metric], figures: Measured) -> list[str]:
-    """What was measured of decoded signals, as the cells of a table: one for each metric, empty where there is none."""
+    """The metrics of decoded signals as cells of a table, one for each metric; empty if it was not measured."""
     values = ((metric, figures.figure(metric.name)) for metric in metrics)
     return ["" if value is None else metric.text(value) for metric, value in values]

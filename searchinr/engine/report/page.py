@@ -22,9 +22,9 @@ class DatasetReport:
     """Everything that is shown of one dataset.
 
     Attributes:
-        front: The front and what surrounds it.
-        importance: Which parameters matter; None where too little is known.
-        decoded: Signals beside what the front's files hold of them.
+        front: The front with everything around it.
+        importance: The importance of the parameters; None if too little is known.
+        decoded: Signals beside their decoded versions.
     """
 
     front: FrontReport
@@ -33,16 +33,16 @@ class DatasetReport:
 
 
 def report_html(run: str, name: str, reports: Sequence[DatasetReport], *, several: bool = False) -> str:
-    """A page about one or several datasets of a run.
+    """Makes a page about one or several datasets of a run.
 
     Args:
-        run: The run folder, as it stands in commands that the page offers.
+        run: The run folder in the form that commands on the page use.
         name: The run's name.
-        reports: The datasets.
-        several: Whether the run has others, so that commands must name the one that they mean.
+        reports: The reports on the datasets.
+        several: Whether the run has several datasets, so that commands must name the one that they mean.
 
     Returns:
-        A complete HTML document of about 5 MB and what its pictures and sounds take; it loads nothing from anywhere.
+        A complete HTML document of about 5 MB, plus its pictures and sounds; it loads nothing from elsewhere.
     """
     links = "".join(f'<a href="#{_id(i)}">{text(r.front.dataset)}</a>' for i, r in enumerate(reports))
     sections = "".join(_section(run, _id(i), r, several=several) for i, r in enumerate(reports))

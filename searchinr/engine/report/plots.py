@@ -1,4 +1,4 @@
-"""The interactive figures of a page, in plotly; colours are variables of the page, which differ by light and dark."""
+"""The interactive figures of a page, in plotly. Colours are variables of the page, with values for light and dark."""
 
 import itertools
 import math
@@ -17,7 +17,7 @@ from searchinr.search.lines import Point
 _INK, _PUBLISHED = "var(--ink)", "var(--published)"
 _GREYS = ("var(--baseline)", "var(--baseline-2)")
 _FOUND = {"legendgroup": "found", "legendgrouptitle": {"text": "found by the search"}}
-_MANY = 10  # lines that a legend can tell apart
+_MANY = 10  # the most lines that can be told apart by a legend
 
 
 def front_plot(report: FrontReport) -> go.Figure:
@@ -58,10 +58,10 @@ def front_plot(report: FrontReport) -> go.Figure:
 
 
 def fronts_plot(reports: Sequence[tuple[str, FrontReport]]) -> go.Figure:
-    """The fronts of several runs over each other.
+    """The fronts of several runs in one plane.
 
     Args:
-        reports: Name of the run, and its front.
+        reports: Pairs of the name of a run and its front.
     """
     figure = go.Figure()
     for i, (name, report) in enumerate(reports):
@@ -80,7 +80,7 @@ def fronts_plot(reports: Sequence[tuple[str, FrontReport]]) -> go.Figure:
 
 
 def hypervolume_plot(report: FrontReport) -> go.Figure:
-    """The hypervolume of the front by the training work spent until then."""
+    """The hypervolume of the front against the training work spent until then."""
     moments = report.milestones
     figure = go.Figure()
     figure.add_scatter(
@@ -104,7 +104,7 @@ def hypervolume_plot(report: FrontReport) -> go.Figure:
 
 
 def importance_plot(found: Importance, modality: str) -> go.Figure:
-    """The share of each parameter, a bar for the front and for each objective."""
+    """The share of each parameter, with one bar for the front and one for each objective."""
     names = shown(found)
     figure = go.Figure()
     for i, (target, shares) in enumerate(found.shares.items()):
@@ -122,7 +122,7 @@ def importance_plot(found: Importance, modality: str) -> go.Figure:
 
 
 def signals_plot(report: FrontReport) -> go.Figure:
-    """A line for each signal: what the files of the front give for it."""
+    """A line for each signal through its rates and PSNRs in the files of the front."""
     curves = signal_curves(report)
     few = len(curves) <= _MANY
     figure = go.Figure()
@@ -149,12 +149,12 @@ def _add(figure: go.Figure, points: Sequence[style.Place], **look: Any) -> None:
 
 
 def escaped(text: object) -> str:
-    """Text from the user's files, safe inside plotly's pseudo-HTML."""
+    """Escapes text from the user's files for plotly's pseudo-HTML."""
     return str(text).replace("&", "&amp;").replace("<", "&lt;")
 
 
 def _add_curves(figure: go.Figure, report: FrontReport) -> None:
-    """What was measured on the same files, in greys, and what is published."""
+    """Adds classical codecs that were measured on the same files, in greys, and published curves."""
     looks = itertools.cycle(style.BASELINE_LINES)
     for i, ((codec, curve), (_, _, dash)) in enumerate(zip(report.baselines.curves().items(), looks, strict=False)):
         _add(
@@ -186,7 +186,7 @@ def _add_curves(figure: go.Figure, report: FrontReport) -> None:
 
 
 def _add_confirmed(figure: go.Figure, report: FrontReport) -> None:
-    """Crosses at the means over further seeds."""
+    """Adds crosses at the means over further seeds."""
     known = [
         (point, confirmed, confirmed.rate, confirmed.psnr_db)
         for point, confirmed in zip(report.front, report.confirmed, strict=True)

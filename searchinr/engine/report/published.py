@@ -1,7 +1,7 @@
-"""Rate-distortion curves from the literature, for the datasets that it knows too.
+"""Rate-distortion curves from the literature, for datasets that are used there as well.
 
-`published.json` holds them: the points as their sources print them, what their rates count, and where they are from.
-Their conventions are ours: bits per pixel over all channels, kbit/s for speech, PSNR per signal, then the mean.
+`published.json` holds the points as their sources print them, what their rates count, and where they are from. The
+conventions are the same as ours: bits per pixel over all channels, kbit/s for speech, and the mean of all PSNRs.
 """
 
 import json
@@ -18,8 +18,8 @@ class PublishedPoint(NamedTuple):
     """One point of a published curve.
 
     Attributes:
-        rate: In the modality's unit.
-        psnr_db: Mean over signals.
+        rate: Rate in the modality's unit.
+        psnr_db: PSNR in dB, the mean over signals.
     """
 
     rate: float
@@ -31,10 +31,10 @@ class PublishedCurve:
     """One codec of the literature.
 
     Attributes:
-        name: Its name.
-        counts: What its rate counts: few of the neural codecs write files.
-        source: Where the numbers are from.
-        points: By rising rate.
+        name: Name of the codec.
+        counts: What its rate counts; few neural codecs write files.
+        source: The publication that the numbers are from.
+        points: The points by rising rate.
     """
 
     name: str
@@ -45,12 +45,12 @@ class PublishedCurve:
 
 @dataclass(frozen=True)
 class Published:
-    """What the literature has on a dataset.
+    """The published curves for a dataset.
 
     Attributes:
-        signals: What the curves were measured on.
+        signals: The signals on which the curves were measured, in words.
         same_signals: Whether these are the very signals of the dataset.
-        curves: The codecs.
+        curves: The curves, one for each codec.
     """
 
     signals: str = ""
@@ -62,10 +62,10 @@ NOT_PUBLISHED = Published()
 
 
 def published(entry: DatasetEntry) -> Published:
-    """What the literature has on a dataset, taken as its authors took it; `NOT_PUBLISHED` for any other.
+    """The published curves for a dataset that is used in the way their authors use it; `NOT_PUBLISHED` otherwise.
 
-    Signals that are cropped differently or reduced are others. A part of a dataset is compared only where the curves
-    are of other signals of the same kind anyway.
+    Signals that are cropped differently or reduced count as other signals. A part of a dataset has curves only if these
+    were measured on other signals of the same kind anyway.
     """
     found = _table().get((entry.name or "").removesuffix("-test"))
     if found is None or entry.downscale is not None:

@@ -1,4 +1,4 @@
-"""Originals and what they decode to on one sheet (PNG)."""
+"""Originals and their decoded versions on one sheet (PNG)."""
 
 from collections.abc import Iterator, Sequence
 
@@ -16,12 +16,12 @@ _INCHES = 2.3  # the side of a tile
 
 
 def decoded_png(report: FrontReport, decoded: Sequence[Decoded]) -> bytes:
-    """Draws a row for each signal: the original, then the front's files by rising rate.
+    """Draws a row for each signal: the original, then its decoded versions by rising rate.
 
-    Pictures are shown as they are, without smoothing; sounds as waveform and spectrogram.
+    Pictures are shown without smoothing, and sounds as waveform and spectrogram.
 
     Returns:
-        A PNG whose size depends on what there is to show.
+        A PNG whose size depends on the number of tiles.
     """
     columns = 1 + max(len(row.versions) for row in decoded)
     rows = sum(2 if isinstance(exhibit, Sound) else 1 for exhibit in decoded[0].original)
@@ -46,7 +46,7 @@ def decoded_png(report: FrontReport, decoded: Sequence[Decoded]) -> bytes:
 
 
 def _draw(tiles: Iterator[Axes], exhibit: Exhibit, original: Exhibit) -> None:
-    """Draws an exhibit into the next of a column's tiles, a sound into the next two; as the original is scaled."""
+    """Draws an exhibit into the next tile of a column, or a sound into the next two, with the scale of the original."""
     axes = next(tiles)
     if isinstance(exhibit, Picture):
         axes.imshow(exhibit.pixels, interpolation="nearest")

@@ -1,4 +1,4 @@
-"""What a sound looks like."""
+"""Waveforms and spectrograms of sounds."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from searchinr.signals.exhibits import Sound
 
 WINDOW = 512
-"""Samples in a window of the spectrogram; windows overlap by three quarters."""
+"""Number of samples in a window of the spectrogram; windows overlap by three quarters."""
 
 _FLOOR_DB = -160.0
 
@@ -24,10 +24,10 @@ def envelope(sound: Sound, columns: int) -> NDArray[np.float64]:
 
 
 def spectrogram(sound: Sound) -> NDArray[np.float64]:
-    """Power of each frequency over time in dB, a full-scale sine at 0.
+    """The power of each frequency over time in dB; a full-scale sine has 0 dB, and silence has -160 dB.
 
     Returns:
-        `(frequencies, windows)`: from 0 to half the sampling rate, Hann windows; silence at -160.
+        `(frequencies, windows)`: frequencies from 0 to half the sampling rate, in Hann windows.
     """
     wave = waveform(sound)
     wave = np.pad(wave, (0, max(0, WINDOW - len(wave))))

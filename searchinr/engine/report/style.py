@@ -1,4 +1,4 @@
-"""Colours, markers, limits and ticks that the PNG and its interactive twin share."""
+"""Colours, markers, limits and ticks that the PNG and the interactive figure share."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,9 +11,9 @@ from searchinr.engine.report.front import FrontReport
 from searchinr.engine.report.names import family
 from searchinr.signals.registry import metrics_of
 
-# Okabe and Ito, "Color Universal Design" (2008), without the yellow, which is too faint on white
+# From Okabe and Ito, "Color Universal Design" (2008), without their yellow, which is too faint on white.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#E69F00", "#CC79A7", "#56B4E9", "#000000")
-# (matplotlib, plotly); one more than the colours, so that each combination comes up once before it repeats
+# As (matplotlib, plotly). There is one marker more than colours, so that combinations repeat as late as possible.
 MARKERS = (
     ("o", "circle"),
     ("s", "square"),
@@ -24,29 +24,29 @@ MARKERS = (
     ("X", "x"),
     ("p", "pentagon"),
 )
-# baselines recede: greys, told apart by dashes and direct labels; (colour, matplotlib dashes, plotly dash)
+# Baselines are grey, to stay in the background, and differ in dashes: (colour, matplotlib dashes, plotly dash).
 BASELINE_LINES = (
     ("#555555", "-", "solid"),
     ("#777777", (0, (6, 2)), "dash"),
     ("#777777", (0, (1.5, 1.5)), "dot"),
     ("#777777", (0, (6, 2, 1.5, 2)), "dashdot"),
 )
-# and so do published curves, in a colour that says that nothing of them was measured here
+# Published curves have a colour of their own, since nothing of them was measured here.
 PUBLISHED_COLOUR = "#8466A6"
 
 _PREFIXES = ("", "k", "M", "G", "T", "P", "E", "Z")
 
 
 class Place(Protocol):
-    """A point of a curve: in the plane, whatever else it has."""
+    """A point of a curve in the plane of rate and PSNR, whatever else it has."""
 
     @property
     def rate(self) -> float:
-        """In the modality's unit."""
+        """The rate in the modality's unit."""
 
     @property
     def psnr_db(self) -> float:
-        """In dB."""
+        """The PSNR in dB."""
 
 
 @dataclass(frozen=True)
@@ -54,10 +54,10 @@ class FamilyStyle:
     """How one backbone (or codec) is drawn.
 
     Attributes:
-        colour: On white.
-        token: The same as a variable of the page, which has another value on dark.
-        marker: For matplotlib.
-        plotly_symbol: For plotly.
+        colour: The colour on white.
+        token: The page's variable for this colour, which has another value on dark.
+        marker: The marker for matplotlib.
+        plotly_symbol: The marker for plotly.
     """
 
     colour: str
@@ -67,7 +67,7 @@ class FamilyStyle:
 
 
 def family_styles(report: FrontReport) -> dict[str, FamilyStyle]:
-    """A style for every family among the operating points, by name, so that re-drawing never changes colours."""
+    """A style for every family of the operating points, in the order of the names, so that colours stay the same."""
     names = sorted({family(point.config) for point in report.points})
     return {
         name: FamilyStyle(COLOURS[i % len(COLOURS)], token(i), *MARKERS[i % len(MARKERS)])
@@ -94,7 +94,7 @@ class Limits:
 
 
 def limits(report: FrontReport) -> Limits:
-    """The region in which the front lives; baselines may stretch it a little, never dwarf the front."""
+    """The region of the front; baselines may stretch it a little, but never so much that the front becomes small."""
     lo, hi = map(math.log, log_range([point.rate for point in report.front]))
     psnrs = [point.psnr_db for point in report.front]
     psnrs += [confirmed.psnr_db.mean for confirmed in report.confirmed if confirmed and confirmed.psnr_db]
@@ -112,7 +112,7 @@ def limits(report: FrontReport) -> Limits:
 
 
 def log_range(values: Sequence[float]) -> tuple[float, float]:
-    """The ends of a logarithmic axis for these values, with room beside them, at least a factor of four apart."""
+    """The ends of a logarithmic axis with room beside these values; they are at least a factor of four apart."""
     low, high = _padded([math.log(value) for value in values], share=0.06, least=math.log(4))
     return math.exp(low), math.exp(high)
 
@@ -123,7 +123,7 @@ def _padded(values: Sequence[float], *, share: float, least: float) -> tuple[flo
 
 
 def _within(curve: Sequence[Place], lo: float, hi: float) -> list[tuple[float, float]]:
-    """A curve's part between two rates, `(rate, psnr_db)` on a fine grid, straight in log rate as it is drawn."""
+    """A curve between two rates, `(rate, psnr_db)` on a fine grid; it is straight over log rate, as it is drawn."""
     log_rate = [math.log(point.rate) for point in curve]
     grid = np.linspace(max(log_rate[0], math.log(lo)), min(log_rate[-1], math.log(hi)), 400)
     if log_rate[-1] < math.log(lo) or log_rate[0] > math.log(hi):
@@ -139,7 +139,7 @@ def visible(curve: Sequence[Place], box: Limits) -> list[tuple[float, float]]:
 
 
 def log_ticks(lo: float, hi: float) -> list[float]:
-    """Round numbers for a logarithmic axis from `lo` to `hi`: the coarsest choice that gives at least five."""
+    """Round numbers for a logarithmic axis from `lo` to `hi`: the coarsest choice that has at least five of them."""
     choices: Iterable[tuple[float, ...]] = (
         (1,),
         (1, 3),
@@ -161,12 +161,12 @@ def log_ticks(lo: float, hi: float) -> list[float]:
 
 
 def plain(number: float) -> str:
-    """A tick's label without an exponent: ``0.2``, ``1``, ``1500``."""
+    """A number without an exponent, as the label of a tick: ``0.2``, ``1``, ``1500``."""
     return np.format_float_positional(number, precision=6, trim="-")
 
 
 def work(macs: float) -> str:
-    """An amount of multiply-accumulates: ``20 GMAC``."""
+    """A number of multiply-accumulates with its unit: ``20 GMAC``."""
     power = min(max(int(math.log10(macs)) // 3, 0), len(_PREFIXES) - 1) if macs > 0 else 0
     return f"{macs / 1000**power:.3g} {_PREFIXES[power]}MAC"
 
@@ -177,7 +177,7 @@ def short(codec: str) -> str:
 
 
 def subtitle(report: FrontReport) -> str:
-    """What the figure is about, in numbers."""
+    """The modality, and the numbers of signals, trials and points, in words."""
     confirmed = sum(each is not None for each in report.confirmed)
     return (
         f"{report.modality} · {_count(report.signals, 'signal')} · {_count(report.trials, 'trial')}"
@@ -191,7 +191,7 @@ def _count(number: int, noun: str) -> str:
 
 
 def small_print(report: FrontReport) -> str:
-    """Conventions, reference point and constraints, without which the numbers mean nothing."""
+    """The conventions, the reference point and the constraints, without which the numbers cannot be interpreted."""
     box = limits(report)
     outside = [short(codec) for codec, curve in report.baselines.curves().items() if not visible(curve, box)]
     value = f"{report.hypervolume:.4g} {hypervolume_unit(report)}".rstrip()
@@ -207,7 +207,7 @@ def small_print(report: FrontReport) -> str:
 
 
 def anytime_small_print(report: FrontReport) -> str:
-    """What the hypervolume and the work on the axes mean."""
+    """The meaning of the hypervolume and of the work on the axes, in words."""
     return (
         "Work: training of all trials and of what they share, up to each result, forward and backward passes; "
         "confirmations are not counted.\n"
@@ -216,18 +216,18 @@ def anytime_small_print(report: FrontReport) -> str:
 
 
 def hypervolume_unit(report: FrontReport) -> str:
-    """Unit of the hypervolume; empty where it is a product that nobody would read."""
+    """Unit of the hypervolume; empty if it is a product that nobody would understand."""
     return "dB octaves" if set(report.reference_point) == {"psnr_db", "rate"} else ""
 
 
 def hypervolume_title(report: FrontReport) -> str:
-    """Title of the axis."""
+    """Title of the axis of the hypervolume."""
     unit = hypervolume_unit(report)
     return "hypervolume of the front" + (f" ({unit})" if unit else "")
 
 
 def reference(point: Mapping[str, float], report: FrontReport) -> str:
-    """A reference point in words, up to the full stop."""
+    """A reference point in words, without a full stop."""
     known = {metric.name: metric for metric in metrics_of(report.modality)}
     values = [
         known[name].with_unit(f"{at:g}")

@@ -18,7 +18,7 @@ _NOT_CONFIRMED = dict.fromkeys(Confirmed(0, None, None, 0).flat())
 
 
 def front_tsv(report: FrontReport) -> str:
-    """One row per point of the front, by rising rate; a column for every parameter that any of them has."""
+    """Makes a row for each point of the front, by rising rate, and a column for every parameter that any point has."""
     params = list(dict.fromkeys(key for point in report.front for key in point.config.params))
     names = [metric.name for metric in report.metrics]
     measured = ["rate", *names, "mean_bytes", "decode_macs_per_sample"]
@@ -43,13 +43,13 @@ def front_tsv(report: FrontReport) -> str:
 
 
 def anytime_tsv(report: FrontReport) -> str:
-    """The state after the first operating point, after each that improved the front, and after the last."""
+    """Makes a row for the state after the first point, after each point that improved the front, and after the last."""
     rows = ((now.points, now.macs, now.hypervolume, now.front_points) for now in report.milestones)
     return _tsv(["points", "training_macs", "hypervolume", "front_points"], rows)
 
 
 def signals_tsv(report: FrontReport) -> str:
-    """One row per point of the front and signal: what each single file costs and gives."""
+    """Makes a row for every signal at each point of the front, with the figures of its file."""
     metrics = [metric.name for metric in report.metrics]
     columns = ["name", "bytes", "rate", *metrics, "encode_s", "decode_s", "sha256"]
     rows = (
@@ -61,7 +61,7 @@ def signals_tsv(report: FrontReport) -> str:
 
 
 def bd_rate_tsv(report: FrontReport) -> str:
-    """One row per codec that the front is compared with; no figure where they share too little PSNR."""
+    """Makes a row for each codec that the front is compared with; cells are empty if the curves overlap too little."""
     rows = (
         [
             row.codec,
@@ -74,7 +74,7 @@ def bd_rate_tsv(report: FrontReport) -> str:
 
 
 def importance_tsv(found: Importance) -> str:
-    """One row per open parameter: its share for the front and for each objective."""
+    """Makes a row for each open parameter, with its share for the front and for each objective."""
     rows = ([name, *(shares[name] for shares in found.shares.values())] for name in found.shares[FRONT])
     return _tsv(["parameter", *found.shares], rows)
 
@@ -88,8 +88,8 @@ def _tsv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 
 def front_table(report: FrontReport) -> RenderableType:
-    """The whole front for the terminal."""
-    # Not the table's own title, which would be wrapped to the table's width.
+    """The whole front as a table for the terminal."""
+    # The title is not the table's own, since that would be wrapped to the table's width.
     title = f"{report.dataset}: {len(report.front)} of {len(report.points)} operating points are on the front"
     table = Table(box=None, pad_edge=False)
     for name in (report.rate_unit, *(metric.heading for metric in report.metrics), "bytes", "steps"):

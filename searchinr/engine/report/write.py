@@ -15,15 +15,15 @@ from searchinr.files import write_atomic
 
 
 def write_figures(out_dir: Path, report: DatasetReport) -> list[Path]:
-    """Writes what is shown of a dataset as figures and tables, each file at once or not at all.
+    """Writes the figures and tables about a dataset; each file is written as a whole or not at all.
 
     These are `front-<dataset>.png`, `.json`, `.tsv`, `bd-rate-<dataset>.tsv`, and `hypervolume-<dataset>`,
-    `importance-<dataset>`, `signals-<dataset>` and `decoded-<dataset>` as `.png`, all but the last as `.tsv` too. What
-    there is nothing of is left out.
+    `importance-<dataset>`, `signals-<dataset>` and `decoded-<dataset>` as `.png`, all but the last as `.tsv` too. A
+    file that would be empty is left out.
 
     Args:
-        out_dir: Created when needed.
-        report: What to show.
+        out_dir: The folder, which is created if it does not exist.
+        report: The report on the dataset.
 
     Returns:
         The files in that order.
@@ -57,13 +57,13 @@ def write_figures(out_dir: Path, report: DatasetReport) -> list[Path]:
 
 
 def write_page(path: Path, run: Path, name: str, reports: Sequence[DatasetReport], *, several: bool = False) -> None:
-    """Writes the page about one or several datasets of a run, at once or not at all.
+    """Writes the page about one or several datasets of a run, as a whole or not at all.
 
     Args:
         path: The file.
         run: The run folder.
         name: The run's name.
-        reports: What to show.
+        reports: The reports on the datasets.
         several: Whether the run has several datasets.
 
     Raises:
