@@ -18,7 +18,7 @@ ENOUGH_HIGHER = 30
 
 @dataclass(frozen=True)
 class Evidence:
-    """What a model may learn from.
+    """The results that a model may learn from.
 
     Attributes:
         results: Results of one rung, in the order in which they came.

@@ -1,4 +1,4 @@
-"""What is measured at an operating point: its means over the signals, and beside them a table of every single signal.
+"""The figures of an operating point: the means over the signals, and beside them a table of every single signal.
 
 A dataset may have thousands of signals and a search thousands of points. A table is therefore kept as one packed text.
 It takes about 70 bytes for each signal, and is unpacked only when a column or a row of the table is asked for.
@@ -26,7 +26,7 @@ _HASH_BYTES = 32  # SHA-256
 
 @dataclass(frozen=True, kw_only=True)
 class Cost:
-    """What training has cost.
+    """The cost of a training.
 
     Attributes:
         macs: Multiply-accumulates, summed over all signals.
@@ -41,7 +41,7 @@ class Cost:
 
 @dataclass(frozen=True, kw_only=True)
 class SignalFigures:
-    """What is measured of one signal's file.
+    """The figures of one signal's file.
 
     Attributes:
         name: Name of the signal.
@@ -156,7 +156,7 @@ class SignalTable:
 
 @dataclass(frozen=True, kw_only=True)
 class Figures:
-    """What is measured at an operating point.
+    """The figures of an operating point.
 
     Attributes:
         init: ``"scratch"``, or the label of the asset that the fit started from.
@@ -172,7 +172,7 @@ class Figures:
         encode_s: Seconds of training and encoding, the mean over signals.
         decode_s: Seconds of decoding, the mean over signals.
         signals: The figures of every signal.
-        cost: What training has cost.
+        cost: The cost of training.
     """
 
     init: str

@@ -29,7 +29,7 @@ class Front(Generic[F]):
         """Takes a feasible point.
 
         Args:
-            point: What was measured.
+            point: The point.
             vector: `(k,)`, the point's `Objectives.vector`.
 
         Returns:

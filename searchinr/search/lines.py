@@ -19,7 +19,7 @@ from searchinr.search.figures import Cost, Figures, SignalFigures, SignalTable
 
 @dataclass(frozen=True, kw_only=True)
 class Work:
-    """What a worker can be asked for, and what a ledger line can be about.
+    """A piece of work that a worker can be given, and that a ledger line can be about.
 
     Attributes:
         dataset: Label of the dataset.

@@ -73,7 +73,7 @@ class Objectives:
         """The places of a point on the axes of its metrics (rates as log2), each oriented so that less is better.
 
         Args:
-            point: What was measured.
+            point: The figures of the point.
 
         Returns:
             `(k,)`: PSNR in -dB, rate in octaves, seconds in octaves.

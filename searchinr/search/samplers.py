@@ -16,7 +16,7 @@ class Observation:
 
     Attributes:
         trial: Name of the trial.
-        config: What was tried.
+        config: The config that was tried.
         rung: The rung at which it was measured.
         vector: `(k,)`: the result's place on the axis of each objective; less is better.
         excess: `(c,)`: how far it is beyond the limit of each constraint, as a fraction of it; 0 or less is within.
@@ -31,7 +31,7 @@ class Observation:
 
 @dataclass(frozen=True)
 class History:
-    """What a sampler may know.
+    """Everything that a sampler may know.
 
     Attributes:
         observations: All results so far, in the order in which they came; several for a trial with several rungs.

@@ -34,7 +34,7 @@ class Job(Fit):
 
 @dataclass(frozen=True)
 class Counts:
-    """Where the trials of a dataset stand.
+    """The numbers of a dataset's trials, by their state.
 
     Attributes:
         total: Number of trials that there will be in the end.
@@ -163,7 +163,7 @@ class Search:
             self.tell(line)
 
     def counts(self, dataset: str) -> Counts:
-        """Where the trials of a dataset stand."""
+        """The numbers of a dataset's trials, by their state."""
         return self._datasets[dataset].counts()
 
     def failures(self, dataset: str) -> dict[str, str]:

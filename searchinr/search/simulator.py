@@ -16,7 +16,7 @@ class Outcome:
     Attributes:
         figures: The figures at the job's rung (`Figures.invented`); None if the trial fails.
         macs: Multiply-accumulates of training in this job.
-        seconds: How many seconds the job takes.
+        seconds: Seconds that the job takes.
     """
 
     figures: Figures | None

@@ -19,7 +19,7 @@ class Bound:
 
     Attributes:
         sense: Whether the figure has to be at most or at least the limit.
-        limit: In the figure's own unit.
+        limit: The limit in the figure's own unit.
     """
 
     sense: Literal["<=", ">="]

@@ -14,7 +14,7 @@ class Choice:
     """One of several values.
 
     Attributes:
-        values: At least one, all different.
+        values: The values, at least one; all are different.
     """
 
     values: tuple[Value, ...]

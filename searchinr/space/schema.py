@@ -168,7 +168,7 @@ class Fidelity(_Section):
 
 
 class SearchSettings(_Section):
-    """How the space is searched.
+    """The settings of the search.
 
     Attributes:
         sampler: Name of the sampler, which chooses the next configuration.
@@ -185,7 +185,7 @@ class SearchSettings(_Section):
 
 
 class Resources(_Section):
-    """What one trial gets.
+    """The resources that one trial gets.
 
     Attributes:
         cpu: Number of cores.
@@ -209,7 +209,7 @@ class Confirm(_Section):
 
 
 class MlflowSettings(_Section):
-    """Where results are tracked.
+    """The place where results are tracked.
 
     Attributes:
         tracking_uri: An MLflow server or store; if it is left out, a database in the run folder is used.
@@ -232,8 +232,8 @@ class Space(_Section):
         fidelity: Training lengths.
         search: Sampler, scheduler, budget, seed.
         confirm: How the front is confirmed at the end; if it is left out, the front is not confirmed.
-        resources: What one trial gets.
-        mlflow: Where results are tracked.
+        resources: The resources that one trial gets.
+        mlflow: The place where results are tracked.
         codecs: Domain of each parameter of each codec; parameters left out have their defaults.
     """
 
@@ -330,11 +330,11 @@ class Space(_Section):
 
     @property
     def all_datasets(self) -> tuple[DatasetEntry, ...]:
-        """What to search on, and behind it what is only trained on."""
+        """The datasets to search on, followed by those that are only trained on."""
         return self.datasets + tuple(entry.train for entry in self.datasets if entry.train is not None)
 
     def overridden(self, trials: int | None, seed: int | None) -> Self:
-        """The space with another number of trials and another seed, where they are given."""
+        """The space with another number of trials and another seed, if they are given."""
         changes = {key: value for key, value in (("trials", trials), ("seed", seed)) if value is not None}
         return self.model_copy(update={"search": self.search.model_copy(update=changes)})
 

@@ -1,4 +1,4 @@
-"""A plain perceptron on what it sees of coordinates: the form of most backbones."""
+"""A plain perceptron on coordinates or on features of them, which is the form of most backbones."""
 
 from collections.abc import Iterator
 
@@ -11,25 +11,25 @@ from searchinr.codecs.fields.layers import perceptron_macs, perceptron_specs, py
 
 
 class Perceptron(Field):
-    """Layers of one width behind each other, on the coordinates themselves unless `seen` says otherwise.
+    """A chain of layers of one width; the first takes the coordinates, or the features of them that `seen` computes.
 
     Attributes:
-        first: Role of the first layer's weights: ``"hidden"`` where it sees features and not coordinates.
+        first: Role of the first layer's weights; it is ``"hidden"`` if the inputs are features, not coordinates.
     """
 
     first: Role = "first"
 
     @property
     def inputs(self) -> int:
-        """Inputs of the first layer."""
+        """Number of inputs of the first layer."""
         return self.shape.d_in
 
     def seen(self, coords: Tensor) -> Tensor:
-        """What the first layer sees of coordinates, `(n, d_in)` -> `(n, inputs)`."""
+        """Computes the inputs of the first layer from coordinates, `(n, d_in)` -> `(n, inputs)`."""
         return coords
 
     def nonlinear(self, layer: int, hidden: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        """What a layer makes of what it sees, `(B, n, w)`: ReLU by default."""
+        """Applies a hidden layer to its inputs and gives activations, `(B, n, w)`; with ReLU by default."""
         return affine(hidden, weight, bias).relu_()
 
     def tensors(self) -> list[TensorSpec]:
@@ -37,7 +37,7 @@ class Perceptron(Field):
         return perceptron_specs(self.shape, self.inputs, self.first)
 
     def init(self, rng: torch.Generator) -> dict[str, Tensor]:
-        """See `Field.init`: PyTorch's default."""
+        """See `Field.init`; this is PyTorch's default."""
         return pytorch_init(self.tensors(), rng)
 
     def layers(self, weights: dict[str, Tensor], coords: Tensor, between: Between = unchanged) -> Iterator[Tensor]:
@@ -45,7 +45,7 @@ class Perceptron(Field):
         return self.layers_on(self.seen(coords), weights, between)
 
     def layers_on(self, seen: Tensor, weights: dict[str, Tensor], between: Between = unchanged) -> Iterator[Tensor]:
-        """The same, from what the first layer sees: `(n, inputs)`, or `(B, n, inputs)`."""
+        """Computes `layers` from the inputs of the first layer, `(n, inputs)` or `(B, n, inputs)`."""
         hidden = seen
         for layer in range(self.shape.depth):
             weight, bias = weights[f"layer{layer}.weight"], weights[f"layer{layer}.bias"]

@@ -54,7 +54,7 @@ def _rounded(hidden: Tensor, steps: Tensor, symbols: SymbolRange) -> Tensor:
 
 
 def calibration_coords(targets: Targets) -> Tensor:
-    """Where to look at activations to choose their steps: some places of the signals, `(m, d)`."""
+    """Chooses some places of the signals, `(m, d)`, whose activations are used to choose the steps."""
     points, observation = targets.points, targets.observation
     chosen = np.random.default_rng(0).permutation(points.count)[:_CALIBRATION_POINTS]
     coords = points.at(torch.from_numpy(chosen).to(points.device)).coords

@@ -44,7 +44,7 @@ _BEST, _LOSSES = "best", ":losses"
 
 @dataclass(frozen=True)
 class Recipe:
-    """How to train.
+    """The settings of a training.
 
     Attributes:
         lr: Learning rate of the constant part.
@@ -54,7 +54,7 @@ class Recipe:
         seed: Seed of the draws of points.
         loss: The loss of a signal: its MSE or the logarithm of its MSE.
         qat_fraction: Last fraction of a rung's steps, in which a quantiser that learns takes part.
-        rate_weight: What one bit per point adds to a signal's loss while such a quantiser takes part (lambda).
+        rate_weight: Lambda: the loss that one bit per point adds for a signal while such a quantiser takes part.
         keeps_weights: Whether such a quantiser does not change the weights. The learning rate then falls to zero before
             the quantiser takes part, and once more while it learns.
         lr_factors: Name of a weight -> factor by which its learning rate is multiplied, if it is not 1.
@@ -130,7 +130,7 @@ class BatchFit:
             objective: The objective that is minimised.
             weights: Initial weights, `{name: (B, ...)}`.
             points: The points to which the signals are fitted.
-            recipe: How to train.
+            recipe: The settings of the training.
         """
         self._objective = objective
         self._points = points
@@ -297,7 +297,7 @@ def fit_to_rung(
 
     Args:
         trunk: The fit so far.
-        recipe: How to train.
+        recipe: The settings of the training.
         rung: Training length at which the branch ends.
         quantizer: A quantiser that learns, or None.
         branched: The `BatchFit.state` of this branch at an earlier moment, from which it goes on; None if the branch

@@ -105,7 +105,7 @@ class Head:
 
     def _connected(self) -> JobSubmissionClient:
         if self._client is None:
-            for name in ("RAY_ADDRESS", "RAY_API_SERVER_ADDRESS"):  # which would lead elsewhere
+            for name in ("RAY_ADDRESS", "RAY_API_SERVER_ADDRESS"):  # they would lead elsewhere
                 os.environ.pop(name, None)
             os.environ["no_proxy"] = ",".join(filter(None, [os.environ.get("no_proxy"), "127.0.0.1"]))
             self._client = JobSubmissionClient(self._tunnels.enter_context(self._launcher.tunnel()))
