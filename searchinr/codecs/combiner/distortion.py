@@ -39,7 +39,7 @@ class Distortion:
         self._objective = SingleNetwork(
             network.forward if observation is None else network.at,
             macs_per_point=network.macs_per_point,
-            elements_per_point=network.elements_per_point,
+            elements_per_point=network.shape.width,
             observation=observation,
         )
 

@@ -98,8 +98,3 @@ class SineNetwork:
     def macs_per_point(self) -> int:
         """Multiply-accumulates of one forward pass at one point of one signal."""
         return self._inputs // 2 + perceptron_macs(self.shape, self._inputs)
-
-    @property
-    def elements_per_point(self) -> int:
-        """Width of the largest activation of a signal."""
-        return self.shape.width
