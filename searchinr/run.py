@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from searchinr.engine.results.export import Criterion, best_config, export_best, export_per_signal
+from searchinr.engine.results.export import Criterion, best_config, export_configs
 from searchinr.engine.results.opened import OpenedRun, open_run
 from searchinr.engine.results.status import recorded
 from searchinr.errors import UserError
@@ -163,9 +163,10 @@ class Run:
         criterion = Criterion(max_rate, min_psnr, trial, steps)
         folder = None if data is None else Path(data)
         with python_words():
-            if not per_signal:
-                return [export_best(self._opened, dataset, criterion, Path(out)).path]
-            return [each.path for each in export_per_signal(self._opened, dataset, criterion, Path(out), folder)]
+            written = export_configs(
+                self._opened, dataset, criterion, Path(out), per_signal=per_signal, data_dir=folder
+            )
+        return [each.path for each in written]
 
     @property
     def failures(self) -> dict[str, str]:

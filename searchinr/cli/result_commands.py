@@ -150,7 +150,7 @@ def export(
     Example: searchinr export runs/kodak --max-rate 0.5 -o best.yaml
     """
     from searchinr.engine.coding.config_file import dump_config
-    from searchinr.engine.results.export import Criterion, best_config, export_best, export_per_signal
+    from searchinr.engine.results.export import Criterion, best_config, export_configs
     from searchinr.engine.results.opened import open_run
 
     criterion = Criterion(max_rate, min_psnr, trial, steps)
@@ -160,11 +160,7 @@ def export(
         return
     if out is None:
         raise UserError("export: --per-signal writes several files; name a folder for them with -o")
-    written = (
-        export_per_signal(opened, dataset, criterion, out, data)
-        if per_signal
-        else [export_best(opened, dataset, criterion, out)]
-    )
+    written = export_configs(opened, dataset, criterion, out, per_signal=per_signal, data_dir=data)
     for each in written:
         found = each.config.provenance
         figures = f"{found['rate']:.3f} {found['rate_unit']}, {found['psnr_db']:.2f} dB"

@@ -74,10 +74,6 @@ class Head:
         """All jobs of the cluster, whoever has started them."""
         return self._ask(lambda client: list(client.list_jobs()))
 
-    def status(self, job: str) -> JobStatus:
-        """The status of a job."""
-        return self._ask(lambda client: client.get_job_status(job))
-
     def job(self, job: str) -> "JobDetails":
         """Everything that Ray knows of a job."""
         return self._ask(lambda client: client.get_job_info(job))

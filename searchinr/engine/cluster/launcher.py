@@ -71,7 +71,8 @@ class Launcher:
         Raises:
             ConnectionError: The head cannot be reached.
         """
-        port = _free_port()
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            port = int(server.getsockname()[1])
         options = ("--port", str(port), "--remote-port", str(self._remote_port))
         with self._log.open("ab") as output:
             process = self._start("dashboard", *options, output=output)
@@ -113,11 +114,6 @@ class Launcher:
         text = _COLOURS.sub("", self._log.read_text(errors="replace")).partition(_FAILED)[0]
         lines = [line.rstrip() for line in text.splitlines() if line.strip()]
         return "".join(f"\n  {line}" for line in lines[-_LAST_LINES:]) + f"\n  all of it: {self._log}"
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from searchinr.engine.catalog import read_space
-from searchinr.engine.cluster.cluster_file import Cluster, load_cluster
+from searchinr.engine.cluster.cluster_file import load_cluster
 from searchinr.engine.cluster.head import Head, JobStatus, reached
 from searchinr.engine.cluster.job import RunJob, own_files, places
 from searchinr.engine.cluster.launcher import Launcher
@@ -81,7 +81,7 @@ class RemoteRun:
         if not self._launcher.is_up():
             return "not running: the cluster is not up; the same command again continues it"
         with reached(self._launcher) as head:
-            match head.status(self.note.job):
+            match head.job(self.note.job).status:
                 case JobStatus.SUCCEEDED:
                     return "finished"
                 case JobStatus.FAILED | JobStatus.STOPPED:
@@ -93,7 +93,7 @@ class RemoteRun:
         """Stops the job when its trials have written their checkpoints, and fetches its record."""
         with reached(self._launcher) as head:
             head.stop(self.note.job)
-            while not head.status(self.note.job).is_terminal():
+            while not head.job(self.note.job).status.is_terminal():
                 time.sleep(_LOOK_EVERY_S / 2)
         self.fetch()
 
@@ -109,7 +109,7 @@ class RemoteRun:
             ConnectionError: The head cannot be reached any more.
         """
         with reached(self._launcher) as head, RunView(self._stored.place.name, self.folder.path) as view:
-            while not (status := head.status(self.note.job)).is_terminal():
+            while not (status := head.job(self.note.job).status).is_terminal():
                 self._show(view)
                 time.sleep(_LOOK_EVERY_S)
             if status is JobStatus.FAILED:
@@ -186,7 +186,12 @@ def launch(
     cluster = load_cluster(cluster_file)
     if problems := launch_problems(cluster):
         raise SpaceError(problems)
-    place = parse_place(_storage(cluster, storage))
+    if (storage := storage or cluster.settings.storage) is None:
+        raise UserError(
+            f"{cluster.document.file}: metadata.searchinr.storage: missing, and results would go with the head; give "
+            "s3://BUCKET/PATH, or a folder that all nodes and this machine mount"
+        )
+    place = parse_place(storage)
     if not place.is_remote and not place.parent.exists():
         raise UserError(f"{place}: not found on this machine; mount it here as well, or keep runs on s3://BUCKET/PATH")
     for entry in space.all_datasets:
@@ -213,12 +218,3 @@ def launch(
         note = ClusterNote(str(cluster_file.resolve()), str(place / job.name), head.submit(job, packed))
     write_atomic(folder.cluster, json.dumps(asdict(note), indent=1).encode())
     return RemoteRun(folder, note)
-
-
-def _storage(cluster: Cluster, given: str | None) -> str:
-    if storage := given or cluster.settings.storage:
-        return storage
-    raise UserError(
-        f"{cluster.document.file}: metadata.searchinr.storage: missing, and results would go with the head; give "
-        "s3://BUCKET/PATH, or a folder that all nodes and this machine mount"
-    )

@@ -60,19 +60,11 @@ def with_asset(config: EncodeConfig, config_file: Path | None, given: Path | Non
     Raises:
         UserError: The asset is missing, or of another codec, or none is needed.
     """
-    stored = _needed_asset(config, config_file, given)
-    if stored is None:
-        return config, None
-    # which was made for these parameters, whatever the config says
-    return config.model_copy(update={"params": {**config.params, **stored.spec.params}}), stored
-
-
-def _needed_asset(config: EncodeConfig, config_file: Path | None, given: Path | None) -> Asset | None:
     spec = asset_spec(Config(config.codec, config.params))
     if spec is None or not spec.needed_to_decode:
         if given is not None:
             raise UserError(f"--asset: {given} found; codec {config.codec} needs none with these parameters")
-        return None
+        return config, None
     path = given
     if path is None and config.asset is not None:
         path = (config_file or Path("config")).parent / config.asset
@@ -84,7 +76,8 @@ def _needed_asset(config: EncodeConfig, config_file: Path | None, given: Path | 
     found = read_asset(path)
     if found.codec != config.codec:
         raise UserError(f"{path}: an asset of codec {found.codec} found; allowed is one of {config.codec}")
-    return found.asset
+    # which was made for these parameters, whatever the config says
+    return config.model_copy(update={"params": {**config.params, **found.asset.spec.params}}), found.asset
 
 
 def _fit(signal: Signal, config: EncodeConfig, stored: Asset | None, quiet: bool) -> Measurement:

@@ -73,11 +73,8 @@ class Baselines:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Baselines":
         """Reads the JSON that `as_json` wrote."""
-        return cls(tuple(_point(dict(point)) for point in data["points"]), data["left_out"])
-
-
-def _point(row: dict[str, Any]) -> BaselinePoint:
-    return BaselinePoint(row.pop("codec"), row.pop("quality"), row)
+        rows = [dict(row) for row in data["points"]]
+        return cls(tuple(BaselinePoint(row.pop("codec"), row.pop("quality"), row) for row in rows), data["left_out"])
 
 
 NO_BASELINES = Baselines()

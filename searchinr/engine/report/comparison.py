@@ -11,7 +11,6 @@ from rich.text import Text
 from searchinr.engine.report import style
 from searchinr.engine.report.front import FrontReport
 from searchinr.search.bd_rate import METHOD, BdRate
-from searchinr.search.lines import Point
 
 COLUMNS = ("run", "trials", "training work", "on the front", "rate", "PSNR dB", "hypervolume")
 
@@ -94,15 +93,14 @@ def comparison_json(found: Comparison) -> dict[str, Any]:
                 "trials": side.front.trials,
                 "training_macs": side.front.anytime[-1].macs,
                 "hypervolume": side.hypervolume,
-                "front": [_place(point) for point in side.front.front],
+                "front": [
+                    {key: getattr(point, key) for key in ("trial", "steps", "rate", "psnr_db")}
+                    for point in side.front.front
+                ],
             }
             for side in found.sides
         ],
     }
-
-
-def _place(point: Point) -> dict[str, Any]:
-    return {key: getattr(point, key) for key in ("trial", "steps", "rate", "psnr_db")}
 
 
 def comparison_table(found: Comparison) -> RenderableType:

@@ -40,17 +40,13 @@ def _figure(exhibits: Exhibits, row: Decoded, title: str, caption: str) -> str:
 
 def _shown(exhibit: Exhibit, original: Exhibit, name: str) -> str:
     if isinstance(exhibit, Picture):
-        return _picture(exhibit, name)
+        sized = ' class="pixels"' if exhibit.pixels.shape[1] < _SMALL else ""
+        return f'<img{sized} alt="{name}" src="{_webp(Image.fromarray(exhibit.pixels))}">'
     if isinstance(exhibit, Sound):
         assert isinstance(original, Sound), "exhibits of an original and of what it decodes to are of the same kinds"
         return _sound(exhibit, original, name)
     rows = "".join(f"<tr><td>{text(key)}</td><td>{text(value)}</td></tr>" for key, value in exhibit.rows)
     return f'<table aria-label="{name}">{rows}</table>'
-
-
-def _picture(picture: Picture, name: str) -> str:
-    sized = ' class="pixels"' if picture.pixels.shape[1] < _SMALL else ""
-    return f'<img{sized} alt="{name}" src="{_webp(Image.fromarray(picture.pixels))}">'
 
 
 def _sound(sound: Sound, original: Sound, name: str) -> str:

@@ -230,7 +230,8 @@ def _log_axis(figure: go.Figure, title: str, limits: tuple[float, float], label:
 
 
 def _hover(point: Point, report: FrontReport) -> str:
-    params = "<br>".join(f"{key}: {escaped(_shown(value))}" for key, value in point.config.params.items())
+    shown = {key: f"{value:.4g}" if isinstance(value, float) else value for key, value in point.config.params.items()}
+    params = "<br>".join(f"{key}: {escaped(value)}" for key, value in shown.items())
     return (
         f"<b>{escaped(describe(point.config))}</b><br>"
         f"{_figures(point.rate, report, point)}<br>"
@@ -241,7 +242,3 @@ def _hover(point: Point, report: FrontReport) -> str:
 
 def _figures(rate: float, report: FrontReport, figures: Measured) -> str:
     return f"{rate:.4g} {report.rate_unit}, {escaped(quality_text(report.metrics, figures))}"
-
-
-def _shown(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)

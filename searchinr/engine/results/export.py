@@ -113,23 +113,27 @@ class Exported:
     signal: Path | None = None
 
 
-def export_best(run: OpenedRun, dataset: str | None, criterion: Criterion, out: Path) -> Exported:
-    """Writes the config that `best_config` finds and, beside it, the asset that it names."""
-    return _write(run, best_config(run, dataset, criterion), out)
-
-
-def export_per_signal(
-    run: OpenedRun, dataset: str | None, criterion: Criterion, out: Path, data_dir: Path | None
+def export_configs(
+    run: OpenedRun,
+    dataset: str | None,
+    criterion: Criterion,
+    out: Path,
+    *,
+    per_signal: bool = False,
+    data_dir: Path | None = None,
 ) -> list[Exported]:
-    """Writes the configs that `best_config_per_signal` finds into a folder.
+    """Writes the config that `best_config` finds, or those of `best_config_per_signal`, each with the asset it names.
 
     Args:
         run: The run.
-        dataset: See `best_config_per_signal`.
-        criterion: See `best_config_per_signal`.
-        out: The folder, which is created if it does not exist.
+        dataset: See `best_config`.
+        criterion: See `best_config`.
+        out: The file; with `per_signal` a folder, which is created if it does not exist.
+        per_signal: One config for each signal.
         data_dir: The folder in which the signals' files are looked for.
     """
+    if not per_signal:
+        return [_write(run, best_config(run, dataset, criterion), out)]
     configs = best_config_per_signal(run, dataset, criterion)
     make_folder(out)
     files = files_here(run.entry(_one_dataset(run, dataset)), data_dir)

@@ -283,7 +283,7 @@ class MlflowRecord:
             self._log_params(run_id, self._run.params)
         self._client.update_run(run_id, status="RUNNING")
         children = {
-            _name(run.data.tags): _Child(
+            run.data.tags.get(_TRIAL) or run.data.tags[_ASSET]: _Child(
                 run.info.run_id,
                 run.info.status,
                 run.data.tags.get(_REASON),
@@ -309,12 +309,15 @@ class MlflowRecord:
 
     def _child(self, line: Line) -> _Child:
         parent = self._parent(line.dataset)
-        tag, name = (_ASSET, line.asset) if isinstance(line, AssetWork) else (_TRIAL, line.trial)
+        if isinstance(line, AssetWork):
+            tag, name, title = _ASSET, line.asset, describe_asset(line)
+        else:  # the first letters of what commands know a trial by
+            tag, name, title = _TRIAL, line.trial, f"{describe(line.config)} · {line.trial[:6]}"
         if name not in parent.children:
             run = self._client.create_run(
                 parent.experiment_id,
                 start_time=_ms(line),
-                run_name=_run_name(line),
+                run_name=title,
                 tags={
                     _PARENT: parent.run_id,
                     tag: name,
@@ -355,18 +358,6 @@ class MlflowRecord:
         entries = [Param(name, str(value)) for name, value in params.items()]
         for start in range(0, len(entries), _BATCH):
             self._client.log_batch(run_id, params=entries[start : start + _BATCH])
-
-
-def _name(tags: Mapping[str, str]) -> str:
-    """The name of the trial or the asset that a child run is about, from its tags."""
-    return tags.get(_TRIAL) or tags[_ASSET]
-
-
-def _run_name(line: Line) -> str:
-    """The name of a child run: a description and, for a trial, the first letters of the name that commands take."""
-    if isinstance(line, AssetWork):
-        return describe_asset(line)
-    return f"{describe(line.config)} · {line.trial[:6]}"
 
 
 def import_quietly() -> None:
