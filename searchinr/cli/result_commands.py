@@ -75,10 +75,10 @@ def report(run: Run, out: OutFolder = None, data: Data = None) -> None:
     from searchinr.engine.results.opened import open_run
     from searchinr.engine.results.report import write_report
 
-    written = write_report(open_run(run), out, data)
-    for found in written.fronts:
+    fronts, files = write_report(open_run(run), out, data)
+    for found in fronts:
         print_table(front_table(found))
-    for path in (written.page, *written.files):
+    for path in files:
         say(str(path))
 
 

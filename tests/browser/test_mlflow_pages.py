@@ -15,8 +15,8 @@ from chromium import Page
 from long_ledger import DATASET, long_ledger, long_space
 
 from searchinr.engine.report.front import collect_front, summary
-from searchinr.engine.report.page import DatasetReport
-from searchinr.engine.report.write import write_figures, write_page
+from searchinr.engine.report.page import DatasetReport, report_html
+from searchinr.engine.report.write import write_figures
 from searchinr.engine.store.run_folder import RunFolder
 from searchinr.engine.tracking.record import MODEL_TRAINING, Tracked, fronts_at
 from searchinr.engine.tracking.tracker import Tracker
@@ -126,7 +126,7 @@ def test_500_trials_stay_usable(page: Page, keep: Callable[..., None], server: s
     front = collect_front(lines, DATASET, objectives)
     files = write_figures(folder.report, DatasetReport(front))
     page_file = folder.report / f"front-{DATASET}.html"
-    write_page(page_file, Path("runs/long"), "long", [DatasetReport(front)])
+    page_file.write_text(report_html("runs/long", "long", [DatasetReport(front)]))
     tracker.log_report(DATASET, [page_file, *files], summary(front))
     assert tracker.close(timeout_s=1200)  # a minute on an idle machine; two thousand commits to a disk
     assert warnings == []

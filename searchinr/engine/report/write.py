@@ -1,13 +1,12 @@
 """Writes the files of a report."""
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 
 from searchinr.engine.report.figure import front_png
 from searchinr.engine.report.front import front_json
 from searchinr.engine.report.more_figures import hypervolume_png, importance_png, signals_png
-from searchinr.engine.report.page import DatasetReport, report_html
+from searchinr.engine.report.page import DatasetReport
 from searchinr.engine.report.sheet import decoded_png
 from searchinr.engine.report.tables import anytime_tsv, bd_rate_tsv, front_tsv, importance_tsv, signals_tsv
 from searchinr.engine.store.run_folder import safe_name
@@ -54,19 +53,3 @@ def write_figures(out_dir: Path, report: DatasetReport) -> list[Path]:
         written.append(out_dir / f"{stem}-{safe_name(front.dataset)}.{suffix}")
         write_atomic(written[-1], content)
     return written
-
-
-def write_page(path: Path, run: Path, name: str, reports: Sequence[DatasetReport], *, several: bool = False) -> None:
-    """Writes the page about one or several datasets of a run, as a whole or not at all.
-
-    Args:
-        path: The file.
-        run: The run folder.
-        name: The run's name.
-        reports: The reports on the datasets.
-        several: Whether the run has several datasets.
-
-    Raises:
-        OSError: The file cannot be written.
-    """
-    write_atomic(path, report_html(str(run), name, reports, several=several).encode())

@@ -1,43 +1,31 @@
 """Gathers everything that a run's report shows of its datasets, and writes the report."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from searchinr.engine.catalog import canonicalise
 from searchinr.engine.report.baselines import cached_baselines
 from searchinr.engine.report.decoded import decoded_signals
 from searchinr.engine.report.front import FrontReport
-from searchinr.engine.report.page import DatasetReport
-from searchinr.engine.report.write import write_figures, write_page
+from searchinr.engine.report.page import DatasetReport, report_html
+from searchinr.engine.report.write import write_figures
 from searchinr.engine.results.opened import OpenedRun
+from searchinr.files import write_atomic
 from searchinr.search.configs import ConfigSpace
 from searchinr.search.importance import importance
 from searchinr.signals.datasets import Dataset, load_dataset
 from searchinr.signals.files import make_folder
 
 
-@dataclass(frozen=True)
-class WrittenReport:
-    """A report as files.
-
-    Attributes:
-        page: The page, which does not need any other file.
-        files: The figures and tables, dataset after dataset.
-        fronts: The fronts that they show.
-    """
-
-    page: Path
-    files: list[Path]
-    fronts: list[FrontReport]
-
-
-def write_report(run: OpenedRun, out: Path | None, data_dir: Path | None) -> WrittenReport:
+def write_report(run: OpenedRun, out: Path | None, data_dir: Path | None) -> tuple[list[FrontReport], list[Path]]:
     """Writes the page about a run's results, figures and tables.
 
     Args:
         run: The run.
         out: The folder of the report; None means its usual place in the run folder.
         data_dir: The folder in which the datasets are looked for.
+
+    Returns:
+        The fronts, and the files: the page, which needs none of the others, and figures and tables of each dataset.
 
     Raises:
         UserError: The run has no front yet, or a dataset or the folder cannot be used.
@@ -47,9 +35,9 @@ def write_report(run: OpenedRun, out: Path | None, data_dir: Path | None) -> Wri
     make_folder(folder)
     reports = [dataset_report(run, load_dataset(run.entry(label), data_dir), folder) for label in labels]
     page = folder / "report.html"
-    write_page(page, run.folder.path, run.space.name, reports, several=len(labels) > 1)
+    write_atomic(page, report_html(str(run.folder.path), run.space.name, reports, several=len(labels) > 1).encode())
     files = [path for report in reports for path in write_figures(folder, report)]
-    return WrittenReport(page, files, [report.front for report in reports])
+    return [report.front for report in reports], [page, *files]
 
 
 def dataset_report(run: OpenedRun, dataset: Dataset, cache: Path) -> DatasetReport:

@@ -15,8 +15,8 @@ from searchinr.codecs.contract import Asset
 from searchinr.engine.planning.estimate import compared_with_plan
 from searchinr.engine.report.front import summary
 from searchinr.engine.report.names import describe_asset
-from searchinr.engine.report.page import DatasetReport
-from searchinr.engine.report.write import write_figures, write_page
+from searchinr.engine.report.page import DatasetReport, report_html
+from searchinr.engine.report.write import write_figures
 from searchinr.engine.results.opened import OpenedRun
 from searchinr.engine.results.report import dataset_report
 from searchinr.engine.run.assets import Assets
@@ -31,6 +31,7 @@ from searchinr.engine.tracking.record import Tracked
 from searchinr.engine.tracking.tracker import Tracker
 from searchinr.engine.workers.jobs import AnyJob, AssetJob
 from searchinr.errors import InvalidFileError, NodeLostError, OutOfMemoryError
+from searchinr.files import write_atomic
 from searchinr.search.lines import (
     AssetBuilt,
     AssetFailed,
@@ -337,7 +338,8 @@ class Driver:
             report = dataset_report(run, dataset, folder) if final else DatasetReport(run.front(label))
             page = folder / f"front-{safe_name(label)}.html"
             files = write_figures(folder, report)
-            write_page(page, self._folder.path, self._space.name, [report], several=len(self._datasets) > 1)
+            html = report_html(str(self._folder.path), self._space.name, [report], several=len(self._datasets) > 1)
+            write_atomic(page, html.encode())
             self._tracker.log_report(label, [page, *files], summary(report.front))
         self._drawn = time.monotonic(), len(self._ledger.lines)
 
