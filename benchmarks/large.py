@@ -29,7 +29,7 @@ from searchinr.cli import main
 from searchinr.signals.datasets import load_dataset
 from searchinr.space.schema import DatasetEntry
 
-PARAMS = {"table_size_log2": 18, "levels": 16, "mlp_width": 24, "lambda": 0.003}
+PARAMS = {"table_size_log2": 18, "levels": 16, "mlp_width": 24, "lambda": 0.00075}
 _TILE = (300, 448)  # what the smallest of the photographs has
 _ASPECT = 2 / 3
 

@@ -141,7 +141,7 @@ def _costs(found: Mapping[str, Cells], size: Found) -> dict[str, dict[str, list[
     def cost(point: Found | float) -> float:
         if isinstance(point, float):
             return point
-        each = (4 * 10 ** (-psnr_db / 10) + size["lambda"] * bits for bits, psnr_db in point["signals"].values())
+        each = (10 ** (-psnr_db / 10) + size["lambda"] * bits for bits, psnr_db in point["signals"].values())
         return statistics.mean(each)
 
     return {name: {steps: [*map(cost, of)] for steps, of in cells.items()} for name, cells in found.items()}

@@ -1,14 +1,15 @@
 """A codec's parameters in one flat mapping: their description, their canonical form and their hash.
 
-Keys are the names of the fields of the codec's parameter model. A field whose type is another model holds the
-parameters of one option: their keys are written with a dot (`siren.omega`), and they are active only if a plain
-parameter has the option's name as its value (`backbone: siren`).
+Keys are the names of the fields of the codec's parameter model, or their aliases if a name would be a word of Python's
+(the key `lambda` is the field `lambda_`). A field whose type is another model holds the parameters of one option: their
+keys are written with a dot (`siren.omega`), and they are active only if a plain parameter has the option's name as its
+value (`backbone: siren`).
 """
 
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, TypeVar
@@ -40,6 +41,8 @@ class Parameter:
         choices: All allowed values; empty if `low` and `high` bound them.
         unit: Unit of the values, or empty.
         meaning: What the parameter does.
+        formerly: What the key was called before, or empty.
+        conversion: How its value follows from the value under that name, or empty.
     """
 
     key: str
@@ -52,6 +55,8 @@ class Parameter:
     choices: tuple[Value, ...]
     unit: str
     meaning: str
+    formerly: str = ""
+    conversion: str = ""
 
     @property
     def allowed(self) -> str:
@@ -118,9 +123,9 @@ def canonical_params(model: type[BaseModel], given: Mapping[str, Value]) -> dict
         UserError: For the reasons that `build_params` has.
     """
     flat: dict[str, Value] = {}
-    for name, value in build_params(model, given):
+    for name, value in _by_key(build_params(model, given)):
         if isinstance(value, BaseModel):
-            flat.update({f"{name}.{key}": inner for key, inner in value if inner is not None})
+            flat.update({f"{name}.{key}": inner for key, inner in _by_key(value) if inner is not None})
         elif value is not None:
             flat[name] = value
     return {key: value for key, value in flat.items() if is_active(key, flat)}
@@ -144,7 +149,10 @@ def json_hash(value: object) -> str:
 
 
 def unknown_key(model: type[BaseModel], key: str, value: object) -> str:
-    """The text of the error for a key that is no parameter of the model."""
+    """The text of the error for a key that is no parameter of the model, or is none any more."""
+    for parameter in _parameters(model):
+        if key == parameter.formerly:
+            return f"found {shown(value)}; the key is called {parameter.key!r} now: {parameter.conversion}"
     known = [parameter.key for parameter in _parameters(model)]
     inner = [name for name in known if name.startswith(f"{key}.")]
     if inner:
@@ -177,17 +185,24 @@ def check_params(model: type[ModelT], flat: Mapping[str, object]) -> tuple[Model
     return (None if wrong else built), wrong
 
 
+def _by_key(built: BaseModel) -> Iterator[tuple[str, Any]]:
+    """A model's values under the keys that users write."""
+    for attribute, field in type(built).model_fields.items():
+        yield field.alias or attribute, getattr(built, attribute)
+
+
 @lru_cache
 def _parameters(model: type[BaseModel]) -> tuple[Parameter, ...]:
     described: list[Parameter] = []
     schema = model.model_json_schema()
-    for name, field in model.model_fields.items():
+    for attribute, field in model.model_fields.items():
+        name = field.alias or attribute
         default = field.get_default(call_default_factory=True, validated_data={})
         if default is PydanticUndefined:
             raise TypeError(f"{model.__name__}.{name}: a parameter needs a default")
         if isinstance(default, BaseModel):
             inner = type(default).model_json_schema()["properties"]
-            described += [_describe(f"{name}.{key}", inner[key], value) for key, value in default]
+            described += [_describe(f"{name}.{key}", inner[key], value) for key, value in _by_key(default)]
         else:
             described.append(_describe(name, schema["properties"][name], default))
     choices = {choice for parameter in described if "." not in parameter.key for choice in parameter.choices}
@@ -216,6 +231,8 @@ def _describe(key: str, schema: Mapping[str, Any], default: Value | None) -> Par
         choices=(False, True) if kind["type"] == "boolean" else tuple(choices),
         unit=schema.get("unit", ""),
         meaning=schema.get("description", ""),
+        formerly=schema.get("formerly", ""),
+        conversion=schema.get("conversion", ""),
     )
 
 

@@ -41,7 +41,7 @@ from searchinr.codecs.fitting.groups import (
     same_for_all,
 )
 from searchinr.codecs.fitting.layouts import Targets, targets_by_layout
-from searchinr.codecs.fitting.objective import Evaluated, Objective, Step, loss_of, weighted_squares
+from searchinr.codecs.fitting.objective import Evaluated, Objective, Step, bit_weight, loss_of, weighted_squares
 from searchinr.codecs.fitting.points import Points
 from searchinr.codecs.fitting.rounding import rounded
 from searchinr.codecs.fitting.training import Recipe
@@ -62,7 +62,9 @@ class ContextParams(CodecParams):
 
     channels: int = Key(2, ge=1, le=8, description="integers at each place of a grid")
     hidden: int = Key(6, ge=1, le=64, description="channels between the convolutions")
-    bit_weight: float = Key(1e-3, ge=0, le=100, description="what a bit per sample adds to the loss")
+    lambda_: float = Key(
+        2.5e-4, alias="lambda", ge=0, le=100, description="what a bit per sample adds to the MSE of values in [0, 1]"
+    )
     lr: float = Key(2e-2, gt=0, le=1, description="Adam's learning rate, of the networks")
 
 
@@ -169,7 +171,7 @@ class ContextObjective(Objective):
     """The error of whole pictures, and the bits of their latents under the contexts' distributions."""
 
     def __init__(self, pyramid: Pyramid, bit_weight: float) -> None:
-        self._pyramid, self._weight_of_bit = pyramid, bit_weight / pyramid.layout.points
+        self._pyramid, self._bit_weight = pyramid, bit_weight
 
     def backward(self, weights: Mapping[str, Tensor], points: Points, step: Step) -> Evaluated:
         annealed, drawn = step.annealed, step.generator(points)
@@ -179,7 +181,7 @@ class ContextObjective(Objective):
         values = self._pyramid.picture(weights, grids).flatten(2).mT  # (B, c, H, W) -> (B, n, c)
         squared_error = weighted_squares(values - part.values, part.weights).sum(dim=(1, 2))
         errors = loss_of(squared_error / points.values_each, step.loss)
-        losses = errors + self._weight_of_bit * self._bits(weights, grids)
+        losses = errors + self._bit_weight * self._bits(weights, grids)
         torch.autograd.backward(losses.sum())
         return Evaluated(losses.detach(), 3.0 * self._pyramid.macs_per_point * points.signals * points.count)
 
@@ -224,7 +226,7 @@ class ContextCodec(Codec[ContextParams, ContextState]):
             raise TrialError(f"codec context: a grid of {len(targets.layout.grid)} axes found; 2 are allowed")
         pyramid = Pyramid(targets.layout, params.channels, params.hidden)
         initial = same_for_all(pyramid.init(torch.Generator().manual_seed(recipe.seed)), targets)
-        objective = ContextObjective(pyramid, params.bit_weight)
+        objective = ContextObjective(pyramid, bit_weight(params.lambda_, recipe.loss, targets.layout.points))
         return make_group(targets, pyramid, pyramid.macs_per_point, initial, objective, None, recipe)
 
     def encode(self, state: ContextState) -> list[bytes]:

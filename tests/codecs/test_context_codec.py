@@ -11,6 +11,7 @@ from searchinr.codecs.bitstream import container, range_coder
 from searchinr.codecs.bitstream.models.registry import best_model
 from searchinr.codecs.contract import Setup
 from searchinr.signals.signal import Layout
+from searchinr.space import build_params
 
 CPU = torch.device("cpu")
 
@@ -20,7 +21,7 @@ class TestConformance(CodecConformance):
     module = "context_codec"
     cases: ClassVar = {
         "two channels": Case("image", {}),
-        "one channel": Case("image", {"channels": 1, "bit_weight": 1e-2}),
+        "one channel": Case("image", {"channels": 1, "lambda": 2.5e-3}),
     }
 
 
@@ -53,8 +54,8 @@ def test_contexts_save_bits() -> None:
 def test_dearer_bits_make_smaller_latents() -> None:
     signal = make_signal("any", Layout("image", (24, 36), 3, 8))
     codec, spent = CODEC(), []
-    for bit_weight in (1e-4, 1.0):
-        states = codec.fit([signal], ContextParams(bit_weight=bit_weight), [100], Setup(0, CPU))
+    for lambda_ in (2.5e-5, 0.25):
+        states = codec.fit([signal], build_params(ContextParams, {"lambda": lambda_}), [100], Setup(0, CPU))
         state = next(each for each in states if each.is_rung)
         found = codec.inspect(container.unpack(codec.encode(state)[0]))
         spent.append(found.bits["latents"])

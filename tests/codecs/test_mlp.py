@@ -60,7 +60,7 @@ class TestConformance(CodecConformance):
             "image", {"quantizer": "lsq", "weight_bits": 1, "steps_per": "channel", "depth": 2, "width": 32}
         ),
         "siren-last-bits": Case("image", {"last_bits": 6, **SMALL}),
-        "siren-lsq-rate": Case("image", {"quantizer": "lsq+", "rate_weight": 0.01, "qat_fraction": 0.9, **SMALL}),
+        "siren-lsq-rate": Case("image", {"quantizer": "lsq+", "lambda": 0.01, "qat_fraction": 0.9, **SMALL}),
         **{
             f"{backbone}-activations": Case("image", {"backbone": backbone, "activation_bits": 7, **own, **SMALL})
             for backbone, own in {
@@ -75,7 +75,7 @@ class TestConformance(CodecConformance):
                 "steps_per": "channel",
                 "activation_bits": 8,
                 "step_search": True,
-                "rate_weight": 0.001,
+                "lambda": 0.001,
                 "batch_fraction": 1,
                 "siren.omega_first": 10,
                 "depth": 1,
@@ -232,10 +232,12 @@ def test_learning_rate_left_out_is_the_backbones() -> None:
 
 
 def test_what_the_quantiser_ignores_makes_no_other_config() -> None:
-    assert MlpParams(quantizer="mse", qat_fraction=0.2, rate_weight=3.0) == MlpParams(quantizer="mse")
-    assert MlpParams(quantizer="kmeans-qat", rate_weight=3.0) == MlpParams(quantizer="kmeans-qat")
+    assert build_params(MlpParams, {"quantizer": "mse", "qat_fraction": 0.2, "lambda": 3.0}) == MlpParams(
+        quantizer="mse"
+    )
+    assert build_params(MlpParams, {"quantizer": "kmeans-qat", "lambda": 3.0}) == MlpParams(quantizer="kmeans-qat")
     learnt = MlpParams(quantizer="lsq", qat_fraction=0.2)
-    assert (learnt.qat_fraction, learnt.rate_weight) == (0.2, 0)
+    assert (learnt.qat_fraction, learnt.lambda_) == (0.2, 0)
     assert MlpParams(quantizer="lsq").qat_fraction > 0
     with pytest.raises(ValidationError):
         MlpParams(quantizer="mse", qat_fraction="none")
@@ -243,11 +245,11 @@ def test_what_the_quantiser_ignores_makes_no_other_config() -> None:
 
 def test_what_has_no_steps_is_not_searched_for_them() -> None:
     for name, quantizer in QUANTIZERS.items():
-        searched = MlpParams(quantizer=name, step_search=True, rate_weight=3.0)
+        searched = build_params(MlpParams, {"quantizer": name, "step_search": True, "lambda": 3.0})
         assert searched.step_search == quantizer.has_steps
-        assert (searched.rate_weight == 3) == (quantizer.has_steps or quantizer.learns_rate)
+        assert (searched.lambda_ == 3) == (quantizer.has_steps or quantizer.learns_rate)
         assert (MlpParams(quantizer=name, step_search=True) == MlpParams(quantizer=name)) != quantizer.has_steps
-    assert MlpParams(quantizer="mse", step_search=True).rate_weight == 0
+    assert MlpParams(quantizer="mse", step_search=True).lambda_ == 0
     with pytest.raises(ValidationError):
         MlpParams(quantizer="kmeans", step_search="yes")
 
@@ -304,9 +306,9 @@ def test_bit_widths_beyond_two_share_one_byte() -> None:
     assert same[1] == encode(signal, edge_bits=10) != same[0]
 
 
-def test_rate_weight_buys_bytes_with_error() -> None:
+def test_lambda_buys_bytes_with_error() -> None:
     signal = make_signal("any", Layout("image", (16, 24), 3, 8))
-    files = [encode(signal, 60, quantizer="lsq", rate_weight=weight, width=16) for weight in (0.0, 0.3, 3.0)]
+    files = [encode(signal, 60, quantizer="lsq", width=16, **{"lambda": weight}) for weight in (0.0, 0.3, 3.0)]
     sizes = [len(file) for file in files]
     assert sizes == sorted(sizes, reverse=True) and sizes[2] < 0.8 * sizes[0]
     errors = [np.square(decode(file).samples.astype(float) - signal.samples).mean() for file in files]

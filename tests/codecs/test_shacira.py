@@ -28,7 +28,7 @@ TINY: dict[str, Value] = {
     "min_resolution": 3,
     "mlp_width": 6,
     "mlp_depth": 1,
-    "lambda": 0.0005,
+    "lambda": 0.000125,
     "lr": 0.03,
     "latent_lr": 0.1,
     "decoder_lr": 0.03,
@@ -99,7 +99,7 @@ def test_matrices_and_sampled_points_give_the_same_operating_point(monkeypatch: 
 
 def test_fits_of_one_geometry_share_their_matrices() -> None:
     _fixed_points.cache_clear()
-    for params in ({"rounding": "ste"}, {"mlp_width": 8}, {"lambda": 0.1}):
+    for params in ({"rounding": "ste"}, {"mlp_width": 8}, {"lambda": 0.025}):
         fit([make_signal("any", LAYOUT)], **params)
     assert _fixed_points.cache_info().misses == 1
     fit([make_signal("any", LAYOUT)], levels=4)
@@ -108,7 +108,7 @@ def test_fits_of_one_geometry_share_their_matrices() -> None:
 
 def test_lambda_trades_bits_for_error() -> None:
     signal = make_signal("any", LAYOUT)
-    cheap, dear = (CODEC.encode(fit([signal], 200, **{"lambda": bit}))[0] for bit in (1.0, 0.0))
+    cheap, dear = (CODEC.encode(fit([signal], 200, **{"lambda": bit}))[0] for bit in (0.25, 0.0))
     assert len(cheap) < len(dear) - 20
     assert quality(signal, cheap) < quality(signal, dear)
 
@@ -235,9 +235,9 @@ def test_files_that_claim_the_most_latents_take_under_a_gigabyte(tmp_path: Path)
 def test_parameters_have_one_form() -> None:
     params = canonical_params(ShaciraParams, {"quantizer": "fp16", "weight_bits": 5, "qat_fraction": 0.2})
     assert not {"weight_bits", "qat_fraction", "max_resolution"} & params.keys()
-    assert params["lambda"] == 0.01
-    given = canonical_params(ShaciraParams, {"lambda": 0.1})
-    assert (given["lambda"], given["weight_bits"], given["qat_fraction"]) == (0.1, 8, 0.4)
+    assert params["lambda"] == 0.0025
+    given = canonical_params(ShaciraParams, {"lambda": 0.025})
+    assert (given["lambda"], given["weight_bits"], given["qat_fraction"]) == (0.025, 8, 0.4)
 
 
 @pytest.mark.parametrize(

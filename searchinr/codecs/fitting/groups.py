@@ -83,7 +83,7 @@ def recipe_of(params: NetworkParams, seed: int) -> Recipe:
         seed=seed,
         loss=params.loss,
         qat_fraction=params.qat_fraction or 0.0,
-        rate_weight=params.rate_weight or 0.0,
+        lambda_=params.lambda_ or 0.0,
         keeps_weights=params.quantizer != FP16 and QUANTIZERS[params.quantizer].keeps_weights,
     )
 

@@ -162,3 +162,22 @@ def gradient_divisor(squared_error: Tensor, points: Points, loss: LossName) -> T
 def loss_of(mse: Tensor, loss: LossName) -> Tensor:
     """The losses of signals with these MSEs."""
     return mse if loss == "mse" else mse.clamp_min(MSE_FLOOR).log()
+
+
+def bit_weight(lambda_: float, loss: LossName, points: int) -> float:
+    """What one bit adds to the loss of a signal, `loss_of` its MSE.
+
+    A user says by `lambda` what a bit per sample adds. With `loss: mse` that is on the scale of the field (Cool-Chic,
+    C3, published tables), where the values of a signal lie in [0, 1]. The values that are fitted lie in [-1, 1], so
+    their MSE is four times as large, and so is the weight of a bit. The logarithm of the MSE differs between the scales
+    by a constant alone, so lambda is the weight there as it stands.
+
+    COMBINER weights the KL divergence, in bits per sample as well, by `beta`, against the MSE of values in [-1, 1]. So
+    a bit has the same price in both with beta = 4 lambda.
+
+    Args:
+        lambda_: What one bit per sample adds.
+        loss: Of a signal.
+        points: Samples of the signal.
+    """
+    return (4 * lambda_ if loss == "mse" else lambda_) / points

@@ -39,7 +39,7 @@ def search_steps(
         latents: Trained latents of B signals.
         losses: Computes losses from the weights that a decoder will have.
         sizes: Computes the sizes of whole files.
-        bit_weight: The weight of a bit in the cost, lambda.
+        bit_weight: What one bit adds to the loss of a signal.
 
     Returns:
         All latents. For no signal has loss + `bit_weight` * 8 * bytes become larger.

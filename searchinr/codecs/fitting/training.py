@@ -22,7 +22,7 @@ from torch import Tensor
 
 from searchinr.codecs.fitting.adam import Adam
 from searchinr.codecs.fitting.nesting import nested, part_of
-from searchinr.codecs.fitting.objective import Objective, Step
+from searchinr.codecs.fitting.objective import Objective, Step, bit_weight
 from searchinr.codecs.fitting.points import Points
 from searchinr.codecs.params.network_params import LossName
 from searchinr.codecs.quantize.contract import STEP, Quantizer
@@ -54,7 +54,7 @@ class Recipe:
         seed: Seed of the draws of points.
         loss: The loss of a signal: its MSE or the logarithm of its MSE.
         qat_fraction: Last fraction of a rung's steps, in which a quantiser that learns takes part.
-        rate_weight: Lambda: the loss that one bit per point adds for a signal while such a quantiser takes part.
+        lambda_: What one bit per sample adds to a signal's loss while such a quantiser takes part; see `bit_weight`.
         keeps_weights: Whether such a quantiser does not change the weights. The learning rate then falls to zero before
             the quantiser takes part, and once more while it learns.
         lr_factors: Name of a weight -> factor by which its learning rate is multiplied, if it is not 1.
@@ -68,7 +68,7 @@ class Recipe:
     seed: int
     loss: LossName = "log_mse"
     qat_fraction: float = 0.0
-    rate_weight: float = 0.0
+    lambda_: float = 0.0
     keeps_weights: bool = False
     lr_factors: Mapping[str, float] = field(default_factory=dict)
     keep_best_of: int = 0
@@ -162,7 +162,7 @@ class BatchFit:
         """Replaces the weights by the quantiser's latents, which are trained from here on."""
         before, self._quantizer = self._adam, quantizer
         latents, factors = quantizer.start(self.weights), dict(self._recipe.lr_factors)
-        if self._recipe.rate_weight:
+        if self._recipe.lambda_:
             factors |= {name: _STEPS_AGAINST_RATE for name in latents if name.endswith(STEP)}
         self._adam = Adam(latents, self._device, factors)
         self._adam.take_moments(before)
@@ -197,8 +197,9 @@ class BatchFit:
     ) -> None:
         reached = {name: value for name, value in values.items() if network[name].grad is not None}
         heads, gradients = list(reached.values()), [network[name].grad for name in reached]
-        if self._recipe.rate_weight:
-            heads.append(self._recipe.rate_weight / self._points.count * quantizer.bits(self.weights).sum())
+        if self._recipe.lambda_:
+            weight = bit_weight(self._recipe.lambda_, self._recipe.loss, self._points.count)
+            heads.append(weight * quantizer.bits(self.weights).sum())
             gradients.append(None)
         if (penalty := quantizer.penalty(self.weights, progress)) is not None:
             heads.append(penalty.sum())

@@ -25,7 +25,7 @@ from searchinr.codecs.fitting.groups import (
     same_for_all,
 )
 from searchinr.codecs.fitting.layouts import Targets, targets_by_layout
-from searchinr.codecs.fitting.objective import SingleNetwork
+from searchinr.codecs.fitting.objective import SingleNetwork, bit_weight
 from searchinr.codecs.fitting.step_search import search_steps
 from searchinr.codecs.fitting.training import BatchFit, Recipe
 from searchinr.codecs.mlp import body
@@ -140,7 +140,7 @@ def _at_rung(params: MlpParams, group: MlpGroup, branch: BatchFit) -> dict[str, 
         latents,
         branch.losses,
         lambda latents: [len(packed) for packed in _bodies(group, params, latents)],
-        (params.rate_weight or 0.0) / group.layout.points,
+        bit_weight(params.lambda_ or 0.0, params.loss, group.layout.points),
     )
 
 

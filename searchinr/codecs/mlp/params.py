@@ -17,11 +17,11 @@ from searchinr.codecs.params.network_params import (
     BatchFraction,
     Decay,
     EdgeBits,
+    Lambda,
     LastBits,
     Loss,
     NetworkParams,
     QatFraction,
-    RateWeight,
     WeightBits,
     fill_in,
     fill_in_quantisation,
@@ -74,10 +74,10 @@ class MlpParams(NetworkParams, CodecParams):
         json_schema_extra={"unit": "bits"},
     )
     qat_fraction: QatFraction = None
-    rate_weight: RateWeight = Key(
+    lambda_: Lambda = Key(
         None,
-        description="what one bit per sample adds to the loss (lambda) while lsq or lsq+ learns, and in a search of"
-        " steps; left out, 0",
+        description="what one bit per sample adds while lsq or lsq+ learns, and in a search of steps: to the logarithm"
+        " of the MSE, or to the MSE of values in [0, 1]; left out, 0",
     )
     step_search: bool = Key(
         False,

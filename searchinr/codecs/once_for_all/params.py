@@ -17,11 +17,11 @@ from searchinr.codecs.params.network_params import (
     BatchFraction,
     Decay,
     EdgeBits,
+    Lambda,
     LastBits,
     Loss,
     NetworkParams,
     QatFraction,
-    RateWeight,
     WeightBits,
     fill_in_quantisation,
     with_keys,
@@ -53,7 +53,7 @@ class OnceForAllParams(NetworkParams, CodecParams):
     edge_bits: EdgeBits = 10
     last_bits: LastBits = None
     qat_fraction: QatFraction = None
-    rate_weight: RateWeight = None
+    lambda_: Lambda = None
     loss: Loss = "log_mse"
     lr: float | None = Key(
         None,

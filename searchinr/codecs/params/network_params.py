@@ -54,12 +54,18 @@ QatFraction = Annotated[
         description=f"last fraction of the steps in which a quantiser learns, if it does; left out, {QAT_FRACTION}",
     ),
 ]
-RateWeight = Annotated[
+Lambda = Annotated[
     float | None,
     Key(
+        alias="lambda",
         ge=0,
         le=100,
-        description="what one bit per sample adds to the loss while lsq or lsq+ learns (lambda); left out, 0",
+        description="what one bit per sample adds while lsq or lsq+ learns: to the logarithm of the MSE, or to the MSE"
+        " of values in [0, 1]; left out, 0",
+        json_schema_extra={
+            "formerly": "rate_weight",
+            "conversion": "the same number with loss: log_mse, a quarter of it with loss: mse",
+        },
     ),
 ]
 LossName = Literal["log_mse", "mse"]
@@ -80,8 +86,8 @@ ModelT = TypeVar("ModelT", bound=BaseModel)
 def with_keys(more: Mapping[str, Any]) -> Callable[[type[ModelT]], type[ModelT]]:
     """Makes a class decorator that adds parameters to a model which cannot be written in its class.
 
-    Examples are the parameters of backbones, which are only found at run time, and parameters whose name is a keyword
-    of Python. To a type checker the model remains the class that is written.
+    Such parameters are those of backbones, which are only found at run time. To a type checker the model remains the
+    class that is written.
 
     Args:
         more: Name -> type and default, in the form that `pydantic.create_model` takes.
@@ -107,7 +113,7 @@ class NetworkParams(BaseModel):
         edge_bits: int
         last_bits: int | None
         qat_fraction: float | None
-        rate_weight: float | None
+        lambda_: float | None
         loss: LossName
         lr: float | None
         decay: float
@@ -144,7 +150,7 @@ def fill_in_quantisation(
     *,
     searches_steps: bool = False,
 ) -> None:
-    """Fills in `last_bits`, `qat_fraction` and `rate_weight`; see `fill_in`.
+    """Fills in `last_bits`, `qat_fraction` and `lambda`; see `fill_in`.
 
     Args:
         data: The values that the caller gave; they are checked later.
@@ -156,7 +162,7 @@ def fill_in_quantisation(
     is_number = isinstance(edge_bits, int | float) and edge_bits in range(MIN_BITS, MAX_BITS + 1)
     fill_in(data, "last_bits", edge_bits if is_number else None, quantizer is not None)
     fill_in(data, "qat_fraction", QAT_FRACTION, learns)
-    fill_in(data, "rate_weight", 0.0, learns_rate or searches_steps)
+    fill_in(data, "lambda", 0.0, learns_rate or searches_steps)
 
 
 def _is_number(value: object) -> bool:

@@ -26,6 +26,7 @@ from searchinr.codecs.fitting.groups import (
     same_for_all,
 )
 from searchinr.codecs.fitting.layouts import Targets, field_shape, is_separable, targets_by_layout
+from searchinr.codecs.fitting.objective import bit_weight
 from searchinr.codecs.fitting.training import Recipe
 from searchinr.codecs.level_names import matching
 from searchinr.codecs.params.network_params import FP16
@@ -128,7 +129,7 @@ def _recipe(params: ShaciraParams, seed: int) -> Recipe:
         seed=seed,
         loss=params.loss,
         qat_fraction=params.qat_fraction or 0.0,
-        rate_weight=params.bit_weight if learns_rate else 0.0,
+        lambda_=params.lambda_ if learns_rate else 0.0,
         lr_factors={name: lr / params.lr for name, lr in factors.items()},
         keep_best_of=_KEEP_BEST_OF,
     )
@@ -144,10 +145,9 @@ def _group(targets: Targets, params: ShaciraParams, recipe: Recipe) -> ShaciraGr
     objective = LatentGrid(
         field,
         rate,
-        points=points,
         fixed=_fixed_points(field.grid, targets.layout, device) if is_fixed else None,
         rounding=params.rounding,
-        bit_weight=params.bit_weight,
+        bit_weight=bit_weight(params.lambda_, params.loss, points),
         ste_fraction=params.ste_fraction,
         level_dropout=params.level_dropout,
         observation=targets.observation,

@@ -50,7 +50,6 @@ class LatentGrid(Objective):
         field: Hashgrid,
         rate: RateModel,
         *,
-        points: int,
         fixed: FixedPoints | None,
         rounding: Rounding,
         bit_weight: float,
@@ -63,10 +62,9 @@ class LatentGrid(Objective):
         Args:
             field: The hash grid.
             rate: Of the latents.
-            points: Of the signals: a bit adds `bit_weight / points` to a loss.
             fixed: Interpolation at the points of every step, in order; None where points are drawn.
             rounding: How latents become integers in training.
-            bit_weight: Lambda.
+            bit_weight: What one bit adds to the loss of a signal.
             ste_fraction: Last part of a branch in which every rounding is straight through.
             level_dropout: Probability that a step sees the coarse levels only, down to one that is drawn.
             observation: What stands between the network and the values of points, if something does.
@@ -75,7 +73,7 @@ class LatentGrid(Objective):
         self._queries = 1 if observation is None else observation.queries_per_point
         self._field, self._rate, self._fixed = field, rate, fixed
         self._rounding, self._ste_fraction, self._level_dropout = rounding, ste_fraction, level_dropout
-        self._weight_of_bit = bit_weight / points
+        self._bit_weight = bit_weight
 
     def backward(self, weights: Mapping[str, Tensor], points: Points, step: Step) -> Evaluated:
         """See `Objective.backward`; roundings and the levels left out are drawn."""
@@ -96,7 +94,7 @@ class LatentGrid(Objective):
         for weight in weights.values():
             if weight.grad is not None:
                 weight.grad /= divisor.view(-1, *[1] * (weight.dim() - 1))
-        rate = self._weight_of_bit * self._rate.bits(weights, latents).sum()
+        rate = self._bit_weight * self._rate.bits(weights, latents).sum()
         gradient /= divisor.view(-1, 1, 1)
         torch.autograd.backward([features, rate], [gradient, None])
         return Evaluated(squared_error, 3 * self._macs(weights, points.count))
@@ -158,7 +156,7 @@ class LatentGrid(Objective):
                     squared_error[few] += self._errors(network, seen, some, asked)
         losses = loss_of(squared_error / points.values_each, loss)
         bits = self._rate.bits(weights, latents)
-        return Evaluated(losses + self._weight_of_bit * bits, self._macs(weights, points.count))
+        return Evaluated(losses + self._bit_weight * bits, self._macs(weights, points.count))
 
     def _tiling(self, points: Points) -> Tiling:
         elements = max(self._field.inputs, self._field.shape.width)

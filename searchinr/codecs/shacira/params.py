@@ -17,7 +17,6 @@ from searchinr.codecs.params.network_params import (
     Loss,
     QatFraction,
     fill_in,
-    with_keys,
 )
 from searchinr.codecs.quantize.registry import QUANTIZERS
 
@@ -26,9 +25,6 @@ MAX_LATENT_DIM, MAX_MLP_WIDTH = 16, 256
 LearningRate = Annotated[float, Key(gt=0, le=1)]
 
 
-@with_keys(
-    {"lambda": (float, Key(1e-2, ge=0, le=100, description="what one bit per sample adds to the loss of a signal"))}
-)
 class ShaciraParams(CodecParams):
     """The codec's parameters."""
 
@@ -90,6 +86,13 @@ class ShaciraParams(CodecParams):
         description="points used in each step, as a fraction of the grid; left out, all or, of more than 2^20 points,"
         " 2^18",
     )
+    lambda_: float = Key(
+        2.5e-3,
+        alias="lambda",
+        ge=0,
+        le=100,
+        description="what one bit per sample adds to the MSE of values in [0, 1], or to its logarithm",
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -110,9 +113,3 @@ class ShaciraParams(CodecParams):
                 f"max_resolution: found {self.max_resolution}; allowed is min_resolution ({self.min_resolution}) up"
             )
         return self
-
-    @property
-    def bit_weight(self) -> float:
-        """The parameter `lambda`, whose name is a word of Python's."""
-        weight: float = getattr(self, "lambda")
-        return weight

@@ -11,6 +11,7 @@ from torch import Tensor
 from searchinr.codecs.bitstream.quant_spec import QuantSpec
 from searchinr.codecs.bitstream.steps import LAST_STEP
 from searchinr.codecs.contract import Setup
+from searchinr.codecs.fitting.objective import bit_weight
 from searchinr.codecs.fitting.step_search import search_steps
 from searchinr.codecs.mlp import MlpCodec, MlpParams
 from searchinr.codecs.mlp.codec import MlpState
@@ -37,14 +38,14 @@ def fitted(signals: list[Signal], steps: int, **params: Value) -> MlpState:
     return next(state for state in CODEC.fit(signals, built, [steps], Setup(0, CPU)) if state.is_rung)
 
 
-def costs(state: MlpState, rate_weight: float) -> Tensor:
-    """Loss + rate_weight * bits per sample of each signal, from whole files: `(B,)`."""
+def costs(state: MlpState, lambda_: float) -> Tensor:
+    """Loss + lambda * bits per sample of each signal, from whole files: `(B,)`."""
     [group], [latents] = state.groups, state.measured
     assert group.quantizer is not None
     everyone = torch.arange(len(group.indices))
     sizes = torch.tensor([len(file) for file in CODEC.encode(state)])
     loss = group.trunk.losses(group.quantizer.values(latents), everyone)
-    return loss + rate_weight * 8 * sizes / group.layout.points
+    return loss + 8 * sizes * bit_weight(lambda_, state.params.loss, group.layout.points)
 
 
 def steps_of(state: MlpState) -> dict[str, Tensor]:
@@ -58,11 +59,11 @@ def steps_of(state: MlpState) -> dict[str, Tensor]:
 @pytest.mark.parametrize("quantizer", WITH_STEPS)
 def test_cost_never_rises(quantizer: str, steps_per: str, loss: str) -> None:
     signals = [make_signal(name, SMALL) for name in ("one", "two")]
-    rate_weight = {"log_mse": 0.03, "mse": 0.001}[loss]
-    params = {"quantizer": quantizer, "steps_per": steps_per, "loss": loss, "rate_weight": rate_weight}
+    lambda_ = {"log_mse": 0.03, "mse": 0.00025}[loss]
+    params = {"quantizer": quantizer, "steps_per": steps_per, "loss": loss, "lambda": lambda_}
     plain = fitted(signals, 40, **params)
     searched = fitted(signals, 40, step_search=True, **params)
-    before, after = costs(plain, rate_weight), costs(searched, rate_weight)
+    before, after = costs(plain, lambda_), costs(searched, lambda_)
     assert (after <= before).all()
     assert after.sum() < before.sum()
     for file in CODEC.encode(searched):
@@ -70,7 +71,7 @@ def test_cost_never_rises(quantizer: str, steps_per: str, loss: str) -> None:
 
 
 def test_channels_keep_their_steps_beside_each_other() -> None:
-    params: dict[str, Value] = {"quantizer": "mse", "steps_per": "channel", "rate_weight": 0.1}
+    params: dict[str, Value] = {"quantizer": "mse", "steps_per": "channel", "lambda": 0.1}
     signal = [make_signal("any", SMALL)]
     before, after = steps_of(fitted(signal, 40, **params)), steps_of(fitted(signal, 40, step_search=True, **params))
     moved = {name: (after[name] - before[name]).unique() for name in before}
@@ -79,11 +80,11 @@ def test_channels_keep_their_steps_beside_each_other() -> None:
 
 
 @pytest.mark.parametrize("quantizer", ["mse", "lsq"])
-def test_a_larger_rate_weight_gives_smaller_files_of_a_photograph(quantizer: str) -> None:
+def test_a_larger_lambda_gives_smaller_files_of_a_photograph(quantizer: str) -> None:
     [photograph, _] = photographs()
     found = []
-    for rate_weight in (0.0, 0.3, 3.0):
-        state = fitted([photograph], 100, quantizer=quantizer, weight_bits=8, step_search=True, rate_weight=rate_weight)
+    for lambda_ in (0.0, 0.3, 3.0):
+        state = fitted([photograph], 100, quantizer=quantizer, weight_bits=8, step_search=True, **{"lambda": lambda_})
         [file] = CODEC.encode(state)
         found.append((len(file), psnr(photograph.samples, decode(file).samples, (0, 255))))
     sizes, qualities = zip(*found, strict=True)
@@ -97,7 +98,9 @@ def test_a_bit_width_is_a_mere_maximum() -> None:
     [photograph, _] = photographs()
     sizes = [
         len(
-            CODEC.encode(fitted([photograph], 60, weight_bits=bits, edge_bits=bits, step_search=True, rate_weight=1))[0]
+            CODEC.encode(
+                fitted([photograph], 60, weight_bits=bits, edge_bits=bits, step_search=True, **{"lambda": 1.0})
+            )[0]
         )
         for bits in (8, 16)
     ]
