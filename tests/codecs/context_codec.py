@@ -101,7 +101,7 @@ class Pyramid:
         return {**latents, **network, _SCALES: torch.zeros(2, CONTEXTS)}
 
     def picture(self, weights: Mapping[str, Tensor], grids: Sequence[Tensor]) -> Tensor:
-        """Values `(B, c, H, W)` from the network and grids `(B, D, h, w)`; signals are groups of the convolutions."""
+        """Values `(B, c, H, W)` from the network and grids `(B, D, h, w)`."""
         height, width = self.layout.grid
         large = [
             grid.repeat_interleave(scale, 2).repeat_interleave(scale, 3)[:, :, :height, :width]
@@ -113,16 +113,13 @@ class Pyramid:
 
 
 def _convolved(seen: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """`(B, i, H, W)` and `(B, o, i, k, k)` -> `(B, o, H, W)`."""
-    signals = len(seen)
-    out = functional.conv2d(
-        seen.flatten(0, 1).unsqueeze(0),
-        weight.flatten(0, 1),
-        None if bias is None else bias.flatten(),
-        padding="same",
-        groups=signals,
-    )
-    return out.view(signals, -1, *seen.shape[2:])
+    """`(B, i, H, W)` and `(B, o, i, k, k)` -> `(B, o, H, W)`; no signal depends on another."""
+    biases = [None] * len(seen) if bias is None else list(bias)
+    each = [
+        functional.conv2d(one, kernel, offset, padding="same")
+        for one, kernel, offset in zip(seen.split(1), weight, biases, strict=True)
+    ]
+    return torch.cat(each)
 
 
 def contexts(own: Tensor, parent: Tensor | None) -> Tensor:
