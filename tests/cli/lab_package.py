@@ -28,9 +28,7 @@ class LabClip(AudioModality):
     "backbone": '''
 """A backbone that folds where ReLU cuts."""
 
-from searchinr.codecs.fields.contract import unchanged
 from searchinr.codecs.fields.affine import affine
-
 from searchinr.codecs.fields.relu import Relu
 
 
@@ -38,15 +36,8 @@ class Fold(Relu):
     name = "lab_fold"
     id = 15
 
-    def layers(self, weights, coords, between=unchanged):
-        hidden = coords
-        for layer in range(self.shape.depth):
-            hidden = affine(hidden, weights[f"layer{layer}.weight"], weights[f"layer{layer}.bias"]).abs()
-            yield (hidden := between(layer, hidden))
-
-    @property
-    def _inputs(self):
-        return self.shape.d_in
+    def nonlinear(self, layer, hidden, weight, bias):
+        return affine(hidden, weight, bias).abs()
 ''',
     "quantizer": '''
 """Steps twice as coarse as they need to be."""

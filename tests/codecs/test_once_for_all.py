@@ -280,7 +280,7 @@ def test_files_that_claim_the_most_weights_take_under_a_gigabyte(tmp_path: Path)
 
 def test_a_trial_measures_the_whole_file() -> None:
     signal = make_signal("any", LAYOUT)
-    trial = run_trial(Config("once_for_all", dict(SMALL)), [signal], [3], Setup(0, CPU))
+    trial = run_trial(Config("once_for_all", dict(SMALL)), [signal], [3], seed=0, device=CPU)
     [measured] = [state for state in trial if isinstance(state, Measurement)]
     data = measured.files["any"]
     assert measured.figures.rate == 8 * len(data) / 96
