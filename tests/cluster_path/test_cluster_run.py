@@ -156,7 +156,7 @@ def test_two_nodes_of_which_one_is_killed(cloud: Cloud) -> None:
     lines = read_ledger(cloud.run / "ledger.jsonl")
     assert [line.kind for line in lines].count("trial") == trials
     assert not [line for line in lines if line.kind == "failed"]
-    (row,) = recorded(cloud.run)
+    (row,) = recorded(open_run(cloud.run))
     assert (row["done"], row["total"], row["failed"]) == (trials, trials, 0)
     log = (cloud.run / "log.txt").read_text()
     assert " is put back (NodeLostError)" in log
@@ -188,7 +188,7 @@ def test_a_run_is_stopped_and_continued(cloud: Cloud) -> None:
     assert (code, err) == (0, ""), out
     after = read_ledger(cloud.run / "ledger.jsonl")
     assert after[: len(before)] == before
-    assert recorded(cloud.run)[0]["done"] == 4
+    assert recorded(open_run(cloud.run))[0]["done"] == 4
     assert cloud.up("head")  # nobody asked for its end
 
 
