@@ -6,6 +6,7 @@ those of a picture of whole numbers on a plain grid, so a modality says only in 
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -166,8 +167,8 @@ class Modality(ABC):
 
     def psnr_db(self, original: Signal, decoded: Samples) -> float:
         """The PSNR against the width of the range, each point weighted as `weights_at` says."""
-        weights = self.weights_at(original, np.arange(original.layout.points))
-        return psnr(original.samples, decoded, self.value_range(original.layout), weights)
+        value_range = self.value_range(original.layout)
+        return psnr(original.samples, decoded, value_range, partial(self.weights_at, original))
 
     @property
     def peers(self) -> tuple[Peer, ...]:

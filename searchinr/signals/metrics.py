@@ -1,7 +1,7 @@
 """How good a decoded signal is: the one PSNR of the whole project, and the SSIM of pictures."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,7 +60,7 @@ def psnr(
     original: NDArray[np.number],
     decoded: NDArray[np.number],
     value_range: tuple[float, float],
-    weights: NDArray[np.floating] | None = None,
+    weights_at: Callable[[NDArray[np.integer]], NDArray[np.floating] | None] | None = None,
 ) -> float:
     """Peak signal-to-noise ratio in dB of samples, over all points and channels.
 
@@ -75,7 +75,8 @@ def psnr(
         original: Samples, `(*grid, channels)`; without weights any shape.
         decoded: Samples of the same shape.
         value_range: Smallest and largest sample, both inclusive.
-        weights: How much each point counts, `(points,)` with mean 1; None if all count the same.
+        weights_at: How much the points with these numbers `(m,)` count, `(m,)`, with a mean of 1 over all points;
+            None, or a function that returns None, if all points count the same.
 
     Raises:
         ValueError: The shapes differ.
@@ -83,14 +84,16 @@ def psnr(
     if original.shape != decoded.shape:
         raise ValueError(f"original has shape {original.shape}, decoded {decoded.shape}")
     peak = value_range[1] - value_range[0]
-    # One weight a value: samples of a point follow one another.
-    by_value = None if weights is None else np.repeat(weights, original.shape[-1])
+    channels = original.shape[-1] if weights_at else 1
+    block = max(1, _BLOCK // channels)  # points
+    before, after = original.reshape(-1, channels), decoded.reshape(-1, channels)  # (*grid, c) -> (n, c)
     squared_error = 0.0
-    for start in range(0, original.size, _BLOCK):
-        few = slice(start, start + _BLOCK)
-        difference = np.subtract(original.reshape(-1)[few], decoded.reshape(-1)[few], dtype=np.float64)
-        weighted = difference if by_value is None else difference * by_value[few]
-        squared_error += float(weighted @ difference)
+    for start in range(0, len(before), block):
+        few = slice(start, min(start + block, len(before)))
+        difference = np.subtract(before[few], after[few], dtype=np.float64)  # (m, c)
+        weights = weights_at(np.arange(few.start, few.stop)) if weights_at else None
+        weighted = difference if weights is None else difference * weights[:, np.newaxis]
+        squared_error += float(np.vdot(weighted, difference))
     least = 0.25 if np.issubdtype(original.dtype, np.integer) else (peak * 2.0**-25) ** 2
     return 10 * math.log10(peak**2 * original.size / (squared_error or least))
 

@@ -25,9 +25,10 @@ def measured(folder: Path, megapixels: int) -> dict[str, Any]:
 def test_a_pixel_of_a_large_picture_is_held_as_bytes_and_never_as_floats(tmp_path: Path) -> None:
     small, large = (measured(tmp_path, megapixels) for megapixels in (12, 20))
     for command in ("encode", "decode"):
-        # Samples take 3 bytes, and those of the decoded file, or Pillow's copy, as many or one more. Of float32 copies
-        # coordinates would take 8 beside the 3, values 12.
+        # Samples take 3 bytes, and those of the decoded file, or Pillow's copy, as many or one more: 6 or 7 a pixel.
+        # Numbers of points or float32 coordinates would add 8, values 12. Peaks of two runs differ by up to 16 MB,
+        # which is 2 bytes a pixel here, so the bound lies in the middle.
         growth = large[command]["peak_bytes"] - small[command]["peak_bytes"]
-        assert growth / (large["pixels"] - small["pixels"]) < 9, command
+        assert growth / (large["pixels"] - small["pixels"]) < 11, command
     height, width = large["decode"]["said"]["grid"]
     assert (height * width, width / height) == (pytest.approx(20e6, rel=1e-3), pytest.approx(1.5, rel=1e-3))
