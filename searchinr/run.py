@@ -141,6 +141,7 @@ class Run:
         dataset: str | None = None,
         per_signal: bool = False,
         data: FilePath | None = None,
+        force: bool = False,
     ) -> list[Path]:
         """Writes the config that is best as a YAML file, and beside it the asset that it needs.
 
@@ -153,6 +154,7 @@ class Run:
             dataset: See `best`.
             per_signal: One config for each signal, by its own figures.
             data: Where the signals' files are looked for.
+            force: Whether files that are there already may be replaced.
 
         Returns:
             The config files.
@@ -164,7 +166,7 @@ class Run:
         folder = None if data is None else Path(data)
         with python_words():
             written = export_configs(
-                self._opened, dataset, criterion, Path(out), per_signal=per_signal, data_dir=folder
+                self._opened, dataset, criterion, Path(out), per_signal=per_signal, data_dir=folder, force=force
             )
         return [each.path for each in written]
 

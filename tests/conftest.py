@@ -54,6 +54,7 @@ def new_run_folder(empty_store: Path) -> Callable[[Path], Path]:
     def make(path: Path) -> Path:
         path.mkdir()
         shutil.copyfile(empty_store, path / "mlflow.db")
+        (path / ".lock").touch()  # by which a run knows a folder as its own
         return path
 
     return make

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from searchinr.cli.options import Assets, Json, Out, Run
+from searchinr.cli.options import Assets, Force, Json, Out, Run
 from searchinr.cli.output import print_json, say
 from searchinr.errors import UserError
 
@@ -78,7 +78,7 @@ def show(
 
 
 @app.command()
-def export(run: Run, sha256: Hash, out: Out = None) -> None:
+def export(run: Run, sha256: Hash, out: Out = None, force: Force = False) -> None:
     """Write an asset that decoding needs to a file, for `decode --asset` and `encode --asset`.
 
     Without -o it is written into the working directory under its own name, where `decode` finds it beside files.
@@ -87,10 +87,11 @@ def export(run: Run, sha256: Hash, out: Out = None) -> None:
     """
     from searchinr.engine.results.asset_list import find_in
     from searchinr.engine.results.opened import open_run
-    from searchinr.signals.files import read_file, write_file
+    from searchinr.signals.files import check_output, read_file, write_file
 
     source = find_in(open_run(run), sha256)
     target = out or Path(source.name)
+    check_output(target, [source.suffix], force=force)
     write_file(target, read_file(source))
     say(str(target))
 

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from searchinr.cli.options import Assets, Data, Json, Out, SpaceFile
+from searchinr.cli.options import Assets, Data, Force, Json, Out, SpaceFile
 from searchinr.cli.output import plain_table, print_json, print_table, printable, say
 
 
@@ -21,6 +21,7 @@ def render(
         typer.Option("--storage", metavar="URL", help="Where the run is kept; slurm: left out, in a shared folder."),
     ] = None,
     out: Out = None,
+    force: Force = False,
 ) -> None:
     """Write a search as a job for Kubernetes or Slurm.
 
@@ -29,8 +30,10 @@ def render(
     Example: searchinr render spaces/kodak.yaml --target slurm -o kodak.sbatch
     """
     from searchinr.engine.cluster.render import render_job
-    from searchinr.signals.files import write_file
+    from searchinr.signals.files import check_output, write_file
 
+    if out is not None:
+        check_output(out, [".sbatch", ".slurm", ".sh"] if target == "slurm" else [".yaml", ".yml"], force=force)
     text = render_job(space, target, nodes=nodes, image=image, storage=storage)
     if out is None:
         typer.echo(text, nl=False)

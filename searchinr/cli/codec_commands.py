@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from searchinr.cli.options import AssetFile, Json, Out
+from searchinr.cli.options import AssetFile, Force, Json, Out
 from searchinr.cli.output import print_json, say
 
 Inr = Annotated[Path, typer.Argument(metavar="FILE", help="An .inr file.")]
@@ -26,6 +26,7 @@ def encode(
     ] = None,
     out: Out = None,
     asset: AssetFile = None,
+    force: Force = False,
     as_json: Json = False,
 ) -> None:
     """Compress a signal to a self-contained .inr file.
@@ -39,7 +40,7 @@ def encode(
     """
     from searchinr.engine.coding.files import encode_file
 
-    result = encode_file(file, config, out, asset, quiet=as_json)
+    result = encode_file(file, config, out, asset, force=force, quiet=as_json)
     if as_json:
         print_json(result)
         return
@@ -63,18 +64,20 @@ def decode(
         Path | None,
         typer.Option("--poses", metavar="FILE", help="Render from there: of modalities whose signals have poses."),
     ] = None,
+    force: Force = False,
     as_json: Json = False,
 ) -> None:
     """Turn an .inr file back into a signal.
 
-    The suffix of -o decides the format; without -o a PNG or WAV file is written beside the .inr file. Audio at
-    another resolution is audio with another sampling rate.
+    The suffix of -o decides the format; without -o photo.inr becomes photo.decoded.png, and speech.inr
+    speech.decoded.wav. Audio at another resolution is audio with another sampling rate.
 
-    Example: searchinr decode photo.inr -o photo.png --scale 2
+    Example: searchinr decode photo.inr -o large.png --scale 2
     """
     from searchinr.engine.coding.files import decode_file
 
-    result = decode_file(file, out, scale, _level(depth, width, level) or None, asset, poses, quiet=as_json)
+    chosen = _level(depth, width, level) or None
+    result = decode_file(file, out, scale, chosen, asset, poses, force=force, quiet=as_json)
     if as_json:
         print_json(result)
         return
@@ -91,6 +94,7 @@ def trim(
         int | None,
         typer.Option("--max-bytes", metavar="N", help="The largest part of the file that has at most N bytes."),
     ] = None,
+    force: Force = False,
     as_json: Json = False,
 ) -> None:
     """Cut an .inr file down to a smaller network or coarser levels.
@@ -102,7 +106,7 @@ def trim(
     """
     from searchinr.engine.coding.files import trim_file
 
-    result = trim_file(file, out, _level(depth, width, level), max_bytes)
+    result = trim_file(file, out, _level(depth, width, level), max_bytes, force=force)
     if as_json:
         print_json(result)
         return

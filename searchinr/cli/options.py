@@ -40,6 +40,7 @@ AssetFile = Annotated[
         "--asset", metavar="FILE", help="What decoding needs besides the file; by default looked for beside it."
     ),
 ]
+Force = Annotated[bool, typer.Option("--force", help="Replace what is there already.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 Out = Annotated[Path | None, typer.Option("-o", "--out", metavar="FILE", help="Where to write.")]
 OutFolder = Annotated[Path | None, typer.Option("-o", "--out", metavar="DIR", help="Where to write (default: in RUN).")]

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from searchinr.cli.exit_codes import FAILED, OK
-from searchinr.cli.options import Data, Json, Out, OutFolder, Run
+from searchinr.cli.options import Data, Force, Json, Out, OutFolder, Run
 from searchinr.cli.output import print_json, print_table, printable, say
 from searchinr.errors import UserError
 
@@ -61,7 +61,7 @@ def verify(run: Run, data: Data = None, as_json: Json = False) -> int:
     return FAILED if problems else OK
 
 
-def report(run: Run, out: OutFolder = None, data: Data = None) -> None:
+def report(run: Run, out: OutFolder = None, data: Data = None, force: Force = False) -> None:
     """Write a page about the results, figures and tables.
 
     report.html opens in any browser, offline. It shows the fronts beside classical codecs that were measured on the
@@ -75,7 +75,7 @@ def report(run: Run, out: OutFolder = None, data: Data = None) -> None:
     from searchinr.engine.results.opened import open_run
     from searchinr.engine.results.report import write_report
 
-    fronts, files = write_report(open_run(run), out, data)
+    fronts, files = write_report(open_run(run), out, data, force=force)
     for found in fronts:
         print_table(front_table(found))
     for path in files:
@@ -89,6 +89,7 @@ def compare(
     out: Annotated[
         Path | None, typer.Option("-o", "--out", metavar="FILE", help="A figure to write as well: .html or .png.")
     ] = None,
+    force: Force = False,
     as_json: Json = False,
 ) -> None:
     """Lay the fronts of two runs over each other.
@@ -102,12 +103,10 @@ def compare(
     from searchinr.engine.report.comparison_figures import comparison_html, comparison_png
     from searchinr.engine.results.compare import compare as compare_runs
     from searchinr.engine.results.opened import open_run
-    from searchinr.signals.files import check_writable, write_file
+    from searchinr.signals.files import check_output, write_file
 
     if out is not None:
-        if out.suffix not in (".html", ".png"):
-            raise UserError(f"{out}: suffix {out.suffix!r} found; allowed are .html and .png")
-        check_writable(out)
+        check_output(out, [".html", ".png"], force=force)
     found = compare_runs(open_run(first), open_run(second), dataset)
     if out is not None and out.suffix == ".png" and len(found) > 1:
         raise UserError(f"{out}: one figure for {len(found)} datasets; choose one with --dataset, or write .html")
@@ -140,6 +139,7 @@ def export(
     dataset: Dataset = None,
     out: Out = None,
     data: Data = None,
+    force: Force = False,
 ) -> None:
     """Write the config of an operating point, for `encode --config`.
 
@@ -160,7 +160,7 @@ def export(
         return
     if out is None:
         raise UserError("export: --per-signal writes several files; name a folder for them with -o")
-    written = export_configs(opened, dataset, criterion, out, per_signal=per_signal, data_dir=data)
+    written = export_configs(opened, dataset, criterion, out, per_signal=per_signal, data_dir=data, force=force)
     for each in written:
         found = each.config.provenance
         figures = f"{found['rate']:.3f} {found['rate_unit']}, {found['psnr_db']:.2f} dB"

@@ -1,6 +1,8 @@
 """Reading and writing the user's files: whole or not at all, every failure one clear line."""
 
+import os
 import tempfile
+from collections.abc import Collection
 from pathlib import Path
 
 from searchinr.errors import UserError
@@ -55,6 +57,30 @@ def check_writable(path: Path) -> None:
             pass
     except OSError as error:
         raise _unwritable(path, error) from None
+
+
+def check_output(path: Path, suffixes: Collection[str], *, force: bool) -> None:
+    """Makes sure that a command may write a file, before the work that will fill it. Called again right before that.
+
+    Args:
+        path: The file.
+        suffixes: What its name may end with, in lower case.
+        force: Whether a file that is there already may be replaced.
+
+    Raises:
+        UserError: It has another suffix, or is there already, or see `check_writable`.
+    """
+    if path.suffix.lower() not in suffixes:
+        allowed = f"{'is' if len(suffixes) == 1 else 'are'} {' '.join(suffixes)}"
+        raise UserError(f"{path}: suffix {path.suffix!r} found; allowed {allowed}")
+    check_new(path, force=force)
+
+
+def check_new(path: Path, *, force: bool) -> None:
+    """Makes sure that writing a file replaces none, unless the user has asked for that; `UserError` if it would."""
+    check_writable(path)
+    if not force and os.path.lexists(path):
+        raise UserError(f"{path}: is there already; choose another name with -o, or replace it with --force")
 
 
 def write_file(path: Path, data: bytes) -> None:

@@ -43,8 +43,8 @@ def left_alone(inr: Path, refused: Callable) -> Callable[..., str]:
 def test_the_image_is_what_the_file_holds(searchinr: Callable, inr: Path) -> None:
     result = searchinr("decode", inr)
     assert result.code == 0
-    assert result.out.startswith(f"{inr.with_suffix('.png')}: image, 20 x 30, ")
-    decoded = np.asarray(Image.open(inr.with_suffix(".png")))
+    assert result.out.startswith(f"{inr.with_suffix('.decoded.png')}: image, 20 x 30, ")
+    decoded = np.asarray(Image.open(inr.with_suffix(".decoded.png")))
     assert np.array_equal(decoded, decode(inr.read_bytes()).samples)
 
 
@@ -67,35 +67,18 @@ def test_the_sampling_rate_follows(
     assert (len(values), rate) == (samples, sampling_rate)
 
 
-def test_an_old_output_is_replaced(searchinr: Callable, inr: Path) -> None:
-    out = inr.with_suffix(".png")
-    out.write_bytes(b"old")
-    assert searchinr("decode", inr).code == 0
-    assert Image.open(out).size == (30, 20)
-
-
-def test_never_the_input_itself(left_alone: Callable, refused: Callable, inr: Path) -> None:
-    assert "is the file to decode" in left_alone("decode", inr, "-o", inr)
-    misnamed = inr.parent.parent / "misnamed.png"
-    misnamed.write_bytes(inr.read_bytes())
-    assert "is the file to decode" in refused("decode", misnamed)
-    linked = inr.parent.parent / "linked.png"
-    linked.hardlink_to(misnamed)
-    assert "is the file to decode" in refused("decode", misnamed, "-o", linked)
-    assert misnamed.read_bytes() == inr.read_bytes()
-
-
 @pytest.mark.parametrize(
     ("out", "said"),
     [
-        ("a.wav", "allowed for this image are .png"),
-        ("a", "allowed for this image are .png"),
+        ("a.wav", "allowed are .png"),
+        ("a", "allowed are .png"),
         ("missing/a.png", "there is no folder"),
         ("x" * 300 + ".png", "too long"),
-        ("/dev/null", "device"),
+        ("../folder.png", "a folder found"),
     ],
 )
 def test_places_that_cannot_be_written(left_alone: Callable, inr: Path, out: str, said: str) -> None:
+    (inr.parent.parent / "folder.png").mkdir(exist_ok=True)
     assert said in left_alone("decode", inr, "-o", inr.parent / out)
 
 
@@ -129,7 +112,7 @@ def test_damaged_files(refused: Callable, inr: Path, command: str) -> None:
     for content in [*flipped, *truncated, data + b"\0", b"not one at all"]:
         damaged.write_bytes(content)
         assert refused(command, damaged).startswith(f"{damaged}: ")
-    assert not damaged.with_suffix(".png").exists()
+    assert not damaged.with_suffix(".decoded.png").exists()
 
 
 @pytest.mark.parametrize("command", ["decode", "inspect"])

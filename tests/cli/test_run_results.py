@@ -165,7 +165,7 @@ def test_a_run_against_itself(searchinr: Callable, finished_run: Path, run_copy:
 
 
 def test_what_cannot_be_compared(refused: Callable, finished_run: Path, run_copy: Path, tmp_path: Path) -> None:
-    assert ".html and .png" in refused("compare", finished_run, run_copy, "-o", tmp_path / "both.pdf")
+    assert ".html .png" in refused("compare", finished_run, run_copy, "-o", tmp_path / "both.pdf")
     space = run_copy / "space.yaml"
     head, identity, rest = space.read_text().split("\n", 2)
     space.write_text("\n".join([head, identity[:-1] + ("0" if identity[-1] != "0" else "1"), rest]))

@@ -41,7 +41,7 @@ def test_trimmed_files_decode_to_what_the_whole_file_has(searchinr: Callable, in
     for depth in (1, 2, 3):
         for width in (4, 8):
             size = ("--depth", depth, "--width", width)
-            result = searchinr("trim", inr, *size, "-o", small)
+            result = searchinr("trim", inr, *size, "-o", small, "--force")
             assert result.out.startswith(f"{small}: depth {depth}, width {width}, {small.stat().st_size} bytes, ")
             alone = pixels(searchinr, small)
             assert np.array_equal(alone, pixels(searchinr, inr, *size))
@@ -52,11 +52,11 @@ def test_trimmed_files_decode_to_what_the_whole_file_has(searchinr: Callable, in
 
 def test_a_size_left_out_is_the_largest(searchinr: Callable, inr: Path) -> None:
     small = inr.with_name("small.inr")
-    figures = json.loads(searchinr("trim", inr, "--depth", 2, "-o", small, "--json").out)
+    figures = json.loads(searchinr("trim", inr, "--depth", 2, "-o", small, "--force", "--json").out)
     assert figures["level"] == {"depth": 2, "width": 8}
     assert figures["bytes"] == small.stat().st_size
     assert figures["rate"] == pytest.approx(8 * small.stat().st_size / 600)
-    figures = json.loads(searchinr("trim", inr, "--width", 4, "-o", small, "--json").out)
+    figures = json.loads(searchinr("trim", inr, "--width", 4, "-o", small, "--force", "--json").out)
     assert figures["level"] == {"depth": 3, "width": 4}
     assert np.array_equal(pixels(searchinr, inr, "--width", 4), pixels(searchinr, small))
 
@@ -66,10 +66,12 @@ def test_the_largest_network_within_some_bytes(searchinr: Callable, refused: Cal
     levels = json.loads(searchinr("inspect", inr, "--json").out)["levels"]
     assert [(row["depth"], row["width"]) for row in levels] == [(1, 4), (2, 4), (1, 8), (3, 4), (2, 8), (3, 8)]
     for place, row in enumerate(levels):
-        searchinr("trim", inr, "--max-bytes", row["bytes"], "-o", small)
+        searchinr("trim", inr, "--max-bytes", row["bytes"], "-o", small, "--force")
         larger = [later for later in levels[place:] if later["bytes"] <= row["bytes"]]
         assert small.stat().st_size == larger[-1]["bytes"]
-    figures = json.loads(searchinr("trim", inr, "--depth", 1, "--max-bytes", 10**6, "-o", small, "--json").out)
+    figures = json.loads(
+        searchinr("trim", inr, "--depth", 1, "--max-bytes", 10**6, "-o", small, "--force", "--json").out
+    )
     assert figures["level"] == {"depth": 1, "width": 8}
     small.unlink()
     least = min(row["bytes"] for row in levels)
@@ -101,7 +103,7 @@ def test_a_cut_file_is_still_a_file(searchinr: Callable, refused: Callable, inr:
     assert len(found["levels"]) == 5
     assert np.array_equal(pixels(searchinr, cut), pixels(searchinr, inr, "--depth", 2))
     assert "largest is depth 2, width 8" in refused("decode", cut, "--depth", 3, "--width", 8)
-    searchinr("trim", cut, "--depth", 3, "-o", small)
+    searchinr("trim", cut, "--depth", 3, "-o", small, "--force")
     assert json.loads(searchinr("inspect", small, "--json").out)["width"] == 4
     cut.write_bytes(inr.read_bytes()[:40])
     assert "truncated" in refused("decode", cut)
@@ -114,7 +116,7 @@ def test_what_makes_no_sense_is_refused(searchinr: Callable, refused: Callable, 
     line = refused("trim", inr, "--depth", 4, "-o", small)
     assert line == f"{inr}: depth 4 found; this file has depth 1, 2, 3 and width 4, 8"
     assert "allowed is .inr" in refused("trim", inr, "--depth", 2, "-o", inr.with_name("small.png"))
-    assert "is the file to trim" in refused("trim", inr, "--depth", 2, "-o", inr)
+    assert "is there already" in refused("trim", inr, "--depth", 2, "-o", inr)
     assert "no folder" in refused("trim", inr, "--depth", 2, "-o", inr.parent / "missing" / "small.inr")
     assert [path.name for path in inr.parent.iterdir()] == ["photo.inr"]
 
@@ -136,10 +138,10 @@ def test_levels_of_a_grid(searchinr: Callable, refused: Callable, photo: Path) -
     assert [row["level"] for row in found["levels"]] == [1, 2, 3]
     assert found["levels"][-1]["bytes"] == grid.stat().st_size
     for row in found["levels"]:
-        assert searchinr("trim", grid, "--level", row["level"], "-o", small).code == 0
+        assert searchinr("trim", grid, "--level", row["level"], "-o", small, "--force").code == 0
         assert small.stat().st_size == row["bytes"]
         assert np.array_equal(pixels(searchinr, small), pixels(searchinr, grid, "--level", row["level"]))
-    line = refused("trim", grid, "--level", 4, "-o", small)
+    line = refused("trim", grid, "--level", 4, "-o", small, "--force")
     assert line == f"{grid}: level 4 found; this file has level 1, 2, 3"
 
 

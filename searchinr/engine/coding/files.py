@@ -24,15 +24,20 @@ from searchinr.engine.coding.signals import (
 from searchinr.engine.store.asset_files import asset_name, write_asset
 from searchinr.engine.store.place import LocalPlace
 from searchinr.errors import UserError
-from searchinr.signals.contract import Modality
-from searchinr.signals.files import check_readable, check_writable, read_file, write_file
+from searchinr.signals.files import check_output, check_readable, read_file, write_file
 from searchinr.signals.registry import MODALITIES, modality_of_file
 
 INR_SUFFIX = ".inr"
 
 
 def encode_file(
-    source: Path, config_file: Path | None, out: Path | None, asset_file: Path | None = None, *, quiet: bool
+    source: Path,
+    config_file: Path | None,
+    out: Path | None,
+    asset_file: Path | None = None,
+    *,
+    force: bool = False,
+    quiet: bool,
 ) -> dict[str, Any]:
     """Compresses one file and writes the `.inr` file and, beside it, the asset that decoding needs, if it needs one.
 
@@ -41,6 +46,7 @@ def encode_file(
         config_file: A config; None means `default_config`.
         out: The `.inr` file; None means beside the source, with its name.
         asset_file: The asset that the codec needs; None means that which the config names, beside the config.
+        force: Whether an `.inr` file that is there already may be replaced.
         quiet: Whether to show no progress.
 
     Returns:
@@ -54,14 +60,13 @@ def encode_file(
     check_readable(source)
     modality = modality_of_file(source)
     target = out or source.with_suffix(INR_SUFFIX)
-    if target.suffix != INR_SUFFIX:
-        raise UserError(f"{target}: suffix {target.suffix!r} found; allowed is {INR_SUFFIX}")
+    check_output(target, [INR_SUFFIX], force=force)
     signal = modality.read(source)
-    check_writable(target)
     config, stored = with_asset(given or default_config(signal.layout), config_file, asset_file)
     started = time.perf_counter()
     with errors_name(source):
         measured = encode_signal(signal, config, stored, quiet=quiet)
+    check_output(target, [INR_SUFFIX], force=force)
     write_file(target, measured.files[signal.name])
     beside = None if stored is None else target.with_name(asset_name(stored.label))
     if stored is not None and beside is not None and not beside.exists():
@@ -88,17 +93,20 @@ def decode_file(
     asset_file: Path | None = None,
     poses: Path | None = None,
     *,
+    force: bool = False,
     quiet: bool,
 ) -> dict[str, Any]:
     """Decodes an `.inr` file and writes the signal.
 
     Args:
         source: The `.inr` file.
-        out: Where to, in the format of its suffix; None means beside the source, in the modality's first format.
+        out: Where to, in the format of its suffix; None means beside the source, in the modality's first format
+            and with a name that no original has: `photo.decoded.png`.
         scale: Render at this multiple of the resolution.
         level: Which of several rates, see `Codec.decode`; None for the largest.
         asset_file: The asset that the file names, or a folder that holds it; None means where `find_asset` looks.
         poses: From where to render, a file that the modality reads; None means as the modality has it without.
+        force: Whether a file that is there already may be replaced.
         quiet: Whether to show no progress.
 
     Returns:
@@ -109,13 +117,14 @@ def decode_file(
     """
     file = read_inr(source)
     modality = MODALITIES[file.layout.modality]
-    target = out or source.with_suffix(modality.suffixes[0])
-    _check_target(source, target, modality)
+    target = out or source.with_suffix(f".decoded{modality.suffixes[0]}")
+    check_output(target, modality.suffixes, force=force)
     check_scale(file.layout, modality, scale)
     started = time.perf_counter()
     with errors_name(source):
         signal = decode_signal(file, source, scale, level, asset_file, poses, quiet=quiet)
     decode_s = time.perf_counter() - started
+    check_output(target, modality.suffixes, force=force)
     modality.write(signal, target)
     return {
         "out": str(target),
@@ -126,15 +135,6 @@ def decode_file(
         **modality.facts(signal.layout),
         "decode_s": decode_s,
     }
-
-
-def _check_target(source: Path, target: Path, modality: Modality) -> None:
-    check_writable(target)
-    if target.exists() and target.samefile(source):
-        raise UserError(f"{target}: is the file to decode; name another one with -o")
-    if target.suffix.lower() not in modality.suffixes:
-        allowed = " ".join(modality.suffixes)
-        raise UserError(f"{target}: suffix {target.suffix!r} found; allowed for this {modality.name} are {allowed}")
 
 
 def inspect_file(
@@ -165,7 +165,7 @@ def inspect_file(
         return {"file": str(source), **inspect_container(file, source, asset_file, signal, quiet=quiet)}
 
 
-def trim_file(source: Path, out: Path, level: Level, max_bytes: int | None) -> dict[str, Any]:
+def trim_file(source: Path, out: Path, level: Level, max_bytes: int | None, *, force: bool = False) -> dict[str, Any]:
     """Writes the part of an `.inr` file that one of its levels needs.
 
     Args:
@@ -173,6 +173,7 @@ def trim_file(source: Path, out: Path, level: Level, max_bytes: int | None) -> d
         out: The `.inr` file to write.
         level: Some or all of the level's name: the largest of those that agree.
         max_bytes: Among these the largest whose file is no larger; or None.
+        force: Whether a file that is there already may be replaced.
 
     Returns:
         `out`, `level`, `bytes`, `rate`, `rate_unit`.
@@ -183,11 +184,7 @@ def trim_file(source: Path, out: Path, level: Level, max_bytes: int | None) -> d
     if not level and max_bytes is None:
         raise UserError("trim: give --depth, --width, --level, --max-bytes, or several of them")
     file = read_inr(source)
-    check_writable(out)
-    if out.suffix != INR_SUFFIX:
-        raise UserError(f"{out}: suffix {out.suffix!r} found; allowed is {INR_SUFFIX}")
-    if out.exists() and out.samefile(source):
-        raise UserError(f"{out}: is the file to trim; name another one with -o")
+    check_output(out, [INR_SUFFIX], force=force)
     with errors_name(source):
         codec = codec_of(file)
         found = matching(codec.levels(file), level)

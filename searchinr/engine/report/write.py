@@ -13,24 +13,16 @@ from searchinr.engine.store.run_folder import safe_name
 from searchinr.files import write_atomic
 
 
-def write_figures(out_dir: Path, report: DatasetReport) -> list[Path]:
-    """Writes the figures and tables about a dataset; each file is written as a whole or not at all.
+def figure_files(report: DatasetReport) -> dict[str, bytes]:
+    """The figures and tables about a dataset: the content of each file, by its name.
 
     These are `front-<dataset>.png`, `.json`, `.tsv`, `bd-rate-<dataset>.tsv`, and `hypervolume-<dataset>`,
     `importance-<dataset>`, `signals-<dataset>` and `decoded-<dataset>` as `.png`, all but the last as `.tsv` too. A
     file that would be empty is left out.
 
     Args:
-        out_dir: The folder, which is created if it does not exist.
         report: The report on the dataset.
-
-    Returns:
-        The files in that order.
-
-    Raises:
-        OSError: The folder cannot be written.
     """
-    out_dir.mkdir(parents=True, exist_ok=True)
     front = report.front
     contents = {
         "front.png": front_png(front),
@@ -47,9 +39,20 @@ def write_figures(out_dir: Path, report: DatasetReport) -> list[Path]:
         contents["importance.tsv"] = importance_tsv(report.importance).encode()
     if report.decoded:
         contents["decoded.png"] = decoded_png(front, report.decoded)
-    written = []
-    for name, content in contents.items():
-        stem, suffix = name.split(".")
-        written.append(out_dir / f"{stem}-{safe_name(front.dataset)}.{suffix}")
-        write_atomic(written[-1], content)
-    return written
+    return {name.replace(".", f"-{safe_name(front.dataset)}."): content for name, content in contents.items()}
+
+
+def write_figures(out_dir: Path, report: DatasetReport) -> list[Path]:
+    """Writes the figures and tables about a dataset into a folder, which is created if it does not exist.
+
+    Returns:
+        The files, in the order of `figure_files`.
+
+    Raises:
+        OSError: The folder cannot be written.
+    """
+    out_dir.mkdir(parents=True, exist_ok=True)
+    files = {out_dir / name: content for name, content in figure_files(report).items()}
+    for path, content in files.items():
+        write_atomic(path, content)
+    return list(files)

@@ -13,7 +13,9 @@ from searchinr.errors import UserError
 from searchinr.search.figures import Figures, SignalFigures
 from searchinr.search.lines import Point
 from searchinr.signals.datasets import files_here
-from searchinr.signals.files import make_folder, write_file
+from searchinr.signals.files import check_new, check_output, make_folder, write_file
+
+CONFIG_SUFFIXES = (".yaml", ".yml")
 
 
 @dataclass(frozen=True)
@@ -121,6 +123,7 @@ def export_configs(
     *,
     per_signal: bool = False,
     data_dir: Path | None = None,
+    force: bool = False,
 ) -> list[Exported]:
     """Writes the config that `best_config` finds, or those of `best_config_per_signal`, each with the asset it names.
 
@@ -131,21 +134,27 @@ def export_configs(
         out: The file; with `per_signal` a folder, which is created if it does not exist.
         per_signal: One config for each signal.
         data_dir: The folder in which the signals' files are looked for.
+        force: Whether files that are there already may be replaced.
+
+    Raises:
+        UserError: No point meets the criterion, or a file is there already or cannot be written; nothing was written.
     """
     if not per_signal:
-        return [_write(run, best_config(run, dataset, criterion), out)]
+        check_output(out, CONFIG_SUFFIXES, force=force)
+        return [_write(run, best_config(run, dataset, criterion), out, force)]
     configs = best_config_per_signal(run, dataset, criterion)
     make_folder(out)
     files = files_here(run.entry(_one_dataset(run, dataset)), data_dir)
-    return [
-        _write(run, config, out / f"{safe_name(name)}.yaml", files.get(name, Path(name)))
-        for name, config in configs.items()
-    ]
+    paths = {name: out / f"{safe_name(name)}.yaml" for name in configs}
+    for path in paths.values():
+        check_new(path, force=force)
+    return [_write(run, config, paths[name], force, files.get(name, Path(name))) for name, config in configs.items()]
 
 
-def _write(run: OpenedRun, config: EncodeConfig, path: Path, signal: Path | None = None) -> Exported:
+def _write(run: OpenedRun, config: EncodeConfig, path: Path, force: bool, signal: Path | None = None) -> Exported:
     write_file(path, dump_config(config).encode())
-    asset = None if config.asset is None else copy_asset(run.folder.kept_assets / config.asset, path.parent)
+    kept = None if config.asset is None else run.folder.kept_assets / config.asset
+    asset = None if kept is None else copy_asset(kept, path.parent, force=force)
     return Exported(path, config, asset, signal)
 
 

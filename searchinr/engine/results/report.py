@@ -7,22 +7,24 @@ from searchinr.engine.report.baselines import cached_baselines
 from searchinr.engine.report.decoded import decoded_signals
 from searchinr.engine.report.front import FrontReport
 from searchinr.engine.report.page import DatasetReport, report_html
-from searchinr.engine.report.write import write_figures
+from searchinr.engine.report.write import figure_files
 from searchinr.engine.results.opened import OpenedRun
-from searchinr.files import write_atomic
 from searchinr.search.configs import ConfigSpace
 from searchinr.search.importance import importance
 from searchinr.signals.datasets import Dataset, load_dataset
-from searchinr.signals.files import make_folder
+from searchinr.signals.files import check_new, make_folder, write_file
 
 
-def write_report(run: OpenedRun, out: Path | None, data_dir: Path | None) -> tuple[list[FrontReport], list[Path]]:
+def write_report(
+    run: OpenedRun, out: Path | None, data_dir: Path | None, *, force: bool = False
+) -> tuple[list[FrontReport], list[Path]]:
     """Writes the page about a run's results, figures and tables.
 
     Args:
         run: The run.
         out: The folder of the report; None means its usual place in the run folder.
         data_dir: The folder in which the datasets are looked for.
+        force: Whether files that are there already may be replaced; in the usual place they always are.
 
     Returns:
         The fronts, and the files: the page, which needs none of the others, and figures and tables of each dataset.
@@ -34,10 +36,16 @@ def write_report(run: OpenedRun, out: Path | None, data_dir: Path | None) -> tup
     folder = out or run.folder.report
     make_folder(folder)
     reports = [dataset_report(run, load_dataset(run.entry(label), data_dir), folder) for label in labels]
-    page = folder / "report.html"
-    write_atomic(page, report_html(str(run.folder.path), run.space.name, reports, several=len(labels) > 1).encode())
-    files = [path for report in reports for path in write_figures(folder, report)]
-    return [report.front for report in reports], [page, *files]
+    page = report_html(str(run.folder.path), run.space.name, reports, several=len(labels) > 1)
+    contents = {"report.html": page.encode()}
+    for report in reports:
+        contents |= figure_files(report)
+    files = {folder / name: content for name, content in contents.items()}
+    for path in files:
+        check_new(path, force=force or out is None)
+    for path, content in files.items():
+        write_file(path, content)
+    return [report.front for report in reports], list(files)
 
 
 def dataset_report(run: OpenedRun, dataset: Dataset, cache: Path) -> DatasetReport:

@@ -16,7 +16,7 @@ from searchinr.codecs.registry import codec_of, decode
 from searchinr.engine.store.place import Place
 from searchinr.engine.store.tensors import metadata, pack_tensors, unpack_tensors
 from searchinr.errors import InvalidFileError
-from searchinr.signals.files import check_readable, read_file, write_file
+from searchinr.signals.files import check_new, check_readable, read_file, write_file
 from searchinr.signals.signal import Layout, Signal
 
 ASSET_SUFFIX = ".safetensors"
@@ -91,14 +91,21 @@ def unpack_asset(data: bytes, source: object) -> StoredAsset:
     return StoredAsset(Asset.of(spec, tensors), about["codec"], about)
 
 
-def copy_asset(source: Path, folder: Path) -> Path:
+def copy_asset(source: Path, folder: Path, *, force: bool) -> Path:
     """Copies the file of an asset into a folder under its own name, and returns where the copy is.
 
+    Args:
+        source: The asset's file.
+        folder: Where to. If the same asset is there already, nothing is written.
+        force: Whether another file of that name may be replaced.
+
     Raises:
-        UserError: There is no such file, or it cannot be written.
+        UserError: There is no such file, or it cannot be written, or another one is there.
     """
-    target = folder / source.name
-    write_file(target, read_file(source))
+    target, data = folder / source.name, read_file(source)
+    if not (target.is_file() and target.read_bytes() == data):
+        check_new(target, force=force)
+        write_file(target, data)
     return target
 
 

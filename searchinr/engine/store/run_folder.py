@@ -35,6 +35,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from searchinr.engine.store.asset_files import KEPT
+from searchinr.engine.store.confine import refuse_links_out
 from searchinr.engine.store.ledger import read_ledger
 from searchinr.engine.store.place import LocalPlace, Place, check_writable
 from searchinr.engine.store.stored_run import StoredRun
@@ -64,15 +65,15 @@ class SharedFolder:
 
     def asset(self, name: str) -> Place:
         """Where an asset is, once it is built."""
-        return self.assets / f"{name}.safetensors"
+        return self.assets / f"{safe_name(name)}.safetensors"
 
     def checkpoint(self, fit: str, rung: int) -> Place:
         """Where the checkpoint of a fit at a rung is: what the next rung goes on from."""
-        return self.trials / f"{fit}-{rung}.safetensors"
+        return self.trials / f"{safe_name(fit)}-{rung}.safetensors"
 
     def checkpoint_under_way(self, fit: str, rung: int) -> Place:
         """Where the checkpoint of a fit on its way to a rung is."""
-        return self.trials / f"{fit}-{rung}.partial.safetensors"
+        return self.trials / f"{safe_name(fit)}-{rung}.partial.safetensors"
 
     def drop_checkpoints(self, result: Fit, *, over: bool) -> None:
         """Removes the checkpoints that nothing goes on from any more once this result is on record.
@@ -102,7 +103,7 @@ class SharedFolder:
             for name, data in files.items():
                 archive.writestr(zipfile.ZipInfo(f"files/{safe_name(name)}.inr", _ZIP_DATE), data)
         name = f"{line.fit_name}-{line.rung}" if isinstance(line, Fit) else line.asset
-        (self.inbox / f"{name}.zip").write_whole(buffer.getvalue())
+        (self.inbox / f"{safe_name(name)}.zip").write_whole(buffer.getvalue())
 
     def delivered(self) -> list[Place]:
         """Results that wait to be folded in, in an order that no clock has a part in."""
@@ -155,10 +156,13 @@ class RunFolder(SharedFolder):
         folder = cls(path)
         if not folder.space.is_file():
             raise UserError(f"{path}: not a run folder (it has no space.yaml); start one with `searchinr run SPACE`")
+        refuse_links_out(path)
         return folder
 
     def create(self) -> None:
-        """Makes the folder and its rooms; `UserError` where that is not possible."""
+        """Makes the folder and its rooms; `UserError` where that cannot be, or the user has other things there."""
+        _refuse_what_no_run_made(self.path)
+        refuse_links_out(self.path)
         try:
             for room in (self.path, self.front, self.inbox, self.trials, self.assets):
                 room.make_folder()
@@ -168,6 +172,7 @@ class RunFolder(SharedFolder):
             raise UserError(f"{self.path}: cannot write there ({reason}); name another folder with --out") from error
         if self.stored is not None:
             check_writable(self.stored.place)
+            _refuse_what_no_run_made(self.stored.place)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -195,7 +200,7 @@ class RunFolder(SharedFolder):
 
     def point_folder(self, point: Point) -> Path:
         """Where the `.inr` files of an operating point are while it is on the front."""
-        return self.front / safe_name(point.dataset) / f"{point.trial}-{point.steps}"
+        return self.front / safe_name(point.dataset) / f"{safe_name(point.trial)}-{point.steps}"
 
     def keep_files(self, point: Point, files: Mapping[str, bytes]) -> None:
         """Puts a point's files on the front: the whole folder at once."""
@@ -256,6 +261,16 @@ def open_delivery(path: Place) -> tuple[Delivered, dict[str, bytes]]:
     except Exception as error:  # of many kinds: any byte may be wrong
         raise InvalidFileError(f"{path}: a damaged result ({error})") from error
     return line, files
+
+
+def _refuse_what_no_run_made(root: Place) -> None:
+    """A run replaces and removes what has the names of its own files, so it begins only where there is none of them."""
+    if (root / "space.yaml").exists() or (root / ".lock").exists():
+        return
+    files = [root / name for name in ("ledger.jsonl", "log.txt", "mlflow.db")]
+    rooms = [root / name for name in ("front", "inbox", "trials", "assets", "report", "mlartifacts")]
+    for found in [*(file for file in files if file.exists()), *(room for room in rooms if any(room.files()))]:
+        raise UserError(f"{found}: found, which no run has made; choose another folder for the run")
 
 
 def safe_name(name: str) -> str:

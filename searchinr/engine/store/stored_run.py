@@ -13,6 +13,7 @@ lost.
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from searchinr.engine.store.confine import inside
 from searchinr.engine.store.ledger import whole_rows
 from searchinr.engine.store.place import Place
 from searchinr.errors import UserError
@@ -182,7 +183,7 @@ class StoredRun:
     def _pull(self, part: str, folder: Path) -> None:
         """Copies those files of a part that the run folder lacks; files never change."""
         for place in (self.place / part).files():
-            path = folder / place.below(self.place)
+            path = inside(folder, place.below(self.place))
             if not path.exists() or part == "report":
                 path.parent.mkdir(parents=True, exist_ok=True)
                 write_atomic(path, place.read_bytes())
