@@ -100,7 +100,8 @@ def compare(
     Example: searchinr compare runs/tpe runs/random -o both.html
     """
     from searchinr.engine.report.comparison import comparison_json, comparison_table
-    from searchinr.engine.report.comparison_figures import comparison_html, comparison_png
+    from searchinr.engine.report.more_figures import comparison_png
+    from searchinr.engine.report.page import comparison_html
     from searchinr.engine.results.compare import compare as compare_runs
     from searchinr.engine.results.opened import open_run
     from searchinr.signals.files import check_output, write_file

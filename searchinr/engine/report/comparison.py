@@ -56,15 +56,14 @@ class Comparison:
     def rows(self) -> Iterator[list[str]]:
         """The cells of `COLUMNS`, a row for each run."""
         for side in self.sides:
-            low, high = side.front.front[0], side.front.front[-1]
-            psnrs = [point.psnr_db for point in side.front.front]
+            (low, high), (worst, best) = side.front.rates, side.front.psnrs_db
             yield [
                 side.run,
                 f"{side.front.trials:,}",
                 style.work(side.front.anytime[-1].macs),
                 f"{len(side.front.front)} of {len(side.front.points):,}",
-                f"{low.rate:.3g} – {high.rate:.3g} {side.front.rate_unit}",
-                f"{min(psnrs):.1f} – {max(psnrs):.1f}",
+                f"{low:.3g} – {high:.3g} {side.front.rate_unit}",
+                f"{worst:.1f} – {best:.1f}",
                 f"{side.hypervolume:.4g}",
             ]
 
@@ -73,6 +72,13 @@ class Comparison:
         if self.bd_rate is None:
             return "BD-rate: none, the fronts have too little PSNR in common."
         return f"BD-rate of {self.second.run} against {self.first.run}: {self.bd_rate.text()} ({METHOD})."
+
+    def short(self) -> str:
+        """The verdict in a few words."""
+        if self.bd_rate is None:
+            return "too little PSNR in common for a BD-rate"
+        more = "more" if self.bd_rate.percent > 0 else "fewer"
+        return f"{self.second.run} needs {abs(self.bd_rate.percent):.1f} % {more} bits than {self.first.run}"
 
     def reference(self) -> str:
         """A sentence about the point from which the hypervolumes are measured."""

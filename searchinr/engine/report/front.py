@@ -64,6 +64,17 @@ class FrontReport:
         return self.anytime[-1].hypervolume
 
     @property
+    def rates(self) -> tuple[float, float]:
+        """Lowest and highest rate of the front."""
+        return self.front[0].rate, self.front[-1].rate
+
+    @property
+    def psnrs_db(self) -> tuple[float, float]:
+        """Lowest and highest PSNR of the front."""
+        found = [point.psnr_db for point in self.front]
+        return min(found), max(found)
+
+    @property
     def milestones(self) -> list[Moment]:
         """The first moment, every moment at which the hypervolume rose, and the last moment."""
         last = len(self.anytime) - 1
@@ -153,11 +164,10 @@ def none_feasible(points: Sequence[Point], objectives: Objectives) -> str:
 
 def summary(report: FrontReport) -> str:
     """A sentence about the front."""
-    psnrs = [point.psnr_db for point in report.front]
+    (low, high), (worst, best) = report.rates, report.psnrs_db
     return (
-        f"{len(report.front)} of {len(report.points):,} operating points, {min(psnrs):.1f} to {max(psnrs):.1f} dB at "
-        f"{report.front[0].rate:.3g} to {report.front[-1].rate:.3g} {report.rate_unit}, "
-        f"hypervolume {report.hypervolume:.4g}.{beside(report)}"
+        f"{len(report.front)} of {len(report.points):,} operating points, {worst:.1f} to {best:.1f} dB at "
+        f"{low:.3g} to {high:.3g} {report.rate_unit}, hypervolume {report.hypervolume:.4g}.{beside(report)}"
     )
 
 

@@ -1,4 +1,4 @@
-"""Further figures for a paper (PNG): the hypervolume, the importance of parameters, and the single signals.
+"""Further figures for a paper (PNG): hypervolume, importance of parameters, single signals, fronts of two runs.
 
 Each figure has the size of the one that `front_png` draws.
 """
@@ -6,6 +6,7 @@ Each figure has the size of the one that `front_png` draws.
 from collections.abc import Sequence
 
 from searchinr.engine.report import canvas, style
+from searchinr.engine.report.comparison import Comparison
 from searchinr.engine.report.front import FrontReport
 from searchinr.search.figures import SignalFigures
 from searchinr.search.importance import BEST, FRONT, METHOD, Importance
@@ -54,6 +55,26 @@ def importance_png(report: FrontReport, found: Importance) -> bytes:
     axes.set_xlabel("share of the importance")
     canvas.legend(axes)
     return canvas.png(figure, report.dataset, style.subtitle(report), basis(found))
+
+
+def comparison_png(found: Comparison) -> bytes:
+    """Draws the fronts of two runs in one plane."""
+    fronts = [side.front.front_line for side in found.sides]
+    limits = style.log_range([point.rate for front in fronts for point in front])
+    figure, axes = canvas.rate_axes(limits, found.first.front.rate_unit)
+    for i, (side, front) in enumerate(zip(found.sides, fronts, strict=True)):
+        axes.plot(
+            [point.rate for point in front],
+            [point.psnr_db for point in front],
+            color=style.COLOURS[i],
+            marker=style.MARKERS[i][0],
+            linestyle=style.BASELINE_LINES[i][1],
+            markersize=5,
+            linewidth=1.2,
+            label=side.run,
+        )
+    canvas.legend(axes)
+    return canvas.png(figure, found.dataset, found.short(), f"{found.verdict()}\n{found.reference()}")
 
 
 def shown(found: Importance) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 from searchinr.engine.report import style
+from searchinr.engine.report.comparison import Side
 from searchinr.engine.report.front import FrontReport
 from searchinr.engine.report.more_figures import labels, shown, signal_curves, title
 from searchinr.engine.report.names import Measured, describe, family, quality_text
@@ -18,6 +19,24 @@ _INK, _PUBLISHED = "var(--ink)", "var(--published)"
 _GREYS = ("var(--baseline)", "var(--baseline-2)")
 _FOUND = {"legendgroup": "found", "legendgrouptitle": {"text": "found by the search"}}
 _MANY = 10  # the most lines that can be told apart by a legend
+_LAYOUT: dict[str, Any] = {
+    "paper_bgcolor": "rgba(0,0,0,0)",
+    "plot_bgcolor": "rgba(0,0,0,0)",
+    "font": {"color": _INK, "size": 13, "family": "system-ui, Segoe UI, Roboto, Helvetica, Arial, sans-serif"},
+    "hoverlabel": {"bgcolor": "var(--card)", "bordercolor": "var(--line)", "font": {"color": _INK}},
+    "hovermode": "closest",
+    "margin": {"l": 64, "r": 16, "t": 12, "b": 56},
+    "legend": {"bgcolor": "rgba(0,0,0,0)", "groupclick": "toggleitem"},
+}
+_AXIS = {"gridcolor": "var(--grid)", "linecolor": "var(--line)", "zeroline": False, "title_standoff": 8}
+
+
+def themed_json(figure: go.Figure) -> str:
+    """A figure in the look of the page, as JSON."""
+    figure.update_layout(template="none", **_LAYOUT)
+    figure.update_xaxes(**_AXIS)
+    figure.update_yaxes(**_AXIS)
+    return str(figure.to_json())
 
 
 def front_plot(report: FrontReport) -> go.Figure:
@@ -57,14 +76,10 @@ def front_plot(report: FrontReport) -> go.Figure:
     return figure
 
 
-def fronts_plot(reports: Sequence[tuple[str, FrontReport]]) -> go.Figure:
-    """The fronts of several runs in one plane.
-
-    Args:
-        reports: Pairs of the name of a run and its front.
-    """
+def fronts_plot(sides: Sequence[Side]) -> go.Figure:
+    """The fronts of several runs in one plane."""
     figure = go.Figure()
-    for i, (name, report) in enumerate(reports):
+    for i, (name, report) in enumerate((side.run, side.front) for side in sides):
         _add(
             figure,
             report.front_line,
@@ -74,8 +89,8 @@ def fronts_plot(reports: Sequence[tuple[str, FrontReport]]) -> go.Figure:
             marker={"symbol": style.MARKERS[i][1], "size": 8},
             text=[_hover(p, report) for p in report.front_line],
         )
-    points = [p for _, report in reports for p in report.front_line]
-    _rate_axes(figure, reports[0][1].rate_unit, style.log_range([p.rate for p in points]))
+    rates = [p.rate for side in sides for p in side.front.front_line]
+    _rate_axes(figure, sides[0].front.rate_unit, style.log_range(rates))
     return figure
 
 

@@ -10,7 +10,8 @@ import pytest
 from rich.console import Console
 
 from searchinr.engine.report.comparison import comparison_json, comparison_table
-from searchinr.engine.report.comparison_figures import comparison_html, comparison_png
+from searchinr.engine.report.more_figures import comparison_png
+from searchinr.engine.report.page import comparison_html
 from searchinr.engine.results.compare import compare
 from searchinr.engine.results.opened import OpenedRun
 from searchinr.engine.store.run_folder import RunFolder
