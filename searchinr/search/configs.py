@@ -41,11 +41,9 @@ class ConfigSpace:
         self._canonicalise = canonicalise
 
     def assemble(self, pick: Callable[[str, Choice | Range], Value]) -> Config:
-        """Builds a config by picking a value for every parameter that is open.
+        """Builds a config by picking a value, `(name, domain) -> value`, for every parameter that is open.
 
-        Args:
-            pick: `(name, domain) -> value`. It is asked for the parameters of an option only after the parameter that
-                activates the option, and only if the option is active.
+        The parameters of an option are asked for only after the parameter that activates it, and only if it is active.
         """
         codec = str(_value(_CODEC, Choice(tuple(self.codecs)), pick))
         plain, options = self._split(codec)

@@ -33,12 +33,8 @@ class Evidence:
 def gather(observations: Sequence[Observation], enough: int = ENOUGH) -> Evidence | None:
     """Gathers the evidence at the highest rung that has enough results; training lengths are never mixed.
 
-    Args:
-        observations: All results so far, in the order in which they came.
-        enough: Results that the first rung needs; a higher rung needs this many or `ENOUGH_HIGHER`, whichever is more.
-
-    Returns:
-        None while the first rung has too few results.
+    The first rung needs `enough` results, a higher rung this many or `ENOUGH_HIGHER`, whichever is more. While the
+    first rung has too few, there is no evidence.
     """
     counts = Counter(observation.rung for observation in observations)
     if counts[0] < enough:
@@ -53,9 +49,8 @@ def gather(observations: Sequence[Observation], enough: int = ENOUGH) -> Evidenc
 def best(results: Sequence[Observation], count: int) -> list[Observation]:
     """The best results: first the feasible ones, front after front, then the others by rising violation.
 
-    Args:
-        results: Results of one rung, in the order in which they came.
-        count: How many results are wanted; if the last front does not fit in whole, its latest results are taken.
+    The results, of one rung, are in the order in which they came. If the last front does not fit in whole, its latest
+    results are taken.
     """
     vectors = np.array([result.vector for result in results])  # (n, k)
     violations = np.array([np.maximum(result.excess, 0).sum() for result in results])  # (n,)

@@ -26,15 +26,7 @@ class Front(Generic[F]):
         self._hypervolume: float | None = 0.0
 
     def add(self, point: F, vector: NDArray[np.float64]) -> bool:
-        """Takes a feasible point.
-
-        Args:
-            point: The point.
-            vector: `(k,)`, the point's `Objectives.vector`.
-
-        Returns:
-            Whether the point is on the front now.
-        """
+        """Takes a feasible point with its `Objectives.vector`, `(k,)`, and returns whether it is on the front now."""
         if ((self._vectors <= vector).all(axis=1) & (self._vectors < vector).any(axis=1)).any():
             return False
         dominated = (vector <= self._vectors).all(axis=1) & (vector < self._vectors).any(axis=1)

@@ -32,11 +32,8 @@ def fit_acquisition(
 ) -> Acquisition:
     """Fits a Gaussian process to each objective and each constraint.
 
-    Args:
-        trials: Trials with results, pending trials and failed trials; each has a value of every parameter.
-        distributions: The distributions of all parameters.
-        objectives: Number of objectives.
-        seed: Fixes the random samples over which expectations are taken.
+    The trials (with results, pending and failed ones) have a value of every parameter. The seed fixes the random
+    samples over which expectations are taken.
     """
     sampler = _Watched(seed=seed, n_startup_trials=1)
     with quiet():

@@ -44,17 +44,12 @@ class Importance:
 
 
 def importance(points: Sequence[Point], configs: ConfigSpace, objectives: Objectives) -> Importance | None:
-    """Computes the importance of every open parameter from the operating points.
+    """Computes the importance of every open parameter from the operating points of one dataset.
 
     The method is PED-ANOVA (Watanabe, Bansal and Hutter, IJCAI 2023) as Optuna implements it, also for parameters that
     only some configs have. It measures how far the values of the best quarter of the trials differ from the values of
     all trials, so that the sampler's preferences do not count. Only one training length is used: the longest that
     nearly all trials have reached. At longer ones the scheduler has left only a selection.
-
-    Args:
-        points: The operating points of one dataset.
-        configs: The configs of the search space.
-        objectives: The objectives of the search.
 
     Returns:
         None if there are fewer than `ENOUGH` trials, or if only one value of every parameter was tried.

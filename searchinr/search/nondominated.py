@@ -45,14 +45,9 @@ class NondominatedLevels:
         return self._points.rows
 
     def add(self, point: NDArray[np.float64], violation: float) -> int:
-        """Adds a point.
+        """Adds a point, `(k,)`, and returns its id: 0, 1, 2 ... in the order of arrival; none is used twice.
 
-        Args:
-            point: `(k,)`, minimised.
-            violation: How far the point is from meeting the constraints; 0 if it meets them.
-
-        Returns:
-            The id of the point. Ids are 0, 1, 2 ... in the order of arrival, and none is used twice.
+        `violation` is how far the point is from meeting the constraints; 0 if it meets them.
         """
         new = len(self.points)
         self._points.append(point)

@@ -89,10 +89,7 @@ class Objectives:
         return np.array([self.vector(point) for point in points]).reshape(len(points), len(self.names))
 
     def excess(self, point: Figures) -> NDArray[np.float64]:
-        """How far a point is beyond the limit of each constraint.
-
-        Returns:
-            `(c,)`: the distance as a fraction of the limit; a value of 0 or less is within the limit.
+        """How far a point is beyond the limit of each constraint, `(c,)`, as a fraction of it; 0 or less is within.
 
         Raises:
             UserError: A constrained figure was not measured.

@@ -95,12 +95,8 @@ def told(
 ) -> FrozenTrial:
     """Makes a trial as Optuna records it.
 
-    Args:
-        state: State of the trial.
-        point: Parameters of the trial; some may be absent.
-        distributions: The distributions of all open parameters.
-        result: The trial's result, if it counts as complete.
-        attributes: What the Optuna sampler stores with the trial.
+    The point need not have all open parameters. Complete trials have a result; `attributes` are what the Optuna sampler
+    stores with a trial.
     """
     trial = optuna.trial.create_trial(
         state=state,

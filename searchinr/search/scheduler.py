@@ -26,12 +26,9 @@ class Scheduler(ABC):
 
         If a trial has two results at one rung, the first is kept.
 
-        Args:
-            trial: The trial.
-            rung: The rung at which it was measured.
-            vector: `(k,)`: the result's place on the axis of each objective; less is better.
-            violation: How far the result is from meeting the constraints; 0 if it meets them. Results with a smaller
-                violation rank first, and only results with equal violations are compared by their vectors.
+        The vector, `(k,)`, holds the result's place on the axis of each objective; less is better. The violation is how
+        far the result is from meeting the constraints, 0 if it meets them. Results with a smaller violation rank first,
+        and only results with equal violations are compared by their vectors.
 
         Raises:
             ValueError: The vector or the violation is not finite.

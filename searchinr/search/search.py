@@ -138,9 +138,8 @@ class Search:
     def tell(self, line: Line) -> None:
         """Takes a ledger line. If a trial has two results at one rung, the first is kept.
 
-        Args:
-            line: The line. A trial that has failed gets no further job, but its earlier results stay. A trial that ran
-                out of memory runs alone the next time. Lines about assets change nothing.
+        A trial that has failed gets no further job, but its earlier results stay. A trial that ran out of memory runs
+        alone the next time. Lines about assets change nothing.
 
         Raises:
             UserError: A point lacks the figure of an objective.

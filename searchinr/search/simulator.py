@@ -43,11 +43,7 @@ def simulate(search: Search, outcome: Callable[[Job], Outcome], workers: int) ->
     """Runs a search on virtual workers; the caller may stop at any event.
 
     A free worker gets a job at once, as in a run. The engine's own costs (start-up, sending, checkpoints) are left out.
-
-    Args:
-        search: A search that has not begun. It is told every result.
-        outcome: Invents the outcome of a job.
-        workers: Number of jobs at the same time, 1 or more.
+    The search has not begun; it is told every result. `workers` is the number of jobs at the same time, 1 or more.
     """
     clock = ended_macs = 0.0
     rate = offset = 0.0  # the jobs under way have done `rate * clock - offset` multiply-accumulates

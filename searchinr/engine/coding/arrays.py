@@ -18,11 +18,9 @@ NAME = "samples"
 def signal_of(modality: Modality, array: ArrayLike, extras: Mapping[str, int]) -> Signal:
     """The signal that an array holds.
 
-    Args:
-        modality: Its modality. It says which types samples can have: an image is of uint8 or uint16, audio of int8,
-            int16 or int32, and a modality of real samples of float32.
-        array: `(*grid, channels)`, or `(*grid)` for one channel.
-        extras: The further whole numbers that the modality needs, by name: `sampling_rate` of audio.
+    The array is `(*grid, channels)`, or `(*grid)` for one channel. Its modality says which types samples can have: an
+    image is of uint8 or uint16, audio of int8, int16 or int32, and a modality of real samples of float32. `extras` are
+    the further whole numbers that the modality needs, by name: `sampling_rate` of audio.
 
     Raises:
         UserError: The array has another type or shape, or a number is missing or too many.

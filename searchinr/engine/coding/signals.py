@@ -25,13 +25,7 @@ MAX_SCALE = 1000.0
 
 
 def encode_signal(signal: Signal, config: EncodeConfig, asset: Asset | None, *, quiet: bool) -> Measurement:
-    """Compresses one signal: its file, and what is measured of it.
-
-    Args:
-        signal: The signal.
-        config: What `with_asset` returned, with that asset.
-        asset: The asset that decoding will need, or None.
-        quiet: Whether to show no progress.
+    """Compresses one signal: its file, and what is measured of it, by the config and asset that `with_asset` returned.
 
     Raises:
         UserError: The signal is too large, or the config does not train on it.
@@ -49,10 +43,8 @@ def encode_signal(signal: Signal, config: EncodeConfig, asset: Asset | None, *, 
 def with_asset(config: EncodeConfig, config_file: Path | None, given: Path | None) -> tuple[EncodeConfig, Asset | None]:
     """A config with the parameters of the asset that its files need to be decoded, and that asset.
 
-    Args:
-        config: The config.
-        config_file: Where the config is, if it is a file; the asset that it names is looked for from there.
-        given: The asset instead of the one that the config names.
+    The asset is `given`, or the one that the config names, which is looked for beside the file of the config, if it has
+    one.
 
     Returns:
         The config as it is, and None, if its files need no asset.
@@ -126,17 +118,7 @@ def decode_signal(
     *,
     quiet: bool,
 ) -> Signal:
-    """The signal in an `.inr` file.
-
-    Args:
-        file: The file.
-        source: Where it is, if it is anywhere; the asset that it names is looked for from there.
-        scale: See `decode_file`.
-        level: See `decode_file`.
-        asset_file: See `decode_file`.
-        poses: See `decode_file`.
-        quiet: Whether to show no progress.
-    """
+    """The signal in an `.inr` file that lies at `source`, if it lies anywhere; for the arguments see `decode_file`."""
     modality = MODALITIES[file.layout.modality]
     layout = None if poses is None else modality.posed(file.layout_at(scale), poses)
     with bars(quiet) as progress:
@@ -158,15 +140,7 @@ def check_scale(layout: Layout, modality: Modality, scale: float) -> None:
 def inspect_container(
     file: container.Container, source: Path | None, asset_file: Path | None, signal: Signal | None, *, quiet: bool
 ) -> dict[str, Any]:
-    """What `inspect_file` says, of a file that need not lie anywhere.
-
-    Args:
-        file: The file.
-        source: See `decode_signal`.
-        asset_file: See `decode_file`.
-        signal: What was encoded, with the file's layout; then all rates are decoded.
-        quiet: Whether to show no progress.
-    """
+    """What `inspect_file` says, of a file that need not lie anywhere; `signal` has the layout of the file."""
     layout, modality = file.layout, MODALITIES[file.layout.modality]
     with bars(quiet) as progress:
         codec, asset = codec_of(file), find_asset(file, source, asset_file)

@@ -16,12 +16,7 @@ _LEFT, _BOTTOM, _WIDTH, _HEIGHT = 0.095, 0.195, 0.805, 0.655  # place of the axe
 
 
 def log_axes(limits: tuple[float, float], label: Callable[[float], str]) -> tuple[Figure, Axes]:
-    """Makes an empty plane with a logarithmic horizontal axis.
-
-    Args:
-        limits: The ends of this axis.
-        label: Makes the text of a tick.
-    """
+    """Makes an empty plane with a logarithmic horizontal axis between these limits; `label` makes a tick's text."""
     figure, axes = _plane(_LEFT, _WIDTH)
     axes.set_xscale("log")
     axes.set_xlim(*limits)

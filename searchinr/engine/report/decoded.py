@@ -59,11 +59,6 @@ def decoded_signals(folder: RunFolder, report: FrontReport, dataset: Dataset) ->
 
     A file that is missing or damaged is left out here; `searchinr verify` reports it.
 
-    Args:
-        folder: The run folder.
-        report: The front of the run.
-        dataset: The original signals.
-
     Returns:
         At most `SIGNALS` signals; none for a modality that has nothing to show.
     """

@@ -101,14 +101,7 @@ def collect_front(
     baselines: Baselines = NO_BASELINES,
     published: Published = NOT_PUBLISHED,
 ) -> FrontReport:
-    """Gathers the front of one dataset from a ledger.
-
-    Args:
-        lines: Ledger lines of any kind and dataset.
-        dataset: Label of the dataset.
-        objectives: The objectives and constraints of the run.
-        baselines: Classical codecs that were measured on the signals of this dataset.
-        published: Published figures on this dataset.
+    """Gathers the front of one dataset from a ledger with lines of any kind and dataset.
 
     Raises:
         UserError: The ledger has no operating point of this dataset, or none that meets the constraints.
@@ -118,22 +111,20 @@ def collect_front(
     points = tuple(line for line in own if isinstance(line, Point))
     if not points:
         raise UserError(f"dataset {dataset}: no operating point yet, so there is no front; let the run go on first")
-    anytime = Anytime(objectives)
+    anytime, confirmations = Anytime(objectives), Confirmations()
     moments = []
     for line in own:
         if isinstance(line, AssetBuilt):
             anytime.spend(line)
         elif isinstance(line, Point):
             moments.append(anytime.add(line))
+        elif is_confirmation(line):
+            confirmations.add(line)
     front = tuple(anytime.front.points)
     if not front:
         raise UserError(f"dataset {dataset}: {none_feasible(points, objectives)}")
     built = {line.label: line.bytes for line in lines if isinstance(line, AssetBuilt)}
     needed = dict.fromkeys(point.decodes_with for point in front if point.decodes_with is not None)
-    confirmations = Confirmations()
-    for line in own:
-        if is_confirmation(line):
-            confirmations.add(line)
     return FrontReport(
         dataset=dataset,
         modality=points[0].modality,

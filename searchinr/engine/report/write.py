@@ -19,9 +19,6 @@ def figure_files(report: DatasetReport) -> dict[str, bytes]:
     These are `front-<dataset>.png`, `.json`, `.tsv`, `bd-rate-<dataset>.tsv`, and `hypervolume-<dataset>`,
     `importance-<dataset>`, `signals-<dataset>` and `decoded-<dataset>` as `.png`, all but the last as `.tsv` too. A
     file that would be empty is left out.
-
-    Args:
-        report: The report on the dataset.
     """
     front = report.front
     contents = {

@@ -31,11 +31,7 @@ def list_assets(run: OpenedRun) -> list[dict[str, Any]]:
 
 
 def find_in(run: OpenedRun, sha256: str) -> Path:
-    """Finds the file of an asset that decoding needs.
-
-    Args:
-        run: The run.
-        sha256: The beginning of the asset's hash, by which files name it.
+    """Finds the file of an asset that decoding needs, by the beginning of its hash.
 
     Raises:
         UserError: The run has no such asset, or several of them.

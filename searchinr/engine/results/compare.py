@@ -11,12 +11,7 @@ from searchinr.search.objectives import Objectives
 
 
 def compare(first: OpenedRun, second: OpenedRun, dataset: str | None) -> list[Comparison]:
-    """Compares the fronts of two runs, each within its own constraints.
-
-    Args:
-        first: The run that `second` is compared with.
-        second: The run that is judged.
-        dataset: Label of the dataset to compare on; None means all datasets.
+    """Compares the fronts of two runs, each within its own constraints, on one dataset or, for None, on all.
 
     Raises:
         UserError: The runs are not about the same signals and objectives, or one has no front.

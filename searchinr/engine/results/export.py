@@ -69,16 +69,14 @@ def best_config_per_signal(run: OpenedRun, dataset: str | None, criterion: Crite
     Every operating point within the constraints is a candidate, since the best one for a signal need not be on the
     front, which is made of means.
 
-    Args:
-        run: The run.
-        dataset: Label of the dataset; may be None if the run has only one.
-        criterion: What is best. For a trial without `steps`, the training with the signal's highest PSNR is taken.
+    The arguments are those of `best_config`. For a trial without `steps`, the training with the signal's highest PSNR
+    is taken.
 
     Returns:
         Signal -> config, in the order of the dataset.
 
     Raises:
-        UserError: Not exactly one criterion is given, or no point meets it for one of the signals.
+        UserError: As `best_config`, for one of the signals.
     """
     criterion.check()
     label = _one_dataset(run, dataset)
@@ -127,14 +125,8 @@ def export_configs(
 ) -> list[Exported]:
     """Writes the config that `best_config` finds, or those of `best_config_per_signal`, each with the asset it names.
 
-    Args:
-        run: The run.
-        dataset: See `best_config`.
-        criterion: See `best_config`.
-        out: The file; with `per_signal` a folder, which is created if it does not exist.
-        per_signal: One config for each signal.
-        data_dir: The folder in which the signals' files are looked for.
-        force: Whether files that are there already may be replaced.
+    `out` is the file; with `per_signal` a folder, which is created if it does not exist. The signals' files are looked
+    for in `data_dir`. Files that are there already are replaced with `force` alone.
 
     Raises:
         UserError: No point meets the criterion, or a file is there already or cannot be written; nothing was written.

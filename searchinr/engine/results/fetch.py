@@ -10,9 +10,7 @@ from searchinr.engine.store.stored_run import StoredRun
 def fetch_run(url: str, out: Path | None) -> RunFolder:
     """Copies the new part of a run from its storage into a run folder. The run may still be going on elsewhere.
 
-    Args:
-        url: The run's place on its storage.
-        out: The run folder; None means `runs/NAME` in the working directory.
+    Without `out`, the run folder is `runs/NAME` in the working directory.
 
     Raises:
         UserError: There is no run at this place, or the folder holds another run or is in use.

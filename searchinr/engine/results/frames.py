@@ -34,10 +34,6 @@ def front_frame(reports: Sequence[FrontReport]) -> pd.DataFrame:
 def points_frame(points: Sequence[Point], objectives: Objectives) -> pd.DataFrame:
     """Makes a row for each operating point, in the order in which they were measured.
 
-    Args:
-        points: The points.
-        objectives: The objectives and constraints of the search.
-
     Returns:
         `dataset`, `trial`, `rung`, `steps`, `codec`, `seed`, ... as in the ledger; `mean_bytes`; `cost.macs` and
         `cost.train_s`; a column `params.NAME` for every parameter that any point has; `feasible`, which tells whether

@@ -20,11 +20,8 @@ def write_report(
 ) -> tuple[list[FrontReport], list[Path]]:
     """Writes the page about a run's results, figures and tables.
 
-    Args:
-        run: The run.
-        out: The folder of the report; None means its usual place in the run folder.
-        data_dir: The folder in which the datasets are looked for.
-        force: Whether files that are there already may be replaced; in the usual place they always are.
+    Without `out`, the report's folder has its usual place in the run folder, and replaces the report that is there.
+    Elsewhere files that are there already are replaced with `force` alone.
 
     Returns:
         The fronts, and the files: the page, which needs none of the others, and figures and tables of each dataset.
@@ -51,10 +48,7 @@ def write_report(
 def dataset_report(run: OpenedRun, dataset: Dataset, cache: Path) -> DatasetReport:
     """Gathers everything that is shown of a dataset. Classical codecs are measured once, which may take minutes.
 
-    Args:
-        run: The run, which has a front of this dataset.
-        dataset: The signals.
-        cache: The folder where the figures of the classical codecs are kept.
+    The run has a front of this dataset; the figures of the classical codecs are kept in the folder `cache`.
     """
     front = run.front(dataset.name, cached_baselines(dataset, cache))
     return DatasetReport(

@@ -15,6 +15,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from searchinr.search.search import Counts
+
 _MAX_ROWS = 12  # the most rows of fronts; the rows that are shown are spread over the rates
 _REFRESHES_PER_S = 3
 _PLAIN_EVERY_S = 5.0
@@ -57,32 +59,16 @@ class DatasetView:
 
 
 @dataclass(frozen=True)
-class ViewState:
-    """The state of a run.
+class ViewState(Counts):
+    """The state of a run; the counts are sums over its datasets.
 
     Attributes:
-        tried: Trials that have a result or have failed.
-        done: Trials that are finished.
-        running: Trials in training.
-        paused: Trials that wait at a rung for a promotion.
-        failed: Trials that failed.
-        total: Trials in all, of all datasets.
-        confirmed: Fits with further seeds, of points on the front, that have ended.
-        to_confirm: Number of such fits in all; 0 until the front is final.
         datasets: One entry for each dataset.
         elapsed_s: Seconds since the start.
         remaining_s: Estimate of the remaining seconds; None while there is no estimate.
         building: The assets that are being built, in words.
     """
 
-    tried: int
-    done: int
-    running: int
-    paused: int
-    failed: int
-    total: int
-    confirmed: int
-    to_confirm: int
     datasets: Sequence[DatasetView]
     elapsed_s: float
     remaining_s: float | None
@@ -105,13 +91,9 @@ class RunView:
     """
 
     def __init__(self, name: str, path: Path, console: Console | None = None, *, live: bool = True) -> None:
-        """Makes a view that shows nothing yet.
+        """Makes a view on a console (None means standard output) that shows nothing yet.
 
-        Args:
-            name: The run's name.
-            path: The run folder.
-            console: The console that shows the run; None means standard output.
-            live: Whether a terminal may show a view that is redrawn in place; otherwise it shows plain lines.
+        `live` tells whether a terminal may show a view that is redrawn in place; otherwise it shows plain lines.
         """
         self._title = Text.assemble((name, "bold"), (f"  {path}", "dim"))
         self._console = console or Console(file=sys.stdout)  # today's stdout, even if it is redirected later

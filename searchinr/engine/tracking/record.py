@@ -81,15 +81,7 @@ class _Parent:
 
 
 def fronts_at(uri: str, name: str) -> dict[str, str]:
-    """Finds the pages of the fronts of a search in MLflow.
-
-    Args:
-        uri: Address of an MLflow server.
-        name: Name of the search; if several have this name, the latest is taken.
-
-    Returns:
-        Dataset -> address of its parent run's `front.html`.
-    """
+    """Dataset -> address of its front's page on an MLflow server, for the latest search of this name."""
     from mlflow import MlflowClient
 
     client = MlflowClient(tracking_uri=uri)
@@ -128,13 +120,7 @@ class MlflowRecord:
     """One run's entries in one MLflow store. Calling a method again with the same arguments has no effect."""
 
     def __init__(self, uri: str, artifacts: Path | None, run: Tracked) -> None:
-        """Does not connect to MLflow yet.
-
-        Args:
-            uri: MLflow's tracking URI.
-            artifacts: The folder for artifacts; None leaves it to the server.
-            run: The run that is recorded.
-        """
+        """Does not connect to MLflow yet; if `artifacts` is None, the server chooses the folder for artifacts."""
         self._uri, self._artifacts, self._run = uri, artifacts, run
         self._key = hashlib.sha256(run.key.encode()).hexdigest()[:16]  # for filter strings: it needs no escapes
         self._connection: MlflowClient | None = None
@@ -210,10 +196,8 @@ class MlflowRecord:
     def log_report(self, dataset: str, files: Sequence[Path], summary: str) -> None:
         """Attaches the files of a report to the parent run, as `front.html`, `front.png`, ..., and describes it.
 
-        Args:
-            dataset: Label of the dataset.
-            files: The files of the report, whose names end with the label of the dataset.
-            summary: A sentence about the front. It stands above the link to `front.html` and the figure in MLflow.
+        The names of the files end with the label of the dataset. The summary, a sentence about the front, stands above
+        the link to `front.html` and the figure in MLflow.
         """
         parent = self._parent(dataset)
         with tempfile.TemporaryDirectory(prefix="searchinr-mlflow-") as copies:

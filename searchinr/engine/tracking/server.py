@@ -26,10 +26,6 @@ _GRACE_S = 5.0  # time that the server has to end by itself
 def mlflow_server(path: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
     """Serves a run's MLflow store on loopback. The context opens when the server answers and ends all its processes.
 
-    Args:
-        path: The run folder.
-        port: Port on 127.0.0.1.
-
     Raises:
         UserError: There is no such run, its store is elsewhere or does not exist yet, or the port cannot be used.
         ChildProcessError: MLflow ended before it answered; the message holds its last error.

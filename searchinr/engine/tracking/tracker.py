@@ -48,7 +48,7 @@ class Tracker:
         Args:
             folder: The run folder.
             run: The description of the run for MLflow.
-            objectives: The objectives that define the front and its hypervolume.
+            objectives: The run's objectives.
             tracking_uri: See `tracking_address`.
             warn: Called from the thread with one line when MLflow is out of reach or refuses something.
         """
@@ -101,14 +101,10 @@ class Tracker:
         self._tasks.put(lambda: self._log_report(dataset))
 
     def close(self, *, interrupted: bool = False, timeout_s: float = 30.0) -> bool:
-        """Ends the runs and the thread.
-
-        Args:
-            interrupted: Whether the search was stopped before it was done.
-            timeout_s: How many seconds to wait until everything is written.
+        """Ends the runs and the thread; a search that was stopped before it was done is `interrupted`.
 
         Returns:
-            Whether everything was written. The rest is written when the run is continued.
+            Whether everything was written within the time. The rest is written when the run is continued.
         """
         self._tasks.put(lambda: self._record.end(interrupted=interrupted))
         self._tasks.put(None)
