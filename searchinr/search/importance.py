@@ -2,11 +2,11 @@
 
 import warnings
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import optuna
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import TrialState
 
 from searchinr.search.configs import ConfigSpace
 from searchinr.search.lines import Point
@@ -73,16 +73,14 @@ def importance(points: Sequence[Point], configs: ConfigSpace, objectives: Object
         evaluator = PedAnovaImportanceEvaluator(target_quantile=BEST)
         shares = {FRONT: get_param_importances(study, evaluator=evaluator)}
         for k, name in enumerate(objectives.names):
-            shares[name] = get_param_importances(study, evaluator=evaluator, target=_objective(k))
+            shares[name] = get_param_importances(
+                study, evaluator=evaluator, target=lambda trial, k=k: float(trial.values[k])
+            )
     if not shares[FRONT]:
         return None
     order = sorted(shares[FRONT], key=lambda name: -shares[FRONT][name])
     tidy = {target: {name: float(found.get(name, 0.0)) for name in order} for target, found in shares.items()}
     return Importance(here[0].steps, len(here), tidy)
-
-
-def _objective(k: int) -> Callable[[FrozenTrial], float]:
-    return lambda trial: float(trial.values[k])
 
 
 def _observation(point: Point, objectives: Objectives) -> Observation:
