@@ -4,6 +4,7 @@ import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import optuna
 from optuna.trial import TrialState
@@ -73,14 +74,17 @@ def importance(points: Sequence[Point], configs: ConfigSpace, objectives: Object
         evaluator = PedAnovaImportanceEvaluator(target_quantile=BEST)
         shares = {FRONT: get_param_importances(study, evaluator=evaluator)}
         for k, name in enumerate(objectives.names):
-            shares[name] = get_param_importances(
-                study, evaluator=evaluator, target=lambda trial, k=k: float(trial.values[k])
-            )
+            value = partial(_value, k)
+            shares[name] = get_param_importances(study, evaluator=evaluator, target=value)
     if not shares[FRONT]:
         return None
     order = sorted(shares[FRONT], key=lambda name: -shares[FRONT][name])
     tidy = {target: {name: float(found.get(name, 0.0)) for name in order} for target, found in shares.items()}
     return Importance(here[0].steps, len(here), tidy)
+
+
+def _value(objective: int, trial: optuna.trial.FrozenTrial) -> float:
+    return float(trial.values[objective])
 
 
 def _observation(point: Point, objectives: Objectives) -> Observation:
