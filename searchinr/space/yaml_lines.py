@@ -9,15 +9,13 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import yaml
 
 from searchinr.space.problems import Loc, Problem, SpaceError, dotted
 
 _TAG = "tag:yaml.org,2002:"
-_BOOLEANS = {"true": True, "false": False}
-_MAX_ALIASED = 100_000  # the most values that a file may have when all its aliases are written out
+_MAX_VALUES = 100_000  # the most values that a file may have when all its aliases are written out
 
 # For each type of scalar: the plain text that stands for it, and the characters with which this text can begin.
 _SCALARS = (
@@ -27,6 +25,13 @@ _SCALARS = (
     ("float", r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?", [*"-+.0123456789"]),
     ("float", r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)", [*"-+."]),
 )
+_VALUES: dict[str, Callable[[str], str | int | float | None]] = {
+    "str": str,
+    "null": lambda text: None,
+    "bool": lambda text: {"true": True, "false": False}[text.lower()],
+    "int": int,
+    "float": lambda text: float(text.lower().replace(".inf", "inf").replace(".nan", "nan")),
+}
 _RESOLVERS: dict[str, list[tuple[str, re.Pattern[str]]]] = {}
 for _name, _pattern, _beginnings in _SCALARS:
     for _character in _beginnings:
@@ -36,12 +41,37 @@ for _name, _pattern, _beginnings in _SCALARS:
 class _Loader(yaml.SafeLoader):
     yaml_implicit_resolvers = _RESOLVERS
 
-    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+    def compose_node(self, parent: yaml.Node | None, index: object) -> yaml.Node | None:
         # A file of a few lines with nested aliases can stand for gigabytes, or contain itself.
         if self.check_event(yaml.AliasEvent):
             mark = self.get_event().start_mark  # type: ignore[no-untyped-call]
             raise yaml.MarkedYAMLError(problem="found an alias (*), write the value out", problem_mark=mark)
-        return super().compose_node(parent, index)
+        node = super().compose_node(parent, index)
+        if isinstance(node, yaml.ScalarNode) and isinstance(parent, yaml.MappingNode) and index is None:
+            node.tag = f"{_TAG}str"  # a key is text, whatever it looks like
+        return node
+
+
+def _scalar(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> str | int | float | None:
+    kind, text = node.tag.removeprefix(_TAG), str(loader.construct_scalar(node))
+    try:
+        return _VALUES[kind](text)
+    except (KeyError, ValueError):  # the tag does not fit, or there are more digits than Python converts
+        problem = f"found {text[:40]!r} as {kind}"
+        raise yaml.MarkedYAMLError(problem=problem, problem_mark=node.start_mark) from None
+
+
+def _refuse(loader: yaml.SafeLoader, node: yaml.Node) -> None:
+    tag = node.tag.replace(_TAG, "!!")
+    raise yaml.MarkedYAMLError(problem=f"found the tag {tag!r}, write a plain value", problem_mark=node.start_mark)
+
+
+_Loader.yaml_constructors = {
+    None: _refuse,
+    f"{_TAG}map": lambda loader, node: loader.construct_mapping(node, deep=True),
+    f"{_TAG}seq": lambda loader, node: tuple(loader.construct_sequence(node, deep=True)),
+    **{f"{_TAG}{kind}": _scalar for kind in _VALUES},
+}
 
 
 class _Dumper(yaml.SafeDumper):
@@ -82,7 +112,7 @@ def read_yaml(path: Path) -> Document:
     Raises:
         SpaceError: The file is missing, unreadable, not UTF-8, or not YAML: one problem, on one line.
     """
-    return _read(path, _Loader, lambda root, loader, document: _value(root, (), document))
+    return _read(path, _Loader)
 
 
 def read_source(source: Path | Mapping[str, object], name: str) -> Document:
@@ -119,26 +149,19 @@ def read_safe_yaml(path: Path) -> Document:
     Raises:
         SpaceError: For the reasons that `read_yaml` has.
     """
-
-    def build(root: yaml.Node, loader: yaml.SafeLoader, document: Document) -> object:
-        _find_lines(root, (), document)
-        return loader.construct_document(root)
-
-    return _read(path, yaml.SafeLoader, build)
+    return _read(path, yaml.SafeLoader)
 
 
-_Build = Callable[[yaml.Node, Any, Document], object]
-
-
-def _read(path: Path, loader_class: type[yaml.SafeLoader], build: _Build) -> Document:
-    """Reads a file; `build` makes the value of its root node."""
+def _read(path: Path, loader_class: type[yaml.SafeLoader]) -> Document:
     document = Document(str(path))
     try:
         text = path.read_bytes().decode("utf-8-sig")
         loader = loader_class(text)
         try:
             root = loader.get_single_node()
-            document.value = None if root is None else build(root, loader, document)
+            if root is not None:
+                _find_lines(root, (), document)
+                document.value = loader.construct_document(root)
         finally:
             loader.dispose()
     except FileNotFoundError:
@@ -172,47 +195,11 @@ def dump_yaml(value: object) -> str:
     return yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, default_flow_style=None, width=100)
 
 
-def _value(node: yaml.Node, loc: Loc, document: Document) -> object:
-    if isinstance(node, yaml.MappingNode) and node.tag == f"{_TAG}map":
-        return _mapping(node, loc, document)
-    if isinstance(node, yaml.SequenceNode) and node.tag == f"{_TAG}seq":
-        items = []
-        for index, item in enumerate(node.value):
-            document.lines[*loc, index] = item.start_mark.line + 1
-            items.append(_value(item, (*loc, index), document))
-        return tuple(items)
-    if isinstance(node, yaml.ScalarNode):
-        return _scalar(node)
-    raise _unknown_tag(node)
-
-
-def _unknown_tag(node: yaml.Node) -> yaml.MarkedYAMLError:
-    tag = node.tag.replace(_TAG, "!!")
-    return yaml.MarkedYAMLError(problem=f"found the tag {tag!r}, write a plain value", problem_mark=node.start_mark)
-
-
-def _mapping(node: yaml.MappingNode, loc: Loc, document: Document) -> dict[str, object]:
-    tree: dict[str, object] = {}
-    for key_node, value_node in node.value:
-        line = key_node.start_mark.line + 1
-        if not isinstance(key_node, yaml.ScalarNode):
-            text = "found a list or a mapping as a key; allowed text"
-            document.note(line, loc, text)
-            continue
-        at = (*loc, key_node.value)
-        if key_node.value in tree:
-            text = f"found a second time, first in line {document.lines[at]}; allowed once"
-            document.note(line, at, text)
-            continue
-        document.lines[at] = line
-        tree[key_node.value] = _value(value_node, at, document)
-    return tree
-
-
 def _find_lines(node: yaml.Node, loc: Loc, document: Document) -> None:
-    """Notes the line of every key and item, and a problem for every key that is no text or not unique."""
-    if len(document.lines) > _MAX_ALIASED:
-        raise yaml.MarkedYAMLError(problem="found aliases (*) that stand for too much", problem_mark=node.start_mark)
+    """Notes the line of every key and item. A key that is no text or not unique is left out, and noted as a problem."""
+    if len(document.lines) > _MAX_VALUES:
+        problem = f"found more than {_MAX_VALUES} values, as aliases (*) count again each time"
+        raise yaml.MarkedYAMLError(problem=problem, problem_mark=node.start_mark)
     if isinstance(node, yaml.SequenceNode):
         for index, item in enumerate(node.value):
             document.lines[*loc, index] = item.start_mark.line + 1
@@ -220,7 +207,8 @@ def _find_lines(node: yaml.Node, loc: Loc, document: Document) -> None:
     if not isinstance(node, yaml.MappingNode):
         return
     own: dict[str, int] = {}
-    for key, value in sorted(node.value, key=lambda pair: pair[0].tag != f"{_TAG}merge"):  # merged keys are overridden
+    for pair in sorted(node.value, key=lambda pair: pair[0].tag != f"{_TAG}merge"):  # merged keys are overridden
+        key, value = pair
         line = key.start_mark.line + 1
         if key.tag == f"{_TAG}merge":
             for merged in value.value if isinstance(value, yaml.SequenceNode) else [value]:
@@ -229,31 +217,11 @@ def _find_lines(node: yaml.Node, loc: Loc, document: Document) -> None:
         if key.tag != f"{_TAG}str":
             found = f"found {key.value!r}" if isinstance(key, yaml.ScalarNode) else "found a list or a mapping"
             document.note(line, loc, f"{found} as a key; allowed text")
-            continue
-        at = (*loc, key.value)
-        if key.value in own:
-            text = f"found a second time, first in line {own[key.value]}; allowed once"
-            document.note(line, at, text)
-        own.setdefault(key.value, line)
-        document.lines[at] = own[key.value]
-        _find_lines(value, at, document)
-
-
-def _scalar(node: yaml.ScalarNode) -> str | int | float | bool | None:
-    text: str = node.value
-    try:
-        match node.tag.removeprefix(_TAG):
-            case "str":
-                return text
-            case "null":
-                return None
-            case "bool":
-                return _BOOLEANS[text.lower()]
-            case "int":
-                return int(text)
-            case "float":
-                return float(text.lower().replace(".inf", "inf").replace(".nan", "nan"))
-    except (KeyError, ValueError):  # the tag does not fit, or there are more digits than Python converts
-        problem = f"found {text[:40]!r} as {node.tag.removeprefix(_TAG)}"
-        raise yaml.MarkedYAMLError(problem=problem, problem_mark=node.start_mark) from None
-    raise _unknown_tag(node)
+            node.value.remove(pair)
+        elif key.value in own:
+            first = own[key.value]
+            document.note(line, (*loc, key.value), f"found a second time, first in line {first}; allowed once")
+            node.value.remove(pair)
+        else:
+            own[key.value] = document.lines[*loc, key.value] = line
+            _find_lines(value, (*loc, key.value), document)

@@ -28,7 +28,7 @@ from searchinr.engine.store.training import training_signals
 from searchinr.engine.terminal.log import LOG, log_to
 from searchinr.engine.terminal.view import RunView, ViewState
 from searchinr.engine.workers.executor import Executor
-from searchinr.engine.workers.in_process import InProcess
+from searchinr.engine.workers.in_process import run_in_process
 from searchinr.engine.workers.worker import run_job
 from searchinr.errors import SearchInterrupted, UserError
 from searchinr.search.search import Search
@@ -141,18 +141,18 @@ def _work(
     with run.following() as view:
         if run.finished():
             return
-        executor: Executor = InProcess()
+        execute: Executor = run_in_process
         if not debug:
-            from searchinr.engine.workers.tune import RayTune  # which imports Ray
+            from searchinr.engine.workers.tune import run_on_ray  # which imports Ray
 
-            executor = RayTune(workers, address)
+            execute = partial(run_on_ray, workers=workers, address=address)
         with _stop_on_signal(run):
-            executor.run(
+            execute(
                 run,
                 partial(run_job, raises_bugs=debug),
-                shared=folder.shared if folder.stored else folder.path.resolve(),
-                signals={label: dataset.signals for label, dataset in datasets.items()},
-                resources=space.resources if address else _available(space.resources, view),
+                space.resources if address else _available(space.resources, view),
+                folder.shared if folder.stored else folder.path.resolve(),
+                {label: dataset.signals for label, dataset in datasets.items()},
             )
 
 

@@ -49,27 +49,6 @@ class JobSource(Protocol):
         """
 
 
-class Executor(Protocol):
-    """What runs the jobs of a run."""
-
-    def run(
-        self,
-        source: JobSource,
-        run_job: RunJob,
-        *,
-        shared: Place,
-        signals: Mapping[str, Sequence[Signal]],
-        resources: Resources,
-    ) -> None:
-        """Runs jobs until the source is finished.
-
-        Args:
-            source: Where jobs come from, and who is told of their ends.
-            run_job: Runs one job where the executor wants it to run.
-            shared: Where the run is kept: its folder, or its storage.
-            signals: Signals of each dataset, by its label, and training signals by `training_name`.
-            resources: What each job takes.
-
-        Raises:
-            ChildProcessError: What executes the jobs has died.
-        """
+Executor = Callable[[JobSource, RunJob, Resources, Place, Mapping[str, Sequence[Signal]]], None]
+"""What runs jobs until a source is finished: `(source, run_job, resources, shared, signals)`, the last four of which it
+hands to each job. A `ChildProcessError` says that what executes the jobs has died."""

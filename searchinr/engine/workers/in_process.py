@@ -3,7 +3,6 @@
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -14,8 +13,9 @@ from searchinr.signals.signal import Signal
 from searchinr.space import Resources
 
 
-@dataclass(frozen=True)
-class InProcess:
+def run_in_process(
+    source: JobSource, run_job: RunJob, resources: Resources, shared: Place, signals: Mapping[str, Sequence[Signal]]
+) -> None:
     """Runs each job where the run itself is: see `Executor`.
 
     The run is asked for a job when the one before has ended, as it is by Ray Tune with one worker. Hence both make the
@@ -23,31 +23,20 @@ class InProcess:
     is told, which then ends in an orderly way. A job that is killed takes the run with it; the same command again
     continues from the ledger.
     """
-
-    def run(
-        self,
-        source: JobSource,
-        run_job: RunJob,
-        *,
-        shared: Place,
-        signals: Mapping[str, Sequence[Signal]],
-        resources: Resources,
-    ) -> None:
-        """See `Executor.run`."""
-        while not source.finished():
-            source.tick()
-            job = source.next_job(1)
-            if job is None:
-                if source.finished():
-                    return
-                raise RuntimeError("the run has no job although none is under way, and it has not finished either")
-            error: OSError | None = None
-            try:
-                with _state_put_back():
-                    run_job(job, resources, shared, signals, source.asset(job))
-            except OSError as disk:
-                error = disk
-            source.job_ended(job, error)
+    while not source.finished():
+        source.tick()
+        job = source.next_job(1)
+        if job is None:
+            if source.finished():
+                return
+            raise RuntimeError("the run has no job although none is under way, and it has not finished either")
+        error: OSError | None = None
+        try:
+            with _state_put_back():
+                run_job(job, resources, shared, signals, source.asset(job))
+        except OSError as disk:
+            error = disk
+        source.job_ended(job, error)
 
 
 @contextmanager

@@ -14,7 +14,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -150,79 +150,68 @@ class _Watch(tune.Callback):
         return tune.Callback, ()
 
 
-@dataclass(frozen=True)
-class RayTune:
-    """Runs jobs in the worker processes of Ray: see `Executor`.
+def run_on_ray(
+    source: JobSource,
+    run_job: RunJob,
+    resources: Resources,
+    shared: Place,
+    signals: Mapping[str, Sequence[Signal]],
+    *,
+    workers: int | None = None,
+    address: str | None = None,
+) -> None:
+    """Runs jobs in the worker processes of Ray: see `Executor`, and `run_search` for `workers` and `address`.
 
     The signals are sent to the workers once, through the object store.
-
-    Attributes:
-        workers: Jobs at the same time; None means as many as the cores and GPUs of the nodes that are up allow.
-        address: `host:port` of a Ray to join, whose nodes all see `shared`; None starts one on this machine.
     """
+    if workers is None and address is None:
+        workers = max(1, int((os.cpu_count() or 1) / resources.cpu))
+    os.environ.pop("RAY_ADDRESS", None)  # otherwise Ray would join a cluster that nobody has named here
+    adopt("ray")
+    # Tune looks for result files of its own, which are switched off.
+    logging.getLogger("ray.tune.analysis").setLevel(logging.ERROR)
 
-    workers: int | None = None
-    address: str | None = None
+    def job_on_worker(config: dict[str, Any], signals: Mapping[str, Sequence[Signal]]) -> None:
+        run_job(config["job"], resources, shared, signals, _received(config["asset"]))
+        tune.report({"dataset": config["job"].dataset})
 
-    def run(
-        self,
-        source: JobSource,
-        run_job: RunJob,
-        *,
-        shared: Place,
-        signals: Mapping[str, Sequence[Signal]],
-        resources: Resources,
-    ) -> None:
-        """See `Executor.run`. A `ChildProcessError` says that the Ray that was started here has died."""
-        workers = self.workers
-        if workers is None and self.address is None:
-            workers = max(1, int((os.cpu_count() or 1) / resources.cpu))
-        os.environ.pop("RAY_ADDRESS", None)  # otherwise Ray would join a cluster that nobody has named here
-        adopt("ray")
-        # Tune looks for result files of its own, which are switched off.
-        logging.getLogger("ray.tune.analysis").setLevel(logging.ERROR)
-
-        def job_on_worker(config: dict[str, Any], signals: Mapping[str, Sequence[Signal]]) -> None:
-            run_job(config["job"], resources, shared, signals, _received(config["asset"]))
-            tune.report({"dataset": config["job"].dataset})
-
-        try:
-            with sigterm_stays_ours():
-                ray.init(
-                    address=self.address or "local",
-                    log_to_driver=False,
-                    configure_logging=False,  # Ray's warnings go to the run's log
-                    **(_JOINED if self.address else _own_ray(workers or 1, resources, signals)),
-                )
-            adopt("ray")  # again, since Ray has attached itself to the terminal
-            if source.finished():  # it was stopped in the meantime
-                return
-            os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(workers or _MANY)  # otherwise Tune starts them one by one
-            searcher = _JobSearcher(source, workers or _places(resources))
-            watch = _Watch(source, searcher, None if workers else partial(_places, resources))
-            with prints_to_log(), _cache_folder(shared) as cache, not_stuck_without_ray(source.abandon):
-                tune.Tuner(
-                    tune.with_resources(
-                        tune.with_parameters(job_on_worker, signals=dict(signals)),
-                        lambda config: _needs(config["job"], resources),
-                    ),
-                    tune_config=tune.TuneConfig(
-                        search_alg=searcher,
-                        num_samples=-1,
-                        reuse_actors=True,
-                        trial_dirname_creator=lambda trial: trial.trial_id,
-                        trial_name_creator=lambda trial: trial.trial_id,
-                    ),
-                    run_config=tune.RunConfig(
-                        name="jobs",
-                        storage_path=cache,
-                        verbose=0,
-                        callbacks=[watch],
-                        failure_config=tune.FailureConfig(max_failures=0),  # the source decides whether to try again
-                    ),
-                ).fit()
-        finally:
-            end_ray()
+    try:
+        with sigterm_stays_ours():
+            ray.init(
+                address=address or "local",
+                log_to_driver=False,
+                configure_logging=False,  # Ray's warnings go to the run's log
+                **(_JOINED if address else _own_ray(workers or 1, resources, signals)),
+            )
+        adopt("ray")  # again, since Ray has attached itself to the terminal
+        if source.finished():  # it was stopped in the meantime
+            return
+        os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(workers or _MANY)  # otherwise Tune starts them one by one
+        searcher = _JobSearcher(source, workers or _places(resources))
+        watch = _Watch(source, searcher, None if workers else partial(_places, resources))
+        with prints_to_log(), _cache_folder(shared) as cache, not_stuck_without_ray(source.abandon):
+            tune.Tuner(
+                tune.with_resources(
+                    tune.with_parameters(job_on_worker, signals=dict(signals)),
+                    lambda config: _needs(config["job"], resources),
+                ),
+                tune_config=tune.TuneConfig(
+                    search_alg=searcher,
+                    num_samples=-1,
+                    reuse_actors=True,
+                    trial_dirname_creator=lambda trial: trial.trial_id,
+                    trial_name_creator=lambda trial: trial.trial_id,
+                ),
+                run_config=tune.RunConfig(
+                    name="jobs",
+                    storage_path=cache,
+                    verbose=0,
+                    callbacks=[watch],
+                    failure_config=tune.FailureConfig(max_failures=0),  # the source decides whether to try again
+                ),
+            ).fit()
+    finally:
+        end_ray()
 
 
 def _own_ray(workers: int, resources: Resources, signals: Mapping[str, Sequence[Signal]]) -> dict[str, Any]:

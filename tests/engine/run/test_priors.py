@@ -28,7 +28,7 @@ from searchinr.engine.store.stored_run import StoredRun
 from searchinr.engine.store.training import training_name, training_signals
 from searchinr.engine.terminal.log import log_to
 from searchinr.engine.workers import worker
-from searchinr.engine.workers.in_process import InProcess
+from searchinr.engine.workers.in_process import run_in_process
 from searchinr.engine.workers.jobs import AnyJob, AssetJob
 from searchinr.errors import InvalidFileError, MissingAssetError, UserError
 from searchinr.search.search import Search
@@ -71,7 +71,7 @@ def run(folder: RunFolder, cache: Path | None = None) -> list[str]:
         search = Search(space, list(datasets), canonicalise)
         driver = Driver(folder, space, datasets, training, ledger, search, lambda state: None, cache=cache)
         with driver.following():
-            InProcess().run(driver, noting, shared=folder.path, signals=signals, resources=space.resources)
+            run_in_process(driver, noting, space.resources, folder.path, signals)
     return built_from
 
 

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -133,10 +134,10 @@ def run_job(
     (shared / f"{name}.json").write_text(json.dumps(note))
 
 
-def play(executor: Executor, folder: Path, jobs: Sequence[AnyJob]) -> dict[str, Any]:
+def play(execute: Executor, folder: Path, jobs: Sequence[AnyJob]) -> dict[str, Any]:
     """Runs the jobs: the notes of those that came to their end, and what the run was asked and told."""
     script = Script(jobs)
-    executor.run(script, run_job, shared=folder, signals=SIGNALS, resources=RESOURCES)
+    execute(script, run_job, RESOURCES, folder, SIGNALS)
     notes = {path.stem: json.loads(path.read_text()) for path in folder.glob("*.json")}
     return {
         "notes": notes, "calls": [list(call) for call in script.calls], "errors": script.errors, "ticks": script.ticks,
@@ -145,7 +146,7 @@ def play(executor: Executor, folder: Path, jobs: Sequence[AnyJob]) -> dict[str, 
 
 
 if __name__ == "__main__":
-    from searchinr.engine.workers.tune import RayTune
+    from searchinr.engine.workers.tune import run_on_ray
 
-    played = play(RayTune(workers=1), Path(sys.argv[1]), [*JOBS, DEADLY])
+    played = play(partial(run_on_ray, workers=1), Path(sys.argv[1]), [*JOBS, DEADLY])
     (Path(sys.argv[1]) / NOTES).write_text(json.dumps(played))

@@ -13,7 +13,7 @@ import sys, time
 from pathlib import Path
 from searchinr.search.configs import Config
 from searchinr.search.search import Job
-from searchinr.engine.workers.tune import RayTune
+from searchinr.engine.workers.tune import run_on_ray
 from searchinr.space import Resources
 
 class Source:
@@ -37,7 +37,7 @@ def run_job(job, resources, shared, signals, asset):
     time.sleep(2 if job.trial == "1" else 0.3)
     (Path(shared) / job.trial).write_text(f"{start} {time.time()}")
 
-RayTune(workers=2).run(Source(), run_job, shared=Path(sys.argv[1]), signals={"d": []}, resources=Resources(cpu=1))
+run_on_ray(Source(), run_job, Resources(cpu=1), Path(sys.argv[1]), {"d": []}, workers=2)
 """
 
 

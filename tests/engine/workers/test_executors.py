@@ -18,7 +18,7 @@ import scripted_run
 import torch
 from scripted_run import ASSET, JOBS, RESOURCES, fit, name_of, play
 
-from searchinr.engine.workers.in_process import InProcess
+from searchinr.engine.workers.in_process import run_in_process
 
 
 def play_on_ray(folder: Path) -> dict[str, Any]:
@@ -34,7 +34,7 @@ def play_on_ray(folder: Path) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def here(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    return play(InProcess(), tmp_path_factory.mktemp("here"), JOBS)
+    return play(run_in_process, tmp_path_factory.mktemp("here"), JOBS)
 
 
 @pytest.fixture(scope="module")
@@ -105,12 +105,12 @@ def test_on_ray_the_death_of_a_worker_is_told_and_is_no_disk_s_fault(on_ray: dic
 
 
 def test_nothing_is_asked_for_where_the_run_has_finished(tmp_path: Path) -> None:
-    assert play(InProcess(), tmp_path, [])["calls"] == []
+    assert play(run_in_process, tmp_path, [])["calls"] == []
 
 
 def test_a_bug_is_raised_where_it_happened(tmp_path: Path) -> None:
     with pytest.raises(ZeroDivisionError, match="a bug of the codec's") as caught:
-        play(InProcess(), tmp_path, [fit("bug", does="bug"), fit("after")])
+        play(run_in_process, tmp_path, [fit("bug", does="bug"), fit("after")])
     assert caught.traceback[-1].path == Path(scripted_run.__file__)
     assert not (tmp_path / "after.json").exists()
 
@@ -120,10 +120,10 @@ def test_what_a_job_does_to_its_process_is_undone(tmp_path: Path) -> None:
         return [torch.get_num_threads(), torch.get_rng_state().tolist(), np.random.get_state()[1].tolist()]  # noqa: NPY002
 
     before = [*state(), random.getstate()]
-    play(InProcess(), tmp_path, [fit("disorder", does="disorder")])
+    play(run_in_process, tmp_path, [fit("disorder", does="disorder")])
     assert [*state(), random.getstate()] == before
     with pytest.raises(ZeroDivisionError):
-        play(InProcess(), tmp_path, [fit("disorder", does="disorder"), fit("bug", does="bug")])
+        play(run_in_process, tmp_path, [fit("disorder", does="disorder"), fit("bug", does="bug")])
     assert [*state(), random.getstate()] == before
 
 
@@ -133,4 +133,4 @@ def test_a_run_without_a_job_and_without_an_end_is_an_error_and_no_standstill(tm
             return False
 
     with pytest.raises(RuntimeError, match="no job although none is under way"):
-        InProcess().run(Stuck([]), scripted_run.run_job, shared=tmp_path, signals={}, resources=RESOURCES)
+        run_in_process(Stuck([]), scripted_run.run_job, RESOURCES, tmp_path, {})
