@@ -82,13 +82,9 @@ class _Found(NamedTuple):
 
 
 def discover(kind: Kind, package: ModuleType, base: type[T]) -> Registry[type[T]]:
-    """Imports every module of `package`, and what other packages name, and collects the classes.
+    """Imports every module of `package`, and what other packages name, and collects the classes that implement `base`.
 
-    Args:
-        kind: What is looked for.
-        package: The package whose modules and subpackages are searched, but not what lies inside subpackages. A module
-            without the name `kind.attribute` is a helper.
-        base: The contract that each class must implement.
+    Subpackages are searched, but not what lies inside them. A module without the name `kind.attribute` is a helper.
 
     Raises:
         TypeError: A module of ours has a class that breaks the contract.

@@ -27,9 +27,7 @@ def write_atomic(path: Path, data: bytes) -> None:
 def remove_temporaries(folder: Path, *, older_than_s: float = 0.0) -> None:
     """Removes what `write_atomic` has left in a folder when it was killed.
 
-    Args:
-        folder: The folder.
-        older_than_s: Younger files are left alone: where others write as well, they may be about to be renamed.
+    Files younger than `older_than_s` are left alone: where others write as well, they may be about to be renamed.
     """
     for path in folder.glob(f"{_PREFIX}*{_SUFFIX}"):
         with suppress(FileNotFoundError):

@@ -23,10 +23,6 @@ class Reservation:
 
 @cache
 def reserved(noun: str) -> dict[int, Reservation]:
-    """The reserved ids of one kind.
-
-    Args:
-        noun: The kind: ``"codec"``, ``"modality"``, ``"backbone"`` or ``"quantiser"``.
-    """
+    """The reserved ids of one kind: ``"codec"``, ``"modality"``, ``"backbone"`` or ``"quantiser"``."""
     tables = tomllib.loads(files("searchinr").joinpath("reserved.toml").read_text(encoding="utf-8"))
     return {int(number): Reservation(**row) for number, row in tables.get(noun, {}).items()}

@@ -99,16 +99,10 @@ def build_asset(
     base: Asset | None = None,
     resume: Mapping[str, Tensor] | None = None,
 ) -> Iterator[Building]:
-    """Builds what fits share.
+    """Builds what fits share from signals of one modality; the seed fixes the result.
 
-    Args:
-        codec: Name of the codec.
-        spec: What to build (`asset_spec`).
-        signals: Signals of one modality.
-        seed: Fixes the result.
-        device: Where to train.
-        base: What was built for its `base_spec`; None if that is None.
-        resume: An earlier `Building.checkpoint()`.
+    It starts from `base`, what was built for the `base_spec` of `spec`, if there is one, and goes on from `resume`, an
+    earlier `Building.checkpoint()`.
 
     Yields:
         A state several times a second where that is possible, the last one with the asset.
@@ -143,13 +137,13 @@ def run_trial(
     timeout_s: float | None = None,
     watch: Watch | None = None,
 ) -> Iterator[TrialProgress]:
-    """Fits one config to all signals of a dataset and measures it at each rung.
+    """Fits one config to all signals of a dataset and measures it at each rung; the seed fixes the result.
 
     Args:
         config: The codec with its parameters; those that are left out have their defaults.
         signals: Signals of one modality.
         rungs: Training lengths in steps, ascending.
-        seed: Fixes the result.
+        seed: Of the fit.
         device: Where to train.
         asset: What `build_asset` has built for the `asset_spec` of this config; None if that is None.
         resume: An earlier `TrialProgress.checkpoint()`.

@@ -45,14 +45,10 @@ _ALLOWED = "a constant, {choice: [A, B, ...]}, {range: [LOW, HIGH]} or {log: [LO
 
 
 def parse_domains(model: type[BaseModel], given: Mapping[str, object]) -> tuple[dict[str, Domain], list[Finding]]:
-    """Parses the domains of one codec and checks them against the codec's parameter model.
+    """Parses the domains of one codec, as the space file writes them by flat key, and checks them against its `Params`.
 
     Plain parameters come before the parameters of options. If the file leaves out a parameter whose default activates
     some of the file's keys, this default is added as a constant, so that `is_active` needs nothing but the domains.
-
-    Args:
-        model: The codec's `Params`.
-        given: The domains by flat key, as the space file writes them.
 
     Returns:
         The valid domains, and what is wrong with the other ones (paths start at the parameter's key).

@@ -32,11 +32,7 @@ _ALLOWED = {
 
 
 def load_space(source: Path | Mapping[str, object], catalog: Catalog) -> Space:
-    """Reads and checks a search space.
-
-    Args:
-        source: The file, or the content that it would have.
-        catalog: The codecs, datasets, modalities and metrics that the space can name.
+    """Reads and checks a search space, from a file or from the content that it would have.
 
     Raises:
         SpaceError: Everything that is wrong with the space, one line each, in the order of the lines.
@@ -61,12 +57,10 @@ def load_space(source: Path | Mapping[str, object], catalog: Catalog) -> Space:
 
 
 def load_config(source: Path | Mapping[str, object], model: type[Model], catalog: Catalog) -> Model:
-    """Reads and checks one configuration, which has the keys `codec` and `params` among others.
+    """Reads and checks one configuration, from a file or from the content that it would have.
 
-    Args:
-        source: The file, or the content that it would have.
-        model: Schema of the file; its field `codec` has a default.
-        catalog: The codecs; `params` is checked against the codec's parameter model.
+    Its schema has the keys `codec`, which has a default, and `params`, which are checked against the codec's parameter
+    model.
 
     Raises:
         SpaceError: Everything that is wrong with the configuration, one line each, in the order of the lines.

@@ -85,20 +85,16 @@ def parameters(model: type[BaseModel]) -> list[Parameter]:
 def is_active(key: str, chosen: Mapping[str, Value]) -> bool:
     """Whether a parameter is active: a plain one always is, a dotted one only if a plain parameter chooses its option.
 
-    Args:
-        key: Flat key.
-        chosen: Values of all plain parameters, defaults included; it may have dotted ones as well.
+    `chosen` are the values of all plain parameters, defaults included; it may have dotted ones as well.
     """
     option, dot, _ = key.partition(".")
     return not dot or any(value == option for name, value in chosen.items() if "." not in name)
 
 
 def build_params(model: type[ModelT], flat: Mapping[str, Value]) -> ModelT:
-    """Builds the parameter model with these values, and with the defaults of all other parameters.
+    """Builds a codec's `Params` with these values by flat key, and with the defaults of all other parameters.
 
-    Args:
-        model: A codec's `Params`.
-        flat: Values by flat key. They are not converted: text is not taken for a number, nor a boolean for an integer.
+    Values are not converted: text is not taken for a number, nor a boolean for an integer.
 
     Raises:
         UserError: A key is unknown, or a value is not allowed; there is one line for each.
@@ -110,14 +106,10 @@ def build_params(model: type[ModelT], flat: Mapping[str, Value]) -> ModelT:
 
 
 def canonical_params(model: type[BaseModel], given: Mapping[str, Value]) -> dict[str, Value]:
-    """Brings parameters into the one form in which a configuration is recorded, compared and hashed.
+    """Brings a codec's parameters into the one form in which a configuration is recorded, compared and hashed.
 
     Values are validated, and snapped if the model does so. All defaults are filled in; parameters of options that no
     choice activates, and parameters that are None, are left out. Canonicalising twice changes nothing.
-
-    Args:
-        model: A codec's `Params`.
-        given: Values by flat key.
 
     Raises:
         UserError: For the reasons that `build_params` has.
@@ -134,11 +126,7 @@ def canonical_params(model: type[BaseModel], given: Mapping[str, Value]) -> dict
 def config_hash(codec: str, params: Mapping[str, Value], dataset: str, seed: int) -> str:
     """The name of a configuration: 10 hexadecimal digits of the SHA-256 of its canonical JSON.
 
-    Args:
-        codec: Name of the codec.
-        params: Canonical parameters of the codec (`canonical_params`).
-        dataset: Label of the dataset.
-        seed: Seed of the fit.
+    The parameters are canonical (`canonical_params`), the dataset is named by its label, and the seed is the fit's.
     """
     return json_hash({"codec": codec, "params": dict(params), "dataset": dataset, "seed": seed})[:10]
 

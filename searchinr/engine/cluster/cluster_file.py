@@ -74,9 +74,6 @@ def is_cluster_file(path: Path) -> bool:
 def load_cluster(path: Path) -> Cluster:
     """Reads and checks a cluster file.
 
-    Args:
-        path: The file.
-
     Raises:
         SpaceError: Everything that is wrong with the file, one line each, in the order of the lines.
     """

@@ -29,12 +29,7 @@ class Head:
     """Submits jobs to the head of a cluster and asks about them."""
 
     def __init__(self, launcher: Launcher, tunnels: ExitStack) -> None:
-        """Opens no tunnel yet.
-
-        Args:
-            launcher: Opens tunnels to the head.
-            tunnels: Holds the open tunnel.
-        """
+        """Opens no tunnel yet; `tunnels` will hold the open one."""
         self._launcher, self._tunnels = launcher, tunnels
         self._client: JobSubmissionClient | None = None
 

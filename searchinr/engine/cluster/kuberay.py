@@ -28,14 +28,10 @@ _Dumper.add_representer(
 
 
 def kuberay_manifest(space: Space, text: str, *, nodes: int, image: str, storage: str) -> str:
-    """Writes the manifest.
+    """Writes the manifest for so many workers, each of the size that suits the space's resources.
 
-    Args:
-        space: The search space.
-        text: The content of the space file.
-        nodes: Number of worker nodes, each of the size that suits the space's resources.
-        image: A container image with searchinr in it.
-        storage: URL of the place where the run is kept.
+    `text` is the content of the space file, `image` a container image with searchinr in it, `storage` the URL of the
+    place where the run is kept.
     """
     name = f"searchinr-{re.sub(r'[^a-z0-9]+', '-', space.name.lower()).strip('-') or 'search'}"[:40].rstrip("-")
     size = node_for(space.resources)

@@ -30,12 +30,7 @@ class Launcher:
     """Creates, reaches and ends the cluster of a file."""
 
     def __init__(self, cluster: Cluster, log: Path) -> None:
-        """Handles the cluster of a file, whether it is up or not.
-
-        Args:
-            cluster: The cluster file.
-            log: The file to which the output of Ray's commands is written.
-        """
+        """Handles a cluster, whether it is up or not; the output of Ray's commands goes to the file `log`."""
         self._file, self._log = Path(cluster.document.file).absolute(), log
         commands = "\n".join(cluster.commands("head_start_ray_commands"))
         ports = re.findall(r"--dashboard-port[= ]+(\d+)", commands)

@@ -52,12 +52,7 @@ class RemoteRun:
     """A run on a cluster."""
 
     def __init__(self, folder: RunFolder, note: ClusterNote) -> None:
-        """Makes the run that a note describes.
-
-        Args:
-            folder: The run folder on this machine.
-            note: The note.
-        """
+        """Makes the run that a note in a run folder on this machine describes."""
         self.folder, self.note = folder, note
         self._cluster = load_cluster(Path(note.cluster))
         self._launcher = Launcher(self._cluster, folder.cluster_log)
@@ -165,16 +160,8 @@ def launch(
 ) -> RemoteRun:
     """Starts a search on a cluster, which is created or brought up to date; if the search runs already, it is joined.
 
-    If anything is wrong, nothing is launched.
-
-    Args:
-        space_file: The search space.
-        cluster_file: The cluster.
-        out: The run folder on this machine; None means `runs/<name of the space>`.
-        workers: Number of trials at the same time; None means as many as fit on all nodes of the cluster.
-        trials: Number of trials, in place of the space's.
-        seed: Seed, in place of the space's.
-        storage: Storage, in place of the cluster file's.
+    If anything is wrong, nothing is launched. The arguments are those of `searchinr.search`; without `workers` there
+    are as many trials as fit on all nodes of the cluster, and without `storage` the cluster file names it.
 
     Raises:
         UserError: Something is wrong with a file, a dataset, the storage or the run folder.

@@ -13,14 +13,10 @@ Target = Literal["kuberay", "slurm"]
 
 
 def render_job(space: Path, target: Target, *, nodes: int, image: str | None, storage: str | None) -> str:
-    """Writes the file of the job.
+    """Writes the file of a job that runs trials on so many nodes, from a space file.
 
-    Args:
-        space: The space file.
-        target: The system for which the file is written.
-        nodes: Number of nodes that run trials.
-        image: For Kubernetes, a container image that has searchinr in it.
-        storage: The place where the run is kept; with Slurm, None means a folder that all nodes see.
+    The container image, with searchinr in it, is for Kubernetes. Without a storage a Slurm job keeps the run in a
+    folder that all nodes see.
 
     Raises:
         UserError: The space is wrong, or something is missing.

@@ -8,13 +8,9 @@ from searchinr.space import Space
 
 
 def slurm_script(space: Space, path: Path, *, nodes: int, storage: str | None) -> str:
-    """Writes the script.
+    """Writes the script for so many nodes, each of the size that suits the space's resources.
 
-    Args:
-        space: The search space.
-        path: The space file, which all nodes see at the same path.
-        nodes: Number of nodes, each of the size that suits the space's resources.
-        storage: The place where the run is kept; None means the run folder, which all nodes see.
+    All nodes see the space file at the same path and, if there is no storage, the run folder.
     """
     size = node_for(space.resources)
     gpus = f"#SBATCH --gpus-per-node={size.gpu}\n" if size.gpu else ""

@@ -43,12 +43,7 @@ def fit_hours(lines: Sequence[Line]) -> float:
 
 
 def compared_with_plan(plan: Path, lines: Sequence[Line]) -> str | None:
-    """A line that compares the estimate with what the run took; None if no plan was made.
-
-    Args:
-        plan: The file in which `searchinr plan` leaves its estimate.
-        lines: The ledger.
-    """
+    """A line that compares the estimate that a plan has left with what the run took; None if there is no plan."""
     try:
         estimate = Estimate(**json.loads(plan.read_bytes())["fit_hours"])
     except (OSError, ValueError, KeyError, TypeError):  # there is no plan, or the file is not ours

@@ -67,14 +67,10 @@ class Plan:
 def make_plan(
     space: Space, probes: Mapping[str, Sequence[Probe]], *, places: int, cluster: Cluster | None, device: str
 ) -> Plan:
-    """Estimates a search.
+    """Estimates a search from the probes of each dataset, by its label; there must be at least one of each.
 
-    Args:
-        space: The search space.
-        probes: Label of each dataset -> its probes, at least one.
-        places: Number of trials that a node takes at the same time.
-        cluster: The cluster on which to run; None for nodes like this machine, without prices.
-        device: Name of the device on which the probes ran.
+    A node takes `places` trials at the same time. Without a cluster the nodes are like this machine and have no prices.
+    `device` is the name of that on which the probes ran.
     """
     prices = _prices(cluster)
     rows, results, fit_s = [], [], []

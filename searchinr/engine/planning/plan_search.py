@@ -31,15 +31,9 @@ def plan_search(
     data_dir: Path | None,
     assets_dir: Path | None = None,
 ) -> tuple[Plan, tuple[str, ...]]:
-    """Estimates a search and leaves the estimate in its run folder.
+    """Estimates a search by so many probes of each dataset, and leaves the estimate in its run folder.
 
-    Args:
-        space_file: The search space.
-        cluster_file: The cluster on which to run; None for nodes like this machine.
-        out: The run folder; None means `runs/<name of the space>`.
-        probes: Number of configs that are tried on each dataset.
-        data_dir: The folder in which datasets are looked for first.
-        assets_dir: The folder in which assets are kept for all runs; see `asset_cache.cache_folder`.
+    Without a cluster file the nodes are like this machine. The other arguments are those of `searchinr.search`.
 
     Returns:
         The estimate, and a sentence for each thing that it leaves out.

@@ -41,14 +41,10 @@ class Probe:
 
 
 def probe(space: Space, dataset: Dataset, count: int, training: Dataset | None, cache: AssetCache) -> Iterator[Probe]:
-    """Fits configs drawn at random from a space; configs that fail are left out.
+    """Fits so many configs drawn at random from a space to one of its datasets; configs that fail are left out.
 
-    Args:
-        space: The search space.
-        dataset: One of the space's datasets.
-        count: Number of configs.
-        training: The dataset's training signals; None if it has none, in which case no config needs any.
-        cache: The cache from which assets are taken, and in which assets that are built here are left for the run.
+    Without training signals no config needs any. Assets are taken from the cache, and those that are built here are
+    left there for the run.
     """
     keep_freed_memory()
     resources = space.resources

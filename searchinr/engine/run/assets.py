@@ -33,12 +33,8 @@ class Assets:
     ) -> None:
         """Nothing on record yet.
 
-        Args:
-            folder: The run folder.
-            dataset_keys: The hash of the content of each dataset, by its label, and of training signals, by their
-                `training_name`.
-            cache: Where assets are kept for all runs.
-            warn: Called with one line when a file is damaged.
+        The keys are the hash of the content of each dataset, by its label, and of training signals, by their
+        `training_name`. `warn` is called with one line when a file is damaged.
         """
         self._folder, self._dataset_keys, self._cache, self._warn = folder, dataset_keys, cache, warn
         self._on_record: dict[str, set[str]] = {}  # SHA-256 of what was built, by asset

@@ -69,18 +69,12 @@ class Driver:
         live: bool = True,
         cache: Path | None = None,
     ) -> None:
-        """Makes a driver that has done nothing yet.
+        """Makes a driver that has done nothing yet, of a search to which no ledger line was told.
 
-        Args:
-            folder: The run folder.
-            space: The search space.
-            datasets: Its datasets, by label.
-            training: Their training signals, by `training_name`.
-            ledger: The run's ledger.
-            search: The search, to which no ledger line was told yet.
-            tell: Is called often with how far the run is, for those who look from elsewhere.
-            cache: Where assets are kept for all runs, see `asset_cache.cache_folder`; None for nowhere.
-            live: Whether a terminal may show one view that is drawn again and again; otherwise it shows plain lines.
+        The datasets are there by label, and their training signals by `training_name`. `tell` is called often with how
+        far the run is, for those who look from elsewhere. Where `live`, a terminal may show one view that is drawn
+        again and again; otherwise it shows plain lines. `cache` is where assets are kept for all runs, see
+        `asset_cache.cache_folder`.
         """
         self._tell, self._live = tell, live
         self._folder, self._space, self._datasets = folder, space, datasets

@@ -20,13 +20,7 @@ class Progress:
     """
 
     def __init__(self, space: Space, search: Search, modalities: Mapping[str, str]) -> None:
-        """Prepares to follow a search.
-
-        Args:
-            space: Its space.
-            search: The search itself.
-            modalities: Dataset label -> modality.
-        """
+        """Prepares to follow a search on datasets of these modalities, by label."""
         self._space, self._search, self._modalities = space, search, modalities
         rungs = space.fidelity.rungs
         self._increments = [rung - below for rung, below in zip(rungs, (0, *rungs[:-1]), strict=True)]

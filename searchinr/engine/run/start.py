@@ -53,19 +53,9 @@ def run_search(
 ) -> RunFolder:
     """Runs a search, or continues it where the run folder holds a part of it.
 
-    Args:
-        source: The search space: its file, or what that would say.
-        out: The run folder; None means `runs/<name of the space>`.
-        workers: Jobs at the same time; None means as many as the cores and GPUs allow.
-        trials: Instead of the space's number of trials.
-        seed: Instead of the space's seed.
-        data_dir: Where datasets are looked for first.
-        address: `host:port` of a Ray to join, or `auto`, whose nodes all see the storage, or the run folder if there
-            is none; None starts one on this machine.
-        storage: Where the run is kept, in a folder of the run folder's name; None means in the run folder alone.
-        debug: Fit one trial after another in this process, without Ray. The view is plain lines, so that a debugger has
-            the terminal, and an error that no fit explains is raised with its traceback instead of being recorded.
-        assets_dir: Where assets are kept for all runs; see `asset_cache.cache_folder`.
+    The arguments are those of `searchinr.search`. The nodes of a Ray to join all see the storage, or the run folder if
+    there is none. With `debug` the view is plain lines, so that a debugger has the terminal, and an error that no fit
+    explains is raised with its traceback instead of being recorded.
 
     Returns:
         The folder of the finished run.

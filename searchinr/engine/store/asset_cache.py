@@ -109,22 +109,18 @@ class AssetCache:
     """The cache as one run uses it. Where its folder cannot be used it says so once, and the run goes on without."""
 
     def __init__(self, folder: Path | None, run: Path, warn: Callable[[str], None]) -> None:
-        """A cache. Nothing is read or written before it is asked for an asset.
+        """A cache, of which nothing is read or written before it is asked for an asset.
 
-        Args:
-            folder: See `cache_folder`.
-            run: Folder of the run, which entries will name among their users.
-            warn: Called with one line where something is wrong with the folder or a file.
+        Entries will name the run's folder among their users. `warn` is called with one line where something is wrong
+        with the cache's folder or a file in it.
         """
         self._folder, self._run, self._warn = folder, run, warn
         self._told = False  # that there is no cache
 
     def find(self, asset: str, spec: AssetSpec) -> StoredAsset | None:
-        """An asset, if it is there; its metadata say its `Origin`. What is damaged is set aside.
+        """The asset with this `asset_id` that was built for this spec, if it is there; its metadata say its `Origin`.
 
-        Args:
-            asset: Its `asset_id`.
-            spec: What it must have been built for.
+        What is damaged is set aside.
         """
         for path in self._entries(asset):
             try:
@@ -146,14 +142,7 @@ class AssetCache:
         return None
 
     def keep(self, asset: str, codec: str, content: Asset, origin: Origin) -> None:
-        """Keeps an asset that was built, unless one is there already.
-
-        Args:
-            asset: Its `asset_id`.
-            codec: Name of the codec that it is for.
-            content: The asset.
-            origin: Where it is from.
-        """
+        """Keeps an asset that was built for a codec, unless one with this `asset_id` is there already."""
         if self.find(asset, content.spec) is not None or self._folder is None:
             return
         data = pack_asset(codec, content, {"origin": json.dumps(asdict(origin))})

@@ -65,24 +65,13 @@ def read_asset(path: Path) -> StoredAsset:
 
 
 def pack_asset(codec: str, asset: Asset, more: Mapping[str, str]) -> bytes:
-    """The bytes of an asset's file.
-
-    Args:
-        codec: Name of the codec that it is for.
-        asset: The asset.
-        more: What else its metadata are to say.
-    """
+    """The bytes of the file of an asset for a codec; its metadata also say `more`."""
     spec = {key: json.dumps(value) for key, value in asdict(asset.spec).items()}
     return pack_tensors(asset.tensors, {"codec": codec, **spec, **more})
 
 
 def unpack_asset(data: bytes, source: object) -> StoredAsset:
-    """The asset in the bytes of a file; see `read_asset`.
-
-    Args:
-        data: The whole file.
-        source: Where it is from, for the error.
-    """
+    """The asset in the bytes of a whole file; see `read_asset`. Errors name its source."""
     tensors = unpack_tensors(data, source)
     about = metadata(data)
     if not {"codec", "name", "params", "needed_to_decode"} <= set(about):
@@ -133,16 +122,11 @@ def find_asset(file: Container, source: Path | None, given: Path | None) -> Asse
 
 
 def decode_data(data: bytes, source: Path, layout: Layout | None = None) -> Signal:
-    """The signal in the bytes of a `.inr` file, with the asset that it names.
-
-    Args:
-        data: The whole file.
-        source: Where it is, see `find_asset`.
-        layout: Where to render it; None means where the file says.
+    """The signal in the bytes of a whole `.inr` file with the asset that it names, at its own layout or another one.
 
     Raises:
         InvalidFileError: The file or its asset is corrupt.
-        MissingAssetError: Its asset is not where it is looked for.
+        MissingAssetError: Its asset is not where `find_asset` looks for it.
     """
     file = container.unpack(data)
     return decode(file, asset=find_asset(file, source, None), layout=layout)

@@ -28,12 +28,10 @@ class Lease:
     """The right to drive a run."""
 
     def __init__(self, place: Place, folder: Path, note: Callable[[str], None]) -> None:
-        """Nobody's yet.
+        """Nobody's yet: the right to drive the run at a place on the storage.
 
-        Args:
-            place: The run on the storage.
-            folder: The run folder, which the caller has locked: who drove from there before is gone.
-            note: Tells the user why it takes so long.
+        The caller has locked the run folder: who drove from there before is gone. `note` tells the user why it takes so
+        long.
         """
         self._note = note
         self._place, self._file = place, place / _FILE
@@ -72,11 +70,7 @@ class Lease:
             raise OSError(f"{self._place}: another searchinr, started later, has taken over")
 
     def tell(self, progress: Callable[[], Mapping[str, Any]]) -> None:
-        """Says how far the run is, with the next words.
-
-        Args:
-            progress: Gives it when it is needed, as JSON has it.
-        """
+        """Says how far the run is, as JSON has it, with the next words; `progress` is asked when they are said."""
         self._progress = progress
 
     def _wait_for_silence(self) -> None:

@@ -70,12 +70,7 @@ class Ledger:
     """The ledger, open for appending. One writer: the driver."""
 
     def __init__(self, path: Path, store: Callable[[int, bytes], None] | None = None) -> None:
-        """The ledger in a file.
-
-        Args:
-            path: The file.
-            store: Called with each new line's number and the line, before the file has it.
-        """
+        """The ledger in a file. `store` is called with each new line's number and the line, before the file has it."""
         self._store = store
         self.lines = read_ledger(path)
         self._recorded = set(map(_identity, self.lines))

@@ -76,12 +76,7 @@ class SharedFolder:
         return self.trials / f"{safe_name(fit)}-{rung}.partial.safetensors"
 
     def drop_checkpoints(self, result: Fit, *, over: bool) -> None:
-        """Removes the checkpoints that nothing goes on from any more once this result is on record.
-
-        Args:
-            result: The ledger line about it.
-            over: Whether the fit has ended with it.
-        """
+        """Removes the checkpoints that nothing goes on from once this result is on record; all, if its fit is over."""
         fit, rung = result.fit_name, result.rung
         paths = [self.checkpoint_under_way(fit, rung), self.checkpoint(fit, rung - 1)]
         for path in paths + [self.checkpoint(fit, rung)] * over:
@@ -219,12 +214,7 @@ class RunFolder(SharedFolder):
         sync_folder(target.parent)
 
     def keep_asset(self, name: str, data: bytes) -> None:
-        """Puts the file of an asset that decoding needs where the front's files find it, for good.
-
-        Args:
-            name: Its name, see `asset_files.asset_name`.
-            data: Its content.
-        """
+        """Puts the file of an asset that decoding needs where the front's files find it by its `asset_name`."""
         if self.stored is not None:
             self.stored.keep_files(self.kept_assets.relative_to(self.path).as_posix(), {name: data})
         self.kept_assets.mkdir(exist_ok=True)

@@ -60,12 +60,9 @@ class StoredLedger:
         return rows
 
     def append(self, number: int, row: bytes, before: Path) -> None:
-        """Adds a line; when this returns it is on the storage.
+        """Adds a line with its line break; when this returns it is on the storage.
 
-        Args:
-            number: Its number, from 0.
-            row: The line, with its line break.
-            before: A file of all lines before it.
+        Lines are numbered from 0, and the file `before` holds all lines before this one.
 
         Raises:
             OSError: The storage cannot be written.
@@ -167,12 +164,7 @@ class StoredRun:
                 _write(self.place / name, path.read_bytes())
 
     def keep_files(self, name: str, files: Mapping[str, bytes]) -> None:
-        """Puts a point's files on the storage.
-
-        Args:
-            name: The point's folder, as it is called from the run folder on.
-            files: Content of the files, by name.
-        """
+        """Puts files on the storage, by name, into a folder that is called so from the run folder on."""
         for file, data in files.items():
             _write(self.place / name / file, data)
 

@@ -41,12 +41,7 @@ def pack_tensors(tensors: Mapping[str, Tensor], about: Mapping[str, str] | None 
 
 
 def unpack_tensors(data: bytes, source: object) -> dict[str, Tensor]:
-    """The tensors in the bytes of a file; see `read_tensors`.
-
-    Args:
-        data: The whole file.
-        source: Where it is from, for the error.
-    """
+    """The tensors in the bytes of a whole file; see `read_tensors`. Errors name its source."""
     try:
         tensors = safetensors.torch.load(data)
     except Exception as error:  # of many kinds: the header may say anything

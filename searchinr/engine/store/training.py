@@ -13,13 +13,7 @@ def training_name(dataset: str) -> str:
 
 
 def training_signals(space: Space, datasets: Mapping[str, Dataset], data_dir: Path | None) -> dict[str, Dataset]:
-    """The training signals of those datasets that have any, by their `training_name`; see `load_training`.
-
-    Args:
-        space: The search space.
-        datasets: Its datasets, by label.
-        data_dir: Where datasets are looked for first.
-    """
+    """The training signals of those datasets that have any, by their `training_name`; see `load_training`."""
     loaded = {
         training_name(entry.label): load_training(entry, datasets[entry.label], data_dir) for entry in space.datasets
     }

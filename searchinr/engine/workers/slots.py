@@ -42,13 +42,7 @@ def idle_share(resources: Resources) -> float:
 
 
 def trials_per_node(resources: Resources, cpu: int, gpu: int) -> int:
-    """How many trials a node runs at the same time.
-
-    Args:
-        resources: What one trial takes.
-        cpu: The number of the node's cores.
-        gpu: The number of the node's GPUs.
-    """
+    """How many trials a node with so many cores and GPUs runs at the same time, given what one trial takes."""
     by_cpu = math.floor(cpu / resources.cpu + _ROUNDING) if resources.cpu > 0 else cpu
     if resources.gpu == 0:
         return by_cpu
