@@ -23,7 +23,6 @@ from searchinr.engine.coding.signals import (
     inspect_container,
     with_asset,
 )
-from searchinr.engine.store.place import parse_place
 from searchinr.errors import UserError
 from searchinr.run import FilePath, Run, python_words
 from searchinr.signals.files import check_readable, read_file
@@ -211,7 +210,7 @@ def search(
             data_dir=_path(data),
             assets_dir=_path(assets),
             address=address,
-            storage=None if storage is None else parse_place(storage),
+            storage=storage,
             debug=debug,
         )
     return Run.open(folder.path)

@@ -74,7 +74,6 @@ def run(
     if down:
         raise UserError("--down: found without --cluster; name the cluster's file")
     from searchinr.engine.run.start import run_search
-    from searchinr.engine.store.place import parse_place
 
     try:
         folder = run_search(
@@ -86,7 +85,7 @@ def run(
             data_dir=data,
             assets_dir=assets,
             address=address,
-            storage=None if storage is None else parse_place(storage),
+            storage=storage,
             debug=debug,
         )
     except SearchInterrupted as interrupt:

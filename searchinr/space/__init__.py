@@ -14,7 +14,7 @@ from searchinr.space.parameters import (
     json_hash,
     parameters,
 )
-from searchinr.space.problems import Finding, Loc, Problem, SpaceError, nearest, shown, unknown
+from searchinr.space.problems import Finding, Loc, Problem, SpaceError, nearest, refused, shown, unknown
 from searchinr.space.schema import (
     Catalog,
     Confirm,
@@ -28,49 +28,3 @@ from searchinr.space.schema import (
     space_hash,
 )
 from searchinr.space.yaml_lines import Document, dump_yaml, read_safe_yaml, read_source, read_yaml
-
-__all__ = [
-    "OF_FILES",
-    "PSNR",
-    "SSIM",
-    "STANDARD",
-    "Bound",
-    "Catalog",
-    "Choice",
-    "Confirm",
-    "DatasetEntry",
-    "Direction",
-    "Document",
-    "Domain",
-    "Fidelity",
-    "Finding",
-    "Loc",
-    "Metric",
-    "MlflowSettings",
-    "Parameter",
-    "Problem",
-    "Range",
-    "Resources",
-    "SearchSettings",
-    "Space",
-    "SpaceError",
-    "Value",
-    "build_params",
-    "canonical_params",
-    "config_hash",
-    "dump_space",
-    "dump_yaml",
-    "is_active",
-    "json_hash",
-    "load_config",
-    "load_space",
-    "nearest",
-    "parameters",
-    "read_safe_yaml",
-    "read_source",
-    "read_yaml",
-    "shown",
-    "space_hash",
-    "unknown",
-    "validated",
-]

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, PlainSerializer
-from pydantic_core import PydanticCustomError
 
-from searchinr.space.problems import shown
+from searchinr.space.problems import refused, shown
 
 _WRITTEN = re.compile(r"(<=|>=)\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)")
 
@@ -40,9 +39,7 @@ def _parse(given: object) -> object:
         return given
     written = _WRITTEN.fullmatch(given.strip()) if isinstance(given, str) else None
     if written is None or not math.isfinite(float(written[2])):
-        raise PydanticCustomError(
-            "space", "{text}", {"text": f"found {shown(given)}; allowed '<= NUMBER' or '>= NUMBER', e.g. '<= 2000'"}
-        )
+        raise refused(f"found {shown(given)}; allowed '<= NUMBER' or '>= NUMBER', e.g. '<= 2000'")
     return Bound("<=" if written[1] == "<=" else ">=", float(written[2]))
 
 

@@ -4,6 +4,8 @@ import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from pydantic_core import PydanticCustomError
+
 from searchinr.errors import UserError
 
 Loc = tuple[str | int, ...]
@@ -75,6 +77,11 @@ def nearest(name: object, options: Iterable[object]) -> str:
     """``"; did you mean 'x'?"`` with the option that is most similar to `name`; empty if no option is similar."""
     close = difflib.get_close_matches(str(name).lower(), [str(option) for option in options], n=1)
     return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def refused(text: str) -> PydanticCustomError:
+    """The error for a validator of pydantic to raise: its message becomes the text of a problem as it is."""
+    return PydanticCustomError("space", "{text}", {"text": text})
 
 
 def unknown(what: str, name: str, options: Iterable[str]) -> str:

@@ -15,13 +15,13 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_core import InitErrorDetails, PydanticCustomError
+from pydantic_core import InitErrorDetails
 
 from searchinr.space.bounds import WrittenBound
 from searchinr.space.domains import Domain, as_yaml
 from searchinr.space.metrics import STANDARD, Metric
 from searchinr.space.parameters import json_hash
-from searchinr.space.problems import Finding, nearest, shown, unknown
+from searchinr.space.problems import Finding, nearest, refused, shown, unknown
 from searchinr.space.yaml_lines import dump_yaml
 
 Complete = Callable[[Mapping[str, Domain]], tuple[dict[str, Domain], list[Finding]]]
@@ -103,7 +103,7 @@ class DatasetEntry(_Section):
         catalog: Catalog | None = info.context
         if name is not None and catalog is not None and name not in catalog.datasets:
             allowed = f"{', '.join(catalog.datasets)}, or files by {{path: ...}}"
-            raise _error(f"found {name!r}; allowed {allowed}{nearest(name, catalog.datasets)}")
+            raise refused(f"found {name!r}; allowed {allowed}{nearest(name, catalog.datasets)}")
         return name
 
     @field_validator("path")
@@ -111,14 +111,14 @@ class DatasetEntry(_Section):
     def _is_one_source(cls, path: str | None, info: ValidationInfo) -> str | None:
         if "name" in info.data and (path is None) == (info.data["name"] is None):
             found = "neither a name nor a path" if path is None else f"both the name {info.data['name']!r} and a path"
-            raise _error(f"found {found}; allowed exactly one of them")
+            raise refused(f"found {found}; allowed exactly one of them")
         return path
 
     @field_validator("train")
     @classmethod
     def _is_only_trained_on(cls, train: Self | None) -> Self | None:
         if train is not None and train.train is not None:
-            raise _error("found training signals with training signals of their own; allowed is one level")
+            raise refused("found training signals with training signals of their own; allowed is one level")
         return train
 
     @field_validator("modality")
@@ -129,10 +129,10 @@ class DatasetEntry(_Section):
             return modality
         if modality not in catalog.modalities:
             allowed = f"{', '.join(catalog.modalities)}{nearest(modality, catalog.modalities)}"
-            raise _error(f"found {modality!r}; allowed {allowed}")
+            raise refused(f"found {modality!r}; allowed {allowed}")
         of_name = catalog.datasets.get(info.data.get("name") or "", modality)
         if modality != of_name:
-            raise _error(f"found {modality!r}; allowed {of_name!r}, which {info.data['name']!r} is")
+            raise refused(f"found {modality!r}; allowed {of_name!r}, which {info.data['name']!r} is")
         return modality
 
 
@@ -163,7 +163,7 @@ class Fidelity(_Section):
     @classmethod
     def _is_not_below_min(cls, max_steps: int, info: ValidationInfo) -> int:
         if max_steps < info.data.get("min_steps", 0):
-            raise _error(f"found {max_steps}; allowed min_steps ({info.data['min_steps']}) or more")
+            raise refused(f"found {max_steps}; allowed min_steps ({info.data['min_steps']}) or more")
         return max_steps
 
 
@@ -264,7 +264,9 @@ class Space(_Section):
     @classmethod
     def _names_a_folder(cls, name: str) -> str:
         if not re.fullmatch(r"\w[\w.-]*", name):
-            raise _error(f"found {name!r}; allowed letters, digits, '_', '-' and '.', beginning with a letter or digit")
+            raise refused(
+                f"found {name!r}; allowed letters, digits, '_', '-' and '.', beginning with a letter or digit"
+            )
         return name
 
     @field_validator("datasets")
@@ -371,12 +373,8 @@ def _metrics(info: ValidationInfo) -> Mapping[str, Metric]:
     return STANDARD if catalog is None else catalog.metrics
 
 
-def _error(text: str) -> PydanticCustomError:
-    return PydanticCustomError("space", "{text}", {"text": text})
-
-
 def _raise_all(findings: Iterable[Finding]) -> None:
     """Raises one error for each finding, at its path below the field that is validated."""
-    details = [InitErrorDetails(type=_error(text), loc=loc, input=None) for loc, text in findings]
+    details = [InitErrorDetails(type=refused(text), loc=loc, input=None) for loc, text in findings]
     if details:
         raise ValidationError.from_exception_data("Space", details)

@@ -118,9 +118,7 @@ def read_yaml(path: Path) -> Document:
 def read_source(source: Path | Mapping[str, object], name: str) -> Document:
     """Reads a YAML file or, in its place, a tree of Python's own lists, mappings and scalars with the same content.
 
-    Args:
-        source: The file, or the tree.
-        name: The name of the tree in messages about what is wrong with it.
+    Messages about what is wrong with a tree call it `name`.
 
     Raises:
         SpaceError: For the reasons that `read_yaml` has.

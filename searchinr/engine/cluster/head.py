@@ -37,10 +37,7 @@ class Head:
         """Submits a run, unless it is under way, and gives the id of its job.
 
         Ray does not reuse the ids of jobs that have ended, so each time a run is continued its id gets the next number.
-
-        Args:
-            job: The run.
-            folder: The folder that travels with the job, as `RunJob.pack` has filled it.
+        The folder, which `RunJob.pack` has filled, travels with the job.
         """
         known = [found for found in self.jobs() if (found.submission_id or "").startswith(f"{job.id}-")]
         for found in known:

@@ -3,7 +3,6 @@
 import hashlib
 import shlex
 import shutil
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -92,17 +91,7 @@ def own_files(space: Space) -> list[Path]:
         UserError: A path leads out of this folder, so that the file has no place beside the space on the head; or the
             files are too large to travel with the job.
     """
-    files = list(_own_files(space))
-    size = sum(path.stat().st_size for path in files)
-    if size > _MAX_BYTES:
-        raise UserError(
-            f"{space.name}: {size / 2**20:.0f} MB of own files found; allowed are {_MAX_BYTES // 2**20} MB to travel "
-            "with a job; give datasets a `limit`, or the run a dataset with a name"
-        )
-    return files
-
-
-def _own_files(space: Space) -> Iterator[Path]:
+    files: list[Path] = []
     for entry in space.all_datasets:
         if entry.path is None:
             continue
@@ -111,7 +100,14 @@ def _own_files(space: Space) -> Iterator[Path]:
                 f"datasets: path {entry.path} found; allowed with --cluster is a path below the folder in which "
                 "searchinr is started, whose files travel with the job"
             )
-        yield from files_here(entry).values()
+        files += files_here(entry).values()
+    size = sum(path.stat().st_size for path in files)
+    if size > _MAX_BYTES:
+        raise UserError(
+            f"{space.name}: {size / 2**20:.0f} MB of own files found; allowed are {_MAX_BYTES // 2**20} MB to travel "
+            "with a job; give datasets a `limit`, or the run a dataset with a name"
+        )
+    return files
 
 
 def places(cluster: Cluster, resources: Resources) -> int | None:

@@ -3,10 +3,10 @@
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
-from pydantic_core import PydanticCustomError
 
 from searchinr.engine.store.place import parse_place
 from searchinr.errors import UserError
+from searchinr.space import refused
 
 
 class ClusterSettings(BaseModel):
@@ -36,5 +36,5 @@ class ClusterSettings(BaseModel):
         try:
             parse_place(storage or "")
         except UserError as error:
-            raise PydanticCustomError("space", "{text}", {"text": str(error)}) from None
+            raise refused(str(error)) from None
         return storage

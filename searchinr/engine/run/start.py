@@ -21,7 +21,7 @@ from searchinr.engine.run.driver import Driver
 from searchinr.engine.store.asset_cache import cache_folder
 from searchinr.engine.store.lease import Lease
 from searchinr.engine.store.ledger import Ledger
-from searchinr.engine.store.place import Place
+from searchinr.engine.store.place import Place, parse_place
 from searchinr.engine.store.run_folder import RunFolder
 from searchinr.engine.store.stored_run import IDENTITY, StoredRun, short_hash
 from searchinr.engine.store.training import training_signals
@@ -47,7 +47,7 @@ def run_search(
     seed: int | None = None,
     data_dir: Path | None = None,
     address: str | None = None,
-    storage: Place | None = None,
+    storage: str | None = None,
     debug: bool = False,
     assets_dir: Path | None = None,
 ) -> RunFolder:
@@ -66,14 +66,16 @@ def run_search(
             was started.
         OSError: The run folder's disk is full or gone, or Ray has died. What is recorded is safe.
     """
-    if debug:
-        _check_alone(workers, address)
+    for option, found in (("--workers", None if workers == 1 else workers), ("--address", address)):
+        if debug and found is not None:
+            raise UserError(f"{option}: {found} found with --debug, which fits one trial at a time here; leave it out")
     if address is not None and "://" in address:
         raise UserError(
             f"--address: {address} found; allowed are HOST:PORT and auto, on a node of that cluster: through ray:// "
             "Ray Tune runs the search at the other end, away from its ledger; from here submit it, with --cluster FILE "
             "or `ray job submit`"
         )
+    kept = None if storage is None else parse_place(storage)
     space = read_space(source).overridden(trials, seed)
     datasets = {entry.label: load_dataset(entry, data_dir) for entry in space.datasets}
     _check_modalities(space, datasets)
@@ -81,7 +83,7 @@ def run_search(
     cache = cache_folder(assets_dir)
     search = Search(space, list(datasets), canonicalise)
     path = out or Path("runs") / space.name
-    folder = RunFolder(path, None if storage is None else storage / path.resolve().name)
+    folder = RunFolder(path, None if kept is None else kept / path.resolve().name)
     folder.create()
     try:
         with ExitStack() as stack:
@@ -109,13 +111,6 @@ def run_search(
     if run.stopping and not search.finished:
         raise SearchInterrupted(folder.path)
     return folder
-
-
-def _check_alone(workers: int | None, address: str | None) -> None:
-    """Makes sure that nothing was asked for which one process cannot do alone."""
-    for option, found in (("--workers", None if workers == 1 else workers), ("--address", address)):
-        if found is not None:
-            raise UserError(f"{option}: {found} found with --debug, which fits one trial at a time here; leave it out")
 
 
 def _work(

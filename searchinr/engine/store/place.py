@@ -150,7 +150,6 @@ class RemotePlace(Place):
     """A path on a file system that is not mounted, by pyarrow or fsspec. It may be sent to another machine.
 
     Attributes:
-        is_remote: True.
         root: URL without a path, e.g. ``s3://bucket?region=eu-central-1``.
         key: The path below it, without slashes at its ends.
     """
@@ -223,11 +222,7 @@ class RemotePlace(Place):
             self._try(lambda system, path: system.delete_dir(path))
 
     def probe(self) -> None:
-        """Writes the file, reads it and removes it again, at the first attempt.
-
-        Raises:
-            OSError: It is not possible.
-        """
+        """See `Place.probe`."""
         system, base = _open(self.root)
         path, content = f"{base}/{self.key}", uuid.uuid4().bytes
         _put(system, path, content)
@@ -298,11 +293,7 @@ def parse_place(text: str) -> Place:
 
 
 def check_writable(place: Place) -> None:
-    """Makes sure that files can be written, read and removed at a place, which is made if it is a folder.
-
-    Raises:
-        UserError: They cannot.
-    """
+    """Makes sure that files can be written, read and removed at a place, made if it is a folder; `UserError` if not."""
     probe = place / f".searchinr-probe-{uuid.uuid4().hex}"
     try:
         probe.probe()

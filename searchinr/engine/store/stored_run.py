@@ -93,7 +93,7 @@ class StoredRun:
         self.place = place
         self.ledger = StoredLedger(place)
         self.space = place / "space.yaml"
-        self._report, self._log = place / "report", place / "log.txt"
+        self._log = place / "log.txt"
 
     def check(self) -> None:
         """Makes sure that there is a run; `UserError` if not."""

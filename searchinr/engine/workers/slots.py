@@ -1,7 +1,7 @@
 """How many trials a node can run at the same time, given what each of them takes."""
 
 import math
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from searchinr.space import Resources
 
@@ -9,15 +9,8 @@ _ROUNDING = 1e-9  # so that ten times 0.1 is not more than 1
 _TRIALS_WITHOUT_GPU = 8
 
 
-@dataclass(frozen=True)
-class NodeSize:
-    """The size of a node that suits the trials of a space.
-
-    Attributes:
-        trials: How many trials it runs at the same time.
-        cpu: Its number of cores.
-        gpu: Its number of GPUs.
-    """
+class NodeSize(NamedTuple):
+    """The size of a node that suits the trials of a space: how many of them it runs at once, its cores and its GPUs."""
 
     trials: int
     cpu: int

@@ -123,13 +123,7 @@ class _Watch(tune.Callback):
     """Is called between Tune's steps: lets the run look after itself, watches Ray, and says why a job has failed."""
 
     def __init__(self, source: JobSource, searcher: _JobSearcher, count: Callable[[], int] | None) -> None:
-        """A watch over a run.
-
-        Args:
-            source: The run.
-            searcher: Hands out its jobs.
-            count: Counts how many jobs the nodes take at the same time; None if that number is fixed.
-        """
+        """A watch over a run; `count` says how many jobs the nodes take at once, and is None if that is fixed."""
         self._source, self._searcher, self._count = source, searcher, count
         self._counted = time.monotonic()
 
