@@ -29,12 +29,16 @@ def render(
 
     Example: searchinr render spaces/kodak.yaml --target slurm -o kodak.sbatch
     """
-    from searchinr.engine.cluster.render import render_job
+    from searchinr.engine.cluster.kuberay import kuberay_manifest
+    from searchinr.engine.cluster.slurm import slurm_script
     from searchinr.signals.files import check_output, write_file
 
     if out is not None:
         check_output(out, [".sbatch", ".slurm", ".sh"] if target == "slurm" else [".yaml", ".yml"], force=force)
-    text = render_job(space, target, nodes=nodes, image=image, storage=storage)
+    if target == "slurm":
+        text = slurm_script(space, nodes=nodes, storage=storage)
+    else:
+        text = kuberay_manifest(space, nodes=nodes, image=image, storage=storage)
     if out is None:
         typer.echo(text, nl=False)
         return

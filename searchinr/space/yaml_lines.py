@@ -116,12 +116,9 @@ def read_yaml(path: Path) -> Document:
 
 
 def read_source(source: Path | Mapping[str, object], name: str) -> Document:
-    """Reads a YAML file or, in its place, a tree of Python's own lists, mappings and scalars with the same content.
+    """Reads a YAML file as `read_yaml` does or, in its place, a tree of Python's own lists, mappings and scalars.
 
     Messages about what is wrong with a tree call it `name`.
-
-    Raises:
-        SpaceError: For the reasons that `read_yaml` has.
     """
     if isinstance(source, Path):
         return read_yaml(source)
@@ -142,11 +139,7 @@ def _plain(value: object, loc: Loc, document: Document) -> object:
 
 
 def read_safe_yaml(path: Path) -> Document:
-    """Reads a YAML file as `yaml.safe_load` does, by the rules of YAML 1.1 and with aliases; lists stay lists.
-
-    Raises:
-        SpaceError: For the reasons that `read_yaml` has.
-    """
+    """Reads a file by the rules of YAML 1.1 and with aliases, as `yaml.safe_load` does; see `read_yaml` for errors."""
     return _read(path, yaml.SafeLoader)
 
 

@@ -24,13 +24,8 @@ _STOP_S = 40  # time that a driver has to stop, in which running trials write th
 class RunJob:
     """A run that is submitted as a job.
 
-    Attributes:
-        space: The search space, with the changes that the command line makes.
-        space_file: The file of the space.
-        storage: The place where runs are kept.
-        name: Name of the run in the storage.
-        workers: Number of trials at the same time; None for as many as fit on the nodes that are up.
-        log_level: Level of the run's log.
+    The space has the changes that the command line makes. The run is kept under its name in the storage. If `workers`
+    is None, as many trials run at the same time as fit on the nodes that are up.
     """
 
     space: Space

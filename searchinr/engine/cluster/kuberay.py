@@ -3,12 +3,14 @@
 import re
 import shlex
 from importlib.metadata import version
+from pathlib import Path
 
 import yaml
 
+from searchinr.engine.catalog import read_space
 from searchinr.engine.store.place import parse_place
 from searchinr.engine.workers.slots import node_for
-from searchinr.space import Space
+from searchinr.errors import UserError
 
 _GIB_PER_CORE = 4
 _HEAD_CORES = 2
@@ -27,12 +29,18 @@ _Dumper.add_representer(
 )
 
 
-def kuberay_manifest(space: Space, text: str, *, nodes: int, image: str, storage: str) -> str:
-    """Writes the manifest for so many workers, each of the size that suits the space's resources.
+def kuberay_manifest(path: Path, *, nodes: int, image: str | None, storage: str | None) -> str:
+    """Writes the manifest for a space file and so many workers, each of the size that suits the space's resources.
 
-    `text` is the content of the space file, `image` a container image with searchinr in it, `storage` the URL of the
-    place where the run is kept.
+    The container image has searchinr in it, and the run is kept at the storage. `UserError` if one of them is missing,
+    or if the space or the storage is wrong.
     """
+    space = read_space(path)
+    if image is None:
+        raise UserError("--target kuberay: --image is missing; give a container image that has searchinr in it")
+    if storage is None:
+        raise UserError("--target kuberay: --storage is missing; give a URL, since the disks of pods go with them")
+    kept = parse_place(storage) / space.name
     name = f"searchinr-{re.sub(r'[^a-z0-9]+', '-', space.name.lower()).strip('-') or 'search'}"[:40].rstrip("-")
     size = node_for(space.resources)
     command = ["searchinr", "run", "/etc/searchinr/space.yaml", "--address", "auto", "--storage", storage]
@@ -44,7 +52,7 @@ def kuberay_manifest(space: Space, text: str, *, nodes: int, image: str, storage
         "apiVersion": "v1",
         "kind": "ConfigMap",
         "metadata": {"name": name},
-        "data": {"space.yaml": _Literal(text)},
+        "data": {"space.yaml": _Literal(path.read_text(encoding="utf-8-sig"))},
     }
     job = {
         "apiVersion": "ray.io/v1",
@@ -72,10 +80,9 @@ def kuberay_manifest(space: Space, text: str, *, nodes: int, image: str, storage
             },
         },
     }
-    kept = str(parse_place(storage) / space.name)
     comment = [
         "kubectl apply -f THIS-FILE    needs KubeRay 1.5.1 or newer; its pods need a role that may write the storage",
-        f"searchinr fetch {shlex.quote(kept)}    brings the run here, whenever you like",
+        f"searchinr fetch {shlex.quote(str(kept))}    brings the run here, whenever you like",
         "",
         f"Each of the {nodes} workers takes {size.trials} trials of {space.resources.cpu:g} CPU and "
         f"{space.resources.gpu:g} GPU. If the head is lost KubeRay",

@@ -35,13 +35,7 @@ _LAST_LINES = 5
 
 @dataclass(frozen=True)
 class ClusterNote:
-    """A note in a run folder about the cluster on which the run is.
-
-    Attributes:
-        cluster: The cluster file.
-        place: The run's place in the storage.
-        job: Id of the run's current or last job.
-    """
+    """A note in a run folder: the cluster file, the run's place in the storage, and the id of its latest job."""
 
     cluster: str
     place: str

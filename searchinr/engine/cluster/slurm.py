@@ -3,15 +3,20 @@
 import shlex
 from pathlib import Path
 
+from searchinr.engine.catalog import read_space
+from searchinr.engine.store.place import parse_place
 from searchinr.engine.workers.slots import node_for
-from searchinr.space import Space
 
 
-def slurm_script(space: Space, path: Path, *, nodes: int, storage: str | None) -> str:
-    """Writes the script for so many nodes, each of the size that suits the space's resources.
+def slurm_script(path: Path, *, nodes: int, storage: str | None) -> str:
+    """Writes the script for a space file and so many nodes, each of the size that suits the space's resources.
 
-    All nodes see the space file at the same path and, if there is no storage, the run folder.
+    All nodes see the space file at the same path and, if there is no storage, the run folder. `UserError` if the space
+    or the storage is wrong.
     """
+    space = read_space(path)
+    if storage is not None:
+        parse_place(storage)
     size = node_for(space.resources)
     gpus = f"#SBATCH --gpus-per-node={size.gpu}\n" if size.gpu else ""
     command = ["searchinr", "run", str(path.absolute())]

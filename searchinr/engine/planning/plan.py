@@ -26,13 +26,9 @@ _MOST_NODES = 8  # if there is no cluster file that gives the largest number of 
 
 @dataclass(frozen=True)
 class Row:
-    """The estimate for one number of nodes.
+    """The estimate for one number of nodes that run trials, and of trials at the same time.
 
-    Attributes:
-        nodes: Number of nodes that run trials.
-        at_once: Number of trials at the same time.
-        hours: Hours from start to end.
-        cost: Cost of the head and the nodes for this time; None if prices are not known.
+    It is of the hours from start to end, and of what the head and the nodes cost meanwhile, if prices are known.
     """
 
     nodes: int

@@ -153,7 +153,8 @@ class Driver:
                 return job
             if self._has_result(job):  # a worker that was given up has delivered it while the job was parked
                 continue
-            self._record_start(job)
+            if not self._ledger.has_trial(job.trial):  # before the job starts, or nobody could tell what it delivers
+                self._append(TrialStarted(**job.shared(TrialStarted)))
             if (reason := self._assets.failure(job)) is None:
                 LOG.info("%s started", _where(job))
                 return job
@@ -216,11 +217,6 @@ class Driver:
             self._view.warn(text)
 
     # ---- results ----
-
-    def _record_start(self, job: Job) -> None:
-        """Puts a job's trial into the ledger before the job starts, or nobody could tell what it delivers."""
-        if not self._ledger.has_trial(job.trial):
-            self._append(TrialStarted(**job.shared(TrialStarted)))
 
     def _fold_deliveries(self) -> None:
         """Folds what workers have delivered into the ledger. It can be repeated after a crash at any point."""

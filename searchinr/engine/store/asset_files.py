@@ -28,13 +28,7 @@ _LEVELS_ABOVE = 3
 
 @dataclass(frozen=True)
 class StoredAsset:
-    """An asset from a file.
-
-    Attributes:
-        asset: The asset.
-        codec: Name of the codec that it is for.
-        about: All of the file's metadata.
-    """
+    """An asset from a file, with the name of the codec that it is for, and all of the file's metadata."""
 
     asset: Asset
     codec: str

@@ -42,11 +42,7 @@ class Lease:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Takes the right, once no other driver is heard, and keeps it.
-
-        Raises:
-            UserError: Another driver is at work.
-        """
+        """Takes the right, once no other driver is heard, and keeps it; `UserError` if another one is at work."""
         self._wait_for_silence()
         self._say(0)
         thread = threading.Thread(target=self._keep_saying, name="lease", daemon=True)
@@ -61,11 +57,7 @@ class Lease:
                     self._file.unlink(missing_ok=True)
 
     def check(self) -> None:
-        """Called before anything is written.
-
-        Raises:
-            OSError: Another driver has taken over.
-        """
+        """Called before anything is written; `OSError` if another driver has taken over."""
         if self._lost:
             raise OSError(f"{self._place}: another searchinr, started later, has taken over")
 

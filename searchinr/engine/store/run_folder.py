@@ -226,7 +226,7 @@ class RunFolder(SharedFolder):
         for folder in self.front.glob("*/*"):
             if folder.is_dir() and folder not in keep:
                 if self.stored is not None:
-                    self.stored.drop_files(folder.relative_to(self.path).as_posix())
+                    (self.stored.place / folder.relative_to(self.path).as_posix()).remove_tree()
                 shutil.rmtree(folder, ignore_errors=True)
 
 

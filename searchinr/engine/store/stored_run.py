@@ -40,11 +40,7 @@ class StoredLedger:
         self._single = 0  # lines that are a file of their own
 
     def rows(self) -> list[bytes]:
-        """All lines as they are written, each with its line break.
-
-        Raises:
-            UserError: A line is missing.
-        """
+        """All lines as they are written, each with its line break; `UserError` if one is missing."""
         try:
             rows = whole_rows(self._whole.read_bytes())
         except FileNotFoundError:
@@ -60,12 +56,9 @@ class StoredLedger:
         return rows
 
     def append(self, number: int, row: bytes, before: Path) -> None:
-        """Adds a line with its line break; when this returns it is on the storage.
+        """Adds a line with its line break; when this returns it is on the storage, else it raises an `OSError`.
 
         Lines are numbered from 0, and the file `before` holds all lines before this one.
-
-        Raises:
-            OSError: The storage cannot be written.
         """
         if self._single > max(_MIN_SINGLE, number // 10):  # so that few files are to be read, and little is written
             self.replace(before.read_bytes())
@@ -80,13 +73,7 @@ class StoredLedger:
 
 
 class StoredRun:
-    """A run on a storage.
-
-    Attributes:
-        place: Where it is.
-        ledger: Its ledger.
-        space: Its space, as run.
-    """
+    """A run on a storage: its place, its ledger, and its space as run."""
 
     def __init__(self, place: Place) -> None:
         """The run that is kept there, or will be."""
@@ -137,11 +124,7 @@ class StoredRun:
                 file.unlink()
 
     def fetch(self, folder: Path) -> None:
-        """Copies what is on record into a run folder, whether the run goes on or not; the driver need not know.
-
-        Raises:
-            UserError: The run folder holds another run.
-        """
+        """Copies what is on record into a run folder, also while the run goes on; `UserError` if it holds another."""
         space = self.space.read_bytes()
         mine = folder / "space.yaml"
         if mine.exists() and _heading(mine.read_bytes()) != _heading(space):
@@ -167,10 +150,6 @@ class StoredRun:
         """Puts files on the storage, by name, into a folder that is called so from the run folder on."""
         for file, data in files.items():
             _write(self.place / name / file, data)
-
-    def drop_files(self, name: str) -> None:
-        """Removes a folder of files."""
-        (self.place / name).remove_tree()
 
     def _pull(self, part: str, folder: Path) -> None:
         """Copies those files of a part that the run folder lacks; files never change."""

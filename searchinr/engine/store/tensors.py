@@ -20,11 +20,7 @@ def write_tensors(path: Place, tensors: Mapping[str, Tensor]) -> None:
 
 
 def read_tensors(path: Place) -> dict[str, Tensor] | None:
-    """Tensors of a file, or None where there is none.
-
-    Raises:
-        InvalidFileError: The file is damaged: torn, or not what was written.
-    """
+    """Tensors of a file, or None where there is none; `InvalidFileError` if it is torn, or not what was written."""
     try:
         data = path.read_bytes()
     except FileNotFoundError:
