@@ -5,7 +5,7 @@ that name it, or in a folder called `assets` beside or above them. In a run that
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
@@ -109,7 +109,11 @@ def find_asset(file: Container, source: Path | None, given: Path | None) -> Asse
         return None
     if given is not None and not given.is_dir():
         return read_asset(given).asset
-    for folder in _places(source, given):
+    folders = [] if given is None else [given]
+    if source is not None:
+        above = source.resolve().parents
+        folders += [above[0], *(folder / KEPT for folder in above[:_LEVELS_ABOVE])]
+    for folder in folders:
         for path in sorted(folder.glob(f"*-{needed}*{ASSET_SUFFIX}")):
             return read_asset(path).asset
     return None
@@ -124,14 +128,3 @@ def decode_data(data: bytes, source: Path, layout: Layout | None = None) -> Sign
     """
     file = container.unpack(data)
     return decode(file, asset=find_asset(file, source, None), layout=layout)
-
-
-def _places(source: Path | None, given: Path | None) -> Iterator[Path]:
-    if given is not None:
-        yield given
-    if source is not None:
-        folder = source.resolve().parent
-        yield folder
-        above: Sequence[Path] = (folder, *folder.parents)[:_LEVELS_ABOVE]
-        for each in above:
-            yield each / KEPT
