@@ -266,8 +266,6 @@ def parse_place(text: str) -> Place:
     Raises:
         UserError: The URL's scheme is not known, it names no bucket, or it has credentials in it.
     """
-    from fsspec import available_protocols
-
     if "://" not in text:
         return LocalPlace(Path(text).expanduser().absolute())
     url = urlsplit(text)
@@ -284,6 +282,8 @@ def parse_place(text: str) -> Place:
             f"{without_query}: credentials found in the URL, where logs would show them; give them by the environment "
             "(AWS_ACCESS_KEY_ID, ...) or by the machine's role"
         )
+    from fsspec import available_protocols
+
     if url.scheme not in _ARROW and url.scheme not in available_protocols():
         raise UserError(
             f"{without_query}: scheme {url.scheme!r} found; allowed are a folder, s3, gs, abfs, hdfs or file"
