@@ -41,19 +41,20 @@ for _name, _pattern, _beginnings in _SCALARS:
 class _Loader(yaml.SafeLoader):
     yaml_implicit_resolvers = _RESOLVERS
 
-    def compose_node(self, parent: yaml.Node | None, index: object) -> yaml.Node | None:
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         # A file of a few lines with nested aliases can stand for gigabytes, or contain itself.
         if self.check_event(yaml.AliasEvent):
             mark = self.get_event().start_mark  # type: ignore[no-untyped-call]
             raise yaml.MarkedYAMLError(problem="found an alias (*), write the value out", problem_mark=mark)
         node = super().compose_node(parent, index)
-        if isinstance(node, yaml.ScalarNode) and isinstance(parent, yaml.MappingNode) and index is None:
+        is_key = isinstance(parent, yaml.MappingNode) and index is None  # so PyYAML has it, whatever its type says
+        if is_key and isinstance(node, yaml.ScalarNode):
             node.tag = f"{_TAG}str"  # a key is text, whatever it looks like
         return node
 
 
 def _scalar(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> str | int | float | None:
-    kind, text = node.tag.removeprefix(_TAG), str(loader.construct_scalar(node))
+    kind, text = node.tag.removeprefix(_TAG), loader.construct_scalar(node)
     try:
         return _VALUES[kind](text)
     except (KeyError, ValueError):  # the tag does not fit, or there are more digits than Python converts
