@@ -99,7 +99,7 @@ def test_features_reach_from_one_period_to_the_highest_frequency() -> None:
     coords = torch.from_numpy(MODALITIES["image"].coordinates(LAYOUT))
     rows = (np.arange(8) * 2 + 1 - 8) / 8
     expected = [np.cos(math.pi * f * rows) for f in (1, 2, 4)] + [np.sin(math.pi * f * rows) for f in (1, 2, 4)]
-    found = network.features(coords).reshape(8, 12, 2, 6)
+    found = network.seen(coords).reshape(8, 12, 2, 6)
     torch.testing.assert_close(found[:, 0, 0].double(), torch.tensor(np.stack(expected, -1)), atol=1e-6, rtol=0)
 
 
@@ -108,7 +108,7 @@ def test_vectors_and_weights_are_the_same_numbers() -> None:
     vectors = torch.arange(2.0 * network.size).reshape(2, -1)
     assert torch.equal(network.join(network.split(vectors)), vectors)
     assert sum(network.layer_sizes) == network.size
-    start = network.init(torch.Generator().manual_seed(0))
+    start = torch.cat([weight.flatten() for weight in network.init(torch.Generator().manual_seed(0)).values()])
     assert start.shape == (network.size,) and start.abs().max() < 1
 
 

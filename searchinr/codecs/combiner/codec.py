@@ -107,7 +107,7 @@ class CombinerCodec(Codec[CombinerParams, CombinerState]):
                 f"the file holds {len(indices)} blocks, its prior has {len(weights_prior.lengths)}: it is corrupt"
             )
         weights = network.split(weights_prior.decoded(indices).unsqueeze(0))  # {name: (1, *shape)}
-        return CoordinateDecoder(lambda coords: gain * network.forward(weights, network.features(coords)))
+        return CoordinateDecoder(lambda coords: gain * network.forward(weights, coords))
 
     def inspect(self, file: container.Container, *, asset: Asset | None = None) -> Inspection:
         """See `Codec.inspect`; without the asset, what the file alone says."""
@@ -117,7 +117,7 @@ class CombinerCodec(Codec[CombinerParams, CombinerState]):
         if asset is not None:
             prior, _ = self._priors(file, asset)
             network = prior.network(file.layout)
-            macs_per_point = network.macs_per_point
+            macs_per_point = network.macs_per_point()
             about |= {
                 "depth": prior.depth,
                 "width": prior.width,
@@ -171,7 +171,7 @@ def _group(targets: Targets, asset: Asset, params: CombinerParams, seed: int) ->
     )
     distortion = Distortion(prior.network(targets.layout), targets, params.batch_fraction)
     trunk = PosteriorFit(distortion, weights_prior, len(targets.indices), recipe)
-    macs_per_point = distortion.network.macs_per_point
+    macs_per_point = distortion.network.macs_per_point()
     return Group(targets.indices, targets.layout, targets.gains, asset, macs_per_point, trunk)
 
 

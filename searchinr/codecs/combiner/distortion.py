@@ -32,13 +32,13 @@ class Distortion:
         self.network = network
         # Features can be held only where they are those of the points, and not of an observation's queries.
         observation = targets.observation
-        self.points = targets.points.seen(network.features) if observation is None else targets.points
+        self.points = targets.points.seen(network.seen) if observation is None else targets.points
         queries = 1 if observation is None else observation.queries_per_point
-        self._macs_per_point = queries * network.macs_per_point
+        self._macs_per_point = queries * network.macs_per_point()
         self._batch = max(1, round(batch_fraction * self.points.count))
         self._objective = SingleNetwork(
-            network.forward if observation is None else network.at,
-            macs_per_point=network.macs_per_point,
+            network.of_features if observation is None else network.forward,
+            macs_per_point=network.macs_per_point(),
             elements_per_point=network.shape.width,
             observation=observation,
         )

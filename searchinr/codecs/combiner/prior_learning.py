@@ -132,7 +132,8 @@ class _Learner:
         self._network = SineNetwork.of(layouts[0].layout, *architecture)
         # All posteriors start from the same weights: from weights of their own they would never come to agree.
         # A neighbour's deviations are left behind: where it has collapsed weights, they would hardly come free again.
-        initial = self._network.init(torch.Generator().manual_seed(seed)) if neighbour is None else neighbour.mean
+        weights = self._network.init(torch.Generator().manual_seed(seed)).values()
+        initial = torch.cat([weight.flatten() for weight in weights]) if neighbour is None else neighbour.mean
         start = initial.float().to(device)  # (n,)
         self._mean, self._deviation = start, torch.full_like(start, _FIRST_DEVIATION)
         self._layouts = [

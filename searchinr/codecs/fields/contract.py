@@ -9,7 +9,7 @@ Notation used for tensor shapes:
 import math
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal, NamedTuple, Self
 
@@ -19,6 +19,8 @@ from torch import Tensor
 
 from searchinr.codecs.bitstream.bits import Reader, Writer
 from searchinr.codecs.fields.affine import affine
+from searchinr.errors import InvalidFileError, UserError
+from searchinr.space import Value, build_params
 
 Role = Literal["first", "hidden", "bias", "last", "table"]
 """The purpose of a tensor: a first layer's inputs are coordinates, a last layer gives values, tables are looked up."""
@@ -162,12 +164,24 @@ class Field(ABC):
     def pack(self, out: Writer) -> None:
         """Writes the parameters that `forward` needs (not those that only shape the initialisation).
 
-        By default these are all of them, and each is a `ByteFloat`.
+        By default these are all of them, and each is a byte: that of a `ByteFloat`, or a whole number.
         """
         for _, value in self.params:
-            out.byte_float(value)
+            out.byte_float(value) if isinstance(value, float) else out.byte(value)
 
     @classmethod
     def unpack(cls, shape: FieldShape, reader: Reader) -> Self:
         """Makes the field whose parameters `pack` wrote; `InvalidFileError` if they are out of range."""
-        return cls(shape, cls.Params(**{name: reader.byte_float() for name in cls.Params.model_fields}))
+        fields = cls.Params.model_fields.items()
+        return cls.of_file(
+            shape, {key: reader.byte_float() if of.annotation is float else reader.byte() for key, of in fields}
+        )
+
+    @classmethod
+    def of_file(cls, shape: FieldShape, params: Mapping[str, Value]) -> Self:
+        """Makes the field with the parameters that a file claims; `InvalidFileError` if they are out of range."""
+        try:
+            return cls(shape, build_params(cls.Params, params))
+        except UserError as error:
+            found = str(error).replace("\n", "; ")
+            raise InvalidFileError(f"the file claims a backbone {cls.name} with {found}: it is corrupt") from None

@@ -2,20 +2,18 @@
 
 import math
 from collections.abc import Iterator
-from typing import ClassVar, Self
+from typing import ClassVar
 
 import torch
 from pydantic import Field as Key
 from torch import Tensor
 
-from searchinr.codecs.bitstream.bits import ByteFloat, Reader, Writer
+from searchinr.codecs.bitstream.bits import ByteFloat
 from searchinr.codecs.fields.contract import Between, Field, FieldParams, FieldShape, TensorSpec, unchanged
 from searchinr.codecs.fields.layers import uniform
 from searchinr.codecs.fields.shared_random import random_bits
 from searchinr.codecs.fields.siren import Siren, SirenParams
-from searchinr.errors import InvalidFileError
 
-_MIN_LOG2, _MAX_LOG2 = 4, 24
 _TABLE_BOUND = 1e-4
 
 
@@ -24,8 +22,8 @@ class DinerParams(FieldParams):
 
     table_size_log2: int = Key(
         10,
-        ge=_MIN_LOG2,
-        le=_MAX_LOG2,
+        ge=4,
+        le=24,
         description="table entries, as a power of two; a table never has more entries than the signal has points",
         json_schema_extra={"unit": "log2 entries"},
     )
@@ -90,21 +88,6 @@ class Diner(Field):
     def macs_per_point(self) -> int:
         """See `Field.macs_per_point`; a look-up does not count."""
         return self._network.macs_per_point()
-
-    def pack(self, out: Writer) -> None:
-        """See `Field.pack`: two bytes."""
-        out.byte(self.params.table_size_log2)
-        out.byte_float(self.params.omega)
-
-    @classmethod
-    def unpack(cls, shape: FieldShape, reader: Reader) -> Self:
-        """See `Field.unpack`."""
-        size, omega = reader.byte(), reader.byte_float()
-        if not _MIN_LOG2 <= size <= _MAX_LOG2:
-            raise InvalidFileError(
-                f"the file claims a table of 2**{size} entries: allowed are 2**{_MIN_LOG2} to 2**{_MAX_LOG2}"
-            )
-        return cls(shape, DinerParams(table_size_log2=size, omega=omega))
 
 
 FIELD = Diner

@@ -152,27 +152,12 @@ class Hashgrid(Perceptron):
         packed = int.from_bytes(reader.take(2), "big")
         size, levels, features = packed >> 9, (packed >> 4) % MAX_LEVELS + 1, packed % MAX_FEATURES + 1
         coarsest, finest = reader.varint(), reader.varint()
-        if not MIN_TABLE_LOG2 <= size <= MAX_TABLE_LOG2:
-            raise InvalidFileError(
-                f"the file claims tables of 2**{size} entries: allowed are 2**{MIN_TABLE_LOG2} to 2**{MAX_TABLE_LOG2}"
-            )
-        if not MIN_RESOLUTION <= coarsest <= finest <= MAX_RESOLUTION:
-            raise InvalidFileError(
-                f"the file claims grids of {coarsest} to {finest} vertices: allowed are {MIN_RESOLUTION} to "
-                f"{MAX_RESOLUTION}"
-            )
+        if coarsest > finest:
+            raise InvalidFileError(f"the file claims grids of {coarsest} to {finest} vertices: it is corrupt")
         if shape.d_in > MAX_AXES:
             raise InvalidFileError(f"the file claims a hash grid of {shape.d_in} axes: at most {MAX_AXES} are allowed")
-        return cls(
-            shape,
-            HashgridParams(
-                table_size_log2=size,
-                levels=levels,
-                features=features,
-                min_resolution=coarsest,
-                max_resolution=finest,
-            ),
-        )
+        params = {"table_size_log2": size, "levels": levels, "features": features}
+        return cls.of_file(shape, {**params, "min_resolution": coarsest, "max_resolution": finest})
 
 
 def _affine_of_rows(inputs: Tensor, weights: dict[str, Tensor], name: str) -> Tensor:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
-from searchinr.codecs.fields.contract import FieldShape, Role, TensorSpec
+from searchinr.codecs.fields.contract import Role, TensorSpec
 
 
 def affine_specs(name: str, n_in: int, n_out: int, role: Role) -> tuple[TensorSpec, TensorSpec]:
@@ -26,25 +26,6 @@ def uniform(rng: torch.Generator, shape: tuple[int, ...], bound: float) -> Tenso
 def fan_in_bound(n_in: int) -> float:
     """1/sqrt(n_in): the bound of the weights and biases that PyTorch gives a new `Linear`."""
     return 1 / math.sqrt(n_in)
-
-
-def perceptron_specs(shape: FieldShape, n_in: int, first: Role = "first") -> list[TensorSpec]:
-    """Describes the tensors of a plain perceptron: `layer0` to `layer{depth - 1}`, and the linear layer `out`.
-
-    Args:
-        shape: Depth, width and number of values of a point.
-        n_in: Number of inputs of the first layer.
-        first: Role of the first layer.
-    """
-    specs = [*affine_specs("layer0", n_in, shape.width, first)]
-    for layer in range(1, shape.depth):
-        specs += affine_specs(f"layer{layer}", shape.width, shape.width, "hidden")
-    return [*specs, *affine_specs("out", shape.width, shape.d_out, "last")]
-
-
-def perceptron_macs(shape: FieldShape, n_in: int) -> int:
-    """Multiply-accumulates at one point of the perceptron that `perceptron_specs` describes."""
-    return shape.width * (n_in + (shape.depth - 1) * shape.width + shape.d_out)
 
 
 def pytorch_init(specs: Iterable[TensorSpec], rng: torch.Generator) -> dict[str, Tensor]:

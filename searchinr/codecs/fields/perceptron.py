@@ -7,7 +7,7 @@ from torch import Tensor
 
 from searchinr.codecs.fields.affine import affine
 from searchinr.codecs.fields.contract import Between, Field, Role, TensorSpec, unchanged
-from searchinr.codecs.fields.layers import perceptron_macs, perceptron_specs, pytorch_init
+from searchinr.codecs.fields.layers import affine_specs, pytorch_init
 
 
 class Perceptron(Field):
@@ -33,8 +33,12 @@ class Perceptron(Field):
         return affine(hidden, weight, bias).relu_()
 
     def tensors(self) -> list[TensorSpec]:
-        """See `Field.tensors`."""
-        return perceptron_specs(self.shape, self.inputs, self.first)
+        """See `Field.tensors`: `layer0` to `layer{depth - 1}`, and the linear layer `out`."""
+        shape = self.shape
+        specs = [*affine_specs("layer0", self.inputs, shape.width, self.first)]
+        for layer in range(1, shape.depth):
+            specs += affine_specs(f"layer{layer}", shape.width, shape.width, "hidden")
+        return [*specs, *affine_specs("out", shape.width, shape.d_out, "last")]
 
     def init(self, rng: torch.Generator) -> dict[str, Tensor]:
         """See `Field.init`; this is PyTorch's default."""
@@ -54,4 +58,5 @@ class Perceptron(Field):
 
     def macs_per_point(self) -> int:
         """See `Field.macs_per_point`."""
-        return perceptron_macs(self.shape, self.inputs)
+        shape = self.shape
+        return shape.width * (self.inputs + (shape.depth - 1) * shape.width + shape.d_out)

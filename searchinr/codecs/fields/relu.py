@@ -1,18 +1,14 @@
 """Positional encoding and ReLU layers (NeRF, Mildenhall et al. 2020, arXiv 2003.08934, section 5.1)."""
 
 import math
-from typing import ClassVar, Self
+from typing import ClassVar
 
 import torch
 from pydantic import Field as Key
 from torch import Tensor
 
-from searchinr.codecs.bitstream.bits import Reader, Writer
-from searchinr.codecs.fields.contract import FieldParams, FieldShape
+from searchinr.codecs.fields.contract import FieldParams
 from searchinr.codecs.fields.perceptron import Perceptron
-from searchinr.errors import InvalidFileError
-
-_MAX_OCTAVES = 20
 
 
 class ReluParams(FieldParams):
@@ -21,7 +17,7 @@ class ReluParams(FieldParams):
     octaves: int = Key(
         10,
         ge=0,
-        le=_MAX_OCTAVES,
+        le=20,
         description="frequencies of the positional encoding for each coordinate: pi, 2 pi, 4 pi, ...",
         json_schema_extra={"unit": "octaves"},
     )
@@ -51,18 +47,6 @@ class Relu(Perceptron):
         frequencies = math.pi * 2.0**octaves  # (o,)
         phases = (coords.unsqueeze(-1) * frequencies).flatten(-2)  # (n, d_in, o) -> (n, d_in * o)
         return torch.cat([coords, phases.sin(), phases.cos()], dim=-1)  # (n, inputs)
-
-    def pack(self, out: Writer) -> None:
-        """See `Field.pack`; it writes one byte."""
-        out.byte(self.params.octaves)
-
-    @classmethod
-    def unpack(cls, shape: FieldShape, reader: Reader) -> Self:
-        """See `Field.unpack`."""
-        octaves = reader.byte()
-        if octaves > _MAX_OCTAVES:
-            raise InvalidFileError(f"the file claims {octaves} octaves: at most {_MAX_OCTAVES} are allowed")
-        return cls(shape, ReluParams(octaves=octaves))
 
 
 FIELD = Relu

@@ -104,7 +104,9 @@ def same_for_all(initial: Mapping[str, Tensor], targets: Targets) -> dict[str, T
 def latents_of(group: NetworkGroup[Any], fit: BatchFit) -> dict[str, Tensor]:
     """The latents of a fit: its trained ones, or else those that the quantiser makes of the weights (fp16: weights)."""
     trained = {name: weight.detach() for name, weight in fit.weights.items()}
-    return trained if group.quantizer is None or fit.is_quantised else group.quantizer.start(trained)
+    if group.quantizer is None or fit.is_quantised:
+        return trained
+    return {**group.quantizer.beside(trained), **group.quantizer.start(trained)}
 
 
 def fit_groups(
@@ -148,7 +150,7 @@ def file_weights(group: NetworkGroup[Any], measured: Mapping[str, Tensor]) -> It
         yield {name: weight.numpy() for name, weight in group.gains.multiply_weights(position, own).items()}
 
 
-def file_tensors(
+def _file_tensors(
     group: NetworkGroup[Any], quantizer: Quantizer, latents: Mapping[str, Tensor]
 ) -> Iterator[dict[str, CodedTensor]]:
     """Yields the quantised tensors that the file of each signal of a group holds."""
@@ -172,4 +174,4 @@ def packers(
     """For each signal of a group a function that packs those of its tensors that are asked for, in their order."""
     if group.quantizer is None:
         return (partial(coded_tensors.pack_fp16, weights=weights) for weights in file_weights(group, measured))
-    return (partial(coded_tensors.pack, tensors=each) for each in file_tensors(group, group.quantizer, measured))
+    return (partial(coded_tensors.pack, tensors=each) for each in _file_tensors(group, group.quantizer, measured))

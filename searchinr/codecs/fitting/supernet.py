@@ -25,7 +25,6 @@ from torch import Tensor
 from searchinr.codecs.fields.contract import Field, TensorSpec
 from searchinr.codecs.fitting.objective import MSE_FLOOR, Evaluated, Objective, Step, weighted_squares
 from searchinr.codecs.fitting.points import Part, Points
-from searchinr.codecs.fitting.training import BatchFit, Recipe, fit_to_rung
 from searchinr.codecs.params.network_params import LossName
 from searchinr.signals.observation import Observation
 
@@ -218,58 +217,3 @@ class Sandwich(Objective):
         if self._observation is None or queries is None:
             return outputs
         return self._observation.values(part.coords, queries, outputs)
-
-
-@dataclass(frozen=True)
-class Trained:
-    """A supernet after a step.
-
-    Attributes:
-        stored: Stored tensors of the supernet, `{name: (B, ...)}`.
-        steps: Number of steps taken so far.
-        macs: Multiply-accumulates spent on these steps.
-        state: Makes the state from which `train` can go on exactly, as flat tensors on the CPU.
-    """
-
-    stored: dict[str, Tensor]
-    steps: int
-    macs: float
-    state: Callable[[], dict[str, Tensor]]
-
-
-def train(
-    supernet: Supernet,
-    initial: Mapping[str, Tensor],
-    points: Points,
-    *,
-    steps: int,
-    lr: float,
-    batch_fraction: float,
-    seed: int,
-    resume: Mapping[str, Tensor] | None = None,
-    observation: Observation | None = None,
-) -> Iterator[Trained]:
-    """Trains the supernets of B signals; the learning rate falls along a cosine from the first step on.
-
-    Args:
-        supernet: The supernet to train.
-        initial: Initial stored tensors, `{name: (B, ...)}`.
-        points: The points of the B signals.
-        steps: Number of steps.
-        lr: Learning rate at the start.
-        batch_fraction: The fraction of all points that each step uses.
-        seed: Seed of the draws of widths and points.
-        resume: A `Trained.state` of an earlier training with the same arguments, from which to go on.
-        observation: See `Sandwich`.
-
-    Yields:
-        The supernet after every step; if all steps had been taken before, the supernet as it is, once.
-
-    Raises:
-        TrialError: The training diverged.
-    """
-    recipe = Recipe(lr=lr, decay=1.0, batch_fraction=batch_fraction, seed=seed)
-    trunk = BatchFit(Sandwich(supernet, observation=observation), initial, points, recipe)
-    for fit in fit_to_rung(trunk, recipe, steps, branched=resume):
-        fit.check_finite()
-        yield Trained({name: weight.detach() for name, weight in fit.weights.items()}, fit.steps, fit.macs, fit.state)

@@ -161,7 +161,8 @@ class BatchFit:
     def quantise(self, quantizer: Quantizer) -> None:
         """Replaces the weights by the quantiser's latents, which are trained from here on."""
         before, self._quantizer = self._adam, quantizer
-        latents, factors = quantizer.start(self.weights), dict(self._recipe.lr_factors)
+        latents = {**quantizer.beside(self.weights), **quantizer.start(self.weights)}
+        factors = dict(self._recipe.lr_factors)
         if self._recipe.lambda_:
             factors |= {name: _STEPS_AGAINST_RATE for name in latents if name.endswith(STEP)}
         self._adam = Adam(latents, self._device, factors)
@@ -179,9 +180,7 @@ class BatchFit:
         rng = np.random.default_rng((self._recipe.seed, self.steps))
         points = self._sample(rng)
         self._adam.forget_gradients()
-        values = self.weights
-        if self._quantizer is not None:
-            values = self._quantizer.values(self.weights, progress)
+        values = self._values(progress)
         # The values are leaves, so that the graph between latents and values is run once, whatever the objective does.
         network = values if self._quantizer is None else {n: v.detach().requires_grad_() for n, v in values.items()}
         evaluated = self._objective.backward(network, points, Step(self._recipe.loss, rng, annealed))
@@ -191,6 +190,12 @@ class BatchFit:
         self._error = evaluated.error
         self.steps += 1
         self.macs += evaluated.macs
+
+    def _values(self, progress: float = 1.0) -> dict[str, Tensor]:
+        """What the objective computes with; see `Quantizer.values`."""
+        if self._quantizer is None:
+            return self.weights
+        return {**self._quantizer.beside(self.weights), **self._quantizer.values(self.weights, progress)}
 
     def _backward_to_latents(
         self, quantizer: Quantizer, values: Mapping[str, Tensor], network: Mapping[str, Tensor], progress: float
@@ -241,8 +246,7 @@ class BatchFit:
     @torch.no_grad()
     def own_losses(self) -> Tensor:
         """The loss of each signal with the weights that a decoder would have now, `(B,)`; see `losses`."""
-        weights = self.weights if self._quantizer is None else self._quantizer.values(self.weights)
-        return self.losses(weights, torch.arange(self._points.signals, device=self._device))
+        return self.losses(self._values(), torch.arange(self._points.signals, device=self._device))
 
     @torch.no_grad()
     def note_best(self) -> None:

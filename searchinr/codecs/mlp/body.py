@@ -11,7 +11,7 @@ the weights: see `coded_tensors`
 If the flag for more bit-widths is not set, activations are not quantised, and the last layer has edge_bits as well.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Self
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from searchinr.codecs.bitstream import coded_tensors, container
 from searchinr.codecs.bitstream.bits import Reader, Writer
-from searchinr.codecs.bitstream.coded_tensors import CodedTensor, Packed
+from searchinr.codecs.bitstream.coded_tensors import Packed
 from searchinr.codecs.bitstream.quant_spec import QuantSpec
 from searchinr.codecs.bitstream.steps import step_sizes
 from searchinr.codecs.fields.contract import Field
@@ -52,43 +52,33 @@ def parts_of(field: Field, bits: BitWidths, per_channel: bool) -> list[QuantSpec
 def pack(
     field: Field,
     params: MlpParams,
-    tensors: Mapping[str, CodedTensor],
+    pack_weights: Callable[[Sequence[QuantSpec]], bytes],
     activations: NDArray[np.int64] | None,
 ) -> bytes:
-    """A body of quantised weights.
+    """A body.
 
     Args:
         field: The backbone.
         params: The codec's parameters.
-        tensors: The coded tensors of the backbone, by name.
+        pack_weights: What `packers` gives for the signal.
         activations: The byte that names the step of each layer's activations, `(depth,)`; None if these have none.
     """
-    quantizer = QUANTIZERS[params.quantizer]
-    bits, per_channel = bit_widths(params), params.steps_per == "channel"
+    quantizer, bits = QUANTIZERS.get(params.quantizer), bit_widths(params)
+    per_channel = quantizer is not None and params.steps_per == "channel"
     has_more = activations is not None or bits.last_bits != bits.edge_bits
-    out = _head(field, quantizer.id, per_channel, has_more)
-    out.byte((bits.weight_bits - 1) << 4 | (bits.edge_bits - 1))
+    out = Writer()
+    out.byte(field.id << 4 | (field.shape.depth - 1))
+    number = _FP16_ID if quantizer is None else quantizer.id
+    packed = number << 12 | per_channel << 11 | has_more << 10 | (field.shape.width - 1)
+    out.data += packed.to_bytes(2, "big")
+    if quantizer is not None:
+        out.byte((bits.weight_bits - 1) << 4 | (bits.edge_bits - 1))
     if has_more:
         out.byte((params.activation_bits or 0) << 4 | (bits.last_bits - 1))
     field.pack(out)
     if activations is not None:
         out.data += bytes(activations.tolist())
-    return bytes(out.data) + coded_tensors.pack(parts_of(field, bits, per_channel), tensors)
-
-
-def pack_fp16(field: Field, weights: Mapping[str, NDArray[np.float32]]) -> bytes:
-    """A body of weights as they are; what is beyond fp16 is clipped."""
-    out = _head(field, _FP16_ID)
-    field.pack(out)
-    return bytes(out.data) + coded_tensors.pack_fp16(parts_of(field, UNQUANTISED, per_channel=False), weights)
-
-
-def _head(field: Field, quantizer: int, per_channel: bool = False, has_more: bool = False) -> Writer:
-    out = Writer()
-    out.byte(field.id << 4 | (field.shape.depth - 1))
-    packed = quantizer << 12 | per_channel << 11 | has_more << 10 | (field.shape.width - 1)
-    out.data += packed.to_bytes(2, "big")
-    return out
+    return bytes(out.data) + pack_weights(parts_of(field, bits, per_channel))
 
 
 @dataclass

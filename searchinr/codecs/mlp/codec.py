@@ -15,12 +15,11 @@ from searchinr.codecs.fitting.activations import WithActivations, activation_ste
 from searchinr.codecs.fitting.groups import (
     NetworkGroup,
     NetworkState,
-    file_tensors,
-    file_weights,
     fit_groups,
     latents_of,
     make_field,
     make_group,
+    packers,
     recipe_of,
     same_for_all,
 )
@@ -86,8 +85,7 @@ class MlpCodec(Codec[MlpParams, MlpState]):
         )
         quantizer: Quantizer | None = None
         if params.quantizer != FP16:
-            parts = parts_of(field, bit_widths(params), params.steps_per == "channel")
-            quantizer = QUANTIZERS[params.quantizer](parts)
+            quantizer = QUANTIZERS[params.quantizer](parts_of(field, bit_widths(params), params.steps_per == "channel"))
             if params.activation_bits is not None:
                 coords = calibration_coords(targets)
                 quantizer = WithActivations(quantizer, field, params.activation_bits, coords)
@@ -146,11 +144,7 @@ def _at_rung(params: MlpParams, group: MlpGroup, branch: BatchFit) -> dict[str, 
 
 def _bodies(group: MlpGroup, params: MlpParams, measured: Mapping[str, Tensor]) -> Iterator[bytes]:
     """The bodies of the files of a group's signals, in their order."""
-    if group.quantizer is None:
-        for weights in file_weights(group, measured):
-            yield body.pack_fp16(group.architecture, weights)
-        return
     steps = activation_steps(measured)  # (B, depth)
-    for position, tensors in enumerate(file_tensors(group, group.quantizer, measured)):
+    for position, pack_weights in enumerate(packers(group, measured)):
         activations = None if steps is None else steps[position].cpu().numpy()
-        yield body.pack(group.architecture, params, tensors, activations)
+        yield body.pack(group.architecture, params, pack_weights, activations)

@@ -8,32 +8,14 @@ from pydantic import Field as Key
 from searchinr.codecs.contract import CodecParams
 from searchinr.codecs.fields.registry import FIELDS
 from searchinr.codecs.fitting.activations import MAX_ACTIVATION_BITS, MIN_ACTIVATION_BITS
-from searchinr.codecs.params.network_params import (
-    FP16,
-    MAX_DEPTH,
-    MAX_WIDTH,
-    OWN,
-    Backbone,
-    BatchFraction,
-    Decay,
-    EdgeBits,
-    Lambda,
-    LastBits,
-    Loss,
-    NetworkParams,
-    QatFraction,
-    WeightBits,
-    fill_in,
-    fill_in_quantisation,
-    with_keys,
-)
+from searchinr.codecs.params import network_params as keys
 from searchinr.codecs.params.sizes import canonical_sizes, parse_sizes
 from searchinr.codecs.quantize.registry import QUANTIZERS
 
 _MIN_WIDTH = 4
 
-Depths = Annotated[str, AfterValidator(canonical_sizes(1, MAX_DEPTH))]
-Widths = Annotated[str, AfterValidator(canonical_sizes(_MIN_WIDTH, MAX_WIDTH))]
+Depths = Annotated[str, AfterValidator(canonical_sizes(1, keys.MAX_DEPTH))]
+Widths = Annotated[str, AfterValidator(canonical_sizes(_MIN_WIDTH, keys.MAX_WIDTH))]
 
 
 class SupernetParams(BaseModel):
@@ -50,19 +32,19 @@ class SupernetParams(BaseModel):
     )
 
 
-@with_keys(OWN)
-class MlpParams(NetworkParams, CodecParams):
+@keys.with_keys(keys.OWN)
+class MlpParams(keys.NetworkParams, CodecParams):
     """The codec's parameters and, under each backbone's name, that backbone's own."""
 
-    backbone: Backbone = "siren"  # type: ignore[valid-type]
-    depth: int = Key(3, ge=1, le=MAX_DEPTH, description="nonlinear layers (depth - 1 matrices are width x width)")
-    width: int = Key(32, ge=_MIN_WIDTH, le=MAX_WIDTH, description="channels of every hidden layer")
-    quantizer: Literal[(*QUANTIZERS, FP16)] = Key(  # type: ignore[valid-type]
+    backbone: keys.Backbone = "siren"  # type: ignore[valid-type]
+    depth: int = Key(3, ge=1, le=keys.MAX_DEPTH, description="nonlinear layers (depth - 1 matrices are width x width)")
+    width: int = Key(32, ge=_MIN_WIDTH, le=keys.MAX_WIDTH, description="channels of every hidden layer")
+    quantizer: Literal[(*QUANTIZERS, keys.FP16)] = Key(  # type: ignore[valid-type]
         "minmax", description="how weights become symbols; lsq, lsq+, adaround and kmeans-qat learn it in training"
     )
-    weight_bits: WeightBits = 8
-    edge_bits: EdgeBits = 10
-    last_bits: LastBits = None
+    weight_bits: keys.WeightBits = 8
+    edge_bits: keys.EdgeBits = 10
+    last_bits: keys.LastBits = None
     steps_per: Literal["tensor", "channel"] = Key(
         "tensor", description="what has a quantiser step of its own: a whole matrix, or each of its output channels"
     )
@@ -73,8 +55,8 @@ class MlpParams(NetworkParams, CodecParams):
         description="of what every nonlinear layer gives; left out, and with fp16 always, as it is",
         json_schema_extra={"unit": "bits"},
     )
-    qat_fraction: QatFraction = None
-    lambda_: Lambda = Key(
+    qat_fraction: keys.QatFraction = None
+    lambda_: keys.Lambda = Key(
         None,
         description="what one bit per sample adds while lsq or lsq+ learns, and in a search of steps: to the logarithm"
         " of the MSE, or to the MSE of values in [0, 1]; left out, 0",
@@ -85,12 +67,12 @@ class MlpParams(NetworkParams, CodecParams):
         description="search each tensor's steps after training, by error and real bytes (not of kmeans, adaround and"
         " fp16); costs some 8 passes over all points for each tensor, at depth 4 as much as 100 training steps",
     )
-    loss: Loss = "log_mse"
+    loss: keys.Loss = "log_mse"
     lr: float | None = Key(
         None, gt=0, le=1, description="Adam's learning rate; left out, the backbone's own for this width"
     )
-    decay: Decay = 0.5
-    batch_fraction: BatchFraction = 0.25
+    decay: keys.Decay = 0.5
+    batch_fraction: keys.BatchFraction = 0.25
     init: Literal["scratch", "supernet"] = Key(
         "scratch",
         description="where training starts: the backbone's own initialisation, or a slice of a supernet that is trained"
@@ -109,15 +91,15 @@ class MlpParams(NetworkParams, CodecParams):
         data = dict(data)
         if (quantizer is None or not quantizer.has_steps) and data.get("step_search") is True:
             data["step_search"] = False
-        fill_in_quantisation(data, quantizer, given["edge_bits"], searches_steps=data.get("step_search") is True)
-        fill_in(data, "activation_bits", None, quantizer is not None)
+        keys.fill_in_quantisation(data, quantizer, given["edge_bits"], searches_steps=data.get("step_search") is True)
+        keys.fill_in(data, "activation_bits", None, quantizer is not None)
         if data.get("lr") is None and backbone in FIELDS and isinstance(width, int) and width > 0:
             data["lr"] = FIELDS[backbone].default_lr(width)
         if given["init"] == "supernet":
             supernet = given["supernet"]
             if isinstance(supernet, SupernetParams):
                 supernet = supernet.model_dump(exclude_none=True)
-            bounds = {"depth": (1, MAX_DEPTH), "width": (_MIN_WIDTH, MAX_WIDTH)}
+            bounds = {"depth": (1, keys.MAX_DEPTH), "width": (_MIN_WIDTH, keys.MAX_WIDTH)}
             own = {f"{size}s": str(given[size]) for size, bound in bounds.items() if _is_within(given[size], *bound)}
             data["supernet"] = {**own, **supernet} if isinstance(supernet, dict) else supernet
         return data

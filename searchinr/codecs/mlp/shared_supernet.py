@@ -17,7 +17,8 @@ from searchinr.codecs.fields.registry import FIELDS
 from searchinr.codecs.fitting.groups import make_field, same_for_all
 from searchinr.codecs.fitting.layouts import targets_by_layout
 from searchinr.codecs.fitting.nesting import nested, part_of
-from searchinr.codecs.fitting.supernet import Supernet, Trained, train
+from searchinr.codecs.fitting.supernet import Sandwich, Supernet
+from searchinr.codecs.fitting.training import BatchFit, Recipe, fit_to_rung
 from searchinr.codecs.mlp.params import MlpParams
 from searchinr.codecs.params.sizes import parse_sizes
 from searchinr.signals.signal import Layout, Signal
@@ -46,8 +47,9 @@ def supernet_spec(params: MlpParams) -> AssetSpec | None:
 def build_supernets(signals: Sequence[Signal], spec: AssetSpec, setup: Setup) -> Iterator[AssetState]:
     """See `Codec.prepare`. The supernets of one layout are trained together, and one layout after the other.
 
-    The learning rate is the backbone's own for the geometric mean of the narrowest and the widest width. A checkpoint
-    holds the supernets of the layouts that are done, and the training of the layout that is under way.
+    The learning rate is the backbone's own for the geometric mean of the narrowest and the widest width, and falls
+    along a cosine from the first step on. A checkpoint holds the supernets of the layouts that are done, and the
+    training of the layout that is under way.
     """
     params = build_params(MlpParams, spec.params)
     groups = targets_by_layout(signals, setup.device)
@@ -58,38 +60,26 @@ def build_supernets(signals: Sequence[Signal], spec: AssetSpec, setup: Setup) ->
     for number, group in enumerate(groups[first:], start=first):
         supernet = _supernet(params, group.layout)
         under_way = part_of(resume, _TRAINING) if number == first else {}
-        for trained in train(
-            supernet,
-            same_for_all(supernet.init(torch.Generator().manual_seed(setup.seed)), group),
-            group.points,
-            steps=steps,
-            lr=FIELDS[params.backbone].default_lr(round(math.sqrt(supernet.widths[0] * supernet.widths[-1]))),
-            batch_fraction=params.batch_fraction,
-            seed=setup.seed,
-            resume=under_way or None,
-            observation=group.observation,
-        ):
-            if under_way and trained.steps == int(under_way["steps"]):
+        initial = same_for_all(supernet.init(torch.Generator().manual_seed(setup.seed)), group)
+        lr = FIELDS[params.backbone].default_lr(round(math.sqrt(supernet.widths[0] * supernet.widths[-1])))
+        recipe = Recipe(lr=lr, decay=1.0, batch_fraction=params.batch_fraction, seed=setup.seed)
+        trunk = BatchFit(Sandwich(supernet, observation=group.observation), initial, group.points, recipe)
+        for fit in fit_to_rung(trunk, recipe, steps, branched=under_way or None):
+            fit.check_finite()
+            if under_way and fit.steps == int(under_way["steps"]):
                 continue  # all steps of this layout were taken before the checkpoint
-            checkpoint = partial(_checkpoint, number, macs, tensors, trained)
-            yield AssetState(number * steps + trained.steps, steps * len(groups), macs + trained.macs, checkpoint)
-        macs += trained.macs
-        tensors |= nested(str(number), {name: weight.cpu() for name, weight in trained.stored.items()})
+            checkpoint = partial(_checkpoint, number, macs, tensors, fit)
+            yield AssetState(number * steps + fit.steps, steps * len(groups), macs + fit.macs, checkpoint)
+        macs += fit.macs
+        tensors |= nested(str(number), {name: weight.detach().cpu() for name, weight in fit.weights.items()})
     total = steps * len(groups)
     yield AssetState(total, total, macs, asset=Asset.of(spec, tensors))
 
 
-def _checkpoint(layout: int, macs: float, done: Mapping[str, Tensor], trained: Trained) -> dict[str, Tensor]:
-    """See `AssetState.checkpoint`.
-
-    Args:
-        layout: Place of the layout that is under way among all.
-        macs: Multiply-accumulates of those before it.
-        done: Their supernets.
-        trained: Its own.
-    """
+def _checkpoint(layout: int, macs: float, done: Mapping[str, Tensor], fit: BatchFit) -> dict[str, Tensor]:
+    """The state while the layout of this number is fitted, with the supernets of those before it and their work."""
     place = {"layout": torch.tensor(layout), "macs": torch.tensor(macs, dtype=torch.float64)}
-    return {**place, **nested(_DONE, done), **nested(_TRAINING, trained.state())}
+    return {**place, **nested(_DONE, done), **nested(_TRAINING, fit.state())}
 
 
 def supernet_slices(asset: Asset, number: int, params: MlpParams, layout: Layout) -> dict[str, Tensor]:

@@ -26,8 +26,7 @@ from searchinr.codecs.level_names import level_name, matching
 from searchinr.codecs.once_for_all.body import Architecture, Nested
 from searchinr.codecs.once_for_all.params import OnceForAllParams
 from searchinr.codecs.once_for_all.shells import Size, subnet_weights
-from searchinr.codecs.params.bit_widths import UNQUANTISED, bit_widths
-from searchinr.codecs.params.network_params import FP16
+from searchinr.codecs.params.bit_widths import bit_widths
 from searchinr.codecs.params.sizes import parse_sizes
 from searchinr.codecs.quantize.registry import QUANTIZERS
 from searchinr.signals.signal import Layout, Signal
@@ -125,9 +124,7 @@ class OnceForAllCodec(Codec[OnceForAllParams, OnceForAllState]):
 def _architecture(layout: Layout, params: OnceForAllParams) -> Architecture:
     fields = cache(partial(make_field, params, layout))
     supernet = Supernet(fields, parse_sizes(params.depths), parse_sizes(params.widths))
-    if params.quantizer == FP16:
-        return Architecture(supernet, None, UNQUANTISED)
-    return Architecture(supernet, QUANTIZERS[params.quantizer], bit_widths(params))
+    return Architecture(supernet, QUANTIZERS.get(params.quantizer), bit_widths(params))
 
 
 def _levels(nested: Nested) -> list[tuple[Level, int]]:

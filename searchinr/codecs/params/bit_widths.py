@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from searchinr.codecs.fields.contract import Role
-from searchinr.codecs.params.network_params import NetworkParams
+from searchinr.codecs.params.network_params import FP16, NetworkParams
 
 
 class BitWidths(NamedTuple):
@@ -25,7 +25,9 @@ class BitWidths(NamedTuple):
 
 
 def bit_widths(params: NetworkParams) -> BitWidths:
-    """The bit-widths that a codec's parameters ask for; the parameters must name a quantiser."""
+    """The bit-widths that a codec's parameters ask for."""
+    if params.quantizer == FP16:
+        return UNQUANTISED
     assert params.last_bits is not None  # validation has filled it in
     return BitWidths(params.weight_bits, params.edge_bits, params.last_bits)
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, create_model
 from pydantic import Field as Key
+from pydantic.fields import FieldInfo
 
 from searchinr.codecs.bitstream.steps import MAX_BITS, MIN_BITS
 from searchinr.codecs.fields.contract import FieldParams
@@ -18,34 +19,24 @@ FP16 = "fp16"
 QAT_FRACTION = 0.4
 
 Backbone = Annotated[Literal[tuple(FIELDS)], Key(description="network family")]  # type: ignore[valid-type]
+
+
+def bits_key(description: str) -> FieldInfo:
+    """What a bit-width of weights may be, for the annotation of a parameter."""
+    key: FieldInfo = Key(ge=MIN_BITS, le=MAX_BITS, description=description, json_schema_extra={"unit": "bits"})
+    return key
+
+
 WeightBits = Annotated[
-    int,
-    Key(
-        ge=MIN_BITS,
-        le=MAX_BITS,
-        description="of weights between hidden layers, without biases, and of look-up tables; 1 is ternary",
-        json_schema_extra={"unit": "bits"},
-    ),
+    int, bits_key("of weights between hidden layers, without biases, and of look-up tables; 1 is ternary")
 ]
 EdgeBits = Annotated[
     int,
-    Key(
-        ge=MIN_BITS,
-        le=MAX_BITS,
-        description="of the first layer, which is the most sensitive, of biases, and of the last layer where last_bits"
-        " is left out",
-        json_schema_extra={"unit": "bits"},
+    bits_key(
+        "of the first layer, which is the most sensitive, of biases, and of the last layer where last_bits is left out"
     ),
 ]
-LastBits = Annotated[
-    int | None,
-    Key(
-        ge=MIN_BITS,
-        le=MAX_BITS,
-        description="of the last layer; left out, edge_bits",
-        json_schema_extra={"unit": "bits"},
-    ),
-]
+LastBits = Annotated[int | None, bits_key("of the last layer; left out, edge_bits")]
 QatFraction = Annotated[
     float | None,
     Key(

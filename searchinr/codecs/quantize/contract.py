@@ -64,6 +64,11 @@ class Quantizer(ABC):
     def __init__(self, parts: Sequence[QuantSpec]) -> None:
         self.parts = tuple(parts)
 
+    def beside(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Those of the weights or latents that are trained beside the parts, and that no quantiser changes."""
+        parts = {part.name for part in self.parts}
+        return {name: tensor for name, tensor in tensors.items() if name not in parts and ":" not in name}
+
     @abstractmethod
     def start(self, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Makes latents from trained weights, `{part.name: (B, *part.shape)}`.

@@ -25,13 +25,13 @@ from searchinr.codecs.bitstream.bits import Reader, Writer
 from searchinr.codecs.bitstream.coded_tensors import Packed
 from searchinr.codecs.bitstream.quant_spec import QuantSpec
 from searchinr.codecs.bitstream.steps import SymbolRange, symbol_range
+from searchinr.codecs.fields.contract import TensorSpec
 from searchinr.codecs.fields.hashgrid import Hashgrid
 from searchinr.codecs.fitting.layouts import field_shape
 from searchinr.codecs.params.network_params import FP16
 from searchinr.codecs.quantize.contract import Quantizer
 from searchinr.codecs.quantize.registry import QUANTIZERS
 from searchinr.codecs.shacira import coded_latents
-from searchinr.codecs.shacira.network import network_parts
 from searchinr.codecs.shacira.objective import DECODER
 from searchinr.errors import InvalidFileError
 from searchinr.signals.signal import Layout
@@ -45,6 +45,12 @@ _NETWORK = 0  # the number of its section; levels count from 1
 _NAMING = sections.Naming[int](
     code=lambda number: bytes([number]), text=lambda number: f"level {number}" if number else "the network"
 )
+
+
+def network_parts(field: Hashgrid, latent_dim: int, bits: int) -> list[QuantSpec]:
+    """The tensors of the network and of the latents' decoder as they are to be quantised, each with one step."""
+    decoder = TensorSpec(DECODER, (latent_dim, field.params.features), "hidden")
+    return [QuantSpec(spec.name, spec.shape, bits) for spec in (decoder, *field.network_tensors())]
 
 
 @dataclass(frozen=True)

@@ -31,8 +31,7 @@ from searchinr.codecs.fitting.training import Recipe
 from searchinr.codecs.level_names import matching
 from searchinr.codecs.params.network_params import FP16
 from searchinr.codecs.quantize.registry import QUANTIZERS
-from searchinr.codecs.shacira.body import MAX_LATENT_BITS, Architecture, LatentFile
-from searchinr.codecs.shacira.network import BesideLatents, network_parts
+from searchinr.codecs.shacira.body import MAX_LATENT_BITS, Architecture, LatentFile, network_parts
 from searchinr.codecs.shacira.objective import DECODER, LATENTS, LatentGrid
 from searchinr.codecs.shacira.params import ShaciraParams
 from searchinr.codecs.shacira.rate import RateModel
@@ -161,9 +160,7 @@ def _group(targets: Targets, params: ShaciraParams, recipe: Recipe) -> ShaciraGr
     }
     quantizer = None
     if params.quantizer != FP16:
-        quantizer = BesideLatents(
-            QUANTIZERS[params.quantizer](network_parts(field, params.latent_dim, params.weight_bits or 0))
-        )
+        quantizer = QUANTIZERS[params.quantizer](network_parts(field, params.latent_dim, params.weight_bits or 0))
     return make_group(
         targets, field, field.macs_per_point(), same_for_all(initial, targets), objective, quantizer, recipe
     )

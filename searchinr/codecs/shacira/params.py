@@ -5,19 +5,10 @@ from typing import Annotated, Literal, Self
 from pydantic import Field as Key
 from pydantic import model_validator
 
-from searchinr.codecs.bitstream.steps import MAX_BITS, MIN_BITS
 from searchinr.codecs.contract import CodecParams
 from searchinr.codecs.fields.hashgrid import MAX_FEATURES, Levels, MaxResolution, MinResolution, TableSizeLog2
 from searchinr.codecs.fitting.rounding import Rounding
-from searchinr.codecs.params.network_params import (
-    FP16,
-    MAX_DEPTH,
-    QAT_FRACTION,
-    Decay,
-    Loss,
-    QatFraction,
-    fill_in,
-)
+from searchinr.codecs.params import network_params as keys
 from searchinr.codecs.quantize.registry import QUANTIZERS
 
 MAX_LATENT_DIM, MAX_MLP_WIDTH = 16, 256
@@ -47,18 +38,12 @@ class ShaciraParams(CodecParams):
     min_resolution: MinResolution = 16
     max_resolution: MaxResolution = None
     mlp_width: int = Key(16, ge=4, le=MAX_MLP_WIDTH, description="channels of every hidden layer of the network")
-    mlp_depth: int = Key(2, ge=1, le=MAX_DEPTH, description="hidden layers of the network")
-    quantizer: Literal[(*QUANTIZERS, FP16)] = Key(  # type: ignore[valid-type]
+    mlp_depth: int = Key(2, ge=1, le=keys.MAX_DEPTH, description="hidden layers of the network")
+    quantizer: Literal[(*QUANTIZERS, keys.FP16)] = Key(  # type: ignore[valid-type]
         "lsq", description="how the weights of the network and of the latents' decoder become symbols, see codec mlp"
     )
-    weight_bits: int | None = Key(
-        None,
-        ge=MIN_BITS,
-        le=MAX_BITS,
-        description="of these weights; left out, 8",
-        json_schema_extra={"unit": "bits"},
-    )
-    qat_fraction: QatFraction = None
+    weight_bits: Annotated[int | None, keys.bits_key("of these weights; left out, 8")] = None
+    qat_fraction: keys.QatFraction = None
     rounding: Rounding = Key(
         "soft_round",
         description="how latents become integers in training: sga (stochastic Gumbel annealing), sga_tanh (as in the"
@@ -73,12 +58,12 @@ class ShaciraParams(CodecParams):
     level_dropout: float = Key(
         0.0, ge=0, le=1, description="probability that a step sees the coarse levels only, which makes them better"
     )
-    loss: Loss = "mse"
+    loss: keys.Loss = "mse"
     lr: LearningRate = Key(1e-2, description="Adam's learning rate, of the network")
     latent_lr: LearningRate = Key(5e-2, description="of the latents")
     decoder_lr: LearningRate = Key(1e-2, description="of the latents' decoder")
     entropy_lr: LearningRate = Key(1e-2, description="of the latents' distributions")
-    decay: Decay = 0.5
+    decay: keys.Decay = 0.5
     batch_fraction: float | None = Key(
         None,
         gt=0,
@@ -102,8 +87,8 @@ class ShaciraParams(CodecParams):
             return data
         data = dict(data)
         quantizer = QUANTIZERS.get(data.get("quantizer", cls.model_fields["quantizer"].default))
-        fill_in(data, "weight_bits", 8, quantizer is not None)
-        fill_in(data, "qat_fraction", QAT_FRACTION, quantizer is not None and quantizer.learns)
+        keys.fill_in(data, "weight_bits", 8, quantizer is not None)
+        keys.fill_in(data, "qat_fraction", keys.QAT_FRACTION, quantizer is not None and quantizer.learns)
         return data
 
     @model_validator(mode="after")

@@ -97,7 +97,7 @@ def test_pack_is_short_and_unpacks_to_the_same_function(case: str) -> None:
     ],
 )
 def test_values_out_of_range_are_refused(name: str, data: bytes) -> None:
-    with pytest.raises(InvalidFileError, match=r"filter|table|octaves|vertices"):
+    with pytest.raises(InvalidFileError, match=r"filter|table|octaves|vertices|resolution"):
         FIELDS[name].unpack(make_shape(), Reader(data))
 
 

@@ -8,7 +8,8 @@ from searchinr.codecs.fields.registry import FIELDS
 from searchinr.codecs.fitting import supernet as module
 from searchinr.codecs.fitting.objective import Step
 from searchinr.codecs.fitting.points import HeldPoints
-from searchinr.codecs.fitting.supernet import Sandwich, Supernet, Trained, sandwich, train
+from searchinr.codecs.fitting.supernet import Sandwich, Supernet, sandwich
+from searchinr.codecs.fitting.training import BatchFit, Recipe, fit_to_rung
 from searchinr.codecs.params.network_params import LossName
 
 GRID = (6, 9)
@@ -117,17 +118,18 @@ def test_training_makes_every_subnet_better_and_counts_its_work() -> None:
             for depth, values in net.outputs(stored, width, coords())
         }
 
-    def run(seed: int) -> Trained:
-        *_, last = train(net, initial(net), points, steps=150, lr=5e-3, batch_fraction=0.5, seed=seed)
+    def run(seed: int) -> BatchFit:
+        recipe = Recipe(lr=5e-3, decay=1.0, batch_fraction=0.5, seed=seed)
+        *_, last = fit_to_rung(BatchFit(Sandwich(net), initial(net), points, recipe), recipe, 150)
         return last
 
     trained, before = run(0), errors(initial(net))
-    for (depth, width), error in errors(trained.stored).items():
+    for (depth, width), error in errors(trained.weights).items():
         assert (error < (1.0 if depth == 1 else 0.3) * before[depth, width]).all()
     assert trained.steps == 150
     widest, narrowest = (net.macs_per_point(width) for width in (WIDTHS[-1], WIDTHS[0]))
     between = trained.macs / (3 * 2 * 27 * 150) - widest - narrowest
     assert between == pytest.approx(net.macs_per_point(8))
     again, other = run(0), run(1)
-    assert all(torch.equal(again.stored[name], weight) for name, weight in trained.stored.items())
-    assert any(not torch.equal(other.stored[name], weight) for name, weight in trained.stored.items())
+    assert all(torch.equal(again.weights[name], weight) for name, weight in trained.weights.items())
+    assert any(not torch.equal(other.weights[name], weight) for name, weight in trained.weights.items())
