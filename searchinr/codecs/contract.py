@@ -330,11 +330,7 @@ class Codec(ABC, Generic[P, S]):
         return []
 
     def trim(self, file: Container, level: Level) -> bytes:
-        """A complete file that holds one level and all smaller ones. Nothing is decoded.
-
-        Args:
-            file: A parsed file whose `codec_id` is this codec's.
-            level: Which of `levels`, or a part of its name.
+        """A complete file that holds one level, named as in `decoder`, and all smaller ones. Nothing is decoded.
 
         Raises:
             InvalidFileError: The file is corrupt.

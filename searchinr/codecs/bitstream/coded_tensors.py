@@ -85,12 +85,9 @@ def _finite(weights: dict[str, NDArray[np.float32]]) -> dict[str, NDArray[np.flo
 
 
 def pack(parts: Sequence[QuantSpec], tensors: Mapping[str, CodedTensor], model_of: ModelOf = best_model) -> bytes:
-    """Quantised weights.
+    """Quantised weights: the tensors of these parts in this order, with the models that `model_of` finds for symbols.
 
-    Args:
-        parts: What to pack, in this order.
-        tensors: One for each part, by name.
-        model_of: Finds the model of some symbols: takes them, and the lowest and highest symbol that there can be.
+    It takes the symbols, and the lowest and the highest symbol that there can be.
     """
     out = Writer()
     arrays: list[NDArray[np.int32]] = []
@@ -167,13 +164,9 @@ class Packed:
     def __init__(
         self, parts: Sequence[QuantSpec], data: bytes, *, has_offsets: bool = False, has_book: bool = False
     ) -> None:
-        """Nothing is decoded before it is asked for.
+        """Takes what `pack` was given and what it returned; nothing is decoded before it is asked for.
 
-        Args:
-            parts: As they were given to `pack`.
-            data: What it returned.
-            has_offsets: Whether the quantiser's tensors have offsets.
-            has_book: Whether those that are worth one have code books.
+        `has_offsets` and `has_book` are those of the quantiser; only tensors that are worth a code book have one.
         """
         self._has_offsets, self._has_book = has_offsets, has_book
         self._parts = parts

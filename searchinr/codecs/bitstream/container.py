@@ -103,13 +103,7 @@ def check_sum(data: bytes) -> bytes:
 
 
 def verify(data: bytes, found: bytes, what: str) -> None:
-    """Raises `InvalidFileError` unless `found` is the check sum of `data`.
-
-    Args:
-        data: What was checked.
-        found: The check sum in the file.
-        what: What that is, for the message, e.g. ``"the file"``.
-    """
+    """Raises `InvalidFileError`, which names `what`, unless `found` is the check sum of `data`."""
     if check_sum(data) != found:
         raise InvalidFileError(f"{what} is truncated or corrupt: its check sum does not match its content")
 

@@ -23,9 +23,7 @@ def _only(tables: Tables) -> constriction.stream.model.Categorical:
 def encode(arrays: Sequence[NDArray[np.int32]], walks: Sequence[Walk]) -> bytes:
     """Codes the arrays one after the other, as the shortest byte string that `decode` reads back.
 
-    Args:
-        arrays: Symbols, each `(n,)` and within the tables of its walk.
-        walks: One for each array.
+    Each is `(n,)` and goes along a walk of its own, within whose tables its symbols lie.
     """
     coder = constriction.stream.queue.RangeEncoder()
     needed = [walk.least_bits for walk in walks]
@@ -57,14 +55,7 @@ def encode(arrays: Sequence[NDArray[np.int32]], walks: Sequence[Walk]) -> bytes:
 
 
 def decode(stream: bytes, walks: Sequence[Walk]) -> list[NDArray[np.int32]]:
-    """What `encode` coded.
-
-    Args:
-        stream: All of its bytes.
-        walks: Those that were given to `encode`.
-
-    Returns:
-        Arrays of symbols, each `(walk.size,)` and within the tables of its walk.
+    """What `encode` coded, from all of its bytes and the walks that it was given: arrays `(walk.size,)`.
 
     Raises:
         InvalidFileError: No encoder writes such a stream.
@@ -100,13 +91,9 @@ def decode(stream: bytes, walks: Sequence[Walk]) -> list[NDArray[np.int32]]:
 def _follow(
     walk: Walk, take: Callable[[Block], NDArray[np.int32]], needed: list[float], number: int
 ) -> NDArray[np.int32]:
-    """Goes along a walk and returns all of its symbols.
+    """Goes along a walk and returns all of its symbols; `take` codes a block or decodes it, and returns its symbols.
 
-    Args:
-        walk: The walk.
-        take: Codes a block or decodes it; returns its symbols.
-        needed: Bits that the symbols of each walk take at least, which is corrected as blocks become known.
-        number: Which of them is this walk's.
+    `needed[number]` are the bits that this walk's symbols take at least, which is corrected as blocks become known.
     """
     seen = np.zeros(walk.size, np.int32)
     bits = 0.0

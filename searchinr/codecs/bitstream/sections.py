@@ -33,14 +33,7 @@ class Naming(Generic[Name]):
 
 
 def pack(head: bytes, header: Writer, sections: Mapping[Name, bytes], naming: Naming[Name]) -> bytes:
-    """A whole file.
-
-    Args:
-        head: What stands before the body.
-        header: Of the body, up to the lengths.
-        sections: In the order of the file.
-        naming: How they are called.
-    """
+    """A whole file: what stands before the body, the body's header up to the lengths, and sections in this order."""
     checked = [section + container.check_sum(naming.code(name) + section) for name, section in sections.items()]
     return pack_header(head, header, sections) + b"".join(checked)
 

@@ -47,11 +47,7 @@ def step_sizes() -> NDArray[np.float32]:
 def code_at_least(step: Tensor) -> Tensor:
     """The byte of the smallest step that is not below the one asked for (of the largest, if none is).
 
-    Args:
-        step: Any shape.
-
-    Returns:
-        int64, of the same shape.
+    int64, of the same shape.
     """
     octaves = torch.log2(step.double().clamp_min(2.0**-40))
     return (torch.ceil(octaves * PER_OCTAVE - 1e-6) + _OFFSET).clamp(0, LAST_STEP).long()

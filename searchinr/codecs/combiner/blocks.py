@@ -29,11 +29,7 @@ def partition(expected_bits: Iterable[float]) -> list[int]:
 
 
 def places(lengths: Tensor) -> tuple[Tensor, Tensor]:
-    """The block of each weight and its dimension in that block, two tensors `(n,)`, int64.
-
-    Args:
-        lengths: The lengths of the blocks, `(K,)`, int64.
-    """
+    """The block of each weight and its dimension there, two tensors `(n,)`, from blocks' lengths `(K,)`, int64."""
     block = torch.repeat_interleave(torch.arange(len(lengths)), lengths)  # (n,)
     starts = lengths.cumsum(0) - lengths  # (K,)
     return block, torch.arange(len(block)) - starts[block]

@@ -22,13 +22,7 @@ class Distortion:
     """
 
     def __init__(self, network: SineNetwork, targets: Targets, batch_fraction: float) -> None:
-        """Takes what is fitted.
-
-        Args:
-            network: The form of the signals' networks.
-            targets: The signals.
-            batch_fraction: Points used in each step, as a fraction of all.
-        """
+        """Takes the form of the signals' networks, the signals, and which fraction of the points each step uses."""
         self.network = network
         # Features can be held only where they are those of the points, and not of an observation's queries.
         observation = targets.observation

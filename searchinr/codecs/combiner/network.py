@@ -29,12 +29,9 @@ class SineNetwork(Perceptron):
     """
 
     def __init__(self, shape: FieldShape, features: int, max_frequency: float) -> None:
-        """The network.
+        """The network, whose first layer sees a cosine and a sine of each of so many frequencies along each axis.
 
-        Args:
-            shape: Depth, width, axes and channels.
-            features: Frequencies along each axis; each gives the first layer a cosine and a sine.
-            max_frequency: The highest, in periods over the signal.
+        The highest frequency is given in periods over the signal.
         """
         super().__init__(shape, FieldParams())
         exponents = torch.arange(features, dtype=torch.float64) / max(1, features - 1)

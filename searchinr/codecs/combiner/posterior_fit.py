@@ -74,14 +74,7 @@ class PosteriorFit:
     """
 
     def __init__(self, distortion: Distortion, prior: WeightPrior, signals: int, recipe: PosteriorRecipe) -> None:
-        """Starts a fit.
-
-        Args:
-            distortion: The distortion of the signals.
-            prior: The prior of their weights.
-            signals: How many they are, B.
-            recipe: How to fit.
-        """
+        """Starts a fit of B signals, given their distortion and the prior of their weights."""
         self._distortion, self._prior, self.recipe = distortion, prior, recipe
         self._device = device = distortion.device
         self._order = prior.order.to(device)
@@ -212,12 +205,8 @@ class PosteriorFit:
 def fit_to_rung(trunk: PosteriorFit, rung: int, branched: Mapping[str, Tensor] | None) -> Iterator[PosteriorFit]:
     """Advances the trunk to where a rung's branch begins, runs the branch to the rung, and codes it.
 
-    So a rung is a true operating point, and the trunk goes on as if nothing had been coded.
-
-    Args:
-        trunk: The fit so far.
-        rung: Steps before the first block is coded.
-        branched: The `PosteriorFit.state` of this branch at an earlier moment, from which it goes on; or None.
+    So a rung is a true operating point, and the trunk goes on as if nothing had been coded. The rung counts the steps
+    before the first block is coded; a branch goes on from `branched`, its state at an earlier moment, if there is one.
 
     Yields:
         The fit that is being worked on every few steps, at last the branch with all blocks coded.

@@ -58,11 +58,7 @@ class WeightPrior:
         return places(self.lengths.long())
 
     def decoded(self, indices: Tensor) -> Tensor:
-        """The weights that a file's indices stand for, `(n,)`, float32: the same on every machine.
-
-        Args:
-            indices: The numbers of the blocks' candidates, `(K,)`, int64.
-        """
+        """The weights, `(n,)`, float32, that a file's indices `(K,)`, int64, stand for: the same on every machine."""
         block, dimension = self.places
         samples = chosen_samples(self.seed, block, indices[block], dimension)
         weights = torch.empty(len(self.mean), dtype=torch.float64)
@@ -96,11 +92,7 @@ class Prior:
         return SineNetwork.of(layout, self.depth, self.width, self.features, self.max_frequency)
 
     def tensors(self, seed: int) -> dict[str, Tensor]:
-        """The asset's content.
-
-        Args:
-            seed: The seed of the samples, which all of `by_channels` share.
-        """
+        """The asset's content, with the seed of the samples, which all of `by_channels` share."""
         code = byte_float_code(self.max_frequency)
         about = [FORMAT, SAMPLES_VERSION, seed, self.depth, self.width, self.features, code, self.axes]
         found = {_ABOUT: torch.tensor(about, dtype=torch.int32)}

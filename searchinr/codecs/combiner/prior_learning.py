@@ -97,13 +97,7 @@ def learn_prior(signals: Sequence[Signal], spec: AssetSpec, setup: Setup) -> Ite
 
 
 def _checkpoint(done: Mapping[str, Tensor], macs: float, learner: "_Learner") -> dict[str, Tensor]:
-    """See `AssetState.checkpoint`.
-
-    Args:
-        done: The priors that are learned, as an asset would hold them.
-        macs: Multiply-accumulates of these.
-        learner: Of the next one.
-    """
+    """See `AssetState.checkpoint`: the priors that are learned, their work, and the learner of the next one."""
     spent = torch.tensor(macs, dtype=torch.float64)
     return {"macs": spent, **nested(_DONE, done), **nested(_LEARNER, learner.state())}
 

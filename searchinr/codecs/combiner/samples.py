@@ -51,17 +51,7 @@ def block_samples(seed: int, block: int, dimensions: int, device: torch.device) 
 
 
 def chosen_samples(seed: int, block: Tensor, candidate: Tensor, dimension: Tensor) -> Tensor:
-    """Single numbers out of what `block_samples` makes.
-
-    Args:
-        seed: As in `block_samples`.
-        block: `(n,)`, int64.
-        candidate: `(n,)`, int64.
-        dimension: `(n,)`, int64.
-
-    Returns:
-        `(n,)`, float32.
-    """
+    """Single numbers out of what `block_samples` makes, `(n,)`, float32; the arguments are `(n,)`, int64."""
     multiples = [_quantile(word) for word in _words(seed, block, candidate, dimension).tolist()]
     return torch.tensor(multiples, dtype=torch.float32) * NORMAL_GRID
 

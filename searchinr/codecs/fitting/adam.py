@@ -34,12 +34,9 @@ class Adam:
     def __init__(
         self, weights: Mapping[str, Tensor], device: torch.device, lr_factors: Mapping[str, float] | None = None
     ) -> None:
-        """Copies the weights to the device; the moments start at zero.
+        """Copies the weights to the device on which they are trained; the moments start at zero.
 
-        Args:
-            weights: Initial weights.
-            device: The device on which to train.
-            lr_factors: Name of a weight -> factor by which its learning rate is multiplied, if it is not 1.
+        `lr_factors` names the weights whose learning rate is multiplied by a factor other than 1.
         """
         factors = lr_factors or {}
         self._factors = {name: factors.get(name, 1.0) for name in weights}

@@ -53,16 +53,9 @@ def make_group(
     quantizer: Quantizer | None,
     recipe: Recipe,
 ) -> NetworkGroup[ArchitectureT]:
-    """Makes a group that has not been trained yet.
+    """Makes a group that has not been trained yet, from initial weights `{name: (B, ...)}` on any device.
 
-    Args:
-        targets: The signals of the group, with the points that they are fitted to.
-        architecture: See `Group`.
-        macs_per_point: See `Group`.
-        initial: Initial weights, `{name: (B, ...)}`, on any device.
-        objective: The objective that is minimised.
-        quantizer: See `NetworkGroup`.
-        recipe: How the trunk is trained.
+    `Group` and `NetworkGroup` say what it consists of; the trunk is a `BatchFit` of the objective by the recipe.
     """
     trunk = BatchFit(objective, initial, targets.points, recipe)
     return NetworkGroup(targets.indices, targets.layout, targets.gains, architecture, macs_per_point, trunk, quantizer)
@@ -91,12 +84,7 @@ def recipe_of(params: NetworkParams, seed: int) -> Recipe:
 def same_for_all(initial: Mapping[str, Tensor], targets: Targets) -> dict[str, Tensor]:
     """Gives all signals one initialisation, so that, up to rounding, a signal's file does not depend on its companions.
 
-    Args:
-        initial: Initial weights of one signal, `{name: tensor}`.
-        targets: The B signals.
-
-    Returns:
-        The initial weights of all signals, `{name: (B, ...)}`.
+    Weights of one signal become those of all, `{name: (B, ...)}`.
     """
     return {name: weight.expand(len(targets.indices), *weight.shape) for name, weight in initial.items()}
 
@@ -117,16 +105,10 @@ def fit_groups(
     resume: Mapping[str, Tensor] | None,
     at_rung: Callable[[NetworkGroup[ArchitectureT], BatchFit], dict[str, Tensor]] = latents_of,
 ) -> Iterator[NetworkState[P, ArchitectureT]]:
-    """Fits all groups to the same rungs; see `Codec.fit`.
+    """Fits all groups, none of which has been trained yet, to the same rungs; see `Codec.fit`.
 
-    Args:
-        params: The parameters of the fit.
-        groups: The groups; their trunks have not been trained yet.
-        recipe: How the trunks are trained.
-        rungs: Training lengths in steps, ascending.
-        resume: A checkpoint of an earlier fit, or None.
-        at_rung: Makes the latents (in fp16 the weights) that files are made of from a group and its branch at a rung.
-            The work that this costs is added to the branch's.
+    `at_rung` makes the latents (in fp16 the weights) that files are made of from a group and its branch at a rung. The
+    work that this costs is added to the branch's.
     """
     state: NetworkState[P, ArchitectureT] = RungState(params, groups)
 

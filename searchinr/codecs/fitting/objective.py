@@ -90,13 +90,10 @@ class SingleNetwork(Objective):
         elements_per_point: int,
         observation: Observation | None = None,
     ) -> None:
-        """Takes the network.
+        """Takes the network's function and, if there is one, the observation between it and the values of points.
 
-        Args:
-            forward: The function of the network.
-            macs_per_point: Multiply-accumulates of one forward pass of one signal at one place.
-            elements_per_point: Width of the largest activation, from which the size of tiles follows.
-            observation: The observation between the network and the values of points, if there is one.
+        `macs_per_point` are those of one forward pass of one signal at one place, and `elements_per_point` is the width
+        of the largest activation, from which the size of tiles follows.
         """
         queries = 1 if observation is None else observation.queries_per_point
         self._forward, self._observation = forward, observation
@@ -165,7 +162,7 @@ def loss_of(mse: Tensor, loss: LossName) -> Tensor:
 
 
 def bit_weight(lambda_: float, loss: LossName, points: int) -> float:
-    """What one bit adds to the loss of a signal, `loss_of` its MSE.
+    """What one bit adds to the loss of a signal of so many samples, `loss_of` its MSE.
 
     A user says by `lambda` what a bit per sample adds. With `loss: mse` that is on the scale of the field (Cool-Chic,
     C3, published tables), where the values of a signal lie in [0, 1]. The values that are fitted lie in [-1, 1], so
@@ -174,10 +171,5 @@ def bit_weight(lambda_: float, loss: LossName, points: int) -> float:
 
     COMBINER weights the KL divergence, in bits per sample as well, by `beta`, against the MSE of values in [-1, 1]. So
     a bit has the same price in both with beta = 4 lambda.
-
-    Args:
-        lambda_: What one bit per sample adds.
-        loss: Of a signal.
-        points: Samples of the signal.
     """
     return (4 * lambda_ if loss == "mse" else lambda_) / points

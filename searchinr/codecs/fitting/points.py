@@ -113,13 +113,7 @@ class GridPoints(Points):
     """All points of signals with one layout, made from the signals' samples."""
 
     def __init__(self, signals: Sequence[Signal], gains: Gains, device: torch.device) -> None:
-        """Takes the signals.
-
-        Args:
-            signals: The B signals.
-            gains: The gains by which their values are divided.
-            device: The device of the tensors that are made.
-        """
+        """Takes the signals, the gains by which values are divided, and the device of the tensors that are made."""
         self._signals, self._layout = signals, signals[0].layout
         super().__init__(len(signals), self._layout.points, self._layout.channels, device)
         self._samples = [signal.samples.reshape(-1, self.channels) for signal in signals]  # (*grid, c) -> (n, c)

@@ -163,13 +163,9 @@ class Sandwich(Objective):
         stored: Callable[[Mapping[str, Tensor]], Mapping[str, Tensor]] = lambda weights: weights,
         observation: Observation | None = None,
     ) -> None:
-        """Takes the supernet.
+        """Takes the supernet and, if there is one, the observation between the networks and the values of points.
 
-        Args:
-            supernet: The supernet to train.
-            stored: Computes the supernet's stored tensors, differentiably, from the weights that are trained, if the
-                two differ.
-            observation: The observation between the networks and the values of points, if there is one.
+        `stored` computes the supernet's tensors, differentiably, from the weights that are trained, if the two differ.
         """
         self._supernet, self._observation = supernet, observation
         self._stored = stored

@@ -34,10 +34,8 @@ class Tiling(NamedTuple):
 def tiling(points: Points, elements_per_point: int, enlarged: int = 1) -> Tiling:
     """Chooses tiles and chunks whose activations fit into the cache.
 
-    Args:
-        points: The points of all signals.
-        elements_per_point: Width of the largest activation of one signal.
-        enlarged: Factor by which tiles are longer than fits into the cache.
+    `elements_per_point` is the width of the largest activation of one signal; tiles are longer by the factor `enlarged`
+    than fits.
     """
     elements = enlarged * _TILE_ELEMENTS[points.device.type]
     longest = max(enlarged * _MIN_TILE, elements / elements_per_point)
@@ -50,11 +48,9 @@ class Chunks:
     """Cuts the weights of B signals into chunks of signals, and puts the gradients of the chunks together."""
 
     def __init__(self, weights: Mapping[str, Tensor], size: int) -> None:
-        """Cuts the weights.
+        """Cuts weights, `{name: (B, ...)}`, for `size` signals at a time.
 
-        Args:
-            weights: `{name: (B, ...)}`; weights whose gradients are wanted are leaves of the autograd graph.
-            size: Number of signals in a chunk.
+        Weights whose gradients are wanted are leaves of the autograd graph.
         """
         self._weights = dict(weights)
         signals = len(next(iter(self._weights.values())))

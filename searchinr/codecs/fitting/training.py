@@ -124,14 +124,7 @@ class BatchFit:
         points: Points,
         recipe: Recipe,
     ) -> None:
-        """Starts a fit.
-
-        Args:
-            objective: The objective that is minimised.
-            weights: Initial weights, `{name: (B, ...)}`.
-            points: The points to which the signals are fitted.
-            recipe: The settings of the training.
-        """
+        """Starts a fit of signals to points from initial weights, `{name: (B, ...)}`."""
         self._objective = objective
         self._points = points
         self._recipe = recipe
@@ -171,10 +164,8 @@ class BatchFit:
     def step(self, lr: float, progress: float = 0.0, annealed: float = 0.0) -> None:
         """Takes one step of Adam on the sum of the signals' losses.
 
-        Args:
-            lr: Learning rate.
-            progress: How much of the quantisation-aware training is done, 0 to 1.
-            annealed: How much of a rung's branch is done, 0 to 1.
+        `progress` says how much of the quantisation-aware training is done, and `annealed` how much of a rung's branch,
+        both from 0 to 1.
         """
         # The step's number seeds the draw, so that a resumed fit draws the same points as an uninterrupted one.
         rng = np.random.default_rng((self._recipe.seed, self.steps))
@@ -230,14 +221,9 @@ class BatchFit:
         return self._points.device
 
     def losses(self, weights: Mapping[str, Tensor], signals: Tensor) -> Tensor:
-        """Computes the losses of other weights on all points, or on millions of them; the work counts in `macs`.
+        """Computes losses of other weights, `(k,)`, on all points, or on millions of them; the work counts in `macs`.
 
-        Args:
-            weights: Weights for the objective, `{name: (k, ...)}`.
-            signals: The numbers of the signals to which they belong, `(k,)`, int64.
-
-        Returns:
-            The losses, `(k,)`.
+        The weights are those for the objective, `{name: (k, ...)}`, of the signals with these numbers, `(k,)`, int64.
         """
         evaluated = self._objective.losses(weights, self._compared, signals, loss=self._recipe.loss)
         self.macs += evaluated.macs
@@ -305,8 +291,7 @@ def fit_to_rung(
         recipe: The settings of the training.
         rung: Training length at which the branch ends.
         quantizer: A quantiser that learns, or None.
-        branched: The `BatchFit.state` of this branch at an earlier moment, from which it goes on; None if the branch
-            has not begun.
+        branched: The state of this branch at an earlier moment, from which it goes on; None if it has not begun.
 
     Yields:
         The trunk or the branch, whichever is being trained, after every step; at last the branch at the rung.

@@ -83,13 +83,9 @@ def _checkpoint(layout: int, macs: float, done: Mapping[str, Tensor], fit: Batch
 
 
 def supernet_slices(asset: Asset, number: int, params: MlpParams, layout: Layout) -> dict[str, Tensor]:
-    """The weights that the fits of a group of signals start from: `{name: (B, *shape)}`.
+    """The weights that the fits of a group of signals start from, `{name: (B, *shape)}`: slices of what was built.
 
-    Args:
-        asset: What `build_supernets` has built.
-        number: Place of the group among the layouts.
-        params: The fit's parameters.
-        layout: Of the group's signals.
+    `number` is the place of the group's layout among all.
     """
     return _supernet(params, layout).subnet(part_of(asset.tensors, str(number)), params.depth, params.width)
 

@@ -65,13 +65,7 @@ class Shells:
     """All shells of a supernet."""
 
     def __init__(self, supernet: Supernet, bits: BitWidths, device: torch.device) -> None:
-        """Cuts the tensors.
-
-        Args:
-            supernet: The supernet whose tensors are cut.
-            bits: Bit-widths of weights.
-            device: Where shells will be split and joined.
-        """
+        """Cuts the supernet's tensors into shells of these bit-widths, which will be split and joined on the device."""
         roles = {spec.name: spec.role for spec in supernet.largest.tensors()}
         self._shapes: dict[str, tuple[int, ...]] = {}
         self._shells: dict[str, list[_Shell]] = {}

@@ -29,16 +29,7 @@ def round_through(values: Tensor) -> Tensor:
 
 
 def nearest(grouped: Tensor, steps: Tensor, symbols: SymbolRange) -> Tensor:
-    """Finds the symbol nearest to each weight.
-
-    Args:
-        grouped: The weights, `(B, G, m)`.
-        steps: `(B, G)`, as bytes.
-        symbols: The range of symbols.
-
-    Returns:
-        `(B, G, m)`, integers as float32.
-    """
+    """Finds the symbol nearest to each weight, `(B, G, m)`, integers as float32; steps are bytes, `(B, G)`."""
     return torch.round(grouped / step_of(steps).unsqueeze(-1)).clamp(symbols.low, symbols.high)
 
 

@@ -33,14 +33,7 @@ class RateModel:
     names: ClassVar[tuple[str, ...]] = (SCALES, SHARES)
 
     def __init__(self, level_entries: Sequence[int], dimensions: int, *, per_level: bool, device: torch.device) -> None:
-        """A model for latents of some shape.
-
-        Args:
-            level_entries: How many entries each level has.
-            dimensions: D.
-            per_level: Whether each level has a distribution of its own.
-            device: Of the latents.
-        """
+        """A model for latents of D dimensions in levels of so many entries, if wanted one for each level."""
         self._groups = len(level_entries) if per_level else 1
         self._dimensions = dimensions
         groups = torch.eye(len(level_entries)) if per_level else torch.ones(1, len(level_entries))

@@ -1,9 +1,9 @@
 """Counts that are learnt while decoding: for arrays long enough to say by themselves how they are distributed.
 
-    code 242-246: the weight of the prior
-    code of the prior, a shape (1 byte)
+    code 242-246: the weight of the first shape
+    code of the first shape (1 byte)
 
-The prior counts as much as `STRENGTHS[code - 242]` symbols. Counts grow after blocks of symbols instead of after every
+That shape counts as much as `STRENGTHS[code - 242]` symbols. Counts grow after blocks of symbols instead of after every
 one, so that each block is coded by one vectorised call; blocks of an eighth of what went before cost 6 % more to learn
 from than single symbols do.
 """
@@ -29,16 +29,16 @@ class Adaptive(Model):
     """A shape that gives way to the symbols seen.
 
     Attributes:
-        prior: The code of the shape.
-        strength: How many symbols the prior counts as, one of `STRENGTHS`.
+        first: The code of the shape.
+        strength: How many symbols the shape counts as, one of `STRENGTHS`.
     """
 
-    prior: int
+    first: int
     strength: int
 
     def counts(self) -> NDArray[np.int64]:
-        """See `Model.counts`; those of the prior."""
-        return Shape(self.low, self.high, self.prior).counts()
+        """See `Model.counts`; those of the first shape."""
+        return Shape(self.low, self.high, self.first).counts()
 
     @property
     def increment(self) -> int:
@@ -57,16 +57,16 @@ class Adaptive(Model):
     def write(self, out: Writer) -> None:
         """See `Model.write`."""
         out.byte(CODES[STRENGTHS.index(self.strength)])
-        out.byte(self.prior)
+        out.byte(self.first)
 
     @classmethod
     def read(cls, code: int, reader: Reader, low: int, high: int) -> Self:
         """What `write` wrote, after its code.
 
         Raises:
-            InvalidFileError: The file ends, or the prior is not a shape.
+            InvalidFileError: The file ends, or there is no such shape.
         """
-        prior = reader.byte()
-        if prior > FLAT:
-            raise InvalidFileError(f"prior {prior} found in an adaptive model: allowed are 0 to {FLAT}")
-        return cls(low, high, prior, STRENGTHS[CODES.index(code)])
+        first = reader.byte()
+        if first > FLAT:
+            raise InvalidFileError(f"shape {first} found in an adaptive model: allowed are 0 to {FLAT}")
+        return cls(low, high, first, STRENGTHS[CODES.index(code)])

@@ -69,13 +69,9 @@ class Model(ABC):
         return np.array(rows, np.int64).reshape(-1, self.count)  # (blocks, count), also where there are no blocks
 
     def bits_of(self, histograms: NDArray[np.int64]) -> float:
-        """Ideal code length of the symbols that `histograms` counts, without the description.
+        """Ideal code length, in bits, of the symbols that `histograms` counts, without the description.
 
-        Args:
-            histograms: `(blocks, count)`, as `histograms` gives them.
-
-        Returns:
-            Bits; the coder comes within a thousandth of it, but for symbols rarer than about 2**-20.
+        The coder comes within a thousandth of it, but for symbols rarer than about 2**-20.
         """
         seen = np.cumsum(histograms, axis=0) - histograms  # before each block
         return float((histograms * code_lengths(self.counts() + self.increment * seen)).sum())
@@ -83,10 +79,6 @@ class Model(ABC):
     def bits(self, symbols: NDArray[np.int32]) -> float:
         """Ideal code length of `symbols` in bits, without the description."""
         return self.bits_of(self.histograms(symbols))
-
-    def least_bits(self, size: int) -> float:
-        """Bits that any `size` symbols take at least: those of the most probable one, over and over."""
-        return sum(self.walk(size).least_bits_of_blocks(), start=0.0)
 
     def walk(self, size: int) -> "ModelWalk":
         """The walk through `size` symbols."""
@@ -101,8 +93,8 @@ class ModelWalk(Walk):
 
     @property
     def least_bits(self) -> float:
-        """See `Walk.least_bits`."""
-        return self._model.least_bits(self.size)
+        """See `Walk.least_bits`: the bits of the most probable symbol, over and over."""
+        return sum(self.least_bits_of_blocks(), start=0.0)
 
     def least_bits_of_blocks(self) -> Iterator[float]:
         """The same, block after block."""

@@ -14,12 +14,7 @@ from searchinr.errors import InvalidFileError
 
 
 def read_model(reader: Reader, low: int, high: int) -> Model:
-    """The model that `Model.write` wrote.
-
-    Args:
-        reader: Stands at the model's first byte, and after the last one when this returns.
-        low: Smallest symbol, 0 or less.
-        high: Largest symbol, 0 or more, and more than `low`.
+    """The model that `Model.write` wrote, whose first byte comes next; see `Model` for `low` and `high`.
 
     Raises:
         InvalidFileError: No encoder writes such a model.
@@ -40,23 +35,17 @@ def read_model(reader: Reader, low: int, high: int) -> Model:
 
 
 def best_model(symbols: NDArray[np.int32], low: int, high: int) -> Model:
-    """The model with the fewest bits for `symbols`, its own description included.
+    """The model with the fewest bits for `symbols` of any shape, its own description included.
 
-    Args:
-        symbols: Any shape; integers in [low, high].
-        low: Smallest symbol, 0 or less.
-        high: Largest symbol, 0 or more, and more than `low`.
-
-    Returns:
-        The best of all shapes, of the histograms of all resolutions, and of the adaptive models whose prior is the
-        best shape or flat. Mixtures are for latents, which are many: `best_mixture` finds them.
+    It is the best of all shapes, of the histograms of all resolutions, and of the adaptive models that start from the
+    best shape or the flat one. Mixtures are for latents, which are many: `best_mixture` finds them.
     """
     shape = best_shape(symbols, low, high)
     if symbols.size == 0 or shape.count > MAX_LEARNT_COUNT:
         return shape
     still: list[Model] = [shape, *(Histogram.of(symbols, low, high, resolution) for resolution in RESOLUTIONS)]
     learning: list[Model] = [
-        Adaptive(low, high, prior, strength) for prior in sorted({shape.code, FLAT}) for strength in STRENGTHS
+        Adaptive(low, high, first, strength) for first in sorted({shape.code, FLAT}) for strength in STRENGTHS
     ]
     costs: dict[Model, float] = {}
     for models in (still, learning):

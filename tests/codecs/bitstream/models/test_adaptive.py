@@ -21,9 +21,11 @@ def test_blocks_are_those_of_earlier_versions() -> None:
 
 @settings(max_examples=100, deadline=None)
 @given(symbol_arrays(-8, 7), st.integers(0, FLAT), st.sampled_from(STRENGTHS))
-def test_counts_are_the_prior_and_what_earlier_blocks_held(symbols: np.ndarray, prior: int, strength: int) -> None:
-    model = Adaptive(-8, 7, prior, strength)
-    start = Shape(-8, 7, prior).counts() / Shape(-8, 7, prior).counts().sum()
+def test_counts_are_those_of_the_shape_and_what_earlier_blocks_held(
+    symbols: np.ndarray, first: int, strength: int
+) -> None:
+    model = Adaptive(-8, 7, first, strength)
+    start = Shape(-8, 7, first).counts() / Shape(-8, 7, first).counts().sum()
     bits = 0.0
     for block in model.blocks(symbols.size):
         seen = np.bincount(symbols[: block.start] + 8, minlength=16)
@@ -41,7 +43,7 @@ def test_it_learns_any_distribution() -> None:
     assert Shape(-3, 3, FLAT).bits(symbols) > 1.5 * entropy
 
 
-def test_prior_must_be_a_shape() -> None:
+def test_it_starts_from_a_shape() -> None:
     assert Adaptive.read(242, Reader(bytes([FLAT])), 0, 3) == Adaptive(0, 3, FLAT, 8)
-    with pytest.raises(InvalidFileError, match="prior 241"):
+    with pytest.raises(InvalidFileError, match="shape 241"):
         Adaptive.read(242, Reader(bytes([FLAT + 1])), 0, 3)
