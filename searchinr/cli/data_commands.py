@@ -45,7 +45,8 @@ def list_data(data: Data = None, as_json: Json = False) -> None:
 
     from rich.text import Text
 
-    from searchinr.signals.datasets import REGISTRY, list_datasets
+    from searchinr.signals.dataset_registry import REGISTRY
+    from searchinr.signals.datasets import list_datasets
 
     rows = list_datasets(data)
     if as_json:

@@ -9,7 +9,7 @@ from searchinr.codecs.registry import CODECS
 from searchinr.errors import UserError
 from searchinr.search.configs import Config, ConfigSpace
 from searchinr.search.search import Search
-from searchinr.signals.datasets import REGISTRY
+from searchinr.signals.dataset_registry import REGISTRY
 from searchinr.signals.registry import MODALITIES, all_metrics
 from searchinr.space import (
     OF_FILES,

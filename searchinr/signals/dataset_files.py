@@ -28,10 +28,7 @@ def locate(dataset: RegisteredDataset, data_dir: Path | None) -> Path | None:
     """The folder that holds the data set now, or None.
 
     Looked for inside scikit-image (`photos`), then as `<data folder>/<modality>/<folder>`, then among the downloads.
-
-    Args:
-        dataset: Which one.
-        data_dir: The data folder; without it, the one named by the environment variable `SEARCHINR_DATA`, if any.
+    Where no data folder is given, it is the one named by the environment variable `SEARCHINR_DATA`, if any.
     """
     if dataset.bundled:
         package = find_spec("skimage")  # found without being imported

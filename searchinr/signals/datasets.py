@@ -20,17 +20,6 @@ from searchinr.signals.registry import MODALITIES
 from searchinr.signals.signal import Signal
 from searchinr.space import DatasetEntry
 
-__all__ = [
-    "REGISTRY",
-    "Dataset",
-    "ListedDataset",
-    "files_here",
-    "get_dataset",
-    "list_datasets",
-    "load_dataset",
-    "load_training",
-]
-
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
@@ -71,9 +60,7 @@ class ListedDataset:
 def load_dataset(entry: DatasetEntry, data_dir: Path | None = None) -> Dataset:
     """Reads a data set as an entry of a space file describes it: skip, limit, crop, downscale.
 
-    Args:
-        entry: A registered name (downloaded if need be) or a path, and what to do with the signals.
-        data_dir: The data folder; without it, the one named by the environment variable `SEARCHINR_DATA`, if any.
+    A registered one is looked for in the data folder, see `locate`, and downloaded if need be.
 
     Raises:
         UserError: Unknown name, nothing found, a file that cannot be read, a size that does not fit a signal.
@@ -94,13 +81,9 @@ def load_dataset(entry: DatasetEntry, data_dir: Path | None = None) -> Dataset:
 def load_training(entry: DatasetEntry, measured: Dataset, data_dir: Path | None = None) -> Dataset | None:
     """Reads a data set's training signals, from which what decoding needs is built; None if its entry names none.
 
-    Args:
-        entry: That of the data set.
-        measured: The data set.
-        data_dir: See `load_dataset`.
-
     Raises:
-        UserError: See `load_dataset`; or they are of another modality, or one of them is measured as well.
+        UserError: See `load_dataset`; or they are of another modality than the measured ones, or one of them is among
+            these.
     """
     if entry.train is None:
         return None

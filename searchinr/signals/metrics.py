@@ -21,14 +21,9 @@ def sample_type(value_range: tuple[float, float]) -> type[np.integer]:
 
 
 def to_samples(values: NDArray[np.floating], value_range: tuple[float, float]) -> NDArray[np.integer]:
-    """Decoded values as integer samples: rounded half to even, then clipped.
+    """Decoded values of any shape as integer samples: rounded half to even, then clipped to the range.
 
-    Args:
-        values: Any shape, in the units of the samples; infinities are clipped.
-        value_range: Smallest and largest sample, both inclusive (within 32 bits).
-
-    Returns:
-        The same shape, in the smallest integer type that holds the range.
+    They get the smallest integer type that holds the range (within 32 bits, both ends inclusive).
 
     Raises:
         ValueError: A value is NaN, so that there is no sample to round it to.
@@ -41,11 +36,7 @@ def to_samples(values: NDArray[np.floating], value_range: tuple[float, float]) -
 
 
 def to_reals(values: NDArray[np.floating], value_range: tuple[float, float]) -> NDArray[np.float32]:
-    """Decoded values as real samples: float32, clipped to the range and not rounded otherwise.
-
-    Args:
-        values: Any shape, in the units of the samples; infinities are clipped.
-        value_range: Smallest and largest sample, both inclusive and float32.
+    """Decoded values of any shape as real samples: float32, clipped to the range and not rounded otherwise.
 
     Raises:
         ValueError: A value is NaN.
@@ -109,16 +100,11 @@ def psnr_of_mean_mse(psnrs_db: Iterable[float]) -> float:
 
 
 def ssim(original: NDArray[np.number], decoded: NDArray[np.number], value_range: tuple[float, float]) -> float:
-    """Structural similarity of two images, mean over pixels and channels.
+    """Structural similarity of two images `(height, width, channels)`, mean over pixels and channels.
 
     Settings of Wang et al., "Image quality assessment: from error visibility to structural similarity" (2004):
     Gaussian window with a deviation of 1.5 pixels, 11 x 11 wide, population covariance. For an image smaller than
     the window, the margin left out of the mean shrinks to what fits.
-
-    Args:
-        original: Samples `(height, width, channels)`.
-        decoded: Samples of the same shape.
-        value_range: Smallest and largest sample, both inclusive.
     """
     rows, columns, channels = original.shape
     shortest = min(rows, columns)

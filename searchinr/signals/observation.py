@@ -68,13 +68,9 @@ def observed(
     points: Tensor,
     rng: torch.Generator | None = None,
 ) -> Tensor:
-    """Values of points, `(B, m, c)`, whether or not something stands between them and the network.
+    """Values of points `(m, d)`, `(B, m, c)`, whether or not something stands between them and the network.
 
-    Args:
-        network: From places `(n, d_in)` to what is there, `(B, n, d_out)`.
-        observation: What stands between; None if the network's values are those of the points.
-        points: `(m, d)`.
-        rng: See `Observation.queries`.
+    The network goes from places `(n, d_in)` to what is there, `(B, n, d_out)`; `rng` is that of `Observation.queries`.
     """
     if observation is None:
         return network(points)

@@ -149,9 +149,7 @@ class Body:
     @cached_property
     def packed(self) -> Packed | None:
         """The quantised weights; None in fp16."""
-        if (quantizer := self.quantizer) is None:
-            return None
-        return Packed(self.parts, self._payload, has_offsets=quantizer.has_offsets, has_book=quantizer.has_book)
+        return None if self.quantizer is None else self.quantizer.packed(self.parts, self._payload)
 
     def stored_bits(self) -> dict[str, float]:
         """Bits of each tensor, and of code books and the activations' steps if there are any."""

@@ -21,12 +21,10 @@ from typing import Self
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from searchinr.codecs.bitstream import container, sections
 from searchinr.codecs.bitstream.bits import Reader, Writer
-from searchinr.codecs.bitstream.coded_tensors import Packed, unpack_fp16
 from searchinr.codecs.bitstream.steps import MAX_BITS
 from searchinr.codecs.fields.contract import Field
 from searchinr.codecs.fields.registry import FIELDS
@@ -36,7 +34,7 @@ from searchinr.codecs.once_for_all.shells import Shells, Size, all_weights, size
 from searchinr.codecs.params.bit_widths import BitWidths
 from searchinr.codecs.params.network_params import FP16, MAX_WIDTH
 from searchinr.codecs.params.sizes import MAX_SIZES
-from searchinr.codecs.quantize.contract import Quantizer
+from searchinr.codecs.quantize.contract import Quantizer, unpack_weights
 from searchinr.codecs.quantize.registry import QUANTIZERS
 from searchinr.errors import InvalidFileError
 from searchinr.signals.signal import Layout
@@ -201,17 +199,9 @@ class Nested:
         shells = self.architecture.shells()
         found: dict[str, Tensor] = {}
         for smaller in self.trimmed(size).sections:
-            decoded = self._section(smaller, shells)
+            decoded = unpack_weights(shells.parts(smaller), self.sections[smaller], self.architecture.quantizer)
             found.update({name: torch.from_numpy(values).unsqueeze(0) for name, values in decoded.items()})
         return self.architecture.supernet.subnet(shells.join(found), *size)
-
-    def _section(self, size: Size, shells: Shells) -> dict[str, NDArray[np.float32]]:
-        quantizer, parts = self.architecture.quantizer, shells.parts(size)
-        if quantizer is None:
-            return unpack_fp16(parts, self.sections[size])
-        return Packed(
-            parts, self.sections[size], has_offsets=quantizer.has_offsets, has_book=quantizer.has_book
-        ).weights()
 
 
 _NAMING = sections.Naming[Size](

@@ -11,8 +11,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
+from searchinr.codecs.bitstream.coded_tensors import Packed, unpack_fp16
 from searchinr.codecs.bitstream.quant_spec import QuantSpec
 
 STEP = ":step"
@@ -64,6 +67,11 @@ class Quantizer(ABC):
     def __init__(self, parts: Sequence[QuantSpec]) -> None:
         self.parts = tuple(parts)
 
+    @classmethod
+    def packed(cls, parts: Sequence[QuantSpec], data: bytes) -> Packed:
+        """The tensors of one signal in a file that this quantiser is for."""
+        return Packed(parts, data, has_offsets=cls.has_offsets, has_book=cls.has_book)
+
     def beside(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Those of the weights or latents that are trained beside the parts, and that no quantiser changes."""
         parts = {part.name for part in self.parts}
@@ -114,3 +122,14 @@ class Quantizer(ABC):
     def penalty(self, latents: Mapping[str, Tensor], progress: float) -> Tensor | None:
         """A term that is added to each signal's loss beside error and rate, `(B,)`; None if there is none."""
         return None
+
+
+def unpack_weights(
+    parts: Sequence[QuantSpec], data: bytes, quantizer: type[Quantizer] | None
+) -> dict[str, NDArray[np.float32]]:
+    """The weights of one signal in a file, `{part.name: part.shape}`; in fp16 there is no quantiser.
+
+    Raises:
+        InvalidFileError: No encoder writes such bytes, or a weight is not finite.
+    """
+    return unpack_fp16(parts, data) if quantizer is None else quantizer.packed(parts, data).weights()

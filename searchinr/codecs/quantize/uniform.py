@@ -8,7 +8,6 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from searchinr.codecs.bitstream.quant_spec import OFFSETS_PER_STEP, QuantSpec
 from searchinr.codecs.bitstream.steps import LAST_STEP, SymbolRange, code_at_least, log_step, nearest_code, step_sizes
 from searchinr.codecs.quantize.contract import STEP, Coded, Quantizer
 
@@ -70,7 +69,11 @@ class Uniform(Quantizer):
 
     def values(self, latents: Mapping[str, Tensor], progress: float = 1.0) -> dict[str, Tensor]:
         """See `Quantizer.values`."""
-        return decoded(self.parts, self.coded(latents))
+        coded = self.coded(latents)
+        return {
+            part.name: part.ungroup(coded[part.name].symbols.float() * step_of(coded[part.name].steps).unsqueeze(-1))
+            for part in self.parts
+        }
 
     def move_steps(self, latents: Mapping[str, Tensor], places: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """See `Quantizer.move_steps`."""
@@ -79,21 +82,6 @@ class Uniform(Quantizer):
             codes = nearest_code(latents[f"{name}{STEP}"]) + by.unsqueeze(1)  # (B, G)
             moved[f"{name}{STEP}"] = log_step(codes.clamp(0, LAST_STEP))
         return moved
-
-
-def decoded(parts: tuple[QuantSpec, ...], coded: Mapping[str, Coded]) -> dict[str, Tensor]:
-    """Computes the weights that symbols stand for, `{part.name: (B, *part.shape)}`, in the way that a decoder does."""
-    values = {}
-    for part in parts:
-        tensor = coded[part.name]
-        numbers = tensor.symbols.float()  # (B, G, m)
-        if tensor.book is not None:
-            flat = tensor.symbols.flatten(1)  # (B, G * m)
-            numbers = tensor.book.float().gather(1, flat).view_as(tensor.symbols)
-        if tensor.offsets is not None:
-            numbers = numbers + tensor.offsets.unsqueeze(-1) / OFFSETS_PER_STEP
-        values[part.name] = part.ungroup(numbers * step_of(tensor.steps).unsqueeze(-1))
-    return values
 
 
 def best_steps(grouped: Tensor, symbols: SymbolRange) -> Tensor:

@@ -20,16 +20,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from searchinr.codecs.bitstream import coded_tensors, container, sections
+from searchinr.codecs.bitstream import container, sections
 from searchinr.codecs.bitstream.bits import Reader, Writer
-from searchinr.codecs.bitstream.coded_tensors import Packed
 from searchinr.codecs.bitstream.quant_spec import QuantSpec
 from searchinr.codecs.bitstream.steps import SymbolRange, symbol_range
 from searchinr.codecs.fields.contract import TensorSpec
 from searchinr.codecs.fields.hashgrid import Hashgrid
 from searchinr.codecs.fitting.layouts import field_shape
 from searchinr.codecs.params.network_params import FP16
-from searchinr.codecs.quantize.contract import Quantizer
+from searchinr.codecs.quantize.contract import Quantizer, unpack_weights
 from searchinr.codecs.quantize.registry import QUANTIZERS
 from searchinr.codecs.shacira import coded_latents
 from searchinr.codecs.shacira.objective import DECODER
@@ -189,7 +188,8 @@ class LatentFile:
         """
         architecture = self.architecture
         grid = architecture.field.grid
-        network = {name: torch.from_numpy(weights) for name, weights in self._network().items()}
+        stored = unpack_weights(architecture.parts, self.sections[_NETWORK], architecture.quantizer)
+        network = {name: torch.from_numpy(weights) for name, weights in stored.items()}
         decoder = network.pop(DECODER)  # (D, F)
         table = torch.zeros(grid.entries, architecture.field.params.features)
         for number in self.trimmed(level).sections:
@@ -197,14 +197,6 @@ class LatentFile:
                 latents, _ = self._latents(number)
                 table[grid.starts[number - 1] : grid.starts[number]] = torch.from_numpy(latents).float() @ decoder
         return {name: weight.unsqueeze(0) for name, weight in {**network, "table": table}.items()}
-
-    def _network(self) -> dict[str, NDArray[np.float32]]:
-        architecture, section = self.architecture, self.sections[_NETWORK]
-        if (quantizer := architecture.quantizer) is None:
-            return coded_tensors.unpack_fp16(architecture.parts, section)
-        return Packed(
-            architecture.parts, section, has_offsets=quantizer.has_offsets, has_book=quantizer.has_book
-        ).weights()
 
     def _latents(self, level: int) -> tuple[NDArray[np.int32], list[str]]:
         architecture = self.architecture

@@ -4,7 +4,7 @@ from searchinr.engine.report.bd_rates import bd_rates
 from searchinr.engine.report.front import collect_front
 from searchinr.engine.report.published import NOT_PUBLISHED, published
 from searchinr.search.objectives import Objectives
-from searchinr.signals.datasets import REGISTRY
+from searchinr.signals.dataset_registry import REGISTRY
 from searchinr.space import DatasetEntry
 
 PUBLISHED = ("kodak", "cifar10", "librispeech")
