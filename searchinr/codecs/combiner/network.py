@@ -91,5 +91,5 @@ class SineNetwork(Perceptron):
         return [weight + bias for weight, bias in zip(sizes[::2], sizes[1::2], strict=True)]
 
     def macs_per_point(self) -> int:
-        """See `Field.macs_per_point`; so do the features' phases count."""
+        """See `Field.macs_per_point`; the phases of the features count as well."""
         return self._inputs // 2 + super().macs_per_point()
