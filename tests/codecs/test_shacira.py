@@ -76,7 +76,7 @@ def test_what_training_sees_is_what_the_decoder_has(quantizer: str) -> None:
     state = fit(make_signals("image")[:2], 9, quantizer=quantizer, latent_dim=2, features=3)
     [group], [latents] = state.groups, state.measured
     assert group.quantizer is not None
-    values = group.quantizer.values(latents)
+    values = {**group.quantizer.beside(latents), **group.quantizer.values(latents)}
     table = values[LATENTS].round() @ values[DECODER]
     for position, data in enumerate(CODEC.encode(state)):
         parsed = LatentFile.parse(container.unpack(data))
