@@ -1,6 +1,5 @@
 """What others publish, behind our contract: Ray's ASHA decides as it does alone; where syne-tune's MOASHA fails."""
 
-from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from types import SimpleNamespace
@@ -22,7 +21,7 @@ from searchinr.search.optuna_study import quiet
 from searchinr.search.scheduler import Scheduler
 
 RUNGS = 100
-ASKS = 500
+ASKS = 100
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -50,7 +49,7 @@ def test_ray_asha_decides_as_it_does_alone(seed: int) -> None:
 
 
 def suggestions(sampler: optuna.samplers.TPESampler) -> list[tuple[int, ...]]:
-    """What a study of three parameters asks for, again and again, with what it knows and what is under way fixed."""
+    """What a study of three parameters asks for, again and again: four of five fail, beside some that go on."""
     rng = np.random.default_rng(0)
     with quiet():
         study = optuna.create_study(directions=["minimize"] * 2, sampler=sampler)
@@ -65,25 +64,21 @@ def suggestions(sampler: optuna.samplers.TPESampler) -> list[tuple[int, ...]]:
                 )
             )
         asked = []
-        for _ in range(ASKS):
+        for number in range(ASKS):
             trial = study.ask()
-            asked.append(
-                (trial.suggest_int("a", 0, 9), trial.suggest_categorical("b", [0, 1]), trial.suggest_int("c", 0, 2))
-            )
-            study.tell(trial, state=TrialState.FAIL)
+            a, b, c = trial.suggest_int("a", 0, 9), trial.suggest_categorical("b", [0, 1]), trial.suggest_int("c", 0, 2)
+            asked.append((a, b, c))
+            if number % 5:
+                study.tell(trial, state=TrialState.FAIL)
+            else:
+                study.tell(trial, [(a - 3.0) ** 2 + b + c, (a - 6.0) ** 2 - c])
     return asked
 
 
-def test_fast_tpe_suggests_as_often_what_optunas_does() -> None:
-    ours = suggestions(FastTpe(seed=1))
-    optunas = suggestions(optuna.samplers.TPESampler(seed=2, constant_liar=True))
-    for position in range(3):
-        counts = [Counter(asked[position] for asked in found) for found in (ours, optunas)]
-        for value in counts[0] | counts[1]:
-            shares = [count[value] / ASKS for count in counts]
-            # four standard deviations of a difference of two shares
-            assert abs(shares[0] - shares[1]) <= 4 * np.sqrt(2 * max(shares) * (1 - min(shares)) / ASKS)
-    assert len(set(ours)) > 1
+def test_fast_tpe_suggests_what_optunas_does() -> None:
+    asked = suggestions(FastTpe(seed=1))
+    assert asked == suggestions(optuna.samplers.TPESampler(seed=1, constant_liar=True))
+    assert len(set(asked)) > 1
 
 
 def random_rungs(size: int, front: bool) -> list[Rung]:
