@@ -61,11 +61,11 @@ def _sampler(name: str, space: Space, configs: ConfigSpace) -> Sampler:
 
 def _scheduler(contender: Mapping[str, Any], space: Space) -> Scheduler:
     """The scheduler of a contender."""
-    rungs, reduction, given = len(space.fidelity.rungs), space.fidelity.reduction, contender.get("given")
+    rungs, reduction = len(space.fidelity.rungs), space.fidelity.reduction
     if contender["scheduler"] == "Ray's ASHA":
-        return RayAsha(rungs, reduction, lambda vector: float(vector @ given))
+        return RayAsha(rungs, reduction, lambda vector: float(vector @ contender["given"]))
     if contender["scheduler"] == "syne-tune's MOASHA":
-        return SyneTuneMoAsha(rungs, reduction, getattr(fast_priority, given))
+        return SyneTuneMoAsha(rungs, reduction, getattr(fast_priority, contender["given"]))
     return make_scheduler(space)
 
 

@@ -1,15 +1,17 @@
 """The priorities of syne-tune's MOASHA, as published and corrected, in a fraction of the time.
 
 Its code sorts a whole rung anew for every result, with nets in loops over Python lists: a minute for a thousand
-results, and a comparison makes a hundred thousand of them. Here fronts come from one sweep, and nets of fronts that
+results, and a comparison makes a hundred thousand of them. Here fronts are found as in a run, and nets of fronts that
 have not changed are kept. `tests/search/test_rivals.py` compares the outcome with that of the original.
 """
 
-from bisect import bisect_right
+from collections.abc import Iterator
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
+
+from searchinr.search.pareto import front_mask
 
 Floats = NDArray[np.float64]
 
@@ -30,22 +32,13 @@ def corrected(objectives: Floats) -> NDArray[np.int64]:
     return priorities
 
 
-def _fronts(objectives: Floats) -> list[NDArray[np.int64]]:
-    """Non-dominated fronts of two objectives, each by ascending index."""
-    fronts: list[list[int]] = []
-    lowest: list[float] = []  # second objective of the last member of each front: rises from front to front
-    previous, place = None, 0
-    order = np.lexsort((objectives[:, 1], objectives[:, 0])).tolist()
-    for index, point in zip(order, objectives[order].tolist(), strict=True):
-        if point != previous:  # equal points share a front
-            place = bisect_right(lowest, point[1])
-            previous = point
-        if place == len(fronts):
-            fronts.append([])
-            lowest.append(point[1])
-        fronts[place].append(index)
-        lowest[place] = point[1]
-    return [np.sort(np.array(front)) for front in fronts]
+def _fronts(objectives: Floats) -> Iterator[NDArray[np.int64]]:
+    """Non-dominated fronts, each by ascending index."""
+    rest = np.arange(len(objectives))
+    while len(rest):
+        on_front = front_mask(objectives[rest])
+        yield rest[on_front]
+        rest = rest[~on_front]
 
 
 @lru_cache(maxsize=100_000)

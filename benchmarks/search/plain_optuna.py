@@ -6,7 +6,7 @@ from functools import partial
 
 import optuna
 from optuna.samplers import BaseSampler
-from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
+from optuna.trial import FrozenTrial, Trial, TrialState
 
 from searchinr.search.configs import Config, ConfigSpace
 from searchinr.search.optuna_study import point_of, suggest
@@ -49,7 +49,11 @@ class PlainOptuna(Sampler):
             self._values[key] = observation.vector.tolist()
             self._study.tell(self._asked[key], self._values[key])
         if len(history.observations) > self._told:
-            self._tell_repeats()
+            for key, trial in self._repeats:
+                if key in self._values:
+                    trial.state, trial.values = TrialState.COMPLETE, self._values[key]
+                    self._study.add_trial(trial)  # with NSGA-II's generation, which repeats belong to as well
+            self._repeats = [(key, trial) for key, trial in self._repeats if key not in self._values]
             self._is_in_a_rut = False
         self._told = len(history.observations)
         for _ in range(0 if self._is_in_a_rut else _REPEATS):
@@ -58,20 +62,6 @@ class PlainOptuna(Sampler):
         for config in Random(self._configs, self._seed).proposals(history):
             self._study.enqueue_trial(dict(point_of(config, self._configs)))
             yield from self._ask()
-
-    def _tell_repeats(self) -> None:
-        waiting, self._repeats = self._repeats, []
-        for key, trial in waiting:
-            if key not in self._values:
-                self._repeats.append((key, trial))
-                continue
-            again = create_trial(
-                params=trial.params,
-                distributions=trial.distributions,
-                values=self._values[key],
-                system_attrs=trial.system_attrs,  # NSGA-II's generation, which repeats belong to as well
-            )
-            self._study.add_trial(again)
 
     def _ask(self) -> Iterator[Config]:
         """Asks the study once; nothing if it was asked before."""

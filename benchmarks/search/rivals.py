@@ -7,16 +7,13 @@ trial that fails.
 
 from collections.abc import Callable
 from types import SimpleNamespace
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from ray.tune.schedulers import AsyncHyperBandScheduler
 
 from searchinr.search.scheduler import StoppingScheduler
-
-if TYPE_CHECKING:
-    from syne_tune.optimizer.schedulers.multiobjective.moasha import MOASHA
 
 Priority = Callable[[NDArray[np.float64]], NDArray[np.int64]]
 
@@ -28,7 +25,7 @@ class RayAsha(StoppingScheduler):
         """ASHA on `scalarise(vector)`, which is minimised; vectors are `(k,)`, minimised."""
         super().__init__(rungs)
         self._reduction, self._scalarise = reduction, scalarise
-        self._asha = AsyncHyperBandScheduler(
+        self._asha: Any = AsyncHyperBandScheduler(  # which looks at nothing of a trial but its name
             time_attr="time",
             metric="metric",
             mode="min",
@@ -42,7 +39,7 @@ class RayAsha(StoppingScheduler):
         if rung == 0:
             self._asha.on_trial_add(None, subject)
         result = {"time": self._reduction**rung, "metric": self._scalarise(vector)}
-        return self._asha.on_trial_result(None, subject, result) == AsyncHyperBandScheduler.CONTINUE
+        return bool(self._asha.on_trial_result(None, subject, result) == AsyncHyperBandScheduler.CONTINUE)
 
 
 class SyneTuneMoAsha(StoppingScheduler):
@@ -52,37 +49,23 @@ class SyneTuneMoAsha(StoppingScheduler):
         """MOASHA; `priority` gives every result of a rung, `(n, k)`, its own, `(n,)`: the lowest are the best."""
         super().__init__(rungs)
         self._last, self._reduction, self._priority = rungs - 1, reduction, priority
-        self._moasha: MOASHA | None = None
+        self._moasha: Any = None  # made with the first result, which says how many objectives there are
 
     def _continues(self, trial: str, rung: int, vector: NDArray[np.float64], violation: float) -> bool:
         from syne_tune.optimizer.scheduler import SchedulerDecision
+        from syne_tune.optimizer.schedulers.multiobjective.moasha import MOASHA
 
-        if self._moasha is None:
-            self._moasha = self._make([str(index) for index in range(len(vector))])
+        metrics = {str(index): value for index, value in enumerate(vector.tolist())}
+        self._moasha = self._moasha or MOASHA(
+            config_space={},
+            metrics=list(metrics),
+            time_attr="time",
+            multiobjective_priority=self._priority,
+            max_t=self._reduction**self._last,
+            reduction_factor=self._reduction,
+        )
         subject = SimpleNamespace(trial_id=trial)
         if rung == 0:
             self._moasha.on_trial_add(subject)
-        result = {"time": self._reduction**rung} | {str(index): value for index, value in enumerate(vector.tolist())}
+        result = {"time": self._reduction**rung, **metrics}
         return bool(self._moasha.on_trial_result(subject, result) == SchedulerDecision.CONTINUE)
-
-    def _make(self, metrics: list[str]) -> "MOASHA":
-        from syne_tune.optimizer.schedulers.multiobjective.moasha import MOASHA
-        from syne_tune.optimizer.schedulers.multiobjective.multiobjective_priority import MOPriority
-
-        given = self._priority
-
-        class Given(MOPriority):
-            def priority_unsafe(self, objectives: NDArray[np.float64]) -> NDArray[np.int64]:
-                assert given is not None
-                return given(objectives)
-
-        return MOASHA(
-            config_space={},
-            metrics=metrics,
-            do_minimize=True,
-            time_attr="time",
-            multiobjective_priority=None if given is None else Given(),
-            max_t=self._reduction**self._last,
-            grace_period=1,
-            reduction_factor=self._reduction,
-        )
