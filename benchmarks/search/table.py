@@ -1,5 +1,13 @@
-"""The table of recorded learning curves: its file, and looking up a job's result in it."""
+"""The table of learning curves, from a run in which every config was trained to its end and measured at every rung.
 
+    searchinr run benchmarks/search/curves.yaml --out runs/curves
+    python -m benchmarks.search.table runs/curves
+
+The run takes some hours on two cores; interrupted, it goes on where it was. Its ledger becomes `curves.npz`, in which
+`compare.py` looks up the results of jobs.
+"""
+
+import argparse
 import json
 import math
 from collections.abc import Sequence
@@ -8,10 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from searchinr.codecs.fitting.training import Recipe
 from searchinr.engine.catalog import read_space
-from searchinr.engine.results.opened import OpenedRun
+from searchinr.engine.results.opened import OpenedRun, open_run
 from searchinr.search.figures import Figures
 from searchinr.search.lines import Point
 from searchinr.search.objectives import Objectives
@@ -33,27 +42,26 @@ def axes(space: Space) -> dict[str, tuple[Value, ...]]:
 def pack(opened: OpenedRun, path: Path) -> None:
     """Writes the table of a run: one array per figure, an axis for every open parameter, then rungs (then signals)."""
     open_axes, rungs = axes(opened.space), opened.space.fidelity.rungs
-    points = [line for line in opened.lines if isinstance(line, Point)]
+
+    def place(point: Point) -> tuple[int, ...]:
+        return *(values.index(point.config.params[key]) for key, values in open_axes.items()), point.rung
+
+    points = sorted(opened.points(None), key=place)
     shape, signals = (*map(len, open_axes.values()), len(rungs)), points[0].signals.names
-    arrays: dict[str, Any] = {
-        "bytes": np.zeros((*shape, len(signals)), np.uint32),
-        "psnr_db": np.full((*shape, len(signals)), np.nan, np.float32),
-        **{key: np.zeros(shape, np.float32) for key in ("train_s", "encode_s", "decode_s")},
-        "macs": np.zeros(shape, np.float64),
-    }
-    for point in points:
-        place = (*(values.index(point.config.params[key]) for key, values in open_axes.items()), point.rung)
-        for key in ("bytes", "psnr_db"):
-            arrays[key][place] = [getattr(row, key) for row in point.signals]
-        for key in ("macs", "train_s"):
-            arrays[key][place] = getattr(point.cost, key)
-        # A ledger counts training among what encoding takes.
-        arrays["encode_s"][place] = point.encode_s - point.cost.train_s / len(signals)
-        arrays["decode_s"][place] = point.decode_s
-    if missing := int(np.isnan(arrays["psnr_db"]).any(axis=-1).sum()):
+    if missing := math.prod(shape) - len(points):
         raise SystemExit(f"{missing} of {math.prod(shape)} cells have no result: fits have diverged; change the space")
-    about = {"axes": open_axes, "rungs": rungs, "signals": signals}
-    np.savez_compressed(path, about=np.array(json.dumps(about)), **arrays)
+    arrays: dict[str, NDArray[Any]] = {
+        "bytes": np.array([point.signals.columns()["bytes"] for point in points], np.uint32),
+        "psnr_db": np.array([point.signals.columns()["psnr_db"] for point in points], np.float32),
+        "train_s": np.array([point.cost.train_s for point in points], np.float32),
+        # A ledger counts training among what encoding takes.
+        "encode_s": np.array([point.encode_s - point.cost.train_s / len(signals) for point in points], np.float32),
+        "decode_s": np.array([point.decode_s for point in points], np.float32),
+        "macs": np.array([point.cost.macs for point in points], np.float64),
+    }
+    about = np.array(json.dumps({"axes": open_axes, "rungs": rungs, "signals": signals}))
+    shaped = {key: array.reshape(*shape, *array.shape[1:]) for key, array in arrays.items()}
+    np.savez_compressed(path, about=about, **shaped)
 
 
 class CurveTable:
@@ -76,7 +84,7 @@ class CurveTable:
         self._axes = {key: list(values) for key, values in about["axes"].items()}
         self.rungs: list[int] = about["rungs"]
         if self._axes != {key: list(values) for key, values in axes(self.space).items()}:
-            raise SystemExit(f"{path}: recorded with another {SPACE_FILE.name}; record it again with record.py")
+            raise SystemExit(f"{path}: recorded with another {SPACE_FILE.name}; record it again")
         psnr_db = self._arrays["psnr_db"].astype(np.float64)  # (*axes, rungs, signals)
         sizes = self._arrays["bytes"].astype(np.float64)  # (*axes, rungs, signals)
         pixels = math.prod(self.space.datasets[0].downscale or ())
@@ -84,8 +92,7 @@ class CurveTable:
         self._psnr_db, self._rate = psnr_db.mean(axis=-1), 8 * sizes.mean(axis=-1) / pixels  # (*axes, rungs)
         points = zip(self._psnr_db.flat, self._rate.flat, strict=True)
         self.hypervolume = Objectives.of(self.space).hypervolume([Figures.invented(*point) for point in points])
-        trained = sum(_steps(*pair) for pair in pairwise((None, *self.rungs)))
-        self.macs = float(self._arrays["macs"][..., -1].sum()) / trained * self.rungs[-1]
+        self.macs = float(self._arrays["macs"][..., -1].sum()) / _steps(self.rungs) * self.rungs[-1]
         self.seconds = float(np.median(self._arrays["train_s"][..., -1]))
 
     @property
@@ -105,8 +112,8 @@ class CurveTable:
             self.rungs.index(job.steps),
         )
         # The fit was recorded through all rungs: a step of it costs the same whichever of them a search uses.
-        trained = sum(_steps(*pair) for pair in pairwise((None, *self.rungs[: place[-1] + 1])))
-        steps = _steps(rungs[job.rung - 1] if job.rung else None, job.steps)
+        trained = _steps(self.rungs[: place[-1] + 1])
+        steps = _steps(rungs[: job.rung + 1]) - _steps(rungs[: job.rung])
         coding_s = self._arrays["encode_s"][place] + self._arrays["decode_s"][place]
         return Outcome(
             figures=Figures.invented(float(self._psnr_db[place]), float(self._rate[place])),
@@ -115,7 +122,15 @@ class CurveTable:
         )
 
 
-def _steps(below: int | None, rung: int) -> int:
-    """Training steps from one rung to the next: the trunk goes on from where the decay before the lower one began."""
+def _steps(rungs: Sequence[int]) -> int:
+    """Training steps through rungs: to each, the trunk goes on from where the decay before the one below began."""
     recipe = Recipe(lr=1.0, decay=0.5, batch_fraction=1.0, seed=0)
-    return rung - (0 if below is None else recipe.trunk_end(below))
+    return sum(rung - recipe.trunk_end(below) for below, rung in pairwise((0, *rungs)))
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", type=Path, help="the run's folder")
+    parser.add_argument("--out", type=Path, default=TABLE_FILE, metavar="FILE", help="the table [curves.npz]")
+    options = parser.parse_args()
+    pack(open_run(options.run), options.out)
