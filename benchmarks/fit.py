@@ -11,14 +11,15 @@ import itertools
 import os
 import statistics
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
+from functools import partial
 from multiprocessing import get_context
-from typing import Any, Self
 from unittest.mock import patch
 
 from benchmarks.command import Command, Filling, Found, spread
-from benchmarks.fit_cells import Cell, Timing, load, time_alone
+from benchmarks.fit_cells import Timing, load, time_alone, time_fits, time_interpolation, time_matmul
 
 WIDTHS = (16, 32, 64, 128)
 SHAPES = ((24, 1024), (8, 4096))  # signals, points of each
@@ -28,35 +29,34 @@ TILE_ELEMENTS = [2**power for power in range(14, 21)]
 ENVIRONMENT = {"MALLOC_TRIM_THRESHOLD_": str(2**31 - 1), "MALLOC_MMAP_THRESHOLD_": str(2**31 - 1)}
 SETTINGS = ("none", "mallopt", "environment")
 
+Measure = Callable[..., Timing]
+"""Measures something for so many `seconds`."""
 Timings = list[Timing]
 """Of one thing, one for each turn."""
 
 
-class _Bench:
+class _Bench(ExitStack):
     """Two processes that time cells: one started with the allocator's environment variables, one without."""
 
     def __init__(self, threads: int, seconds: float, turns: int) -> None:
+        super().__init__()
         self._threads, self._seconds, self._turns = threads, seconds, turns
         clean = {key: value for key, value in os.environ.items() if not key.startswith("MALLOC_")}
         clean["OMP_NUM_THREADS"] = str(threads)
-        self._processes = {False: _started(clean), True: _started(clean | ENVIRONMENT)}
+        self._plain, self._set = (self.enter_context(_started(clean | more)) for more in ({}, ENVIRONMENT))
 
-    def __enter__(self) -> Self:
-        return self
+    def time(self, measure: Measure, setting: str = "mallopt") -> Timing:
+        """Times something with one of the allocator's settings."""
+        process = self._set if setting == "environment" else self._plain
+        measure = partial(measure, seconds=self._seconds)
+        return process.submit(time_alone, measure, self._threads, setting == "mallopt").result()
 
-    def __exit__(self, *error: object) -> None:
-        for process in self._processes.values():
-            process.shutdown()
-
-    def time(self, kind: str, setting: str = "mallopt", **cell: Any) -> Timing:  # noqa: ANN401  the fields of `Cell`
-        request = Cell(kind, self._threads, self._seconds, mallopt=setting == "mallopt", **cell)
-        return self._processes[setting == "environment"].submit(time_alone, request).result()
-
-    def in_turns(self, variants: Iterable[tuple[str, dict[str, Any]]]) -> dict[str, Timings]:
-        """Times every variant, a name and the arguments of `time`, once in each turn."""
+    def in_turns(self, variants: Mapping[str, Measure], settings: Sequence[str] = ("mallopt",)) -> dict[str, Timings]:
+        """Times every variant with every setting once in each turn; results have both names if there are settings."""
         results: dict[str, Timings] = {}
-        for _, (name, request) in itertools.product(range(self._turns), variants):
-            results.setdefault(name, []).append(self.time(**request))
+        for _, (name, measure), setting in itertools.product(range(self._turns), variants.items(), settings):
+            called = f"{name}, {setting}" if len(settings) > 1 else name
+            results.setdefault(called, []).append(self.time(measure, setting))
         return results
 
 
@@ -75,20 +75,17 @@ def measure(threads: int, quick: bool) -> Found:
     fits, tiles, matmuls = [], [], []
     with _Bench(threads, seconds, turns) as bench:
         for (signals, points), width in itertools.product(SHAPES[:1] if quick else SHAPES, WIDTHS):
+            matmuls.append(bench.time(time_matmul))
+            fit = _fit(width, signals, points)
+            kinds = {"batched": fit, "loop": partial(fit, batch=1), "whole grid": partial(fit, tile=points)}
             shape = {"width": width, "signals": signals, "points": points}
-            matmuls.append(bench.time("matmul"))
-            kinds: dict[str, dict[str, Any]] = {kind: {"kind": kind} for kind in ("batched", "loop")}
-            kinds["whole grid"] = {"kind": "batched", "tile": points}
-            pairs = itertools.product(kinds.items(), SETTINGS)
-            variants = [
-                (f"{name}, {setting}", {**kind, "setting": setting, **shape}) for (name, kind), setting in pairs
-            ]
-            fits.append({**shape, "results": bench.in_turns(variants)})
+            fits.append({**shape, "results": bench.in_turns(kinds, SETTINGS)})
         signals, points = SHAPES[-1]
         for width in WIDTHS:
-            shape = {"kind": "batched", "width": width, "signals": signals, "points": points}
+            fit = _fit(width, signals, points)
             sizes = {elements: min(points, elements // (signals * width)) for elements in TILE_ELEMENTS}
-            of_sizes = [(str(elements), {"tile": tile, **shape}) for elements, tile in sizes.items()]
+            of_sizes = {str(elements): partial(fit, tile=tile) for elements, tile in sizes.items()}
+            shape = {"width": width, "signals": signals, "points": points}
             tiles.append({**shape, "results": bench.in_turns(of_sizes)})
         grids = _grids(bench, GRID_POINTS // 4 if quick else GRID_POINTS)
     return {
@@ -103,26 +100,29 @@ def measure(threads: int, quick: bool) -> Found:
     }
 
 
+def _fit(width: int, signals: int, points: int) -> Measure:
+    """Steps of codec `mlp` for all signals at once."""
+    params = {"backbone": "siren", "depth": 3, "width": width, "batch_fraction": 1.0}
+    return partial(time_fits, "mlp", params, batch=signals, signals=signals, points=points)
+
+
 def _grids(bench: _Bench, points: int) -> Found:
     """Interpolation of one signal, and steps of codec `shacira` for several."""
-
-    def timed(kinds: Sequence[str], features: int, signals: int, prefix: str = "") -> dict[str, Timings]:
-        shape = {"width": features, "signals": signals, "points": points}
-        return bench.in_turns([(kind, {"kind": prefix + kind, **shape}) for kind in kinds])
-
-    interpolation = {features: timed(("sparse", "gather"), features, 1) for features in FEATURES}
-    fits = {features: timed(("batched", "loop"), features, GRID_SIGNALS, "grids ") for features in FEATURES[:2]}
+    interpolation, fits = {}, {}
+    for features in FEATURES:
+        kinds = {kind: partial(time_interpolation, kind, features, points) for kind in ("sparse", "gather")}
+        interpolation[features] = bench.in_turns(kinds)
+    for features in FEATURES[:2]:
+        fit = partial(time_fits, "shacira", {"features": features}, signals=GRID_SIGNALS, points=points)
+        batches = {"batched": GRID_SIGNALS, "loop": 1}
+        fits[features] = bench.in_turns({name: partial(fit, batch=batch) for name, batch in batches.items()})
     return {"points": points, "signals": GRID_SIGNALS, "interpolation": interpolation, "fits": fits}
 
 
 def fill(_: Found) -> Filling:
     """How the report writes timings."""
     elements = [f"2^{elements.bit_length() - 1}" for elements in TILE_ELEMENTS]
-    return {"elements": elements, "shape": _shape, "median": _median, "ms": _ms, "ratio": _ratio}
-
-
-def _shape(fit: Found) -> str:
-    return f"{fit['width']}, {fit['signals']} x {fit['points']}"
+    return {"elements": elements, "median": _median, "ms": _ms, "ratio": _ratio}
 
 
 def _median(timings: Timings, figure: str = "seconds") -> float:
@@ -141,4 +141,4 @@ if __name__ == "__main__":
     command = Command(__file__, __doc__)
     command.add_argument("--threads", type=int, default=1, help="threads of a step, 1 or more [1, as a trial has]")
     command.add_argument("--quick", action="store_true", help="fewer and shorter measurements")
-    command.run(lambda options: measure(max(1, options.threads), options.quick), fill, ("torch",))
+    command.run(lambda options: measure(max(1, options.threads), options.quick), fill)
