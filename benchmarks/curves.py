@@ -2,19 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, NullLocator, ScalarFormatter
+from matplotlib.ticker import NullLocator
 
-from searchinr.engine.report.style import COLOURS, MARKERS
-
-_APART = 1.2
-"""The least ratio of figures that are both written below the horizontal axis."""
-_WIDE = 8.0
-"""The ratio of an axis's ends from which on its marks are spaced by ratios as well."""
+from searchinr.engine.report.style import COLOURS, MARKERS, log_range, log_ticks, plain
 
 
 @dataclass(frozen=True)
@@ -67,17 +61,11 @@ def draw(panels: Sequence[Panel], path: Path) -> None:
             if curve.band:
                 places = [x for x, _ in curve.points]
                 axes.fill_between(places, *zip(*curve.band, strict=True), color=axes.lines[-1].get_color(), alpha=0.15)
+        limits = log_range([x for curve in panel.curves for x, _ in curve.points])
         axes.set_xscale("log")
-        ticks = sorted({round(x, 3) for curve in panel.curves for x, _ in curve.points})
-        are_few = len(ticks) <= 8 and all(left * _APART <= right for left, right in pairwise(ticks))
-        if are_few and all(tick.is_integer() for tick in map(float, ticks)):  # lengths, not rates or seconds
-            axes.set_xticks(ticks)
-        else:
-            is_wide = ticks[-1] > _WIDE * ticks[0]
-            axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)) if is_wide else MaxNLocator(7))
-            axes.xaxis.set_minor_locator(NullLocator())
-        axes.xaxis.set_major_formatter(ScalarFormatter())
-        axes.xaxis.set_minor_formatter(NullFormatter())
+        axes.set_xlim(*limits)
+        axes.set_xticks(ticks := log_ticks(*limits), map(plain, ticks))
+        axes.xaxis.set_minor_locator(NullLocator())
         axes.set_xlabel(panel.label)
         axes.set_ylabel(panel.vertical)
         axes.grid(color="#e8e8e8", linewidth=0.6)
