@@ -9,12 +9,10 @@ and networks of width 32, about an hour of one core; with `--data kodak` the 24 
 which wants a GPU.
 """
 
-import numpy as np
-
 from benchmarks.command import Filling, Found
 from benchmarks.curves import Panel
 from benchmarks.reproduce.coders import CODERS, RAW, SHORTEST
-from benchmarks.reproduce.points import Cells, Points, curve, difference, gains, mean, mean_db
+from benchmarks.reproduce.points import Cells, Points, at_db, curve, difference, gains, mean_db
 from benchmarks.reproduce.reproduction import Plots, reproduce
 from benchmarks.reproduce.study import read_study
 
@@ -58,10 +56,8 @@ def fill(found: Found, size: Found) -> Filling:
 
 def _saving(cells: Cells, fixed: Points, coder: str) -> float:
     """The fraction of a cell's bytes with a coder that a curve saves at its PSNR; NaN beyond the curve's ends."""
-    known = sorted((mean_db(points), mean(points, "bytes")) for points in cells.values())
-    psnrs, sizes = (np.array(column) for column in zip(*known, strict=True))
-    size = np.exp(np.interp(mean_db(fixed), psnrs, np.log(sizes), left=np.nan, right=np.nan))
-    return float(1 - size * len(fixed) / sum(point["coders"][coder] for point in fixed))
+    size = at_db(cells.values(), mean_db(fixed), "bytes")
+    return 1 - size * len(fixed) / float(sum(point["coders"][coder] for point in fixed))
 
 
 def plots(found: Found, size: Found) -> Plots:

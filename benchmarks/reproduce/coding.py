@@ -4,6 +4,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from benchmarks.command import Found
 from benchmarks.machine import afresh
 from searchinr.codecs.combiner import CODEC, CombinerParams
-from searchinr.codecs.combiner.codec import CombinerState
+from searchinr.codecs.combiner.posterior_fit import PosteriorFit
 from searchinr.codecs.combiner.samples import INDEX_BITS
 from searchinr.codecs.contract import Asset, AssetSpec, Setup
 from searchinr.codecs.registry import decode
@@ -47,11 +48,16 @@ def coded_points(
     assert spec is not None
     torch.set_num_threads(1)
     prior, prior_s = _learn(spec, training, seed, device, clock)
-    codec, bits, spent, last = CODEC(), _BlockBits(), {"fit_s": 0.0, "code_s": 0.0}, clock()
+    codec, spent, last = CODEC(), {"fit_s": 0.0, "code_s": 0.0}, clock()
+    bits: dict[tuple[int, int], list[float]] = {}  # of every block but the last of each file
     typed = build_params(CombinerParams, params)
     for state in codec.fit(signals, typed, rungs, Setup(seed, device, prior)):
-        now = clock()
-        spent["code_s" if bits.tell(state) else "fit_s"] += now - last
+        now, branch, is_coding = clock(), next(reversed(state.branches), None), state.is_rung
+        if isinstance(branch, PosteriorFit) and 0 < branch.coded < branch.blocks:
+            is_coding, block = True, (len(state.branches), branch.coded)
+            if block not in bits:  # it has been coded just now
+                bits[block] = branch.block_bits()[:, branch.coded - 1].tolist()
+        spent["code_s" if is_coding else "fit_s"] += now - last
         last = now
         if state.is_rung:
             files = codec.encode(state)
@@ -65,7 +71,7 @@ def coded_points(
                 "seed": seed,
                 "blocks": blocks,
                 **{key: statistics.mean(getattr(row, key) for row in rows) for key in ("psnr_db", "rate")},
-                "kl_bits": bits.of_a_block * blocks,
+                "kl_bits": blocks * (statistics.mean(chain(*bits.values())) if bits else float(INDEX_BITS)),
                 "file_bits": 8 * statistics.mean(map(len, files)),
                 **{key: seconds / len(signals) for key, seconds in spent.items()},
                 "exact": all(np.array_equal(a.samples, b) for a, b in zip(here, decoded, strict=True)),
@@ -109,29 +115,3 @@ def _decode(files: Sequence[bytes], source: Path) -> tuple[list[Samples], list[f
         samples.append(decode_data(data, source).samples)
         took.append(1e3 * (time.process_time() - started))
     return samples, took
-
-
-class _BlockBits:
-    """The divergence of blocks at the moment at which they are coded; the last of each file is not seen."""
-
-    def __init__(self) -> None:
-        self._coded: dict[int, int] = {}
-        self._bits: list[float] = []
-
-    @property
-    def of_a_block(self) -> float:
-        """Mean over blocks and signals."""
-        return statistics.mean(self._bits) if self._bits else float(INDEX_BITS)
-
-    def tell(self, state: CombinerState) -> bool:
-        """Takes a state of a fit; whether blocks are being coded."""
-        if state.is_rung:
-            return True
-        number = len(state.branches) - 1
-        if number < 0 or not 0 < state.branches[number].coded < state.branches[number].blocks:
-            return False
-        branch = state.branches[number]
-        if branch.coded > self._coded.get(number, 0):
-            self._coded[number] = branch.coded
-            self._bits += branch.block_bits()[:, branch.coded - 1].tolist()
-        return True

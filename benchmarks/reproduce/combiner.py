@@ -12,11 +12,13 @@ from: `--set train=PATH`. `--share` makes all lengths shorter.
 
 import math
 from collections.abc import Sequence
-from itertools import pairwise
+
+import numpy as np
+from scipy.interpolate import make_interp_spline
 
 from benchmarks.command import Filling, Found
 from benchmarks.curves import Curve, Panel
-from benchmarks.reproduce.points import Cells, Pairs, Points, by_steps, curve, db, goal_rows, mean, mean_db
+from benchmarks.reproduce.points import Pairs, Points, by_steps, curve, db, goal_rows, mean, mean_db
 from benchmarks.reproduce.reproduction import Plots, reproduce
 from benchmarks.reproduce.study import read_study
 from searchinr.codecs.combiner.samples import INDEX_BITS
@@ -42,7 +44,8 @@ def measure_jpeg(size: Found) -> Found:
 
 def fill(found: Found, size: Found) -> Filling:
     """What the report says of its figures."""
-    whole, cells = _pairs(found["rates"]), [point for points in found["rates"].values() for point in points]
+    whole = [(mean(points, "rate"), mean_db(points)) for points in found["rates"].values()]
+    cells = [point for points in found["rates"].values() for point in points]
     refined, alone = found["ablations"]["A* coding alone, refined"], found["ablations"]["A* coding alone"]
     excess = [100 * (point["file_bits"] / point["kl_bits"] - 1) for point in cells]
     bare = [100 * (INDEX_BITS * point["blocks"] / point["kl_bits"] - 1) for point in cells]
@@ -84,18 +87,10 @@ def fill(found: Found, size: Found) -> Filling:
     }
 
 
-def _pairs(cells: Cells) -> Pairs:
-    return [(mean(points, "rate"), mean_db(points)) for points in cells.values()]
-
-
 def _at_rate(pairs: Pairs, rate: float) -> float:
     """The PSNR of a curve at a rate: linear in the logarithm of the rate, beyond the ends as between the last two."""
-    known = sorted(dict(pairs).items())
-    if len(known) == 1:
-        return known[0][1]
-    sections = list(pairwise(known))
-    (low, before), (high, after) = next((each for each in sections if rate <= each[1][0]), sections[-1])
-    return before + (after - before) * math.log(rate / low) / math.log(high / low)
+    rates, psnrs = zip(*sorted(dict(pairs).items()), strict=True)
+    return float(make_interp_spline(np.log(rates), psnrs, k=1)(math.log(rate))) if len(rates) > 1 else psnrs[0]
 
 
 def _gain(points: Points, pairs: Pairs) -> float:
@@ -143,4 +138,4 @@ def plots(found: Found, size: Found) -> Plots:
 
 
 if __name__ == "__main__":
-    reproduce(__file__, __doc__, fill, plots, seeds=1, packages=("torch", "numpy", "pillow"), beside=measure_jpeg)
+    reproduce(__file__, __doc__, fill, plots, seeds=1, beside=measure_jpeg)

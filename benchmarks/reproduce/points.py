@@ -4,6 +4,8 @@ import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from benchmarks.command import Found, Rows
 from benchmarks.curves import Curve
 
@@ -49,6 +51,12 @@ def db_at_rate(points: Points) -> str:
 def difference(first: Points, second: Points) -> float:
     """Mean difference in dB of two cells with the same seeds."""
     return float(statistics.mean(a["psnr_db"] - b["psnr_db"] for a, b in zip(first, second, strict=True)))
+
+
+def at_db(cells: Iterable[Points], psnr_db: float, key: str) -> float:
+    """A figure of a curve at a PSNR: its logarithm is linear between cells; NaN beyond the curve's ends."""
+    psnrs, figures = zip(*sorted((mean_db(points), mean(points, key)) for points in cells), strict=True)
+    return float(np.exp(np.interp(psnr_db, psnrs, np.log(figures), left=np.nan, right=np.nan)))
 
 
 def gains(found: Mapping[str, float]) -> str:

@@ -1,7 +1,7 @@
 """The command of a reproduction: runs its spaces, or takes kept results, and writes the report and its plots."""
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import yaml
@@ -22,7 +22,6 @@ def reproduce(
     plots: Callable[[Found, Found], Plots] = lambda found, size: {},
     *,
     seeds: int,
-    packages: Sequence[str] = ("torch", "numpy"),
     beside: Callable[[Found], Found] = lambda size: {},
 ) -> None:
     """Does what its options say.
@@ -34,7 +33,6 @@ def reproduce(
             figures of the paper, and the functions of `points.WRITTEN`.
         plots: The same -> the plots.
         seeds: How many of each fit, where nothing else is said.
-        packages: Whose versions the report names.
         beside: Size -> what is measured beside the spaces.
     """
     study = Path(script).stem
@@ -54,15 +52,12 @@ def reproduce(
         of = spaces(study, options.data, size, options.share)
         return {**about, **gather(of, options.seeds, options.runs, debug=options.debug), **beside(size)}
 
-    def size_of(found: Found) -> Found:
-        return found.get("size") or variables(study, found["data"])
-
     def report(found: Found) -> Filling:
-        size, data = size_of(found), read_study(study)
+        size, data = found["size"], read_study(study)
         seeds = f"{found['seeds']} seed{'s' * (found['seeds'] > 1)}"
-        common = {"seeds": seeds, "size": size, **{key: data.get(key) for key in ("published", "goals")}}
+        common = {"seeds": seeds, **{key: data.get(key) for key in ("published", "goals")}}
         return {**size, **found, **WRITTEN, **common, **fill(found, size)}
 
-    options, found = command.run(measured, report, packages)
-    for name, panels in plots(found, size_of(found)).items() if options.markdown is not None else ():
+    options, found = command.run(measured, report)
+    for name, panels in plots(found, found["size"]).items() if options.markdown is not None else ():
         draw(panels, options.markdown.with_name(f"{options.markdown.stem}{name}.png"))

@@ -14,7 +14,7 @@ training work of the cheapest run of a seed. Runs in DIR that are complete are n
 
 import argparse
 import statistics
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +22,7 @@ import yaml
 from scipy.stats import wilcoxon
 
 from benchmarks.command import Command, Filling, Found
-from benchmarks.reproduce.study import kept, read_study, run
-from searchinr.engine.report.anytime import Anytime
-from searchinr.engine.results.opened import OpenedRun
-from searchinr.search.lines import AssetBuilt, Point
+from benchmarks.reproduce.study import read_study, run
 
 ROOT = Path(__file__).parents[2]
 
@@ -40,13 +37,12 @@ def measure(options: argparse.Namespace) -> Found:
     curves: dict[str, list[Curve]] = {name: [] for name in study["variants"]}
     for seed in range(seeds):
         for number, (name, variant) in enumerate(study["variants"].items()):
-            folder, most = (
-                options.runs / f"{options.study}-{number}-seed{seed}",
-                min(trials, variant.get("trials", trials)),
-            )
-            settings = {"seed": seed, "trials": most, "workers": study["workers"] or None}
-            tree, file = _tree(study, variant), folder.with_suffix(".json")
-            curves[name].append(kept(file, lambda: list(_curve(run(tree, folder, **settings)))))  # noqa: B023
+            folder, most = options.runs / f"{options.study}-{number}-seed{seed}", variant.get("trials", trials)
+            settings = {"seed": seed, "trials": min(trials, most), "workers": study["workers"] or None}
+            opened = run(_tree(study, variant), folder, **settings)
+            (label,) = opened.labels
+            moments = opened.front(label).anytime
+            curves[name].append([(0.0, 0.0), *((moment.macs, moment.hypervolume) for moment in moments)])
     return {"study": options.study, "trials": trials, "curves": curves}
 
 
@@ -61,43 +57,29 @@ def _tree(study: Found, variant: Found) -> dict[str, Any]:
     return tree
 
 
-def _curve(opened: OpenedRun) -> Iterator[tuple[float, float]]:
-    anytime = Anytime(opened.objectives)
-    yield 0.0, 0.0
-    for line in opened.lines:
-        if isinstance(line, AssetBuilt):
-            anytime.spend(line)
-        elif isinstance(line, Point):
-            moment = anytime.add(line)
-            yield moment.macs, moment.hypervolume
-
-
 def fill(found: Found) -> Filling:
     """The figures of the report."""
     curves = found["curves"]
     by_seed = list(zip(*curves.values(), strict=True))
     budgets = [min(curve[-1][0] for curve in of_seed) for of_seed in by_seed]
-    volumes = {name: [_at(c, budget) for c, budget in zip(of, budgets, strict=True)] for name, of in curves.items()}
+    volumes = {  # when that much work was spent
+        name: [max(volume for work, volume in c if work <= budget) for c, budget in zip(of, budgets, strict=True)]
+        for name, of in curves.items()
+    }
     first, *others = volumes
     rows = []
     for name, of in volumes.items():
         compared = ["", ""] if name == first else _against(volumes[first], of)
         deviation = statistics.stdev(of) if len(of) > 1 else 0
         ends = [statistics.mean(curve[-1][index] for curve in curves[name]) for index in (0, 1)]
-        rows.append(
-            [name, f"{statistics.mean(of):.2f} ± {deviation:.2f}", *compared, f"{ends[1]:.2f}", f"{ends[0] / 1e12:.2f}"]
-        )
+        figures = f"{statistics.mean(of):.2f} ± {deviation:.2f}", *compared, f"{ends[1]:.2f}", f"{ends[0] / 1e12:.2f}"
+        rows.append([name, *figures])
     return {
         "seeds": f"{len(by_seed)} seeds",
         "trials": str(found["trials"]),
         "searches": rows,
         "best": max(others, key=lambda name: statistics.mean(volumes[name])),
     }
-
-
-def _at(curve: Curve, macs: float) -> float:
-    """The hypervolume when this much work was spent."""
-    return max(volume for work, volume in curve if work <= macs)
 
 
 def _against(best: Sequence[float], other: Sequence[float]) -> list[str]:
@@ -111,9 +93,7 @@ def _against(best: Sequence[float], other: Sequence[float]) -> list[str]:
 if __name__ == "__main__":
     command = Command(__file__, __doc__, "search_{study}.md")
     command.add_argument("study", choices=("ani", "shacira"))
-    command.add_argument(
-        "--runs", type=Path, default=Path("runs"), metavar="DIR", help="where searches are kept [runs]"
-    )
+    command.add_argument("--runs", type=Path, default=Path("runs"), metavar="DIR", help="of run folders [runs]")
     command.add_argument("--seeds", type=int, help="of each search [ani 5, shacira 2]")
     command.add_argument("--trials", type=int, help="of each search [ani 48, shacira 96]")
-    command.run(measure, fill, ("torch", "optuna", "ray"))
+    command.run(measure, fill)

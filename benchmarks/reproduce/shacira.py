@@ -10,22 +10,14 @@ same size (figure 8), files streamed by level (figure 7), and Instant-NGP at equ
 `--share` makes all fits shorter.
 """
 
+import math
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 
 from benchmarks.command import Filling, Found, Rows
 from benchmarks.curves import Curve, Panel
-from benchmarks.reproduce.points import (
-    Cells,
-    Pairs,
-    Points,
-    curve,
-    goal_rows,
-    mean,
-    mean_db,
-    plus_minus,
-)
+from benchmarks.reproduce.points import Cells, Pairs, Points, at_db, curve, goal_rows, mean, mean_db, plus_minus
 from benchmarks.reproduce.reproduction import Plots, reproduce
 from benchmarks.reproduce.study import read_study
 from searchinr.engine.report.baselines import measure_baselines
@@ -68,13 +60,13 @@ def fill(found: Found, size: Found) -> Filling:
         "slowest": max(statistics.mean(_seconds(points, size["pictures_of_rates"])) for points in curve),
         "longer": sum(name.startswith("the codec") for name in worse),
     }
-    for key, savings, summary in (
-        ("jpeg", of_codecs[JPEG], statistics.mean),
-        ("jpeg_worst", of_codecs[JPEG], max),
-        ("regularisation", saved[f"lambda {size['lambda']:g}"], statistics.mean),
-        ("soft_round", saved_by_rounding["soft_round"], statistics.mean),
-    ):
-        goals |= {key: summary(savings)} if savings else {}
+    of_goals = {
+        "jpeg": of_codecs[JPEG],
+        "regularisation": saved[f"lambda {size['lambda']:g}"],
+        "soft_round": saved_by_rounding["soft_round"],
+    }
+    goals |= {key: statistics.mean(savings) for key, savings in of_goals.items() if savings}
+    goals |= {"jpeg_worst": max(of_codecs[JPEG])} if of_codecs[JPEG] else {}
     return {
         "method": METHOD,
         "saved": saved,
@@ -142,7 +134,7 @@ def _costs(found: Mapping[str, Cells], size: Found) -> dict[str, dict[str, list[
         if isinstance(point, float):
             return point
         each = (10 ** (-psnr_db / 10) + size["lambda"] * bits for bits, psnr_db in point["signals"].values())
-        return statistics.mean(each)
+        return float(statistics.mean(each))
 
     return {name: {steps: [*map(cost, of)] for steps, of in cells.items()} for name, cells in found.items()}
 
@@ -188,13 +180,9 @@ def _best_of_all(found: Found, size: Found) -> dict[str, Points]:
 
 
 def _times(theirs: Points, ours: Cells) -> str:
-    """How many times fewer bits our curve takes at their PSNR (the logarithm of the rate, linear between cells)."""
-    known, goal = sorted((mean_db(points), mean(points, "rate")) for points in ours.values()), mean_db(theirs)
-    for (low, before), (high, after) in pairwise(known):
-        if low <= goal <= high:
-            part = (goal - low) / (high - low) if high > low else 0.0
-            return f"1/{mean(theirs, 'rate') / (before ** (1 - part) * after**part):.1f}"
-    return ""
+    """How many times fewer bits our curve takes at their PSNR; nothing beyond its ends."""
+    rate = at_db(ours.values(), mean_db(theirs), "rate")
+    return "" if math.isnan(rate) else f"1/{mean(theirs, 'rate') / rate:.1f}"
 
 
 def plots(found: Found, size: Found) -> Plots:
@@ -225,4 +213,4 @@ def plots(found: Found, size: Found) -> Plots:
 
 
 if __name__ == "__main__":
-    reproduce(__file__, __doc__, fill, plots, seeds=2, packages=("torch", "numpy", "pillow"), beside=measure_classical)
+    reproduce(__file__, __doc__, fill, plots, seeds=2, beside=measure_classical)

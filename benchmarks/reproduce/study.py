@@ -29,7 +29,7 @@ from benchmarks.command import Found
 from benchmarks.reproduce.inside import figures_found, points_inside
 from searchinr.engine.catalog import read_space
 from searchinr.engine.results.opened import OpenedRun, open_run
-from searchinr.search.lines import AssetBuilt, FitFailed, Point, TrialStarted
+from searchinr.search.lines import AssetBuilt, FitFailed, TrialStarted
 from searchinr.space import json_hash
 
 
@@ -135,8 +135,7 @@ def _points(each: StudySpace, folder: Path, seed: int, debug: bool) -> list[Foun
     if failed:
         raise SystemExit(f"{folder}: {len(failed)} trials have failed: {failed[0]}")
     numbers = {line.trial: line.number for line in opened.lines if isinstance(line, TrialStarted)}
-    points = [line for line in opened.lines if isinstance(line, Point)]
-    points.sort(key=lambda line: (numbers[line.trial], line.rung))
+    points = sorted(opened.points(None), key=lambda line: (numbers[line.trial], line.rung))
     used = {  # what priors and supernets have cost
         line.label: {"prior_s": line.cost.train_s, "prior_bytes": line.bytes, "shared_macs": line.cost.macs}
         for line in opened.lines

@@ -9,6 +9,8 @@ what quantisation does is measured in `ani.py`. About a quarter of an hour a see
 import statistics
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+from numpy.typing import NDArray
 from scipy.stats import kendalltau
 
 from benchmarks.command import Filling, Found
@@ -67,11 +69,15 @@ def _reached(warm: Cells, goal: Points) -> list[str]:
     ]
 
 
+def _psnrs(method: Sequence[Found]) -> NDArray[np.float64]:
+    """By seed and size."""
+    return np.array([[of["psnrs"][size] for size in SIZES] for of in method])
+
+
 def _gap(method: Sequence[Found], other: Sequence[Found]) -> str:
     """Mean and worst difference in dB."""
-    pairs = zip(method, other, strict=True)
-    differences = [a["psnrs"][size] - b["psnrs"][size] for a, b in pairs for size in SIZES]
-    return f"{statistics.mean(differences):+.2f} ({min(differences):+.2f})"
+    differences = _psnrs(method) - _psnrs(other)
+    return f"{differences.mean():+.2f} ({differences.min():+.2f})"
 
 
 def _cost(method: Sequence[Found], other: Sequence[Found]) -> str:
@@ -81,12 +87,12 @@ def _cost(method: Sequence[Found], other: Sequence[Found]) -> str:
 
 def _level(method: Sequence[Found]) -> str:
     """Mean PSNR in dB."""
-    return f"{statistics.mean(statistics.mean(of['psnrs'].values()) for of in method):.2f}"
+    return f"{_psnrs(method).mean():.2f}"
 
 
 def _tau(method: Sequence[Found], other: Sequence[Found]) -> str:
     """Mean of Kendall's tau between the orders of the sizes."""
-    pairs = [[[of["psnrs"][size] for size in SIZES] for of in both] for both in zip(method, other, strict=True)]
+    pairs = zip(_psnrs(method), _psnrs(other), strict=True)
     return f"{statistics.mean(kendalltau(*pair).statistic for pair in pairs):.3f}"
 
 
@@ -96,4 +102,4 @@ def _weights(depth: int, width: int) -> int:
 
 
 if __name__ == "__main__":
-    reproduce(__file__, __doc__, fill, seeds=3, packages=("torch", "numpy", "scipy"))
+    reproduce(__file__, __doc__, fill, seeds=3)
