@@ -40,20 +40,18 @@ class Command(argparse.ArgumentParser):
         self,
         measure: Callable[[argparse.Namespace], Found],
         fill: Callable[[Found], Filling] = lambda _: {},
-        packages: Sequence[str] = (),
     ) -> tuple[argparse.Namespace, Found]:
         """Measures, or takes what was kept, and reports; the options and the figures.
 
         Args:
             measure: Options -> figures, to which those of the machine are added.
             fill: Figures -> what the holes of the text are filled with beside them.
-            packages: Whose versions are told.
         """
         options = self.parse_args()
         if options.kept is not None:
             found = json.loads(options.kept.read_text(encoding="utf-8"))
         else:  # as it comes out of a file, so that there is one way from figures to the report
-            machine = describe_machine(*packages)
+            machine = describe_machine()
             figures = measure(options)
             machine["load_after"] = round(os.getloadavg()[0], 1)
             found = json.loads(json.dumps({"machine": machine, **figures}))

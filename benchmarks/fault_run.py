@@ -12,16 +12,18 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
-from typing import Any, TypeGuard
+from typing import Any
 
 from searchinr.engine.catalog import read_space
 from searchinr.engine.store.ledger import read_ledger
 from searchinr.search.lines import Confirmation, Fit, FitFailed, Line, Point, parse_line
 
+Result = Point | Confirmation | FitFailed
+"""A ledger line that tells what came of a fit."""
 Key = tuple[str, int, int | None]
 """What was fitted: trial, rung, and the seed of a confirmation."""
 
@@ -132,7 +134,7 @@ class Recorded:
 
     def results(self) -> dict[Key, Line]:
         """Every result on record: operating points, confirmations and failures."""
-        return {_key(line): line for line in self.lines if is_result(line)}
+        return {_key(line): line for line in self.lines if isinstance(line, Result)}
 
 
 def under_way(folder: Path) -> int:
@@ -154,11 +156,11 @@ def lost(before: Recorded, folder: Path) -> list[str]:
         for number, line in enumerate(before.lines)
         if now[number:][:1] != [line]
     ]
-    known = [_key(line) for line in before.lines if is_result(line)]
+    known = [_key(line) for line in before.lines if isinstance(line, Result)]
     problems += [
         f"the delivery of {_key(line)} is not on record"
         for line in before.delivered
-        if is_result(line) and _key(line) not in known and now.count(line) != 1
+        if isinstance(line, Result) and _key(line) not in known and now.count(line) != 1
     ]
     return problems
 
@@ -171,7 +173,7 @@ def repeated(folder: Path) -> list[str]:
     multiply-accumulates, which are fewer where it had begun again, since a lower rung's decay was not run on the way.
     """
     lines = read_ledger(folder / "ledger.jsonl")
-    keys = [_key(line) for line in lines if is_result(line)]
+    keys = [_key(line) for line in lines if isinstance(line, Result)]
     problems = [f"{key} is on record {keys.count(key)} times" for key in dict.fromkeys(keys) if keys.count(key) > 1]
     rungs = read_space(folder / "space.yaml").fidelity.rungs
     points = {_key(line): line for line in lines if isinstance(line, Point)}
@@ -182,23 +184,22 @@ def repeated(folder: Path) -> list[str]:
         steps = [_steps_run(rungs, number, float(point.config.params["decay"])) for number in (0, rung)]
         if abs(point.cost.macs / first - steps[1] / steps[0]) > 1e-9:
             problems.append(f"trial {trial}: rung {rung} cost {point.cost.macs} MACs, rung 0 {first}")
-    return problems + _started_again(folder, rungs)
+    return problems + _started_again(lines, (folder / "log.txt").read_text(), rungs)
 
 
-def _steps_run(rungs: list[int] | tuple[int, ...], rung: int, decay: float) -> int:
+def _steps_run(rungs: Sequence[int], rung: int, decay: float) -> int:
     """Steps behind a rung: those until its decay begins, and every decay up to its own."""
     decays = [ceil(decay * steps) for steps in rungs[: rung + 1]]
     return rungs[rung] - decays[-1] + sum(decays)
 
 
-def _started_again(folder: Path, rungs: list[int] | tuple[int, ...]) -> list[str]:
+def _started_again(lines: Sequence[Line], log: str, rungs: Sequence[int]) -> list[str]:
     """Jobs that the driver has started though their result was on record."""
-    lines = read_ledger(folder / "ledger.jsonl")
     known: set[Key] = set()
     problems = []
-    for text in (folder / "log.txt").read_text().splitlines():
+    for text in log.splitlines():
         if found := _SESSION.search(text):
-            known |= {_key(line) for line in lines[: int(found[1])] if is_result(line)}
+            known |= {_key(line) for line in lines[: int(found[1])] if isinstance(line, Result)}
         elif found := _RESULT.search(text):
             known.add(_logged(found, rungs))
         elif (found := _STARTED.search(text)) and _logged(found, rungs) in known:
@@ -206,16 +207,11 @@ def _started_again(folder: Path, rungs: list[int] | tuple[int, ...]) -> list[str
     return problems
 
 
-def is_result(line: Line) -> TypeGuard[Point | Confirmation | FitFailed]:
-    """Whether a ledger line tells what came of a fit."""
-    return isinstance(line, Point | Confirmation | FitFailed)
-
-
 def _key(fit: Fit) -> Key:
     return fit.trial, fit.rung, fit.seed if fit.confirms else None
 
 
-def _logged(found: "re.Match[str]", rungs: list[int] | tuple[int, ...]) -> Key:
+def _logged(found: "re.Match[str]", rungs: Sequence[int]) -> Key:
     return found[1], rungs.index(int(found[2])), None if found[3] is None else int(found[3])
 
 

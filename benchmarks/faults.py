@@ -20,7 +20,7 @@ from pathlib import Path
 
 from benchmarks.command import Command, Filling, Found
 from benchmarks.fault_run import Recorded, RunProcess, lost, repeated, running, searchinr, under_way
-from searchinr.search.lines import Line, Measured
+from searchinr.search.lines import Line, Measured, TrialStarted
 
 _PATIENCE_S = 600.0  # for a run to end
 _STARTING, _STARTING_S = 0.2, 12.0  # part of the kills that come while a run starts, and how long that takes at most
@@ -59,11 +59,11 @@ class Killer:
         """
         kills: list[tuple[Found, Recorded]] = []
         unclear: list[str] = []
-        started: list[RunProcess] = []
-        try:
+        runs = 0
+        with contextlib.ExitStack() as started:  # what is left of a run may go on beside the next one
             while True:
-                run = RunProcess(*command)
-                started.append(run)  # what is left of it may go on beside the next one
+                runs += 1
+                run = started.enter_context(running(*command))
                 struck = _WORKER
                 while struck == _WORKER and len(kills) < most:  # after which a run goes on
                     struck = self._strike(run, folder, kills)
@@ -75,16 +75,13 @@ class Killer:
                     break
                 elif not (struck.startswith("SIGTERM") and code == 130 and err.startswith("searchinr: interrupted")):
                     unclear.append(f"{struck or 'left alone'}: exit code {code}: {err[-500:]}")
-        finally:
-            for run in started:
-                run.remove()
         for kill, then in kills:
             kill |= {"on_record": len(then.results()), "delivered": len(then.delivered), "lost": lost(then, folder)}
         now = Recorded.of(folder)
         results, expected = now.results(), self.reference.results()
         both = results.keys() & expected.keys()
         return {
-            "runs": len(started),
+            "runs": runs,
             "kills": [kill for kill, _ in kills],
             "points": now.points(),
             "confirmations": sum(line.kind == "confirmation" for line in now.lines),
@@ -129,7 +126,7 @@ def _results(folder: Path) -> int:
 
 
 def _trials(recorded: Recorded) -> set[str]:
-    return {line.trial for line in recorded.lines if line.kind == "trial"}
+    return {line.trial for line in recorded.lines if isinstance(line, TrialStarted)}
 
 
 def _files(line: Line) -> list[str]:
@@ -169,15 +166,9 @@ def fill(found: Found) -> Filling:
 
 def problems(found: Found) -> list[str]:
     """What may not be, and how a run has ended that was neither finished nor clearly interrupted."""
-    return [
-        text
-        for search in found["searches"]
-        for text in (
-            *search["repeated"],
-            *search["unclear"],
-            *(text for kill in search["kills"] for text in kill["lost"]),
-        )
-    ]
+    searches = found["searches"]
+    lost = (kill["lost"] for search in searches for kill in search["kills"])
+    return [*itertools.chain(*lost, *(search[key] for search in searches for key in ("repeated", "unclear")))]
 
 
 if __name__ == "__main__":
@@ -186,5 +177,5 @@ if __name__ == "__main__":
     command.add_argument("--seed", type=int, default=0, help="of the moments [0]")
     command.add_argument("--workers", type=int, default=2, help="jobs at the same time [2]")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # what was started is removed
-    _, kept = command.run(lambda given: measure(given.kills, given.seed, given.workers), fill, ("torch", "ray"))
+    _, kept = command.run(lambda given: measure(given.kills, given.seed, given.workers), fill)
     raise SystemExit(any(problems(kept)))

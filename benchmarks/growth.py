@@ -13,10 +13,8 @@ import statistics
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +31,6 @@ from searchinr.search.figures import Figures, SignalFigures, SignalTable
 from searchinr.search.lines import Fit, Point, TrialStarted, dump_line
 from searchinr.search.search import Search
 
-Timed = Callable[[str], AbstractContextManager[None]]
-"""Times what is done inside, under a name."""
 MARKS = (100, 1_000, 10_000)
 _FILE = bytes(1000)
 _NAMES = ("astronaut", "chelsea", "coffee", "rocket")
@@ -65,14 +61,6 @@ def _point(fit: Fit, names: Sequence[str], rng: np.random.Generator) -> Point:
     return Point(**fit.shared(Point), **vars(figures))
 
 
-@contextmanager
-def _timed(seconds: dict[str, list[float]], part: str) -> Iterator[None]:
-    """Adds the seconds of what is done inside to those of a part of the driver's work."""
-    started = time.perf_counter()
-    yield
-    seconds[part].append(time.perf_counter() - started)
-
-
 def measure() -> Found:
     """Takes results up to the last mark."""
     found: dict[str, Any] = {}
@@ -89,12 +77,15 @@ def measure() -> Found:
             progress.start(ledger.lines)
             watch: dict[str, list[float]] = defaultdict(list)
             for count in range(1, MARKS[-1] + 1):
-                _one_result(search, ledger, folder, progress, partial(_timed, watch), rng)
+                started = time.perf_counter()
+                for part in _one_result(search, ledger, folder, progress, rng):
+                    watch[part].append(time.perf_counter() - started)
+                    started = time.perf_counter()
                 if count in (mark - WINDOW for mark in MARKS):
                     watch.clear()
                 if count in MARKS:
                     found[str(count)] = {
-                        "ms": {part: 1e3 * statistics.median(times) for part, times in watch.items()},
+                        "ms": {part: 1e3 * statistics.median(times) for part, times in watch.items() if part},
                         "megabytes": (peak_bytes() - before) / 2**20,
                         "ledger_bytes": folder.ledger.stat().st_size,
                         "files": sum(entry.is_file() for entry in folder.path.rglob("*")),
@@ -105,32 +96,36 @@ def measure() -> Found:
 
 
 def _one_result(
-    search: Search, ledger: Ledger, folder: RunFolder, progress: Progress, on: Timed, rng: np.random.Generator
-) -> None:
-    """From a free worker to a result on record, as a run does it."""
-    with on("next job: scheduler and random sampler"):
-        job = search.next_job()
+    search: Search, ledger: Ledger, folder: RunFolder, progress: Progress, rng: np.random.Generator
+) -> Iterator[str]:
+    """From a free worker to a result on record, as a run does it; yields what each part of the driver's work is called.
+
+    The name comes after the part; that of what is not the driver's work is empty.
+    """
+    job = search.next_job()
+    yield "next job: scheduler and random sampler"
     assert job is not None
     if not ledger.has_trial(job.trial):
-        with on("ledger: a trial's line"):
-            ledger.append(TrialStarted(**job.shared(TrialStarted)))
+        ledger.append(TrialStarted(**job.shared(TrialStarted)))
+        yield "ledger: a trial's line"
     point = _point(job, _NAMES, rng)
     folder.deliver(point, dict.fromkeys(_NAMES, _FILE))
     (path,) = folder.delivered()
-    with on("delivery: open and remove"):
-        _, files = open_delivery(path)
-        path.unlink()
-    with on("ledger: a point's line"):
-        ledger.append(point)
-    with on("search: scheduler and front"):
-        search.tell(point)
-    with on("front's files"):
-        front = search.front(point.dataset)
-        if point in front:
-            folder.keep_files(point, files)
-        folder.drop_others(front)
-    with on("view: state"):
-        progress.state(ledger.lines)
+    yield ""
+    _, files = open_delivery(path)
+    path.unlink()
+    yield "delivery: open and remove"
+    ledger.append(point)
+    yield "ledger: a point's line"
+    search.tell(point)
+    yield "search: scheduler and front"
+    front = search.front(point.dataset)
+    if point in front:
+        folder.keep_files(point, files)
+    folder.drop_others(front)
+    yield "front's files"
+    progress.state(ledger.lines)
+    yield "view: state"
 
 
 def _measure_reading() -> Found:
@@ -155,4 +150,4 @@ def _read(ledger: Path) -> Found:
 
 
 if __name__ == "__main__":
-    Command(__file__, __doc__).run(lambda _: measure(), packages=("numpy",))
+    Command(__file__, __doc__).run(lambda _: measure())

@@ -88,4 +88,4 @@ if __name__ == "__main__":
     command.add_argument("--pictures", type=Path, nargs="*", default=[], metavar="FILE", help="others to encode")
     command.add_argument("--steps", type=int, default=200, help="[200]")
     command.add_argument("--params", type=json.loads, default=PARAMS, metavar="JSON", help="of codec shacira")
-    command.run(measure, packages=("torch", "numpy", "pillow"))
+    command.run(measure)

@@ -6,6 +6,7 @@ About seven minutes on two cores. The programs run one after the other, in turns
 those with a Ray have one of their own.
 """
 
+import argparse
 import json
 import os
 import statistics
@@ -71,8 +72,9 @@ def _seconds(program: str, trials: int, workers: int) -> dict[str, float]:
     }
 
 
-def measure(trials: int, workers: int, turns: int) -> Found:
+def measure(options: argparse.Namespace) -> Found:
     """Runs the programs in turns."""
+    trials, workers, turns = max(2, options.trials), max(1, options.workers), max(1, options.turns)
     runs: dict[str, list[dict[str, float]]] = {name: [] for name in PROGRAMS}
     for _ in range(turns):
         for name, of in runs.items():
@@ -91,8 +93,4 @@ if __name__ == "__main__":
     command.add_argument("--trials", type=int, default=60, help="trials of each program, 2 or more [60]")
     command.add_argument("--workers", type=int, default=2, help="trials at the same time [2]")
     command.add_argument("--turns", type=int, default=2, help="how often each program runs [2]")
-    command.run(
-        lambda given: measure(max(2, given.trials), max(1, given.workers), max(1, given.turns)),
-        lambda _: {"ratio": ratio},
-        ("torch", "ray"),
-    )
+    command.run(measure, lambda _: {"ratio": ratio})
