@@ -16,7 +16,6 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -63,7 +62,7 @@ def _point(fit: Fit, names: Sequence[str], rng: np.random.Generator) -> Point:
 
 def measure() -> Found:
     """Takes results up to the last mark."""
-    found: dict[str, Any] = {}
+    found: Found = {}
     rng, before = np.random.default_rng(0), peak_bytes()
     with tempfile.TemporaryDirectory() as path:
         folder = RunFolder(Path(path))

@@ -14,7 +14,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from benchmarks.command import Command, Found
@@ -27,9 +26,6 @@ PROGRAMS = {
     " with sampler, MLflow, view and, in the end, the report",
 }
 """What the programs are."""
-
-Runs = Mapping[str, Sequence[Mapping[str, float]]]
-"""What `_seconds` gives, of each program, by turn."""
 
 
 def _seconds(program: str, trials: int, workers: int) -> dict[str, float]:
@@ -82,7 +78,7 @@ def measure(options: argparse.Namespace) -> Found:
     return {"trials": trials, "workers": workers, "turns": turns, "programs": PROGRAMS, "runs": runs}
 
 
-def ratio(runs: Runs, faster: str, column: str) -> str:
+def ratio(runs: Found, faster: str, column: str) -> str:
     """Median ratio of the first program's seconds and those of another one within a turn."""
     pairs = zip(next(iter(runs.values())), runs[faster], strict=True)
     return f"{statistics.median(a[column] / b[column] for a, b in pairs):.1f}"

@@ -42,12 +42,10 @@ def fill(found: Found, size: Found) -> Filling:
             savings.append(f"{name}, files save {saved_of}")
     return {
         "order": ", ".join(sorted(paper, key=lambda name: -mean_db(backbones[name]))),
-        "paper_order": ", ".join(sorted(paper, key=lambda name: -paper[name])),
         "training_gains": gains(
             {kind: difference(quantised[f"{kind} in training"], quantised[f"{kind} after"]) for kind in kinds}
         ),
         "layer_costs": gains(edges),
-        "controls": list(found["bit_widths"]["fp16"].values())[1:],
         "of_rates": {**fixed, **aware, **searched},
         "savings": ". ".join(savings),
         "models": [coder for coder in CODERS if coder != RAW],
@@ -67,4 +65,4 @@ def plots(found: Found, size: Found) -> Plots:
 
 
 if __name__ == "__main__":
-    reproduce(__file__, __doc__, fill, plots, seeds=3)
+    reproduce(__file__, __doc__, fill, plots)

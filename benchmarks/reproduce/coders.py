@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from searchinr.codecs.bitstream import coded_tensors
 from searchinr.codecs.bitstream.container import Container
 from searchinr.codecs.bitstream.models.adaptive import STRENGTHS, Adaptive
-from searchinr.codecs.bitstream.models.contract import MAX_LEARNT_COUNT, Model
+from searchinr.codecs.bitstream.models.contract import Model
 from searchinr.codecs.bitstream.models.histogram import RESOLUTIONS, Histogram
 from searchinr.codecs.bitstream.models.registry import best_model
 from searchinr.codecs.bitstream.models.shape import FLAT, GAUSSIAN, LAPLACE, Shape
@@ -29,24 +29,17 @@ CODERS = (*_CANDIDATES, SHORTEST)
 
 
 def bytes_by_coder(files: Sequence[Container]) -> dict[str, int]:
-    """Bytes of all files together, by the model of their tensors: real files but for the rest of their headers.
-
-    Raises:
-        ValueError: Weights are fp16, or have too many symbols for models that learn.
-    """
+    """Bytes of all files together, by the model of their tensors: real files but for the rest of their headers."""
     return {name: sum(_size(file, name) for file in files) for name in CODERS}
 
 
 def _size(file: Container, coder: str) -> int:
     body = Body.parse(file)
-    if body.packed is None:
-        raise ValueError("fp16 weights have no coder")
+    assert body.packed is not None, "fp16 weights have no coder"
     tensors = body.packed.tensors()
     chosen = coded_tensors.pack(body.parts, tensors, partial(_model, coder) if coder in _CANDIDATES else best_model)
     return file.size - len(coded_tensors.pack(body.parts, tensors)) + len(chosen)
 
 
 def _model(coder: str, symbols: Symbols, low: int, high: int) -> Model:
-    if high - low + 1 > MAX_LEARNT_COUNT:
-        raise ValueError(f"symbols {low} to {high}: at most {MAX_LEARNT_COUNT} are learnt")
     return min(_CANDIDATES[coder](symbols, low, high), key=lambda model: model.description_bits + model.bits(symbols))

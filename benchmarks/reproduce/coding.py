@@ -26,8 +26,6 @@ from searchinr.signals.signal import Signal
 from searchinr.space import Value, build_params
 from searchinr.trial import asset_spec, base_spec, build_asset, file_figures
 
-Samples = NDArray[Any]
-
 
 def coded_points(
     params: Mapping[str, Value],
@@ -95,14 +93,14 @@ def _learn(
     return last.asset, clock() - started
 
 
-def _decoded_afresh(files: Sequence[bytes], prior: Asset) -> tuple[list[Samples], list[float], int]:
+def _decoded_afresh(files: Sequence[bytes], prior: Asset) -> tuple[list[NDArray[Any]], list[float], int]:
     """The samples in files as another process decodes them, its milliseconds for each, and the bytes of the prior."""
     with tempfile.TemporaryDirectory() as name:
         size = write_asset(LocalPlace(Path(name) / asset_name(prior.label)), CODEC.name, prior)
         return *afresh(_decode, files, Path(name) / "one.inr"), size
 
 
-def _decode(files: Sequence[bytes], source: Path) -> tuple[list[Samples], list[float]]:
+def _decode(files: Sequence[bytes], source: Path) -> tuple[list[NDArray[Any]], list[float]]:
     """Samples, and milliseconds of CPU time from the bytes and a prior that is read each time.
 
     A file is decoded once before, so that nothing is imported in that time.

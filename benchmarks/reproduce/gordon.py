@@ -45,4 +45,4 @@ def plots(found: Found, size: Found) -> Plots:
 
 
 if __name__ == "__main__":
-    reproduce(__file__, __doc__, fill, plots, seeds=3)
+    reproduce(__file__, __doc__, fill, plots)

@@ -21,7 +21,6 @@ def reproduce(
     fill: Callable[[Found, Found], Filling],
     plots: Callable[[Found, Found], Plots] = lambda found, size: {},
     *,
-    seeds: int,
     beside: Callable[[Found], Found] = lambda size: {},
 ) -> None:
     """Does what its options say.
@@ -32,11 +31,10 @@ def reproduce(
         fill: Results, and the variables of their size -> what the holes of the text are filled with beside them, the
             figures of the paper, and the functions of `points.WRITTEN`.
         plots: The same -> the plots.
-        seeds: How many of each fit, where nothing else is said.
         beside: Size -> what is measured beside the spaces.
     """
     study = Path(script).stem
-    sizes = list(read_study(study)["sizes"])
+    sizes, seeds = list(read_study(study)["sizes"]), read_study(study)["seeds"]
     command = Command(script, doc)
     command.add_argument("--data", choices=sizes, default=sizes[0], help=f"how large [{sizes[0]}]")
     command.add_argument("--seeds", type=int, default=seeds, help=f"of each fit [{seeds}]")

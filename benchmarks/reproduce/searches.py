@@ -76,7 +76,6 @@ def fill(found: Found) -> Filling:
         rows.append([name, *figures])
     return {
         "seeds": f"{len(by_seed)} seeds",
-        "trials": str(found["trials"]),
         "searches": rows,
         "best": max(others, key=lambda name: statistics.mean(volumes[name])),
     }

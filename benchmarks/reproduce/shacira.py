@@ -213,4 +213,4 @@ def plots(found: Found, size: Found) -> Plots:
 
 
 if __name__ == "__main__":
-    reproduce(__file__, __doc__, fill, plots, seeds=2, beside=measure_classical)
+    reproduce(__file__, __doc__, fill, plots, beside=measure_classical)

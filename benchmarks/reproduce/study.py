@@ -2,6 +2,7 @@
 
 `NAME.yaml` beside a read-out `NAME.py` has, beside what the paper says:
 
+    seeds:      how many of each fit, where nothing else is said
     sizes:      by name of a size, its variables: what `$name` stands for below
     space:      a partial space file, which all spaces have in common
     shortened:  parameters that `--share` makes smaller, as it does training lengths
@@ -17,7 +18,7 @@
 import contextlib
 import json
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -105,7 +106,12 @@ def gather(of: Iterator[StudySpace], seeds: int, runs: Path, *, debug: bool = Fa
     for each in of:
         for seed in range(seeds):
             folder = runs / f"{each.tree['name']}-{json_hash([each.tree, each.inside])[:10]}-seed{seed}"
-            for point in kept(folder.with_suffix(".json"), lambda: _points(each, folder, seed, debug)):  # noqa: B023
+            file = folder.with_suffix(".json")
+            if not file.is_file():
+                runs.mkdir(parents=True, exist_ok=True)
+                file.write_text(json.dumps(_points(each, folder, seed, debug)), encoding="utf-8")
+                print(f"{file.name} is there", file=sys.stderr, flush=True)
+            for point in json.loads(file.read_text(encoding="utf-8")):
                 for into in each.into:
                     *outer, last = into.format_map({**each.variables, **point, **point["params"]}).split("/")
                     place = results
@@ -113,15 +119,6 @@ def gather(of: Iterator[StudySpace], seeds: int, runs: Path, *, debug: bool = Fa
                         place = place.setdefault(key, {})
                     place.setdefault(last, []).append({key: point[key] for key in point if key != "params"})
     return results
-
-
-def kept(path: Path, find: Callable[[], Any]) -> Any:  # noqa: ANN401  JSON
-    """What is in a file, or else what is found now and kept there."""
-    if not path.is_file():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(find()), encoding="utf-8")
-        print(f"{path.name} is there", file=sys.stderr, flush=True)
-    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def _points(each: StudySpace, folder: Path, seed: int, debug: bool) -> list[Found]:

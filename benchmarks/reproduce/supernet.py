@@ -7,7 +7,7 @@ what quantisation does is measured in `ani.py`. About a quarter of an hour a see
 """
 
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,22 +19,18 @@ from benchmarks.reproduce.reproduction import reproduce
 
 SIZES = [f"{depth}x{width}" for width in (16, 24, 32, 48) for depth in (2, 3, 4, 5)]
 
-Methods = Mapping[str, Sequence[Found]]
-"""Ways to get 16 networks, by seed: `psnrs` (mean over signals, dB, by size), `macs` and `bytes` of all together."""
-
 
 def fill(found: Found, size: Found) -> Filling:
-    """The figures of the report, from methods that were kept or from the cells of which they consist."""
-    methods: Methods = found.get("methods") or {name: _method(cells) for name, cells in found["cells"].items()}
-    base, long, short = list(methods.values())[:3]
+    """The figures of the report, from methods that were kept or from the cells of which they consist.
+
+    A method, a way to get 16 networks, has by seed `psnrs` (dB, mean over signals, by size), `macs` and `bytes` of all.
+    """
+    methods = found.get("methods") or {name: _method(cells) for name, cells in found["cells"].items()}
     weights = {size: _weights(*map(int, size.split("x"))) for size in SIZES}
     reached = found.get("reached") or _reached(found["warm"], found["cells"]["scratch, 200 steps"]["3x24"])
     return {
         "methods": methods,
-        "base": base,
-        "long": long,
-        "short": short,
-        "weights": [{"psnrs": weights} for _ in long],
+        "weights": {"psnrs": weights},
         "reached": ", ".join(reached),
         "cost": _cost,
         "level": _level,
@@ -102,4 +98,4 @@ def _weights(depth: int, width: int) -> int:
 
 
 if __name__ == "__main__":
-    reproduce(__file__, __doc__, fill, seeds=3)
+    reproduce(__file__, __doc__, fill)

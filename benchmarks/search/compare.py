@@ -94,15 +94,14 @@ def run(name: str, workers: int, seed: int) -> dict[str, Any]:
         make_sampler=partial(_sampler, contender["sampler"]),
         make_scheduler=partial(_scheduler, contender),
     )
-    total, all_macs = table.hypervolume, table.macs
     levels = list(LEVELS)
     reached: dict[str, Any] = {f"{level:.2f}": None for level in levels}
     work, fractions, trials = [0.0], [0.0], set()
     events = simulate(search, partial(table.outcome, rungs=fidelity.rungs), workers)
     for jobs, event in enumerate(events, start=1):
         trials.add(event.line.trial)
-        work.append(event.macs / all_macs)
-        fractions.append(search.hypervolume("table") / total)
+        work.append(event.macs / table.macs)
+        fractions.append(search.hypervolume("table") / table.hypervolume)
         while levels and fractions[-1] >= levels[0]:
             figures = {"macs": event.macs, "seconds": event.seconds, "trials": len(trials), "jobs": jobs}
             reached[f"{levels.pop(0):.2f}"] = figures
@@ -134,7 +133,6 @@ if __name__ == "__main__":
     parser.add_argument("--seeds", type=int, default=SEEDS, help="seeds of each [20]")
     parser.add_argument("--processes", type=int, default=os.cpu_count(), help="simulations at a time [all cores]")
     parser.add_argument("--out", type=Path, default=REPORT, help="folder of the report [reports/search]")
-    parser.add_argument("--fresh", action="store_true", help="simulate the chosen contenders again")
     options = parser.parse_args()
     names = options.only or [name for name, contender in CONTENDERS.items() if not contender.get("slow")]
     if importlib.util.find_spec("syne_tune") is None:
@@ -143,7 +141,5 @@ if __name__ == "__main__":
     options.out.mkdir(parents=True, exist_ok=True)
     file = options.out / "runs.json"
     runs: list[dict[str, Any]] = json.loads(file.read_text()) if file.is_file() else []
-    if options.fresh:
-        runs = [found for found in runs if found["contender"] not in names]
     _simulate(runs, names, options.workers, options.seeds, options.processes, file)
     write_report(runs, CONTENDERS, GRID, _table(), options.out)

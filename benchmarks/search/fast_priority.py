@@ -24,12 +24,8 @@ def published(objectives: Floats) -> NDArray[np.int64]:
 
 def corrected(objectives: Floats) -> NDArray[np.int64]:
     """What it promises: the place of every element, `(n, 2)` -> `(n,)`."""
-    priorities = np.empty(len(objectives), np.int64)
-    placed = 0
-    for front in _fronts(objectives):
-        priorities[front] = placed + _net_ranks(objectives[front].tobytes())
-        placed += len(front)
-    return priorities
+    orders = [front[np.argsort(_net_ranks(objectives[front].tobytes()))] for front in _fronts(objectives)]
+    return np.argsort(np.concatenate(orders))
 
 
 def _fronts(objectives: Floats) -> Iterator[NDArray[np.int64]]:

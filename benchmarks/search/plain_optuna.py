@@ -1,6 +1,5 @@
 """Optuna as people use it: one study that is asked and told, at full length."""
 
-import json
 from collections.abc import Callable, Iterator
 from functools import partial
 
@@ -12,6 +11,7 @@ from searchinr.search.configs import Config, ConfigSpace
 from searchinr.search.optuna_study import point_of, suggest
 from searchinr.search.random_sampler import Random
 from searchinr.search.samplers import History, Sampler
+from searchinr.space import json_hash
 
 _REPEATS = 10
 
@@ -45,7 +45,7 @@ class PlainOptuna(Sampler):
     def proposals(self, history: History) -> Iterator[Config]:
         """See `Sampler.proposals`."""
         for observation in history.observations[self._told :]:
-            key = _key(observation.config)
+            key = json_hash(vars(observation.config))
             self._values[key] = observation.vector.tolist()
             self._study.tell(self._asked[key], self._values[key])
         if len(history.observations) > self._told:
@@ -67,14 +67,10 @@ class PlainOptuna(Sampler):
         """Asks the study once; nothing if it was asked before."""
         trial = self._study.ask()
         config = self._configs.assemble(partial(suggest, trial))
-        key = _key(config)
+        key = json_hash(vars(config))
         if key not in self._asked:
             self._asked[key] = trial
             yield config
             return
         # Failed for now: neither good, nor under way for ever where a trial fails.
         self._repeats.append((key, self._study.tell(trial, state=TrialState.FAIL)))
-
-
-def _key(config: Config) -> str:
-    return json.dumps([config.codec, config.params], sort_keys=True)

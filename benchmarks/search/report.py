@@ -37,7 +37,7 @@ def write_report(runs: Runs, contenders: Mapping[str, Any], grid: Floats, record
         return np.array([np.inf if each is None else each[figure] for each in reached], dtype=np.float64)
 
     written = {"of": of, "interval": _interval, "ratio": _ratio, "number": _number, "median": np.median}
-    context = {"table": recorded, "counts": counts, "names": list(contenders), "reached": _reached, **written}
+    context = {"table": recorded, "counts": counts, "names": list(contenders), "never": np.inf, **written}
     text = rendered(Path(__file__).with_suffix(".md"), context)
     (folder / "search.md").write_text(text + "\n", encoding="utf-8")
     drawn = [name for name, contender in contenders.items() if contender.get("drawn")]
@@ -57,11 +57,6 @@ def _curve(name: str, runs: Runs, grid: Floats) -> Curve:
     shown = (middle > 0) & (middle < _SHOWN)
     band = list(zip(low[shown], high[shown], strict=True))
     return Curve(name, list(zip(grid[shown], middle[shown], strict=True)), name.startswith("mo-asha"), band)
-
-
-def _reached(values: Floats) -> int:
-    """How many seeds reached the level."""
-    return int(np.isfinite(values).sum())
 
 
 def _resampled(values: Floats) -> Floats:

@@ -28,9 +28,8 @@ from searchinr.search.search import Job
 from searchinr.search.simulator import Outcome
 from searchinr.space import Choice, Space, Value
 
-HERE = Path(__file__).parent
-SPACE_FILE = HERE / "curves.yaml"
-TABLE_FILE = HERE / "curves.npz"
+SPACE_FILE = Path(__file__).with_name("curves.yaml")
+TABLE_FILE = Path(__file__).with_name("curves.npz")
 
 
 def axes(space: Space) -> dict[str, tuple[Value, ...]]:
