@@ -88,19 +88,13 @@ def _layout(points: int) -> Layout:
 
 
 def time_fits(
-    codec: str,
-    params: Mapping[str, Value],
-    batch: int,
-    signals: int,
-    points: int,
-    seconds: float,
-    tile: int | None = None,
+    codec: str, params: Mapping[str, Value], batch: int, signals: int, points: int, seconds: float, tile: int = 0
 ) -> Timing:
     """Fits of signals with so many points each, as many at a time as `batch` says, one batch after the other.
 
-    Points are worked on in tiles of `tile`, or of what the fit chooses.
+    Points are worked on in tiles of `tile`, or if that is 0 of what the fit chooses.
     """
-    if tile is not None:  # users have no such option: the choice of the tile is one of the things measured here
+    if tile:  # users have no such option: the choice of the tile is one of the things measured here
         tiling = Tiling(tile, signals)
         patch("searchinr.codecs.fitting.objective.tiling", lambda *_: tiling).start()
     layout, rng = _layout(points), np.random.default_rng(0)
