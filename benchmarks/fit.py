@@ -20,6 +20,7 @@ from unittest.mock import patch
 
 from benchmarks.command import Command, Filling, Found, spread
 from benchmarks.fit_cells import Timing, load, time_alone, time_fits, time_interpolation, time_matmul
+from searchinr.space import Value
 
 WIDTHS = (16, 32, 64, 128)
 SHAPES = ((24, 1024), (8, 4096))  # signals, points of each
@@ -77,7 +78,8 @@ def measure(threads: int, quick: bool) -> Found:
         for (signals, points), width in itertools.product(SHAPES[:1] if quick else SHAPES, WIDTHS):
             matmuls.append(bench.time(time_matmul))
             fit = _fit(width, signals, points)
-            kinds = {"batched": fit, "loop": partial(fit, batch=1), "whole grid": partial(fit, tile=points)}
+            kinds: dict[str, Measure] = {"batched": fit, "loop": partial(fit, batch=1)}
+            kinds["whole grid"] = partial(fit, tile=points)
             shape = {"width": width, "signals": signals, "points": points}
             fits.append({**shape, "results": bench.in_turns(kinds, SETTINGS)})
         signals, points = SHAPES[-1]
@@ -102,7 +104,7 @@ def measure(threads: int, quick: bool) -> Found:
 
 def _fit(width: int, signals: int, points: int) -> Measure:
     """Steps of codec `mlp` for all signals at once."""
-    params = {"backbone": "siren", "depth": 3, "width": width, "batch_fraction": 1.0}
+    params: dict[str, Value] = {"backbone": "siren", "depth": 3, "width": width, "batch_fraction": 1.0}
     return partial(time_fits, "mlp", params, batch=signals, signals=signals, points=points)
 
 

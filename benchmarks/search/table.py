@@ -59,7 +59,7 @@ def pack(opened: OpenedRun, path: Path) -> None:
         "macs": np.array([point.cost.macs for point in points], np.float64),
     }
     about = np.array(json.dumps({"axes": open_axes, "rungs": rungs, "signals": signals}))
-    shaped = {key: array.reshape(*shape, *array.shape[1:]) for key, array in arrays.items()}
+    shaped: dict[str, Any] = {key: array.reshape(*shape, *array.shape[1:]) for key, array in arrays.items()}
     np.savez_compressed(path, about=about, **shaped)
 
 
