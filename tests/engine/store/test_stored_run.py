@@ -75,6 +75,7 @@ def test_the_run_folder_may_be_lost(folder: RunFolder, place: Place, tmp_path: P
     with opened(folder) as ledger:
         ledger.append(line(0))
         folder.keep_files(point, {"a.inr": b"file"})
+    (place / "space.yaml").write_whole(b"# the space as run: by it a run knows what is its own\n")
     other = RunFolder(tmp_path / "other", place)
     other.create()
     with opened(other) as ledger:
