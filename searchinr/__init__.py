@@ -16,8 +16,10 @@ Nothing heavy is imported before it is used. Whatever is wrong with what a funct
 message says where, what was found, what is allowed and what to do.
 """
 
+import os
 import sys
 from importlib import import_module
+from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -46,6 +48,12 @@ __all__ = [
 _MODULES = {"Run": "searchinr.run"} | dict.fromkeys(
     ("decode", "encode", "inspect", "open_run", "search"), "searchinr.api"
 )
+
+
+try:
+    Path.home()
+except RuntimeError:  # in a container, for a user whom it does not know: MLflow and Ray Tune cannot be used without one
+    os.environ["HOME"] = "/"
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401  whatever the name stands for

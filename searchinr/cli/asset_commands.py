@@ -4,7 +4,6 @@ The cache is where the assets of all runs are kept, so that none of them is buil
 """
 
 import time
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -108,9 +107,9 @@ def cache(assets: Assets = None, as_json: Json = False) -> None:
     from searchinr.engine.store.asset_cache import cache_folder, entries
 
     folder = cache_folder(assets)
-    rows = [] if folder is None else list(map(_cache_row, entries(folder)))
+    rows = list(map(_cache_row, entries(folder)))
     if as_json:
-        print_json({"folder": None if folder is None else str(folder), "assets": rows})
+        print_json({"folder": str(folder), "assets": rows})
         return
     for row in rows:
         say(f"{row['asset']}: {row['codec']}, {row['bytes']:,} bytes, built in {row['cost']['train_s']:.1f} s")
@@ -142,14 +141,12 @@ def prune(
     if older_than is None and max_size is None:
         raise UserError("asset prune: give --older-than DAYS, --max-size MB, or both")
     folder = cache_folder(assets)
-    gone: Sequence[Entry] = ()
-    if folder is not None:
-        gone = remove(
-            folder,
-            unused_s=None if older_than is None else older_than * _DAY_S,
-            max_bytes=None if max_size is None else round(max_size * _MB),
-            now=time.time(),
-        )
+    gone = remove(
+        folder,
+        unused_s=None if older_than is None else older_than * _DAY_S,
+        max_bytes=None if max_size is None else round(max_size * _MB),
+        now=time.time(),
+    )
     say(f"{folder}: {len(gone)} assets removed, {sum(entry.bytes for entry in gone):,} bytes")
 
 

@@ -4,7 +4,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
-from typing import TypeGuard
+from typing import Annotated, TypeGuard
+
+from pydantic import AllowInfNan, Field, Strict
 
 from searchinr.space import Choice, Domain, Range, Value, is_active
 
@@ -12,6 +14,9 @@ Canonicalise = Callable[[str, Mapping[str, Value]], dict[str, Value]]
 """`(codec, params) -> params` with defaults filled in and inactive options dropped."""
 
 _CODEC = "codec"
+
+_Value = str | bool | Annotated[int, Field(ge=-(2**63), lt=2**63)] | Annotated[float, AllowInfNan(False)]
+"""A `Value` as a line of a ledger may have it."""
 
 
 @dataclass(frozen=True)
@@ -23,8 +28,8 @@ class Config:
         params: Canonical parameters in one flat mapping; the key of an option's parameter has a dot in it.
     """
 
-    codec: str
-    params: dict[str, Value]
+    codec: Annotated[str, Strict()]
+    params: dict[str, _Value]
 
 
 class ConfigSpace:

@@ -10,10 +10,12 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import AfterValidator, Field, Strict
+from pydantic_core import PydanticCustomError
 
 from searchinr.errors import UserError
 
@@ -22,6 +24,28 @@ _TYPES = {"bytes": "<i4", "rate": "<f8", "psnr_db": "<f8", "encode_s": "<f4", "d
 
 _METRIC_TYPE = "<f8"
 _HASH_BYTES = 32  # SHA-256
+
+
+def _printable(text: str) -> str:
+    if any("\ud800" <= character <= "\udfff" for character in text):  # half a character, which no file can hold
+        raise PydanticCustomError("text", "text of whole characters")
+    return text
+
+
+Text = Annotated[str, Strict(), AfterValidator(_printable)]
+"""Text in a line of a ledger, which can be printed and stored."""
+
+Whole = Annotated[int, Strict(), Field(ge=0, lt=2**63)]
+"""A count, an index or a seed."""
+
+Amount = Annotated[float, Strict(), Field(ge=0, le=1e30)]
+"""Seconds, bytes or multiply-accumulates."""
+
+Rate = Annotated[float, Strict(), Field(gt=0, le=1e30)]
+"""A rate, whose logarithm is taken."""
+
+Quality = Annotated[float, Strict(), Field(ge=-1e6, le=1e6)]
+"""A PSNR in dB, or a metric of a modality."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,9 +58,9 @@ class Cost:
         device: Name of the device on which the training ran.
     """
 
-    macs: float
-    train_s: float
-    device: str
+    macs: Amount
+    train_s: Amount
+    device: Text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,7 +115,7 @@ class SignalTable:
         packed: The text in which the table is kept.
     """
 
-    packed: str
+    packed: Text
 
     @classmethod
     def of(cls, rows: Sequence[SignalFigures]) -> "SignalTable":
@@ -147,6 +171,10 @@ class SignalTable:
                 numbers[key] = np.frombuffer(data, dtype, len(names), start)
                 start += numbers[key].nbytes
             hashes = np.frombuffer(data, np.uint8, offset=start).reshape(len(names), _HASH_BYTES)
+            if not all(isinstance(name, str) for name in names) or numbers.keys() < _TYPES.keys():
+                raise ValueError("no table of signals")
+            if (numbers["rate"] <= 0).any() or not all(np.isfinite(column).all() for column in numbers.values()):
+                raise ValueError("a figure that no file has")
         except (ValueError, KeyError, TypeError, zlib.error) as error:
             raise UserError(
                 f"the figures of the single signals at a point are damaged ({error}); restore the ledger"
@@ -175,20 +203,20 @@ class Figures:
         cost: The cost of training.
     """
 
-    init: str
-    modality: str
-    psnr_db: float
-    psnr_of_mean_mse_db: float
-    rate: float
-    rate_unit: str
-    mean_bytes: float
-    encode_s: float
-    decode_s: float
+    init: Text
+    modality: Text
+    psnr_db: Quality
+    psnr_of_mean_mse_db: Quality
+    rate: Rate
+    rate_unit: Text
+    mean_bytes: Amount
+    encode_s: Amount
+    decode_s: Amount
     signals: SignalTable
     cost: Cost
-    metrics: Mapping[str, float] = field(default_factory=dict)
-    decode_macs_per_sample: float | None = None
-    decodes_with: str | None = None
+    metrics: Mapping[str, Quality] = field(default_factory=dict)
+    decode_macs_per_sample: Amount | None = None
+    decodes_with: Text | None = None
 
     @classmethod
     def invented(cls, psnr_db: float, rate: float) -> "Figures":

@@ -8,13 +8,18 @@ and ``params``. A field with its default value is not written, and a reader igno
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import MISSING, asdict, dataclass, field, fields
-from typing import Any, ClassVar
+from dataclasses import asdict, dataclass, field, fields
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
+from pydantic import Field, Strict, TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
 
 from searchinr.search.configs import Config
-from searchinr.search.figures import Cost, Figures, SignalFigures, SignalTable
+from searchinr.search.figures import Cost, Figures, SignalFigures, SignalTable, Text, Whole
+from searchinr.space import shown
+
+_Flag = Annotated[bool, Strict()]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,10 +33,10 @@ class Work:
         confirms: Whether the work serves to confirm a point on the front with another seed.
     """
 
-    dataset: str
+    dataset: Text
     config: Config
-    seed: int
-    confirms: bool = False
+    seed: Whole
+    confirms: _Flag = False
 
     def shared(self, kind: type["Work"]) -> dict[str, Any]:
         """The fields that this work has in common with `kind`, by name: a line about the work is made from them."""
@@ -48,9 +53,9 @@ class Fit(Work):
         steps: Training length at that rung.
     """
 
-    trial: str
-    rung: int
-    steps: int
+    trial: Text
+    rung: Whole
+    steps: Whole
 
     @property
     def fit_name(self) -> str:
@@ -69,10 +74,10 @@ class AssetWork(Work):
         needed_to_decode: Whether files name the asset and cannot be decoded without it.
     """
 
-    asset: str
-    name: str
-    built_from: str = ""
-    needed_to_decode: bool = False
+    asset: Text
+    name: Text
+    built_from: Text = ""
+    needed_to_decode: _Flag = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +90,7 @@ class _Recorded(Work):
     """
 
     kind: ClassVar[str]
-    time: float = field(default_factory=time.time)
+    time: Annotated[float, Strict(), Field(ge=0, lt=1e11)] = field(default_factory=time.time)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,8 +103,8 @@ class TrialStarted(_Recorded):
     """
 
     kind = "trial"
-    trial: str
-    number: int
+    trial: Text
+    number: Whole
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,7 +115,7 @@ class Measured(_Recorded, Fit, Figures):
         resumed_at: The training step from which the worker continued the fit.
     """
 
-    resumed_at: int = 0
+    resumed_at: Whole = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,7 +141,7 @@ class FitFailed(_Recorded, Fit):
     """
 
     kind = "failed"
-    reason: str
+    reason: Text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,7 +153,7 @@ class OutOfMemory(_Recorded, Fit):
     """
 
     kind = "out_of_memory"
-    reason: str
+    reason: Text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,11 +169,11 @@ class AssetBuilt(_Recorded, AssetWork):
     """
 
     kind = "asset"
-    sha256: str
-    bytes: int
+    sha256: Text
+    bytes: Whole
     cost: Cost
-    resumed_at: int = 0
-    cached: bool = False
+    resumed_at: Whole = 0
+    cached: _Flag = False
 
     @property
     def label(self) -> str:
@@ -185,7 +190,7 @@ class AssetFailed(_Recorded, AssetWork):
     """
 
     kind = "asset_failed"
-    reason: str
+    reason: Text
 
 
 FitLine = Point | Confirmation | FitFailed | OutOfMemory
@@ -194,13 +199,10 @@ FitLine = Point | Confirmation | FitFailed | OutOfMemory
 Line = TrialStarted | FitLine | AssetBuilt | AssetFailed
 """A line of a ledger."""
 
-_CLASSES: dict[str, type[Line]] = {
-    line.kind: line for line in (TrialStarted, Point, Confirmation, FitFailed, OutOfMemory, AssetBuilt, AssetFailed)
+_READERS: dict[str, TypeAdapter[Line]] = {
+    line.kind: TypeAdapter(line)
+    for line in (TrialStarted, Point, Confirmation, FitFailed, OutOfMemory, AssetBuilt, AssetFailed)
 }
-
-
-_ALLOWED: dict[type, tuple[type, ...]] = {float: (float, int)}
-"""The types that a value in JSON may have for a field of the given type, if there are others than that type itself."""
 
 
 def dump_line(line: Line) -> bytes:
@@ -215,6 +217,8 @@ def dump_line(line: Line) -> bytes:
                 row[each.name] = asdict(value)
             case SignalTable():
                 row[each.name] = value.packed
+            case str() if value != each.default:  # a reason may name a file whose name is not UTF-8
+                row[each.name] = value.encode(errors="backslashreplace").decode()
             case _ if value != each.default and value != {}:
                 row[each.name] = value
     return json.dumps(row, allow_nan=False, separators=(",", ":")).encode()
@@ -227,38 +231,36 @@ def parse_line(data: bytes | str) -> Line:
         json.JSONDecodeError: The row is not JSON, because it was torn off or damaged.
         LineError: The row is JSON, but not a complete line of a ledger.
     """
-    row = json.loads(data)
+    try:
+        row = json.loads(data)
+    except RecursionError as error:
+        raise LineError("it is nested too deeply") from error
     kind = row.get("kind") if isinstance(row, dict) else None
-    if kind not in list(_CLASSES):  # a list, because `kind` may be unhashable in a damaged row
-        raise LineError(f"its kind is {kind!r}, none of {', '.join(_CLASSES)}")
-    cls = _CLASSES[kind]
+    if kind not in list(_READERS):  # a list, because `kind` may be unhashable in a damaged row
+        raise LineError(f"its kind is {shown(kind)}, none of {', '.join(_READERS)}")
     try:
         row = _with_packed_signals(row)
-        row["config"] = Config(row.pop("codec"), row.pop("params"))
-        if "cost" in row:
-            row["cost"] = Cost(**row["cost"])
-        if "signals" in row:
-            row["signals"] = SignalTable(row["signals"])
     except KeyError as error:
         raise LineError(f"it lacks {error.args[0]}") from error
-    except (TypeError, AttributeError) as error:
-        raise LineError(str(error)) from error
-    known = {each.name: each for each in fields(cls)}
-    lacking = [
-        name
-        for name, each in known.items()
-        if name not in row and each.default is MISSING and each.default_factory is MISSING
-    ]
-    if lacking:
-        raise LineError(f"it lacks {', '.join(lacking)}")
-    for name, each in known.items():
-        if (
-            name in row
-            and isinstance(each.type, type)
-            and not isinstance(row[name], _ALLOWED.get(each.type, each.type))
-        ):
-            raise LineError(f"its {name} is {row[name]!r}")
-    return cls(**{name: row[name] for name in known if name in row})
+    except (TypeError, AttributeError, ValueError) as error:
+        raise LineError(f"its signals are no list of them: {error}") from error
+    row["config"] = {key: row[key] for key in ("codec", "params") if key in row}
+    if "signals" in row:
+        row["signals"] = {"packed": row["signals"]}
+    try:
+        return _READERS[kind].validate_python(row)
+    except ValidationError as error:
+        raise LineError(_fault(error.errors()[0])) from error
+
+
+def _fault(error: ErrorDetails) -> str:
+    """What is wrong with a row, in words."""
+    names = [str(part) for part in error["loc"] if part not in ("config", "packed")]
+    name = ".".join(names[:2])  # a third part says only which type was tried
+    if error["type"] == "missing":
+        return f"it lacks {name}"
+    allowed = error["msg"].removeprefix("Input should be ")
+    return f"its {name} is {shown(error['input'])}; allowed {allowed}"
 
 
 class LineError(ValueError):

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from searchinr.errors import UserError
 from searchinr.search.configs import Canonicalise, Config, ConfigSpace
 from searchinr.search.front import Front
 from searchinr.search.lines import Confirmation, Fit, FitFailed, FitLine, Line, OutOfMemory, Point, TrialStarted
@@ -143,7 +144,8 @@ class Search:
 
         Raises:
             UserError: A point lacks the figure of an objective.
-            ValueError: The trial was never started, its dataset is not in the space, or a figure is NaN.
+            ValueError: The trial was never started, its dataset is not in the space, it has no such rung, or a figure
+                has no place on its axis.
         """
         if isinstance(line, TrialStarted):
             if line.dataset not in self._datasets:
@@ -157,9 +159,19 @@ class Search:
         self._of(job.trial).put_back(job)
 
     def replay(self, lines: Iterable[Line]) -> None:
-        """Rebuilds the state from ledger lines, in their order; see `tell`."""
+        """Rebuilds the state from ledger lines, in their order.
+
+        Raises:
+            UserError: A line cannot be one of this search, or lacks the figure of an objective.
+        """
         for line in lines:
-            self.tell(line)
+            try:
+                self.tell(line)
+            except ValueError as error:
+                raise UserError(
+                    f"ledger: a line of kind {line.kind} is not of this search ({error}); restore the ledger and the "
+                    "space as they were, or choose another run folder"
+                ) from error
 
     def counts(self, dataset: str) -> Counts:
         """The numbers of a dataset's trials, by their state."""
@@ -275,6 +287,8 @@ class _DatasetSearch:
 
     def _tell_point(self, point: Point) -> None:
         name, rung = point.trial, point.rung
+        if rung >= len(self._rungs):
+            raise ValueError(f"rung {rung} of trial {name}; the last one is {len(self._rungs) - 1}")
         trial = self.trials[name]
         vector, excess = self._objectives.vector(point), self._objectives.excess(point)
         self._ended(name)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from searchinr.errors import UserError
 from searchinr.signals.dataset_registry import REGISTRY, RegisteredDataset
+from searchinr.signals.files import user_path
 from searchinr.signals.registry import MODALITIES
 
 
@@ -107,7 +108,7 @@ def user_files(path: str, modality: str | None) -> tuple[str, list[Path]]:
     """
     if modality is not None and modality not in MODALITIES:
         raise UserError(f"{path}: modality {modality!r} found; allowed are {', '.join(MODALITIES)}")
-    place = Path(path).expanduser()
+    place = user_path(path)
     if place.is_file() and modality is not None:
         return modality, [place]
     if place.is_file():

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -155,13 +156,14 @@ def list_datasets(data_dir: Path | None = None) -> tuple[ListedDataset, ...]:
 
 
 def _unique_stems(paths: Sequence[Path]) -> list[str]:
-    """File names without suffix; those already taken get `-2`, `-3`, ..."""
+    r"""File names without suffix, with bytes that are no UTF-8 as `\xff`; those already taken get `-2`, `-3`, ..."""
     names: dict[str, None] = {}  # an ordered set
     for path in paths:
-        name, count = path.stem, 1
+        stem = os.fsencode(path.stem).decode(errors="backslashreplace")
+        name, count = stem, 1
         while name in names:
             count += 1
-            name = f"{path.stem}-{count}"
+            name = f"{stem}-{count}"
         names[name] = None
     return list(names)
 

@@ -22,6 +22,18 @@ def read_file(path: Path) -> bytes:
         raise _unreadable(path, error) from None
 
 
+def user_path(text: str | Path) -> Path:
+    """A path as the user writes it: `~` stands for the home folder, `~NAME` for that of another user.
+
+    Raises:
+        UserError: There is no such folder.
+    """
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        raise UserError(f"{text}: no home folder is known for the ~ in it; write the path out") from None
+
+
 def check_readable(path: Path) -> None:
     """Makes sure that a file can be read, before anything is concluded from its name.
 

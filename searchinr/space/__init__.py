@@ -16,6 +16,7 @@ from searchinr.space.parameters import (
 )
 from searchinr.space.problems import Finding, Loc, Problem, SpaceError, nearest, refused, shown, unknown
 from searchinr.space.schema import (
+    MAX_STEPS,
     Catalog,
     Confirm,
     DatasetEntry,

@@ -24,6 +24,11 @@ from searchinr.space.parameters import json_hash
 from searchinr.space.problems import Finding, nearest, refused, shown, unknown
 from searchinr.space.yaml_lines import dump_yaml
 
+MAX_STEPS = 10_000_000
+"""The most steps of a training."""
+
+_LEAST_SHARE = 0.001  # of a core or a GPU; Ray counts in ten-thousandths of them
+
 Complete = Callable[[Mapping[str, Domain]], tuple[dict[str, Domain], list[Finding]]]
 """Adds the domains that follow from a codec's other domains, and finds what is wrong with all of them together."""
 
@@ -53,7 +58,9 @@ class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
-_Size = Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)]
+_Count = Annotated[int, Field(ge=1, lt=2**31)]
+_Steps = Annotated[int, Field(ge=1, le=MAX_STEPS)]
+_Size = Annotated[tuple[_Count, ...], Field(min_length=1)]
 
 
 class DatasetEntry(_Section):
@@ -75,8 +82,8 @@ class DatasetEntry(_Section):
     modality: str | None = None
     crop: _Size | None = None
     downscale: _Size | None = None
-    skip: int | None = Field(None, ge=1)
-    limit: int | None = Field(None, ge=1)
+    skip: _Count | None = None
+    limit: _Count | None = None
     train: "DatasetEntry | None" = None
 
     @property
@@ -145,9 +152,9 @@ class Fidelity(_Section):
         reduction: Factor between rungs; the scheduler sends on one trial in this many.
     """
 
-    min_steps: int = Field(500, ge=1)
-    max_steps: int = Field(5000, ge=1, validate_default=True)
-    reduction: int = Field(3, ge=2)
+    min_steps: _Steps = 500
+    max_steps: _Steps = Field(5000, validate_default=True)
+    reduction: int = Field(3, ge=2, le=1000)
 
     @property
     def rungs(self) -> tuple[int, ...]:
@@ -180,7 +187,7 @@ class SearchSettings(_Section):
 
     sampler: Literal["tpe", "gp", "nsga2", "random", "grid"] = "tpe"
     scheduler: Literal["mo-asha", "mo-asha-stopping", "fifo"] = "mo-asha"
-    trials: int = Field(ge=1)
+    trials: int = Field(ge=1, le=10_000_000)
     seed: int = Field(0, ge=0, lt=2**31)
 
 
@@ -193,9 +200,16 @@ class Resources(_Section):
         timeout_s: Seconds after which a trial is recorded as failed.
     """
 
-    cpu: float = Field(1, ge=0)
-    gpu: float = Field(0, ge=0)
-    timeout_s: float | None = Field(None, gt=0)
+    cpu: float = Field(1, ge=_LEAST_SHARE, le=10_000)
+    gpu: float = Field(0, ge=0, le=10_000)
+    timeout_s: float | None = Field(None, gt=0, le=1e9)
+
+    @field_validator("gpu")
+    @classmethod
+    def _can_be_shared(cls, gpu: float) -> float:
+        if 0 < gpu < _LEAST_SHARE or (gpu > 1 and not gpu.is_integer()):
+            raise _error(f"found {gpu:g}; allowed 0, a part of one GPU of at least {_LEAST_SHARE:g}, or whole GPUs")
+        return gpu
 
 
 class Confirm(_Section):
@@ -205,7 +219,7 @@ class Confirm(_Section):
         seeds: Number of further seeds for each member.
     """
 
-    seeds: int = Field(ge=1)
+    seeds: int = Field(ge=1, le=10_000)
 
 
 class MlflowSettings(_Section):

@@ -4,9 +4,10 @@ Scalars follow the core schema of YAML 1.2, in which `1e-4` is a number and `no`
 1.1, in which it is the other way round; files that other programs read by these rules are read by them here as well.
 """
 
+import itertools
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -58,8 +59,12 @@ def _scalar(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> str | int | float
     try:
         return _VALUES[kind](text)
     except (KeyError, ValueError):  # the tag does not fit, or there are more digits than Python converts
-        problem = f"found {text[:40]!r} as {kind}"
-        raise yaml.MarkedYAMLError(problem=problem, problem_mark=node.start_mark) from None
+        raise _not_of_its_type(node) from None
+
+
+def _not_of_its_type(node: yaml.Node) -> yaml.MarkedYAMLError:
+    problem = f"found {str(node.value)[:40]!r} as {node.tag.removeprefix(_TAG)}"
+    return yaml.MarkedYAMLError(problem=problem, problem_mark=node.start_mark)
 
 
 def _refuse(loader: yaml.SafeLoader, node: yaml.Node) -> None:
@@ -73,6 +78,14 @@ _Loader.yaml_constructors = {
     f"{_TAG}seq": lambda loader, node: tuple(loader.construct_sequence(node, deep=True)),
     **{f"{_TAG}{kind}": _scalar for kind in _VALUES},
 }
+
+
+class _SafeLoader(yaml.SafeLoader):
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> object:
+        try:
+            return super().construct_object(node, deep)
+        except (ValueError, OverflowError):  # a day that no month has, or more digits than Python converts
+            raise _not_of_its_type(node) from None
 
 
 class _Dumper(yaml.SafeDumper):
@@ -141,7 +154,7 @@ def _plain(value: object, loc: Loc, document: Document) -> object:
 
 def read_safe_yaml(path: Path) -> Document:
     """Reads a file by the rules of YAML 1.1 and with aliases, as `yaml.safe_load` does; see `read_yaml` for errors."""
-    return _read(path, yaml.SafeLoader)
+    return _read(path, _SafeLoader)
 
 
 def _read(path: Path, loader_class: type[yaml.SafeLoader]) -> Document:
@@ -152,7 +165,7 @@ def _read(path: Path, loader_class: type[yaml.SafeLoader]) -> Document:
         try:
             root = loader.get_single_node()
             if root is not None:
-                _find_lines(root, (), document)
+                _find_lines(root, (), document, itertools.count())
                 document.value = loader.construct_document(root)
         finally:
             loader.dispose()
@@ -187,15 +200,15 @@ def dump_yaml(value: object) -> str:
     return yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, default_flow_style=None, width=100)
 
 
-def _find_lines(node: yaml.Node, loc: Loc, document: Document) -> None:
+def _find_lines(node: yaml.Node, loc: Loc, document: Document, visits: Iterator[int]) -> None:
     """Notes the line of every key and item. A key that is no text or not unique is left out, and noted as a problem."""
-    if len(document.lines) > _MAX_VALUES:
+    if next(visits) > _MAX_VALUES:
         problem = f"found more than {_MAX_VALUES} values, as aliases (*) count again each time"
         raise yaml.MarkedYAMLError(problem=problem, problem_mark=node.start_mark)
     if isinstance(node, yaml.SequenceNode):
         for index, item in enumerate(node.value):
             document.lines[*loc, index] = item.start_mark.line + 1
-            _find_lines(item, (*loc, index), document)
+            _find_lines(item, (*loc, index), document, visits)
     if not isinstance(node, yaml.MappingNode):
         return
     own: dict[str, int] = {}
@@ -204,7 +217,7 @@ def _find_lines(node: yaml.Node, loc: Loc, document: Document) -> None:
         line = key.start_mark.line + 1
         if key.tag == f"{_TAG}merge":
             for merged in value.value if isinstance(value, yaml.SequenceNode) else [value]:
-                _find_lines(merged, loc, document)
+                _find_lines(merged, loc, document, visits)
             continue
         if key.tag != f"{_TAG}str":
             found = f"found {key.value!r}" if isinstance(key, yaml.ScalarNode) else "found a list or a mapping"
@@ -216,4 +229,4 @@ def _find_lines(node: yaml.Node, loc: Loc, document: Document) -> None:
             node.value.remove(pair)
         else:
             own[key.value] = document.lines[*loc, key.value] = line
-            _find_lines(value, (*loc, key.value), document)
+            _find_lines(value, (*loc, key.value), document, visits)

@@ -1,6 +1,8 @@
 """Ledger lines as they are written and read, and the packed table of a point's single signals."""
 
 import json
+import math
+import os
 from dataclasses import fields, replace
 
 import numpy as np
@@ -124,3 +126,56 @@ def test_a_table_of_a_point_is_unpacked_only_when_it_is_asked_for() -> None:
     assert "_columns" not in vars(line.signals)
     assert line.signals.names == ("astronaut", "coffee")
     assert "_columns" in vars(line.signals)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "fault"),
+    [
+        ("psnr_db", math.nan, "psnr_db is nan; allowed"),
+        ("psnr_db", 1e300, "psnr_db is 1e\\+300; allowed less than"),
+        ("rate", 0, "rate is 0; allowed greater than 0"),
+        ("rate", 10**400, "rate is 1000.+; allowed a valid number"),
+        ("rate", "1.0", "rate is '1.0'; allowed a valid number"),
+        ("rung", -1, "rung is -1; allowed greater than or equal to 0"),
+        ("rung", True, "rung is true; allowed a valid integer"),
+        ("seed", 10**30, "seed is 1000.+; allowed less than"),
+        ("trial", "\ud800", "trial is .+; allowed text of whole characters"),
+        ("confirms", 1, "confirms is 1; allowed a valid boolean"),
+        ("time", 1e300, "time is 1e\\+300; allowed less than"),
+        ("params", {"lr": math.nan}, "params.lr is nan; allowed"),
+        ("params", {"lr": [1]}, "params.lr is \\[1\\]; allowed"),
+        ("params", 3, "params is 3; allowed a valid dictionary"),
+        ("cost", {"macs": -1, "train_s": 1, "device": ""}, "cost.macs is -1; allowed greater than"),
+        ("cost", {"macs": 1}, "it lacks cost.train_s"),
+        ("metrics", {"ssim": None}, "metrics.ssim is nothing; allowed a valid number"),
+        ("signals", 3, "signals is 3; allowed a valid string"),
+        ("signals", [1], "signals are no list of them"),
+        ("decode_macs_per_sample", "x", "decode_macs_per_sample is 'x'; allowed a valid number"),
+    ],
+)
+def test_a_value_that_no_run_has_written_is_named(key: str, value: object, fault: str) -> None:
+    with pytest.raises(LineError, match=fault):
+        parse_line(json.dumps({**json.loads(dump_line(POINT)), key: value}))
+
+
+def test_params_keep_their_types() -> None:
+    params = {"a": True, "b": 1, "c": 1.0, "d": "1"}
+    read = parse_line(dump_line(replace(POINT, config=replace(POINT.config, params=params)))).config.params
+    assert [(value, type(value)) for value in read.values()] == [(value, type(value)) for value in params.values()]
+
+
+def test_a_reason_that_names_a_file_that_is_not_utf8_is_read_back() -> None:
+    line = failed_line("aaa", reason=os.fsdecode(b"caf\xe9.png: cannot be read"))
+    assert parse_line(dump_line(line)) == replace(line, reason="caf\\udce9.png: cannot be read")
+
+
+def test_rows_within_rows_without_end_are_no_line() -> None:
+    with pytest.raises(LineError, match="nested too deeply"):
+        parse_line("[" * 100_000)
+
+
+@pytest.mark.parametrize("wrong", [{"psnr_db": math.nan}, {"rate": 0.0}])
+def test_a_table_of_figures_that_no_file_has_is_refused(wrong: dict[str, float]) -> None:
+    table = SignalTable.of([replace(row, **wrong) for row in make_rows(2)])
+    with pytest.raises(UserError, match="damaged"):
+        list(table)

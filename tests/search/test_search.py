@@ -239,7 +239,9 @@ def test_unknown_trials_and_datasets_are_refused() -> None:
     job = search.next_job()
     with pytest.raises(ValueError, match="trial ffff was never started"):
         search.tell(replace(measure(job), trial="ffff"))
-    with pytest.raises(ValueError, match="'mars', which is not in the space"):
+    with pytest.raises(ValueError, match=r"rung 99 of trial .+; the last one is"):
+        search.tell(replace(measure(job), rung=99))
+    with pytest.raises(UserError, match="'mars', which is not in the space"):  # as when somebody edits the ledger
         search.replay([replace(trial_line(job), dataset="mars")])
 
 

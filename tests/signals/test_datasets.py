@@ -1,6 +1,7 @@
 import functools
 import hashlib
 import http.server
+import os
 import shutil
 import threading
 from collections.abc import Iterator
@@ -87,6 +88,18 @@ def test_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     write_image(tmp_path / "a.png")
     assert len(load_dataset(DatasetEntry(path="~/*.png")).signals) == 1
+
+
+def test_the_home_folder_of_nobody() -> None:
+    found = refused(path="~nobody-of-this-name/x/*.png")
+    assert found == "~nobody-of-this-name/x/*.png: no home folder is known for the ~ in it; write the path out"
+
+
+def test_a_name_that_is_not_utf8_becomes_one_that_is(tmp_path: Path) -> None:
+    write_image(tmp_path / "a.png")
+    (tmp_path / "a.png").rename(tmp_path / os.fsdecode(b"caf\xe9.png"))
+    (signal,) = load_dataset(DatasetEntry(path=str(tmp_path))).signals
+    assert signal.name == "caf\\xe9"
 
 
 def test_equal_stems_get_names_of_their_own(tmp_path: Path) -> None:

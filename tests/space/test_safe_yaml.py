@@ -61,3 +61,22 @@ def test_aliases_that_stand_for_gigabytes_are_refused(tmp_path: Path) -> None:
 def test_what_contains_itself_or_builds_objects_is_refused(tmp_path: Path, text: str) -> None:
     with pytest.raises(SpaceError):
         read(tmp_path, text)
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        (f"a: 1\nx: {'9' * 5000}", ":2:4: not valid YAML: found '9{40}' as int"),
+        ("a: 2001-13-01", ":1:4: not valid YAML: found '2001-13-01' as timestamp"),
+    ],
+)
+def test_a_value_that_python_does_not_take_has_a_line(tmp_path: Path, text: str, fault: str) -> None:
+    with pytest.raises(SpaceError, match=fault):
+        read(tmp_path, text)
+
+
+def test_merged_keys_that_stand_for_gigabytes_are_refused(tmp_path: Path) -> None:
+    levels = ["a0: &a0 {x: 1}"]
+    levels += [f"a{i}: &a{i} {{<<: [{', '.join([f'*a{i - 1}'] * 10)}]}}" for i in range(1, 9)]
+    with pytest.raises(SpaceError, match="aliases"):
+        read(tmp_path, "\n".join(levels))

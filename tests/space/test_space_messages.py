@@ -117,6 +117,19 @@ def test_items_of_a_long_list_have_their_own_lines(tmp_path: Path) -> None:
         ("fidelity: {min_steps: 9000}", ["fidelity.max_steps: found 5000; allowed min_steps (9000) or more"]),
         ("fidelity: {reduction: 1}", ["fidelity.reduction: found 1; allowed a number greater than or equal to 2"]),
         ("resources: {cpu: one}", ["resources.cpu: found 'one'; allowed a number"]),
+        ("resources: {cpu: 0}", ["resources.cpu: found 0; allowed a number greater than or equal to 0.001"]),
+        (
+            "resources: {gpu: 1.5}",
+            ["resources.gpu: found 1.5; allowed 0, a part of one GPU of at least 0.001, or whole GPUs"],
+        ),
+        (
+            "resources: {gpu: 1.0e-9}",
+            ["resources.gpu: found 1e-09; allowed 0, a part of one GPU of at least 0.001, or whole GPUs"],
+        ),
+        (
+            "fidelity: {max_steps: 100000000000}",
+            ["fidelity.max_steps: found 100000000000; allowed a number less than or equal to 10000000"],
+        ),
         ("resources: {timeout_s: .inf}", ["resources.timeout_s: found inf; allowed a finite number"]),
         ("resources: {gpus: 1}", ["resources.gpus: unknown key; allowed cpu, gpu, timeout_s; did you mean 'gpu'?"]),
         ("mlflow: {tracking_uri: 5000}", ["mlflow.tracking_uri: found 5000; allowed text"]),

@@ -8,6 +8,8 @@ from typing import Any
 from searchinr.engine.cluster.cluster_file import SECTION, Cluster
 from searchinr.engine.store.place import LocalPlace, parse_place
 from searchinr.engine.workers.slots import idle_share, trials_per_gpu, trials_per_node
+from searchinr.errors import UserError
+from searchinr.signals.files import user_path
 from searchinr.space import Finding, Loc, Problem, Resources
 
 FILL_IN = "FILL-IN"
@@ -145,8 +147,8 @@ def _network(cluster: Cluster) -> Iterator[Finding]:
                 f"{missing or 'found commands that '}let{'s' * bool(missing)} Ray run without a token, so that whoever "
                 "reaches one of its ports runs code; begin with: export RAY_AUTH_MODE=token;",
             )
-    rules = cluster.config["provider"].get("security_group", {}).get("IpPermissions", [])
-    for index, rule in enumerate(rules):
+    group = cluster.config["provider"].get("security_group")
+    for index, rule in enumerate(_list(group.get("IpPermissions") if isinstance(group, dict) else None)):
         if isinstance(rule, dict) and _is_open(rule):
             yield (
                 ("provider", "security_group", "IpPermissions", index),
@@ -159,13 +161,26 @@ def _is_open(rule: dict[str, Any]) -> bool:
     ranges = [
         entry.get("CidrIp") or entry.get("CidrIpv6")
         for key in ("IpRanges", "Ipv6Ranges")
-        for entry in rule.get(key, [])
+        for entry in _list(rule.get(key))
+        if isinstance(entry, dict)
     ]
     ports = rule.get("FromPort"), rule.get("ToPort")
-    return ports != (_SSH, _SSH) and any(entry in _EVERYBODY for entry in ranges)
+    return ports != (_SSH, _SSH) and any(str(entry) in _EVERYBODY for entry in ranges)
+
+
+def _list(value: object) -> list[Any]:
+    """A list that Ray's schema says nothing about; empty if it is none."""
+    return value if isinstance(value, list) else []
 
 
 def _mounts(cluster: Cluster) -> Iterator[Finding]:
     for remote, local in (cluster.config.get("file_mounts") or {}).items():
-        if not Path(str(local)).expanduser().exists():
+        if not _is_here(str(local)):
             yield ("file_mounts", remote), f"found {local!r}, which is not here: `ray up` cannot copy it"
+
+
+def _is_here(path: str) -> bool:
+    try:
+        return user_path(path).exists()
+    except (UserError, OSError):  # nobody's home folder, a name that is too long
+        return False

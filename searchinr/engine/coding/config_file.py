@@ -7,9 +7,10 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from searchinr.engine.catalog import catalog
+from searchinr.errors import UserError
 from searchinr.signals.registry import MODALITIES
 from searchinr.signals.signal import Layout
-from searchinr.space import Value, dump_yaml, load_config
+from searchinr.space import MAX_STEPS, Value, dump_yaml, load_config
 
 
 class EncodeConfig(BaseModel):
@@ -28,7 +29,7 @@ class EncodeConfig(BaseModel):
 
     codec: str = "mlp"
     params: dict[str, Value] = Field(default_factory=dict)
-    steps: int = Field(2000, ge=1, le=10_000_000)
+    steps: int = Field(2000, ge=1, le=MAX_STEPS)
     seed: int = Field(0, ge=0, lt=2**31)
     asset: str | None = None
     provenance: dict[str, Any] = Field(default_factory=dict)
@@ -41,8 +42,14 @@ def default_config(layout: Layout) -> EncodeConfig:
 
 
 def read_config(source: Path | Mapping[str, object]) -> EncodeConfig:
-    """Reads and checks a config file, or what it would say; `SpaceError` lists everything that is wrong with it."""
-    return load_config(source, EncodeConfig, catalog())
+    """Reads and checks a config file, or what it would say; `UserError` lists everything that is wrong with it."""
+    config = load_config(source, EncodeConfig, catalog())
+    asset = Path(config.asset or "")
+    if isinstance(source, Path) and (asset.is_absolute() or ".." in asset.parts):
+        raise UserError(
+            f"{source}: asset: found {config.asset!r}; allowed a file beside the config; give any other with --asset"
+        )
+    return config
 
 
 def dump_config(config: EncodeConfig) -> str:

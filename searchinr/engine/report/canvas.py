@@ -1,15 +1,21 @@
 """The sheet on which every PNG of a report is drawn."""
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from searchinr.engine.report import style
+from searchinr.engine.report.glyphs import show_plainly
+
+Handle = Artist | tuple[Artist, ...]
+"""A drawn thing for which a legend can have an entry."""
 
 _GREY = "#666666"
 _LEFT, _BOTTOM, _WIDTH, _HEIGHT = 0.095, 0.195, 0.805, 0.655  # place of the axes within the figure
@@ -31,7 +37,7 @@ def bar_axes(names: Sequence[str]) -> tuple[Figure, Axes]:
     """Makes an empty plane with a row for each name, the first on top, and a linear horizontal axis."""
     margin = min(0.5, 0.03 + 0.0135 * max(map(len, names)))
     figure, axes = _plane(margin, _LEFT + _WIDTH - margin)
-    axes.set_yticks(range(len(names)), names, parse_math=False)
+    axes.set_yticks(range(len(names)), names)
     axes.set_ylim(len(names) - 0.5, -0.5)
     return figure, axes
 
@@ -44,11 +50,17 @@ def rate_axes(limits: tuple[float, float], rate_unit: str) -> tuple[Figure, Axes
     return figure, axes
 
 
-def legend(axes: Axes, **more: Any) -> None:  # noqa: ANN401  what matplotlib takes
-    """The legend in the corner that fronts leave empty; names are no formulas."""
-    drawn = axes.legend(loc="lower right", framealpha=0.9, edgecolor="none", **{"fontsize": 8.5, **more})
-    for words in drawn.get_texts():
-        words.set_parse_math(False)
+def legend(axes: Axes, entries: Mapping[str, Handle], **more: Any) -> None:  # noqa: ANN401  what matplotlib takes
+    """The legend in the corner that fronts leave empty.
+
+    Args:
+        axes: The axes.
+        entries: What is drawn, by its name. No `label` of matplotlib's is used, since one that begins with `_` is
+            left out.
+        **more: Further arguments of matplotlib's.
+    """
+    look = {"loc": "lower right", "framealpha": 0.9, "edgecolor": "none", "fontsize": 8.5, **more}
+    axes.legend(list(entries.values()), list(entries), **look)
 
 
 def _plane(left: float, width: float) -> tuple[Figure, Axes]:
@@ -72,7 +84,7 @@ def blank(width: float, height: float) -> Figure:
 
 def png(figure: Figure, title: str, subtitle: str, small_print: str) -> bytes:
     """Finishes a sheet as a PNG of 1400 x 960 pixels, twice the usual resolution of a figure of 7 x 4.8 inches."""
-    figure.text(_LEFT, 0.935, title, fontsize=13, fontweight="bold", parse_math=False)
+    figure.text(_LEFT, 0.935, title, fontsize=13, fontweight="bold")
     figure.text(_LEFT, 0.885, subtitle, fontsize=9, color=_GREY)
     figure.text(_LEFT, 0.015, small_print, fontsize=7, color=_GREY, linespacing=1.4)
     return rendered(figure)
@@ -80,6 +92,8 @@ def png(figure: Figure, title: str, subtitle: str, small_print: str) -> bytes:
 
 def rendered(figure: Figure) -> bytes:
     """Renders a sheet as a PNG with 200 pixels to an inch."""
+    for words in figure.findobj(Text):
+        show_plainly(words)
     out = io.BytesIO()
     figure.savefig(out, format="png", dpi=200)
     return out.getvalue()

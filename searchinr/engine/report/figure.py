@@ -5,16 +5,12 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import NamedTuple
 
-from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 
 from searchinr.engine.report import canvas, style
 from searchinr.engine.report.front import FrontReport
 from searchinr.engine.report.names import family
 from searchinr.search.lines import Point
-
-Handle = Artist | tuple[Artist, ...]
-"""A drawn thing for which a legend can have an entry."""
 
 _CONFIRMED = "#222222"
 _LINE, _LETTER = 0.045, 0.0125  # height of a label and width of a letter, in fractions of the axes
@@ -37,7 +33,7 @@ def front_png(report: FrontReport) -> bytes:
 def _draw_points(axes: Axes, report: FrontReport) -> None:
     line = report.front_line
     axes.plot(*_columns(line), color="#333333", linewidth=1.1, zorder=3)
-    handles: list[Handle] = []
+    entries: dict[str, canvas.Handle] = {}
     for name, look in style.family_styles(report).items():
         every = [p for p in report.points if family(p.config) == name]
         front = [p for p in report.front if family(p.config) == name]
@@ -48,7 +44,6 @@ def _draw_points(axes: Axes, report: FrontReport) -> None:
             alpha=0.3,
             linewidths=0,
             zorder=2,
-            label=f"{name} (not on the front)",
         )
         # points of the front have a white edge; markers also differ in shape, for prints without colour
         (markers,) = axes.plot(
@@ -60,20 +55,19 @@ def _draw_points(axes: Axes, report: FrontReport) -> None:
             markeredgecolor="white",
             markeredgewidth=0.7,
             zorder=4,
-            label=name,
         )
-        handles.append(markers if front else dots)
-    handles += _draw_confirmed(axes, report)
-    canvas.legend(axes, handles=handles, handletextpad=0.3, borderpad=0)
+        entries |= {name: markers} if front else {f"{name} (not on the front)": dots}
+    entries |= _draw_confirmed(axes, report)
+    canvas.legend(axes, entries, handletextpad=0.3, borderpad=0)
 
 
-def _draw_confirmed(axes: Axes, report: FrontReport) -> list[Handle]:
+def _draw_confirmed(axes: Axes, report: FrontReport) -> dict[str, canvas.Handle]:
     """Draws a cross at the mean over further seeds, with the standard deviation as its arms, and a line to its point.
 
     Returns:
         The entries of the legend; empty if no point was confirmed.
     """
-    handles: list[Handle] = []
+    entries: dict[str, canvas.Handle] = {}
     for point, confirmed in zip(report.front, report.confirmed, strict=True):
         if confirmed is None or confirmed.psnr_db is None or confirmed.rate is None:
             continue
@@ -90,10 +84,9 @@ def _draw_confirmed(axes: Axes, report: FrontReport) -> list[Handle]:
             linewidth=0.8,
             markeredgewidth=0.8,
             zorder=5,
-            label="mean ± std, further seeds",
         )
-        handles = [cross]
-    return handles
+        entries["mean ± std, further seeds"] = cross
+    return entries
 
 
 def _columns(points: Sequence[Point]) -> tuple[list[float], list[float]]:

@@ -42,18 +42,14 @@ def importance_png(report: FrontReport, found: Importance) -> bytes:
     names = shown(found)
     figure, axes = canvas.bar_axes(labels(names))
     height = 0.8 / len(found.shares)
+    targets: dict[str, canvas.Handle] = {}
     for i, (target, shares) in enumerate(found.shares.items()):
         rows = [row + (i - (len(found.shares) - 1) / 2) * height for row in range(len(names))]
-        axes.barh(
-            rows,
-            [shares[name] for name in names],
-            height * 0.9,
-            color=style.COLOURS[i],
-            label=title(target, report.modality),
-        )
+        bars = axes.barh(rows, [shares[name] for name in names], height * 0.9, color=style.COLOURS[i])
+        targets[title(target, report.modality)] = bars
     axes.set_xlim(0, None)
     axes.set_xlabel("share of the importance")
-    canvas.legend(axes)
+    canvas.legend(axes, targets)
     return canvas.png(figure, report.dataset, style.subtitle(report), basis(found))
 
 
@@ -62,8 +58,9 @@ def comparison_png(found: Comparison) -> bytes:
     fronts = [side.front.front_line for side in found.sides]
     limits = style.log_range([point.rate for front in fronts for point in front])
     figure, axes = canvas.rate_axes(limits, found.first.front.rate_unit)
+    runs: dict[str, canvas.Handle] = {}
     for i, (side, front) in enumerate(zip(found.sides, fronts, strict=True)):
-        axes.plot(
+        (runs[side.run],) = axes.plot(
             [point.rate for point in front],
             [point.psnr_db for point in front],
             color=style.COLOURS[i],
@@ -71,9 +68,8 @@ def comparison_png(found: Comparison) -> bytes:
             linestyle=style.BASELINE_LINES[i][1],
             markersize=5,
             linewidth=1.2,
-            label=side.run,
         )
-    canvas.legend(axes)
+    canvas.legend(axes, runs)
     return canvas.png(figure, found.dataset, found.short(), f"{found.verdict()}\n{found.reference()}")
 
 
@@ -119,8 +115,9 @@ def signals_png(report: FrontReport) -> bytes:
     limits = style.log_range([row.rate for rows in curves.values() for row in rows])
     figure, axes = canvas.rate_axes(limits, report.rate_unit)
     few = len(curves) <= _NAMED
+    names: dict[str, canvas.Handle] = {}
     for i, (name, rows) in enumerate(sorted(curves.items())):
-        axes.plot(
+        (names[name],) = axes.plot(
             [row.rate for row in rows],
             [row.psnr_db for row in rows],
             color=style.COLOURS[i % len(style.COLOURS)] if few else style.COLOURS[0],
@@ -128,8 +125,7 @@ def signals_png(report: FrontReport) -> bytes:
             markersize=3.5,
             linewidth=1.0 if few else 0.5,
             alpha=1.0 if few else 0.6,
-            label=name,
         )
     if few:
-        canvas.legend(axes, fontsize=8)
+        canvas.legend(axes, names, fontsize=8)
     return canvas.png(figure, report.dataset, style.subtitle(report), SMALL_PRINT)

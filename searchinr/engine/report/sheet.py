@@ -40,8 +40,8 @@ def decoded_png(report: FrontReport, decoded: Sequence[Decoded]) -> bytes:
             tiles = iter(grid[i * rows : (i + 1) * rows, column])
             for each, original in zip(exhibits, row.original, strict=True):
                 _draw(tiles, each, original)
-            grid[i * rows, column].set_title(caption, fontsize=7.5, parse_math=False)
-    figure.tight_layout(pad=0.4)
+            grid[i * rows, column].set_title(caption, fontsize=7.5)
+    figure.set_layout_engine("tight", pad=0.4)
     return canvas.rendered(figure)
 
 
@@ -60,4 +60,4 @@ def _draw(tiles: Iterator[Axes], exhibit: Exhibit, original: Exhibit) -> None:
         next(tiles).imshow(powers, origin="lower", aspect="auto", cmap="magma", vmin=top - SPECTROGRAM_DB, vmax=top)
     else:
         lines = "\n".join(f"{name}: {value}" for name, value in exhibit.rows)
-        axes.text(0, 1, lines, fontsize=7, va="top", parse_math=False)
+        axes.text(0, 1, lines, fontsize=7, va="top")

@@ -324,14 +324,24 @@ class Driver:
                 continue
             if final:
                 self._view.note(f"measuring classical codecs on {label} and drawing the front")
-            folder = self._folder.report
-            report = dataset_report(run, dataset, folder) if final else DatasetReport(run.front(label))
-            page = folder / f"front-{safe_name(label)}.html"
-            files = write_figures(folder, report)
-            html = report_html(str(self._folder.path), self._space.name, [report], several=len(self._datasets) > 1)
-            write_atomic(page, html.encode())
-            self._tracker.log_report(label, [page, *files], summary(report.front))
+            try:
+                self._draw_front(run, label, dataset, final)
+            except OSError:  # the disk is full or gone
+                raise
+            except Exception as error:  # the results are on record, and no drawing is worth ending a search
+                LOG.exception("the front of %s cannot be drawn", label)
+                self._view.note(f"the front of {label} cannot be drawn ({type(error).__name__}); log.txt says more")
         self._drawn = time.monotonic(), len(self._ledger.lines)
+
+    def _draw_front(self, run: OpenedRun, label: str, dataset: Dataset, final: bool) -> None:
+        assert self._tracker is not None
+        folder = self._folder.report
+        report = dataset_report(run, dataset, folder) if final else DatasetReport(run.front(label))
+        page = folder / f"front-{safe_name(label)}.html"
+        files = write_figures(folder, report)
+        html = report_html(str(self._folder.path), self._space.name, [report], several=len(self._datasets) > 1)
+        write_atomic(page, html.encode())
+        self._tracker.log_report(label, [page, *files], summary(report.front))
 
     def _show(self) -> None:
         if self._view is not None:

@@ -80,8 +80,8 @@ class Entry:
     runs: tuple[str, ...]
 
 
-def cache_folder(given: Path | None) -> Path | None:
-    """Where assets are kept for all runs; None if that is the user's cache folder and there is none.
+def cache_folder(given: Path | None) -> Path:
+    """Where assets are kept for all runs.
 
     Args:
         given: What an option says. Without it the environment variable `SEARCHINR_ASSETS` decides, else the folder is
@@ -101,8 +101,7 @@ def cache_folder(given: Path | None) -> Path | None:
         return named
     import pooch  # imports requests, which takes a while
 
-    found = Path(pooch.os_cache("searchinr")) / "assets"
-    return found if found.is_absolute() else None  # of a user without a home it begins with `~`
+    return Path(pooch.os_cache("searchinr")) / "assets"
 
 
 class AssetCache:

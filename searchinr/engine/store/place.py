@@ -19,6 +19,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from searchinr.errors import UserError
 from searchinr.files import remove_temporaries, sync_folder, write_atomic
+from searchinr.signals.files import user_path
 
 if TYPE_CHECKING:
     from pyarrow.fs import FileSystem
@@ -267,7 +268,7 @@ def parse_place(text: str) -> Place:
         UserError: The URL's scheme is not known, it names no bucket, or it has credentials in it.
     """
     if "://" not in text:
-        return LocalPlace(Path(text).expanduser().absolute())
+        return LocalPlace(user_path(text).absolute())
     url = urlsplit(text)
     if url.scheme == "file":
         return LocalPlace(unquote(url.path))

@@ -7,6 +7,9 @@ import os
 import secrets
 from pathlib import Path
 
+from searchinr.errors import UserError
+from searchinr.signals.files import check_readable
+
 _TOKEN_FILE = Path("~/.ray/auth_token")
 _OWN_TOKEN = secrets.token_hex(32)
 
@@ -27,8 +30,21 @@ def ray_environment() -> dict[str, str]:
 
 
 def has_token() -> bool:
-    """Whether the user has set a token in one of the places where Ray looks for it."""
+    """Whether the user has set a token in one of the places where Ray looks for it.
+
+    Raises:
+        UserError: The file that is said to hold it cannot be read.
+    """
     given = os.environ.get("RAY_AUTH_TOKEN")
     if given and given != _OWN_TOKEN:
         return True
-    return bool(os.environ.get("RAY_AUTH_TOKEN_PATH")) or _TOKEN_FILE.expanduser().is_file()
+    if named := os.environ.get("RAY_AUTH_TOKEN_PATH"):
+        try:
+            check_readable(Path(named))
+        except UserError as error:
+            raise UserError(f"RAY_AUTH_TOKEN_PATH: {error}") from None
+        return True
+    try:
+        return _TOKEN_FILE.expanduser().is_file()
+    except OSError:  # in a container the home folder may be somebody else's
+        return False

@@ -5,6 +5,7 @@ import pytest
 
 from searchinr.engine.catalog import canonicalise
 from searchinr.engine.coding.config_file import EncodeConfig, default_config, dump_config, read_config
+from searchinr.errors import UserError
 from searchinr.signals.signal import Layout
 
 
@@ -57,3 +58,12 @@ def test_the_network_grows_with_the_signal() -> None:
 def test_speech_does_not_start_from_the_frequencies_of_pictures() -> None:
     params = default_config(Layout("audio", (48_000,), 1, 16, (16_000,))).params
     assert (params["backbone"], params["fourier.sigma"]) == ("fourier", 300.0)
+
+
+@pytest.mark.parametrize("asset", ["../x.safetensors", "/tmp/x.safetensors", "a/../../x.safetensors"])
+def test_a_config_names_no_asset_elsewhere(tmp_path: Path, asset: str) -> None:
+    path = tmp_path / "best.yaml"
+    path.write_text(f"codec: combiner\nasset: {asset}\n")
+    with pytest.raises(UserError, match=r"best\.yaml: asset: found '.+'; allowed a file beside the config"):
+        read_config(path)
+    assert read_config({"codec": "combiner", "asset": asset}).asset == asset  # which Python's caller has chosen

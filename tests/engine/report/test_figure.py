@@ -47,8 +47,7 @@ def test_the_same_report_gives_the_same_file(ledger: list[Line], objectives: Obj
     assert front_png(report) == front_png(report)
 
 
-@pytest.mark.parametrize("label", ["other", "$a_1", "photos {x} [b]", "写真"])
-@pytest.mark.filterwarnings("ignore:Glyph")
+@pytest.mark.parametrize("label", ["other", "$a_1", "A$$AP", "photos {x} [b]", "写真"])
 def test_one_point_and_any_label_can_be_drawn(ledger: list[Line], objectives: Objectives, label: str) -> None:
     lines = [replace(line, dataset=label) for line in ledger if line.dataset == "other"]
     assert pixels(front_png(collect_front(lines, label, objectives))).min() < 100

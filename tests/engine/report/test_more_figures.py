@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image, ImageColor
 
 from searchinr.engine.report import style
@@ -74,6 +75,21 @@ def test_a_line_for_each_signal(ledger: list[Line], objectives: Objectives) -> N
     assert [row.psnr_db for row in curves["coffee"]] == [25.0, 27.0, 28.5]
     png = signals_png(report)
     assert min(pixels(png, colour) for colour in style.COLOURS[:2]) > 100
+
+
+@pytest.mark.parametrize("name", ["A$$AP", "a$x_{1$", "_first", "写真"])
+def test_whatever_a_signal_is_called_is_in_the_legend(
+    make_point: Callable[..., Line], objectives: Objectives, name: str
+) -> None:
+    def drawn(*names: str) -> NDArray[np.bool_]:
+        point = make_point("a", 100, 1.0, 24.0)
+        point = replace(point, signals=SignalTable.of([replace(point.signals[0], name=each) for each in names]))
+        png = signals_png(collect_front([point], "photos", objectives))
+        dark = np.asarray(Image.open(io.BytesIO(png)).convert("L")) < 100
+        return dark[480:760, 900:1260]  # the corner of the legend
+
+    with_name, without = drawn("Z", name), drawn("Z", " ")
+    assert with_name.sum() > without.sum() + 100
 
 
 @pytest.mark.parametrize(("count", "named"), [(3, True), (40, False)])

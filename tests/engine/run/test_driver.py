@@ -248,3 +248,13 @@ def test_a_worker_that_ray_has_killed_for_its_memory_is_tried_alone(folder: RunF
         driver.job_ended(again, OutOfMemoryError("out of memory: its machine had none left"))
     (failed,) = lines(folder, "failed")
     assert failed.reason == "out of memory: its machine had none left, though it ran alone"
+
+
+def test_a_drawing_that_fails_does_not_end_the_search(folder: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object) -> None:
+        raise ValueError("no figure of this kind")
+
+    monkeypatch.setattr("searchinr.engine.run.driver.write_figures", fails)
+    run(folder)
+    assert len({line.trial for line in lines(folder, "point")}) == 4
+    assert "cannot be drawn" in folder.log.read_text()
