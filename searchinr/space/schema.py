@@ -208,7 +208,7 @@ class Resources(_Section):
     @classmethod
     def _can_be_shared(cls, gpu: float) -> float:
         if 0 < gpu < _LEAST_SHARE or (gpu > 1 and not gpu.is_integer()):
-            raise _error(f"found {gpu:g}; allowed 0, a part of one GPU of at least {_LEAST_SHARE:g}, or whole GPUs")
+            raise refused(f"found {gpu:g}; allowed 0, a part of one GPU of at least {_LEAST_SHARE:g}, or whole GPUs")
         return gpu
 
 
