@@ -45,11 +45,10 @@ def internal(value: Value, domain: Choice | Range) -> int | float | None:
     If a codec has snapped the value to one outside the domain, the nearest one inside is taken; None if there is none.
     """
     if isinstance(domain, Range):
-        assert not isinstance(value, str)
-        return min(max(value, domain.low), domain.high)
+        return None if isinstance(value, str) else min(max(value, domain.low), domain.high)
     if value in domain.values:
         return domain.values.index(value)
-    if _is_ordinal(domain):
+    if _is_ordinal(domain) and not isinstance(value, str):
         return int(np.argmin(np.abs(np.array(domain.values, dtype=float) - float(value))))
     return None
 

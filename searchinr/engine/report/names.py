@@ -31,8 +31,8 @@ def describe(config: Config) -> str:
     words = [str(params.get("backbone", config.codec))]
     if "depth" in params and "width" in params:
         words.append(f"{params['depth']}x{params['width']}")
-    if "beta" in params:
-        words.append(f"beta {params['beta']:g}")
+    if isinstance(beta := params.get("beta"), int | float):
+        words.append(f"beta {beta:g}")
     if params.get("quantizer") == "fp16":
         words.append("fp16")
     elif "weight_bits" in params:

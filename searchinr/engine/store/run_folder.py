@@ -26,6 +26,7 @@ places: see `stored_run.py`.
 import fcntl
 import hashlib
 import io
+import os
 import re
 import shutil
 import time
@@ -158,6 +159,10 @@ class RunFolder(SharedFolder):
         """Makes the folder and its rooms; `UserError` where that cannot be, or the user has other things there."""
         _refuse_what_no_run_made(self.path)
         refuse_links_out(self.path)
+        try:
+            os.fspath(self.path.resolve()).encode()
+        except UnicodeEncodeError:
+            raise UserError(f"{self.path}: its name is not UTF-8; name another folder with --out") from None
         try:
             for room in (self.path, self.front, self.inbox, self.trials, self.assets):
                 room.make_folder()

@@ -24,6 +24,11 @@ def folder(tmp_path: Path) -> RunFolder:
     return folder
 
 
+def test_a_folder_whose_name_is_not_utf8_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="its name is not UTF-8; name another folder"):
+        RunFolder(tmp_path / os.fsdecode(b"caf\xe9")).create()
+
+
 def test_a_delivery_comes_back_whole(folder: RunFolder) -> None:
     folder.deliver(POINT, FILES)
     (path,) = folder.delivered()
