@@ -27,7 +27,7 @@ from searchinr.space.yaml_lines import dump_yaml
 MAX_STEPS = 10_000_000
 """The most steps of a training."""
 
-_LEAST_SHARE = 0.001  # of a core or a GPU; Ray counts in ten-thousandths of them
+_LEAST_SHARE = 0.01  # of a core or a GPU
 
 Complete = Callable[[Mapping[str, Domain]], tuple[dict[str, Domain], list[Finding]]]
 """Adds the domains that follow from a codec's other domains, and finds what is wrong with all of them together."""
@@ -195,7 +195,7 @@ class Resources(_Section):
     """The resources that one trial gets.
 
     Attributes:
-        cpu: Number of cores.
+        cpu: Number of cores, or a part of one.
         gpu: Number of GPUs; with a fraction, trials share one GPU.
         timeout_s: Seconds after which a trial is recorded as failed.
     """

@@ -117,14 +117,14 @@ def test_items_of_a_long_list_have_their_own_lines(tmp_path: Path) -> None:
         ("fidelity: {min_steps: 9000}", ["fidelity.max_steps: found 5000; allowed min_steps (9000) or more"]),
         ("fidelity: {reduction: 1}", ["fidelity.reduction: found 1; allowed a number greater than or equal to 2"]),
         ("resources: {cpu: one}", ["resources.cpu: found 'one'; allowed a number"]),
-        ("resources: {cpu: 0}", ["resources.cpu: found 0; allowed a number greater than or equal to 0.001"]),
+        ("resources: {cpu: 0}", ["resources.cpu: found 0; allowed a number greater than or equal to 0.01"]),
         (
             "resources: {gpu: 1.5}",
-            ["resources.gpu: found 1.5; allowed 0, a part of one GPU of at least 0.001, or whole GPUs"],
+            ["resources.gpu: found 1.5; allowed 0, a part of one GPU of at least 0.01, or whole GPUs"],
         ),
         (
             "resources: {gpu: 1.0e-9}",
-            ["resources.gpu: found 1e-09; allowed 0, a part of one GPU of at least 0.001, or whole GPUs"],
+            ["resources.gpu: found 1e-09; allowed 0, a part of one GPU of at least 0.01, or whole GPUs"],
         ),
         (
             "fidelity: {max_steps: 100000000000}",

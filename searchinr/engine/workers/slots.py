@@ -20,7 +20,12 @@ class NodeSize(NamedTuple):
 def node_for(resources: Resources) -> NodeSize:
     """A node with one GPU and the cores that its trials need; if trials need no GPU, a node for eight of them."""
     trials = (trials_per_gpu(resources) or 1) if resources.gpu > 0 else _TRIALS_WITHOUT_GPU
-    return NodeSize(trials, max(1, math.ceil(trials * resources.cpu - _ROUNDING)), math.ceil(resources.gpu))
+    return NodeSize(trials, cores(resources, trials), math.ceil(resources.gpu))
+
+
+def cores(resources: Resources, trials: int) -> int:
+    """How many cores so many trials take together."""
+    return max(1, math.ceil(trials * resources.cpu - _ROUNDING))
 
 
 def trials_per_gpu(resources: Resources) -> int:
@@ -36,8 +41,8 @@ def idle_share(resources: Resources) -> float:
 
 def trials_per_node(resources: Resources, cpu: int, gpu: int) -> int:
     """How many trials a node with so many cores and GPUs runs at the same time, given what one trial takes."""
-    by_cpu = math.floor(cpu / resources.cpu + _ROUNDING) if resources.cpu > 0 else cpu
+    by_cpu = math.floor(cpu / resources.cpu + _ROUNDING)
     if resources.gpu == 0:
         return by_cpu
     by_gpu = trials_per_gpu(resources) * gpu if resources.gpu <= 1 else math.floor(gpu / resources.gpu)
-    return min(by_cpu, by_gpu) if resources.cpu > 0 else by_gpu
+    return min(by_cpu, by_gpu)

@@ -26,7 +26,7 @@ from searchinr.engine.workers import last_words
 from searchinr.engine.workers.executor import JobSource, RunJob
 from searchinr.engine.workers.jobs import AnyJob
 from searchinr.engine.workers.ray_environment import ray_environment
-from searchinr.engine.workers.slots import trials_per_node
+from searchinr.engine.workers.slots import cores, trials_per_node
 from searchinr.search.search import Job
 from searchinr.signals.signal import Signal
 from searchinr.space import Resources
@@ -216,7 +216,7 @@ def _own_ray(workers: int, resources: Resources, signals: Mapping[str, Sequence[
     """
     return {
         "_node_ip_address": "127.0.0.1",
-        "num_cpus": max(1, round(workers * resources.cpu)),
+        "num_cpus": cores(resources, workers),
         "include_dashboard": False,
         "object_store_memory": 2 * sum(s.samples.nbytes for group in signals.values() for s in group) + 256 * 2**20,
     }
