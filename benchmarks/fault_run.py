@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from searchinr.engine.catalog import read_space
 from searchinr.engine.store.ledger import read_ledger
@@ -32,23 +32,34 @@ _STARTED = re.compile(r"trial (\w+) at (\d+) steps(?: with seed (\d+))? started$
 _RESULT = re.compile(r"trial (\w+) at (\d+) steps(?: with seed (\d+))?(?:: .* dB| failed: .*)$")
 
 
+def _start_python(
+    arguments: tuple[str, ...], out: BinaryIO, err: BinaryIO, environment: Mapping[str, str]
+) -> "subprocess.Popen[bytes]":
+    return subprocess.Popen(
+        [sys.executable, *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=out,
+        stderr=err,
+        start_new_session=True,
+        env=environment,
+    )
+
+
 class RunProcess:
     """One `searchinr run`, or another command that makes one, in a session of its own."""
 
-    def __init__(self, *arguments: str, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        *arguments: str,
+        environment: Mapping[str, str] | None = None,
+        start: "Callable[..., subprocess.Popen[bytes]]" = _start_python,
+    ) -> None:
         """Starts Python with these arguments. Ray's files are in a folder of a short name, removed in the end."""
         self._files = Path(tempfile.mkdtemp(prefix="sr-"))
         everything = os.environ | {"OMP_NUM_THREADS": "1", "RAY_TMPDIR": str(self._files)} | dict(environment or {})
         everything.pop("RAY_ADDRESS", None)
-        with (self._files / "out").open("w") as out, (self._files / "err").open("w") as err:
-            self.process = subprocess.Popen(
-                [sys.executable, *arguments],
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=err,
-                start_new_session=True,
-                env=everything,
-            )
+        with (self._files / "out").open("wb") as out, (self._files / "err").open("wb") as err:
+            self.process = start(arguments, out, err, everything)
 
     def finish(self) -> tuple[int, str, str]:
         """Waits for the command's end: exit code, standard output, standard error."""
@@ -98,9 +109,9 @@ def searchinr(*arguments: str) -> tuple[str, ...]:
 
 
 @contextlib.contextmanager
-def running(*arguments: str, environment: Mapping[str, str] | None = None) -> Iterator[RunProcess]:
+def running(*arguments: str, **how: Any) -> Iterator[RunProcess]:  # noqa: ANN401  see `RunProcess`
     """A `RunProcess` of which nothing is left in the end."""
-    run = RunProcess(*arguments, environment=environment)
+    run = RunProcess(*arguments, **how)
     try:
         yield run
     finally:

@@ -1,16 +1,13 @@
 """Whole runs through the command line, with Ray and without: kills, signals, failures, continuation.
 
-What starts Ray is a process group of its own, and whatever is left of it is killed by that group. What holds with Ray
-and without is tested both ways, but most of it with Ray only among the slow tests: they are the same driver.
+What holds with Ray and without is tested both ways, but most of it with Ray only among the slow tests: they are the
+same driver. What is killed is a session of its own, of which nothing is left in the end.
 """
 
 import contextlib
 import json
-import os
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -19,7 +16,9 @@ from typing import Any
 
 import pytest
 import torch
+from forked import Forked
 
+from benchmarks.fault_run import RunProcess, running, searchinr, wait_until
 from searchinr.cli.app import execute
 from searchinr.engine.catalog import read_space
 from searchinr.engine.store.ledger import read_ledger
@@ -44,31 +43,21 @@ codecs:
 HERE, ON_RAY = "--debug", "--workers=1"
 BOTH = [HERE, pytest.param(ON_RAY, marks=pytest.mark.slow)]
 
-Start = Callable[..., "subprocess.Popen[str]"]
+Start = Callable[..., RunProcess]
 RunToItsEnd = Callable[..., tuple[int, str]]
 
 
 @contextlib.contextmanager
 def starting(folder: Path) -> Iterator[Start]:
-    """Starts `searchinr run` in a process group of its own, of which nothing is left in the end."""
-    started: list[subprocess.Popen[str]] = []
+    """Starts `searchinr run` in a session of its own, of which nothing is left in the end."""
+    with contextlib.ExitStack() as started:
 
-    def run(space: Path, *options: str) -> subprocess.Popen[str]:
-        command = [sys.executable, "-m", "searchinr", "run", str(space), "--out", str(folder), *options]
-        process = subprocess.Popen(
-            command,
-            text=True,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
-        )
-        started.append(process)
-        return process
+        def run(space: Path, *options: str) -> RunProcess:
+            how = {"start": Forked} if HERE in options else {}
+            command = searchinr("run", str(space), "--out", str(folder), *options)
+            return started.enter_context(running(*command, **how))
 
-    yield run
-    for process in started:
-        kill_group(process)
+        yield run
 
 
 @pytest.fixture
@@ -88,18 +77,12 @@ def run_to_its_end(folder: Path, start: Start, capsys: pytest.CaptureFixture[str
 
     def run(space: Path, *options: str) -> tuple[int, str]:
         if HERE not in options:
-            code, _, err = finish(start(space, *options))
+            code, _, err = start(space, *options).finish()
             return code, err
         capsys.readouterr()
         return execute(["run", str(space), "--out", str(folder), *options]), capsys.readouterr().err
 
     return run
-
-
-def kill_group(process: "subprocess.Popen[str]") -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
 
 
 def write_space(path: Path, more: str = "", **changes: object) -> Path:
@@ -110,19 +93,12 @@ def write_space(path: Path, more: str = "", **changes: object) -> Path:
     return path / "tiny.yaml"
 
 
-def finish(process: "subprocess.Popen[str]") -> tuple[int, str, str]:
-    out, err = process.communicate(timeout=300)
-    return process.returncode, out, err
-
-
 def points(run: Path) -> list[dict[str, Any]]:
     return [line for line in read_ledger(run / "ledger.jsonl") if line.kind == "point"]
 
 
-def wait_for_points(run: Path, count: int, process: "subprocess.Popen[str]") -> None:
-    while len(points(run)) < count:
-        assert process.poll() is None, process.communicate()
-        time.sleep(0.05)
+def wait_for_points(folder: Path, count: int, run: RunProcess) -> None:
+    wait_until(lambda: len(points(folder)) >= count, run)
 
 
 @pytest.fixture(scope="module")
@@ -135,11 +111,11 @@ def finished_here(tmp_path_factory: pytest.TempPathFactory, new_run_folder: Call
 
 
 @pytest.fixture(scope="module")
-def finished_on_ray(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def finished_on_ray(tmp_path_factory: pytest.TempPathFactory, new_run_folder: Callable[[Path], Path]) -> Path:
     """The same on Ray, with one worker. Look, do not touch."""
     path = tmp_path_factory.mktemp("ray")
-    with starting(path / "run") as start:
-        code, out, err = finish(start(write_space(path, sampler="tpe"), ON_RAY))
+    with starting(new_run_folder(path / "run")) as start:
+        code, out, err = start(write_space(path, sampler="tpe"), ON_RAY).finish()
     assert (code, err) == (0, "")
     assert "ray" not in out.lower().replace(str(path).lower(), "")
     return path / "run"
@@ -203,7 +179,7 @@ def test_another_process_gives_the_files_that_reused_workers_gave_at_every_rung(
         assert [row.sha256 for row in measured.figures.signals] == [row.sha256 for row in point.signals]
 
 
-@pytest.mark.parametrize("option", [HERE, "--workers=2"])
+@pytest.mark.parametrize("option", [HERE, pytest.param("--workers=2", marks=pytest.mark.slow)])
 def test_the_same_command_has_nothing_to_do_and_a_larger_budget_goes_on_with_either_executor(
     finished_here: Path, finished_on_ray: Path, folder: Path, run_to_its_end: RunToItsEnd, option: str
 ) -> None:
@@ -225,9 +201,10 @@ def test_kill_9_of_everything_loses_nothing_and_repeats_nothing(
 ) -> None:
     space = write_space(tmp_path, trials=8, min_steps=60, max_steps=240)
     for wanted in (2, 5):
-        process = start(space, option)
-        wait_for_points(folder, wanted, process)
-        kill_group(process)
+        run = start(space, option)
+        wait_for_points(folder, wanted, run)
+        run.kill_all()
+        run.process.wait()
         recorded = points(folder)
     assert run_to_its_end(space, option) == (0, "")
     final = points(folder)
@@ -243,8 +220,8 @@ def test_kill_9_of_everything_loses_nothing_and_repeats_nothing(
     [
         (signal.SIGINT, HERE),
         (signal.SIGTERM, HERE),
-        (signal.SIGTERM, ON_RAY),
         pytest.param(signal.SIGINT, ON_RAY, marks=pytest.mark.slow),
+        pytest.param(signal.SIGTERM, ON_RAY, marks=pytest.mark.slow),
     ],
 )
 def test_a_signal_stops_cleanly_and_keeps_the_training_so_far(
@@ -256,12 +233,12 @@ def test_a_signal_stops_cleanly_and_keeps_the_training_so_far(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     space = write_space(tmp_path, trials=2, min_steps=50, max_steps=40_000, scheduler="fifo")
-    process = start(space, option)
-    wait_for_points(folder, 4, process)
-    time.sleep(1)  # into the long rung
+    run = start(space, option)
+    wait_for_points(folder, 4, run)
+    time.sleep(0.5)  # into the long rung
     recorded = points(folder)
-    os.kill(process.pid, number)
-    code, _, err = finish(process)
+    run.kill(number)
+    code, _, err = run.finish()
     assert code == 130
     assert err == f"searchinr: interrupted; the same command again continues {folder}\n"
     assert points(folder)[: len(recorded)] == recorded
@@ -291,16 +268,16 @@ def test_another_space_or_a_second_driver_in_the_folder_is_refused(
     tmp_path: Path, folder: Path, start: Start, option: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     space = write_space(tmp_path, trials=2, min_steps=50, max_steps=50)
-    process = start(space, option)
-    wait_for_points(folder, 1, process)
-    os.kill(process.pid, signal.SIGSTOP)  # or it may have finished before the other one gets there
+    run = start(space, option)
+    wait_for_points(folder, 1, run)
+    run.kill(signal.SIGSTOP)  # or it may have finished before the other one gets there
     command = ["run", str(space), "--out", str(folder), option]
     assert execute(command) == 2
-    os.kill(process.pid, signal.SIGCONT)
+    run.kill(signal.SIGCONT)
     err = capsys.readouterr().err
     assert err.count("\n") == 1
     assert "another searchinr is running in this folder" in err
-    assert finish(process)[0] == 0
+    assert run.finish()[0] == 0
     write_space(tmp_path, trials=2, min_steps=40, max_steps=50)
     assert execute(command) == 2
     err = capsys.readouterr().err
