@@ -7,12 +7,14 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
+from executors import BOTH, HERE, ON_RAY, finish, starting
 
-from benchmarks.fault_run import Recorded, RunProcess, lost, repeated, running, searchinr, wait_until
+from benchmarks.fault_run import Recorded, RunProcess, lost, repeated, searchinr, wait_until
 from searchinr.codecs.contract import AssetSpec
 from searchinr.engine.results.opened import OpenedRun, open_run
 from searchinr.engine.results.verify import verify
@@ -34,7 +36,7 @@ codecs:
     init: {choice: [scratch, supernet]}
     width: {choice: [6, 8]}
     depth: 2
-    supernet.steps: 2000
+    supernet.steps: 800
 """
 
 NEIGHBOURS = """\
@@ -49,8 +51,8 @@ codecs:
     init: neighbour
     width: 8
     depth: 2
-    prior_steps: 1500
-    neighbour.steps: 1500
+    prior_steps: 800
+    neighbour.steps: 800
     refinement_steps: 0
     candidates: 2
 """
@@ -66,16 +68,16 @@ main()
 class Case:
     """A space in which one supernet takes seconds, and the folder of a run."""
 
-    def __init__(self, path: Path, space: str = SPACE, asset: str = "supernet") -> None:
-        self.space, self.folder, self.asset = path / "tiny.yaml", path / "run", asset
+    def __init__(self, folder: Path, space: str = SPACE, asset: str = "supernet") -> None:
+        self.space, self.folder, self.asset = folder.with_name("tiny.yaml"), folder, asset
         self.space.write_text(space)
 
-    def command(self, option: str = "--workers=2") -> tuple[str, ...]:
+    def command(self, option: str = ON_RAY) -> tuple[str, ...]:
         return searchinr("run", str(self.space), "--out", str(self.folder), option)
 
     def with_many_checkpoints(self) -> tuple[str, ...]:
         """The command, in one process which writes a checkpoint several times a second instead of once a minute."""
-        return "-c", OFTEN, *self.command("--debug")[2:]
+        return "-c", OFTEN, *self.command(HERE)[2:]
 
     def checkpoints(self) -> list[Path]:
         """Those of the buildings under way."""
@@ -105,23 +107,26 @@ class Case:
 
 
 @pytest.fixture
-def case(tmp_path: Path) -> Case:
-    return Case(tmp_path)
+def folder(tmp_path: Path, new_run_folder: Callable[[Path], Path]) -> Path:
+    return new_run_folder(tmp_path / "run")
+
+
+@pytest.fixture
+def case(folder: Path) -> Case:
+    return Case(folder)
 
 
 @pytest.mark.parametrize(("space", "name"), [(SPACE, "supernet"), (NEIGHBOURS, "prior")])
-def test_a_killed_building_goes_on_from_its_checkpoint_to_the_same_bits(tmp_path: Path, space: str, name: str) -> None:
-    case = Case(tmp_path, space, name)
-    with running(*case.with_many_checkpoints()) as run:
+def test_a_killed_building_goes_on_from_its_checkpoint_to_the_same_bits(folder: Path, space: str, name: str) -> None:
+    case = Case(folder, space, name)
+    with starting(case.with_many_checkpoints()) as run:
         wait_until(lambda: case.buildings() > 0 and case.checkpoints(), run)
         run.kill_all()
     (checkpoint,) = case.checkpoints()
     tensors = read_tensors(checkpoint)
     assert tensors is not None
     before = Recorded.of(case.folder)
-    with running(*case.command("--debug")) as run:
-        code, _, err = run.finish()
-    assert (code, err) == (0, "")
+    finish(case.command(HERE))
     assert lost(before, case.folder) == []
     opened = open_run(case.folder)
     built = {line.asset: line for line in opened.lines if isinstance(line, AssetBuilt)}
@@ -149,23 +154,21 @@ def self_built(run: OpenedRun, line: AssetBuilt) -> Building:
     return last
 
 
-@pytest.mark.parametrize("option", ["--debug", pytest.param("--workers=2", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("option", BOTH)
 def test_kill_9_of_everything_while_a_supernet_is_built(case: Case, option: str) -> None:
-    with running(*case.command(option)) as run:
+    with starting(case.command(option)) as run:
         case.wait_for_building(run)
         run.kill_all()
     before = Recorded.of(case.folder)
     assert {line.config.params["init"] for line in before.lines if line.kind == "trial"} == {"scratch"}
-    with running(*case.command(option)) as run:
-        code, _, err = run.finish()
-    assert (code, err) == (0, "")
+    finish(case.command(option))
     assert case.buildings() == 2
     case.check(before)
 
 
 @pytest.mark.slow
 def test_killed_workers_while_a_supernet_is_built(case: Case) -> None:
-    with running(*case.command()) as run:
+    with starting(case.command()) as run:
         case.wait_for_building(run)
         for worker in run.workers():  # who of them builds cannot be told
             os.kill(worker, signal.SIGKILL)
@@ -176,9 +179,9 @@ def test_killed_workers_while_a_supernet_is_built(case: Case) -> None:
     case.check(before)
 
 
-@pytest.mark.parametrize("option", ["--debug", pytest.param("--workers=2", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("option", BOTH)
 def test_a_signal_ends_the_building_of_a_supernet_with_a_checkpoint(case: Case, option: str) -> None:
-    with running(*case.command(option)) as run:
+    with starting(case.command(option)) as run:
         case.wait_for_building(run)
         run.kill(signal.SIGINT)
         code, _, err = run.finish()
@@ -186,9 +189,7 @@ def test_a_signal_ends_the_building_of_a_supernet_with_a_checkpoint(case: Case, 
     assert err == f"searchinr: interrupted; the same command again continues {case.folder}\n"
     before = Recorded.of(case.folder)
     assert all(line.kind != "asset" for line in before.lines + before.delivered)
-    with running(*case.command(option)) as run:
-        code, _, err = run.finish()
-    assert (code, err) == (0, "")
+    finish(case.command(option))
     (asset,) = (line for line in open_run(case.folder).lines if line.kind == "asset")
     assert asset.resumed_at > 0
     case.check(before)
@@ -196,7 +197,7 @@ def test_a_signal_ends_the_building_of_a_supernet_with_a_checkpoint(case: Case, 
 
 @pytest.mark.slow
 def test_a_worker_that_is_killed_in_a_building_leaves_it_to_another_one(case: Case) -> None:
-    with running(*case.command()) as run:
+    with starting(case.command()) as run:
         case.wait_for_building(run)
         run.kill(signal.SIGINT)
         run.finish()
@@ -204,7 +205,7 @@ def test_a_worker_that_is_killed_in_a_building_leaves_it_to_another_one(case: Ca
     tensors = read_tensors(checkpoint)
     assert tensors is not None
     before = Recorded.of(case.folder)
-    with running(*case.command()) as run:
+    with starting(case.command()) as run:
         wait_until(lambda: case.buildings() > 1 and run.workers(), run)
         for worker in run.workers():
             os.kill(worker, signal.SIGKILL)

@@ -8,14 +8,15 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from executors import BOTH, HERE, ON_RAY, finish, starting
 from ledger_lines import failed_line
 
 from benchmarks.fault_run import Recorded, RunProcess, lost, repeated, running, searchinr, under_way, wait_until
-from searchinr.cli.app import execute
 from searchinr.engine.results.opened import open_run
 from searchinr.engine.results.verify import verify
 from searchinr.engine.store.run_folder import RunFolder
@@ -23,10 +24,6 @@ from searchinr.engine.store.run_folder import RunFolder
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks processes up in /proc")
 
 TRIALS = 9
-HERE, ON_RAY = "--debug", "--workers=2"
-BOTH = [HERE, pytest.param(ON_RAY, marks=pytest.mark.slow)]
-"""For what does not depend on who executes the jobs: in the default suite without Ray."""
-
 SPACE = """\
 name: tiny
 datasets: [{{name: photos, downscale: [16, 24], limit: 2}}]
@@ -71,16 +68,6 @@ def case(tmp_path: Path) -> Case:
     return make_case(tmp_path)
 
 
-def finish(case: Case, option: str = ON_RAY) -> None:
-    """The same command again finishes the run; without Ray in this process."""
-    if option == HERE:
-        assert execute(case.command(option)[2:]) == 0
-        return
-    with running(*case.command(option)) as run:
-        code, _, err = run.finish()
-    assert (code, err) == (0, "")
-
-
 def check(case: Case, *before: Recorded) -> None:
     """Nothing that was finished at an earlier moment is lost or was repeated, and the run is whole."""
     for moment in before:
@@ -107,10 +94,9 @@ def kill_a_worker(case: Case, run: RunProcess, put_back: int = 1) -> None:
         assert run.process.poll() is None
 
 
-@pytest.fixture(scope="module")
-def snapshot(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Case]:
+@contextmanager
+def killed(path: Path) -> Iterator[Case]:
     """A run whose worker and then whose driver were killed: a copy of its folder, which nobody changes."""
-    path = tmp_path_factory.mktemp("killed")
     case = make_case(path)
     with running(*case.command()) as run:
         wait_until(lambda: case.points() >= 2, run)
@@ -122,6 +108,12 @@ def snapshot(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Case]:
         yield Case(case.space, path / "copy")
 
 
+@pytest.fixture(scope="module")
+def snapshot(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Case]:
+    with killed(tmp_path_factory.mktemp("killed")) as snapshot:
+        yield snapshot
+
+
 @pytest.fixture
 def half(snapshot: Case, tmp_path: Path) -> Case:
     """Half a run, to go on with."""
@@ -129,13 +121,24 @@ def half(snapshot: Case, tmp_path: Path) -> Case:
     return Case(snapshot.space, tmp_path / "run")
 
 
-def test_a_killed_worker_and_a_killed_driver(snapshot: Case) -> None:
-    case = Case(snapshot.space, snapshot.folder.with_name("run"))  # where workers without a driver may still be at work
+def go_on(snapshot: Case, option: str) -> None:
+    """Finishes the run of which this is a copy, in whose folder workers without a driver may still be at work."""
+    case = Case(snapshot.space, snapshot.folder.with_name("run"))
     before = Recorded.of(snapshot.folder)
     assert " is put back (ActorDiedError)" in case.log()
     assert 7 <= before.points() < TRIALS * 3
-    finish(case)
+    finish(case.command(option))
     check(case, before)
+
+
+def test_a_killed_worker_and_a_killed_driver(snapshot: Case) -> None:
+    go_on(snapshot, HERE)
+
+
+@pytest.mark.slow
+def test_a_killed_worker_and_a_killed_driver_and_a_new_ray(tmp_path: Path) -> None:
+    with killed(tmp_path) as snapshot:
+        go_on(snapshot, ON_RAY)
 
 
 @pytest.mark.parametrize("option", BOTH)
@@ -151,7 +154,7 @@ def test_what_a_crash_can_leave_in_the_folder(half: Case, option: str) -> None:
     folder.deliver(failed_line("0123456789", 300), {})
     (folder.front / "x").mkdir()
     (folder.front / "x" / ".y.tmp").mkdir()
-    finish(half, option)
+    finish(half.command(option))
     log = half.log()
     assert "0123456789-0.zip: a damaged result (" in log
     assert "0123456789-1.zip: of trial 0123456789, which the ledger does not know" in log
@@ -191,7 +194,7 @@ def test_a_clock_that_jumps_by_days(half: Case, tmp_path: Path, option: str) -> 
 @pytest.mark.parametrize("option", BOTH)
 def test_a_full_disk(half: Case, option: str) -> None:
     before = Recorded.of(half.folder)
-    with running(*half.command(option)) as run:
+    with starting(half.command(option)) as run:
         wait_until(lambda: half.points() > before.points(), run)
         size = (half.folder / "ledger.jsonl").stat().st_size
         resource.prlimit(run.process.pid, resource.RLIMIT_FSIZE, (size + 50, resource.RLIM_INFINITY))
@@ -201,7 +204,7 @@ def test_a_full_disk(half: Case, option: str) -> None:
     assert err.splitlines()[-1] == f"searchinr: {half.folder}: {reason} again continues"
     full = Recorded.of(half.folder)
     assert (half.folder / "ledger.jsonl").read_bytes().endswith(b"}\n")
-    finish(half, option)
+    finish(half.command(option))
     check(half, before, full)
 
 
@@ -223,7 +226,7 @@ def test_a_full_file_system(case: Case) -> None:
         assert "cannot be written any more (No space left on device)" in err.splitlines()[-1]
         full = Recorded.of(case.folder)
         filler.unlink()
-        finish(case)
+        finish(case.command())
         check(case, full)
     finally:
         os.system(f"umount {case.folder}")
@@ -256,7 +259,7 @@ def test_the_death_of_the_local_ray_is_one_clear_line(case: Case, part: str) -> 
     reason = f"Ray on this machine has died ({part}); what is recorded is safe"
     assert err == f"searchinr: {reason}: the same command again continues\n"
     before = Recorded.of(case.folder)
-    finish(case)
+    finish(case.command())
     check(case, before)
 
 
@@ -277,7 +280,7 @@ def test_sigterm_to_every_process(tmp_path: Path, fitting: bool) -> None:
     before = Recorded.of(case.folder)
     if fitting:  # Ray's processes have gone on until the workers had written their checkpoints
         assert list((case.folder / "trials").glob("*.partial.safetensors"))
-    finish(case)
+    finish(case.command())
     check(case, before)
 
 
