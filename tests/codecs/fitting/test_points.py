@@ -85,7 +85,7 @@ def test_large_signals_give_the_files_that_they_would_give_if_they_were_held(
     engine, signals = CODECS[codec], make_signals(modality)
 
     def files() -> list[bytes]:
-        states = engine.fit(signals, build_params(engine.Params, SMALL[codec]), [60], Setup(0, CPU))
+        states = engine.fit(signals, build_params(engine.Params, SMALL[codec]), [20], Setup(0, CPU))
         return next(engine.encode(state) for state in states if state.is_rung)
 
     held = files()
