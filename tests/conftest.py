@@ -25,15 +25,17 @@ _numbers = count()
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _no_user_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """For fixtures that several tests share."""
-    os.environ["SEARCHINR_ASSETS"] = str(tmp_path_factory.mktemp("assets"))
+def _caches(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where all caches are, that of fixtures which several tests share among them."""
+    folder = tmp_path_factory.mktemp("assets")
+    os.environ["SEARCHINR_ASSETS"] = str(folder / "shared")
+    return folder
 
 
 @pytest.fixture(autouse=True)
-def _own_asset_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+def _own_asset_cache(_caches: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each test has a cache of assets of its own, and so have the commands that it starts."""
-    monkeypatch.setenv("SEARCHINR_ASSETS", str(tmp_path_factory.mktemp("assets")))
+    monkeypatch.setenv("SEARCHINR_ASSETS", str(_caches / str(next(_numbers))))
 
 
 @pytest.fixture(scope="session")

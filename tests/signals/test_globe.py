@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -60,7 +60,7 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Globe]:
     yield MODALITIES["globe"]  # type: ignore[misc]
 
 
-def test_all_commands_work_with_it(tmp_path: Path) -> None:
+def test_all_commands_work_with_it(tmp_path: Path, new_run_folder: Callable[[Path], Path]) -> None:
     here = Path(__file__).parent
     info = tmp_path / "site" / "globe_inr-1.0.dist-info"
     info.mkdir(parents=True)
@@ -71,6 +71,7 @@ def test_all_commands_work_with_it(tmp_path: Path) -> None:
         write_globe(made(f"globe{seed}", seed), tmp_path / "data" / f"globe{seed}.globe")
     (tmp_path / "space.yaml").write_text(SPACE)
     (tmp_path / "turn.json").write_text("0.25")
+    new_run_folder(tmp_path / "run")
     commands = [
         ["run", "space.yaml", "--debug", "--out", "run"],
         ["front", "run", "--json"],
