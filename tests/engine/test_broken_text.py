@@ -21,7 +21,18 @@ from searchinr.search.objectives import Objectives
 
 ROOT = Path(__file__).parents[2]
 SPACE = yaml.safe_load((ROOT / "spaces" / "quickstart.yaml").read_text(encoding="utf-8"))
-CLUSTER = yaml.safe_load((ROOT / "clusters" / "aws.yaml").read_text(encoding="utf-8"))
+CLUSTER = {
+    "cluster_name": "mine",
+    "provider": {"type": "aws", "region": "us-west-2", "security_group": {"IpPermissions": [{"IpRanges": [{}]}]}},
+    "head_node_type": "head",
+    "max_workers": 6,
+    "available_node_types": {
+        "head": {"resources": {"CPU": 2}, "node_config": {}},
+        "big": {"resources": {"CPU": 8, "GPU": 2}, "node_config": {"scheduling": {}}, "min_workers": 1},
+    },
+    "file_mounts": {"/x": "/tmp"},
+    "metadata": {"searchinr": {"storage": "s3://bucket/x", "prices": {"big": 2}}},
+}
 CONFIG = {"codec": "mlp", "params": {"width": 24, "siren.omega": 30.0}, "steps": 9, "asset": "prior.safetensors"}
 _POINT = point_line("aaa", 300, 1.01, 27.5)
 LEDGER = [
@@ -109,7 +120,7 @@ def test_configs(tmp_path: Path, data: bytes) -> None:
     is_read_or_refused(read_config, tmp_path / "config.yaml", data)
 
 
-@one_kind(100)
+@one_kind(300)
 @given(changed_yaml(CLUSTER))
 def test_clusters(tmp_path: Path, data: bytes) -> None:
     is_read_or_refused(lambda path: check_file(path, None), tmp_path / "cluster.yaml", data)

@@ -82,7 +82,7 @@ def load_cluster(path: Path) -> Cluster:
     findings: list[Finding] = []
     if config is not document.value:
         findings.append(((), f"found {shown(document.value)}; allowed a mapping with cluster_name and provider"))
-    elif not document.problems:  # the schema cannot handle keys that are no text
+    else:
         findings += schema_findings(_as_validated(config))
     given = config.get("metadata", {}).get("searchinr", {}) if isinstance(config.get("metadata", {}), dict) else {}
     settings, wrong = validated(ClusterSettings, given)

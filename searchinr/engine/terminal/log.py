@@ -8,8 +8,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout, suppress
 from pathlib import Path
 
+from searchinr.errors import UserError
+
 LOG = logging.getLogger("searchinr")
 LEVEL_VARIABLE = "SEARCHINR_LOG_LEVEL"
+_LEVELS = ("debug", "info", "warning", "error")
 
 
 class _LogFile(logging.FileHandler):
@@ -21,12 +24,19 @@ class _LogFile(logging.FileHandler):
 
 @contextmanager
 def log_to(path: Path) -> Iterator[None]:
-    """Writes our log to a file, from the level on that `metadata.searchinr.log_level` of a cluster file asks for."""
+    """Writes our log to a file, from the level on that `metadata.searchinr.log_level` of a cluster file asks for.
+
+    Raises:
+        UserError: There is no such level.
+    """
+    level = os.environ.get(LEVEL_VARIABLE, "info").lower()
+    if level not in _LEVELS:
+        raise UserError(f"{LEVEL_VARIABLE}: {level!r} found; allowed {', '.join(_LEVELS)}")
     handler = _LogFile(path, encoding="utf-8")
     formatter = logging.Formatter("%(asctime)s %(name)s %(levelname)s %(message)s", "%Y-%m-%dT%H:%M:%SZ")
     formatter.converter = time.gmtime
     handler.setFormatter(formatter)
-    LOG.setLevel(os.environ.get(LEVEL_VARIABLE, "info").upper())
+    LOG.setLevel(level.upper())
     LOG.propagate = False
     LOG.addHandler(handler)
     try:

@@ -116,6 +116,13 @@ def test_all_errors_at_once_by_line(tmp_path: Path) -> None:
     assert [line.split(":")[1] for line in problems(tmp_path, text)] == ["1", "4", "11"]
 
 
+def test_a_key_that_is_no_text_hides_no_other_error(tmp_path: Path) -> None:
+    text = VALID.replace("provider: {type: aws, region: us-west-2}", "provider:\n1: x")
+    lines = problems(tmp_path, text)
+    assert lines[0].startswith("F:2: provider: found nothing; allowed a mapping")
+    assert lines[1:] == ["F:3: found '1' as a key; allowed text"]
+
+
 @pytest.mark.parametrize("text", ["", "[1, 2]", "metadata: 3\ncluster_name: x\nprovider: {type: aws}", "provider: []"])
 def test_what_is_no_cluster_file_at_all_is_told(tmp_path: Path, text: str) -> None:
     assert problems(tmp_path, text)
