@@ -108,7 +108,7 @@ def one_kind(count: int) -> settings:
     )
 
 
-@one_kind(300)
+@one_kind(100)
 @given(changed_yaml(SPACE))
 def test_spaces(tmp_path: Path, data: bytes) -> None:
     is_read_or_refused(lambda path: check_file(path, None), tmp_path / "space.yaml", data)
@@ -120,7 +120,7 @@ def test_configs(tmp_path: Path, data: bytes) -> None:
     is_read_or_refused(read_config, tmp_path / "config.yaml", data)
 
 
-@one_kind(300)
+@one_kind(150)
 @given(changed_yaml(CLUSTER))
 def test_clusters(tmp_path: Path, data: bytes) -> None:
     is_read_or_refused(lambda path: check_file(path, None), tmp_path / "cluster.yaml", data)
