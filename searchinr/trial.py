@@ -4,6 +4,7 @@ Everything reported is measured on complete files: the rate is their size, the q
 """
 
 import hashlib
+import itertools
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ from searchinr.codecs.render import Watch
 from searchinr.errors import InvalidFileError, OutOfMemoryError, TrialError
 from searchinr.search.configs import Config
 from searchinr.search.figures import Cost, Figures, SignalFigures, SignalTable
+from searchinr.signals.flat import counted
 from searchinr.signals.metrics import psnr_of_mean_mse
 from searchinr.signals.registry import MODALITIES
 from searchinr.signals.signal import Signal
@@ -225,17 +227,18 @@ def _measure(
     needed = asset if asset is not None and asset.spec.needed_to_decode else None
     rows = [_measure_file(signal, file, needed, encode_s, watch) for signal, file in zip(signals, files, strict=True)]
     modality = MODALITIES[signals[0].layout.modality]
+    means = list(itertools.compress(rows, counted(signals)))
     figures = Figures(
         init=init,
         modality=modality.name,
-        psnr_db=_mean([row.psnr_db for row in rows]),
-        psnr_of_mean_mse_db=psnr_of_mean_mse([row.psnr_db for row in rows]),
-        metrics={name: _mean([row.metrics[name] for row in rows]) for name in rows[0].metrics},
-        rate=_mean([row.rate for row in rows]),
+        psnr_db=_mean([row.psnr_db for row in means]),
+        psnr_of_mean_mse_db=psnr_of_mean_mse([row.psnr_db for row in means]),
+        metrics={name: _mean([row.metrics[name] for row in means]) for name in rows[0].metrics},
+        rate=_mean([row.rate for row in means]),
         rate_unit=modality.rate_unit,
-        mean_bytes=_mean([row.bytes for row in rows]),
+        mean_bytes=_mean([row.bytes for row in means]),
         encode_s=encode_s,
-        decode_s=_mean([row.decode_s for row in rows]),
+        decode_s=_mean([row.decode_s for row in means]),
         decode_macs_per_sample=state.decode_macs_per_sample,
         decodes_with=None if needed is None else needed.label,
         signals=SignalTable.of(rows),

@@ -79,6 +79,16 @@ def test_figures_are_those_of_the_files() -> None:
     assert found[0].figures.psnr_db < found[1].figures.psnr_db
 
 
+def test_means_leave_out_flat_signals_which_have_files_and_figures_of_their_own() -> None:
+    blank = replace(IMAGES[0], name="blank", samples=np.full_like(IMAGES[0].samples, 90))
+    (point,) = measurements(run([blank, *IMAGES], rungs=(22,)))
+    assert list(point.files) == [row.name for row in point.figures.signals] == ["blank", *(s.name for s in IMAGES)]
+    _, *rows = point.figures.signals
+    for key in ("psnr_db", "ssim", "rate", "decode_s"):
+        assert point.figures.figure(key) == pytest.approx(np.mean([row.as_json()[key] for row in rows]))
+    assert point.figures.mean_bytes == pytest.approx(np.mean([row.bytes for row in rows]))
+
+
 def test_audio_is_measured_in_kbit_per_second() -> None:
     [point] = measurements(run([TONE], rungs=(5,)))
     assert point.figures.rate == 8 * len(point.files["tone"]) / (400 / 8000) / 1000

@@ -16,23 +16,28 @@ def check(
     cluster: Annotated[
         Path | None, typer.Option("--cluster", metavar="FILE", help="Check a space together with this cluster file.")
     ] = None,
+    data: Data = None,
     as_json: Json = False,
 ) -> None:
     """Check a search space or a cluster file; start nothing.
 
-    Prints every error with its line, and what is allowed there. What is allowed and will hurt is a warning.
+    Prints every error with its line, and what is allowed there. What is allowed and will hurt is a warning. The signals
+    of a space are read if they are on this machine: it is said which files your paths stand for, which files there are
+    left out, and which signals are flat, so that no mean counts them.
 
     Example: searchinr check spaces/kodak.yaml
     """
     from searchinr.engine.check import check_file
 
-    report = check_file(file, cluster)
+    report = check_file(file, cluster, data)
     if as_json:
         print_json({**report.summary, "warnings": list(report.warnings)})
         return
     for warning in report.warnings:
         typer.echo(printable(f"warning: {warning}"), err=True)
     say(f"{file}: ok; {report.text}")
+    for line in report.data:
+        say(f"  {line}")
 
 
 @app.command("list")

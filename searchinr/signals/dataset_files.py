@@ -1,15 +1,15 @@
 """Where the files of a data set are: beside us, in the data folder, downloaded, or anywhere the user says."""
 
-import glob
+import hashlib
 import os
 from difflib import get_close_matches
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
 from searchinr.errors import UserError
 from searchinr.signals.dataset_registry import REGISTRY, RegisteredDataset
-from searchinr.signals.files import user_path
-from searchinr.signals.registry import MODALITIES
+from searchinr.signals.user_files import UserFiles, user_files
 
 
 def registered(name: str) -> RegisteredDataset:
@@ -76,57 +76,36 @@ def download(dataset: RegisteredDataset, folder: Path) -> None:
             ) from None
 
 
-def registered_files(dataset: RegisteredDataset, folder: Path) -> list[Path]:
-    """The data set's files in `folder`, in its order.
+def registered_files(dataset: RegisteredDataset, folder: Path) -> UserFiles:
+    """The data set's files in `folder`, in its order, whose check sums are those in the registry if it has any.
 
     Raises:
-        UserError: Some are missing, or the folder holds none.
+        UserError: Some are missing, or are other files of these names; or the folder holds none.
     """
     if not dataset.files:
-        return user_files(str(folder), dataset.modality)[1]
-    missing = [name for name in dataset.files if not (folder / name).is_file()]
-    if missing:
+        return user_files(str(folder), dataset.modality)
+    paths = [folder / name for name in dataset.files]
+    remedy = "or give this folder as a path"
+    if missing := [path.name for path in paths if not path.is_file()]:
         raise UserError(
-            f"{folder}: {len(missing)} of the {len(dataset.files)} files of {dataset.name!r} are missing "
-            f"(the first is {missing[0]}); add them, or give this folder as a path"
+            f"{folder}: {len(missing)} of the {len(paths)} files of {dataset.name!r} are missing "
+            f"(the first is {missing[0]}); add them, {remedy}"
         )
-    return [folder / name for name in dataset.files]
+    if other := [name for name, file in dataset.remote.items() if _sha256_of(folder / name) != file.sha256]:
+        raise UserError(
+            f"{folder}: {len(other)} of the {len(paths)} files are not those of {dataset.name!r} (the SHA-256 of "
+            f"{other[0]} is another one); get these, {remedy}: published figures are of other signals"
+        )
+    return UserFiles(dataset.modality, paths)
 
 
-def user_files(path: str, modality: str | None) -> tuple[str, list[Path]]:
-    """The files that a path stands for, and their modality.
+def _sha256_of(path: Path) -> str:
+    found = path.stat()
+    return _sha256(path, found.st_size, found.st_mtime_ns)
 
-    Args:
-        path: A file, a folder (all files below it with a suffix of the modality) or a pattern with `*`, `?`, `**`.
-        modality: Its name, or None to tell it by the suffixes.
 
-    Returns:
-        The modality's name, and the files sorted by path. Hidden files are left out.
-
-    Raises:
-        UserError: Nothing found, an unknown modality, or files of several modalities.
-    """
-    if modality is not None and modality not in MODALITIES:
-        raise UserError(f"{path}: modality {modality!r} found; allowed are {', '.join(MODALITIES)}")
-    place = user_path(path)
-    if place.is_file() and modality is not None:
-        return modality, [place]
-    if place.is_file():
-        candidates = [place]
-    elif place.is_dir():
-        below = sorted(p for p in place.rglob("*") if p.is_file())
-        candidates = [p for p in below if not any(part.startswith(".") for part in p.relative_to(place).parts)]
-    elif glob.has_magic(path):
-        # Not Path.glob, which sees hidden files and for which a final ** stands for folders only.
-        candidates = sorted(Path(p) for p in glob.glob(str(place), recursive=True) if Path(p).is_file())  # noqa: PTH207
-    else:
-        raise UserError(f"{path}: no such file or folder; check the path")
-    modality_of = {suffix: m.name for m in MODALITIES.values() for suffix in m.suffixes if modality in (None, m.name)}
-    files = [p for p in candidates if p.suffix.lower() in modality_of]
-    if not files:
-        allowed = " ".join(modality_of)
-        raise UserError(f"{path}: {len(candidates)} files found, none with a known suffix; allowed are {allowed}")
-    found = sorted({modality_of[p.suffix.lower()] for p in files})
-    if len(found) > 1:
-        raise UserError(f"{path}: files of several modalities found ({', '.join(found)}); give `modality`")
-    return found[0], files
+@cache
+def _sha256(path: Path, size: int, changed_ns: int) -> str:
+    """The check sum of a file, which is read again only if its size or its time is another one."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

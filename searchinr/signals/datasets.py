@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -14,11 +14,12 @@ from searchinr.signals.dataset_files import (
     locate,
     registered,
     registered_files,
-    user_files,
 )
 from searchinr.signals.dataset_registry import REGISTRY
+from searchinr.signals.flat import counted
 from searchinr.signals.registry import MODALITIES
 from searchinr.signals.signal import Signal
+from searchinr.signals.user_files import user_files
 from searchinr.space import DatasetEntry
 
 
@@ -37,6 +38,36 @@ class Dataset:
     modality: str
     signals: tuple[Signal, ...]
     key: str
+
+    @property
+    def contents(self) -> dict[str, str]:
+        """A hash of each signal's layout and samples, by its name."""
+        return {signal.name: _content(signal) for signal in self.signals}
+
+    @property
+    def uncounted(self) -> str:
+        """A sentence about the flat signals, which no mean over signals counts; empty if there are none."""
+        counts = zip(self.signals, counted(self.signals), strict=True)
+        flat = [signal.name for signal, counts_in_means in counts if not counts_in_means]
+        if not flat:
+            return ""
+        named = ", ".join(flat[:3]) + f" and {len(flat) - 3} more" * (len(flat) > 3)
+        return f"{self.name}: means leave out what is flat (silent, or blank): {named}"
+
+
+@dataclass(frozen=True)
+class Taken:
+    """The files of a data set.
+
+    Attributes:
+        modality: Name of its modality.
+        files: The file of each signal, by the signal's name.
+        left_out: Files that lie there and are not taken: the reason in a few words -> the paths.
+    """
+
+    modality: str
+    files: Mapping[str, Path]
+    left_out: Mapping[str, Sequence[Path]]
 
 
 @dataclass(frozen=True)
@@ -66,17 +97,17 @@ def load_dataset(entry: DatasetEntry, data_dir: Path | None = None) -> Dataset:
     Raises:
         UserError: Unknown name, nothing found, a file that cannot be read, a size that does not fit a signal.
     """
-    modality_name, files = _signal_files(entry, data_dir)
-    modality = MODALITIES[modality_name]
+    taken = taken_files(entry, data_dir)
+    modality = MODALITIES[taken.modality]
     signals = []
-    for name, path in files.items():
+    for name, path in taken.files.items():
         signal = replace(modality.read(path), name=name)
         if entry.crop is not None:
             signal = modality.crop(signal, entry.crop)
         if entry.downscale is not None:
             signal = modality.downscale(signal, entry.downscale)
         signals.append(signal)
-    return Dataset(entry.label, modality_name, tuple(signals), _content_key(signals))
+    return Dataset(entry.label, taken.modality, tuple(signals), _content_key(signals))
 
 
 def load_training(entry: DatasetEntry, measured: Dataset, data_dir: Path | None = None) -> Dataset | None:
@@ -104,42 +135,50 @@ def load_training(entry: DatasetEntry, measured: Dataset, data_dir: Path | None 
     return training
 
 
-def files_here(entry: DatasetEntry, data_dir: Path | None = None) -> dict[str, Path]:
+def is_here(entry: DatasetEntry, data_dir: Path | None = None) -> bool:
+    """Whether a data set is one of the user's paths, or on this machine."""
+    return entry.name is None or locate(registered(entry.name), data_dir) is not None
+
+
+def files_here(entry: DatasetEntry, data_dir: Path | None = None) -> Mapping[str, Path]:
     """The file of each signal of a data set, by the signal's name; empty if they are not on this machine."""
-    if entry.name is not None and locate(registered(entry.name), data_dir) is None:
-        return {}
     try:
-        return _signal_files(entry, data_dir)[1]
+        return taken_files(entry, data_dir).files if is_here(entry, data_dir) else {}
     except UserError:  # some are missing
         return {}
 
 
-def _signal_files(entry: DatasetEntry, data_dir: Path | None) -> tuple[str, dict[str, Path]]:
-    """The modality of a data set, and its files by signal. They are downloaded if they are not on this machine."""
+def taken_files(entry: DatasetEntry, data_dir: Path | None = None) -> Taken:
+    """The files of a data set, downloaded first if they are registered and nowhere on this machine.
+
+    Raises:
+        UserError: See `load_dataset`.
+    """
     if entry.name is not None:
-        dataset = registered(entry.name)
-        modality, paths = dataset.modality, registered_files(dataset, get_dataset(entry.name, data_dir))
+        found = registered_files(registered(entry.name), get_dataset(entry.name, data_dir))
     else:
         assert entry.path is not None, "an entry has a name or a path"
-        modality, paths = user_files(entry.path, entry.modality)
-    kept = paths[entry.skip :][: entry.limit]
-    if not kept:
-        raise UserError(f"dataset {entry.label}: skip: found {entry.skip}; the signals are {len(paths)}")
-    paths = kept
-    return modality, dict(zip(_unique_stems(paths), paths, strict=True))
+        found = user_files(entry.path, entry.modality)
+    paths = found.files[entry.skip :][: entry.limit]
+    if not paths:
+        raise UserError(f"dataset {entry.label}: skip: found {entry.skip}; the signals are {len(found.files)}")
+    return Taken(found.modality, dict(zip(_unique_stems(paths), paths, strict=True)), found.left_out)
 
 
 def get_dataset(name: str, data_dir: Path | None = None) -> Path:
     """The folder that holds a registered data set, downloaded first if it is nowhere on this machine.
 
     Raises:
-        UserError: Unknown name, or it cannot be downloaded; the message says how else to get it.
+        UserError: Unknown name, or it cannot be downloaded (the message says how else to get it), or its folder holds
+            other files.
     """
     dataset = registered(name)
     folder = locate(dataset, data_dir)
     if folder is None:
         folder = download_folder(dataset)
         download(dataset, folder)
+    if dataset.remote:
+        registered_files(dataset, folder)  # a folder of this name may hold other files
     return folder
 
 
@@ -150,7 +189,7 @@ def list_datasets(data_dir: Path | None = None) -> tuple[ListedDataset, ...]:
         folder = locate(dataset, data_dir)
         count = len(dataset.files) or None
         if count is None and folder is not None:
-            count = len(registered_files(dataset, folder))
+            count = len(registered_files(dataset, folder).files)
         listed.append(ListedDataset(dataset.name, dataset.modality, count, folder, dataset.description))
     return tuple(listed)
 

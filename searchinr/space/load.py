@@ -131,4 +131,4 @@ def _keys(model: type[BaseModel], loc: Loc) -> list[str]:
             model = next(
                 t for t in (annotation, *get_args(annotation)) if isinstance(t, type) and issubclass(t, BaseModel)
             )
-    return list(model.model_fields)
+    return [field.alias or name for name, field in model.model_fields.items()]

@@ -75,6 +75,7 @@ class DatasetEntry(_Section):
         skip: Number of signals that are left out at the start.
         limit: Number of signals that are used after the skipped ones.
         train: Training signals, from which the assets for decoding are built; they must not be measured as well.
+        own_label: In the file `label`: the name in ledgers and folders, where the path does not make a good one.
     """
 
     name: str | None = None
@@ -85,10 +86,13 @@ class DatasetEntry(_Section):
     skip: _Count | None = None
     limit: _Count | None = None
     train: "DatasetEntry | None" = None
+    own_label: str | None = Field(None, alias="label", max_length=100)
 
     @property
     def label(self) -> str:
         """The name in ledgers, experiments and folders, of letters, digits, - and _: ``photos-crop256x256-first4``."""
+        if self.own_label is not None:
+            return self.own_label
         parts = [re.sub(r"\W+", "-", self.name or self.path or "").strip("-") or "files"]
         parts += [
             verb + "x".join(map(str, size))
@@ -120,6 +124,13 @@ class DatasetEntry(_Section):
             found = "neither a name nor a path" if path is None else f"both the name {info.data['name']!r} and a path"
             raise refused(f"found {found}; allowed exactly one of them")
         return path
+
+    @field_validator("own_label")
+    @classmethod
+    def _names_files(cls, label: str | None) -> str | None:
+        if label is not None and not re.fullmatch(r"\w[\w-]*", label):
+            raise _error(f"found {label!r}; allowed letters, digits, '_' and '-', beginning with a letter or digit")
+        return label
 
     @field_validator("train")
     @classmethod
@@ -288,13 +299,20 @@ class Space(_Section):
     def _are_different(cls, datasets: tuple[DatasetEntry, ...]) -> tuple[DatasetEntry, ...]:
         labels = [entry.label for entry in datasets]
         _raise_all(
-            ((index,), f"found {label!r}, like datasets[{labels.index(label)}]; allowed once")
+            (
+                (index,),
+                f"found {label!r}, like datasets[{labels.index(label)}]; allowed once"
+                + "; give one of them a `label`" * (datasets[index] != datasets[labels.index(label)]),
+            )
             for index, label in enumerate(labels)
             if labels.index(label) < index
         )
         trained = {entry.train.label: entry.train for entry in datasets if entry.train is not None}
         _raise_all(
-            ((index, "train"), f"found {entry.train.label!r}, which others of these signals are called as well")
+            (
+                (index, "train"),
+                f"found {entry.train.label!r}, which others of these signals are called as well; give one a `label`",
+            )
             for index, entry in enumerate(datasets)
             if entry.train is not None and entry.train != trained[entry.train.label]
         )
@@ -374,7 +392,7 @@ def dump_space(space: Space) -> str:
 
 
 def _tree(space: Space) -> dict[str, Any]:
-    tree = space.model_dump(mode="json", exclude={"codecs"}, exclude_none=True)
+    tree = space.model_dump(mode="json", exclude={"codecs"}, exclude_none=True, by_alias=True)
     tree["codecs"] = {
         codec: {key: as_yaml(domain) for key, domain in domains.items()} for codec, domains in space.codecs.items()
     }

@@ -3,6 +3,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from cli_files import write_image
+from PIL import Image
+
+from searchinr.space import DatasetEntry
 
 SPACE = """\
 name: my
@@ -60,6 +64,39 @@ def test_check_of_a_right_space(searchinr: Callable, tmp_path: Path) -> None:
     assert result.code == 0
     assert result.out == f"{path}: ok; 5 trials on photos; rungs at 10, 30 steps\n"
     assert json.loads(searchinr("check", path, "--json").out)["codecs"] == {"mlp": 1}
+
+
+def test_check_tells_what_is_taken_what_is_left_out_and_what_is_flat(searchinr: Callable, tmp_path: Path) -> None:
+    for name in ("a.png", "b.png", "sub/a.png"):
+        write_image(tmp_path / "pics" / name, channels=3)
+    (tmp_path / "pics" / "notes.txt").write_text("x")
+    Image.new("RGB", (9, 6), "red").save(tmp_path / "pics" / "red.png")
+    pics, path = tmp_path / "pics", tmp_path / "my.yaml"
+    path.write_text(SPACE.replace("photos", f"{{path: {pics}, label: mine}}, {{path: {pics}/*.png}}"))
+    result = searchinr("check", path)
+    assert result.out.splitlines()[1:] == [
+        f"  mine: 4 taken, {pics}/a.png to {pics}/sub/a.png; left out: 1 of other kinds ({pics}/notes.txt)",
+        f"  {DatasetEntry(path=f'{pics}/*.png').label}: 3 taken, {pics}/a.png to {pics}/red.png",
+    ]
+    assert "warning: mine: means leave out what is flat (silent, or blank): red\n" in result.err
+    (row, _) = json.loads(searchinr("check", path, "--json").out)["data"]
+    assert list(row["signals"]) == ["a", "b", "red", "a-2"]
+    (pics / "c.png").symlink_to("gone.png")
+    assert (
+        f"warning: dataset mine: {pics}/c.png: a link to gone.png, which is not there" in searchinr("check", path).err
+    )
+
+
+def test_two_paths_of_one_label_are_told_apart_by_label(searchinr: Callable, refused: Callable, tmp_path: Path) -> None:
+    path = tmp_path / "my.yaml"
+    path.write_text(SPACE.replace("photos", "{path: a/b}, {path: a-b}"))
+    assert "found 'a-b', like datasets[0]; allowed once; give one of them a `label`" in refused("check", path)
+    path.write_text(SPACE.replace("photos", "{path: a/b}, {path: a-b, label: other}"))
+    assert "5 trials on a-b, other;" in searchinr("check", path).out
+    path.write_text(SPACE.replace("photos", "{path: a/b, label: ../x}"))
+    assert "datasets[0].label: found '../x'; allowed letters, digits" in refused("check", path)
+    path.write_text(SPACE.replace("photos", "{path: a/b, lable: x}"))
+    assert "did you mean 'label'?" in refused("check", path)
 
 
 def test_check_tells_constraints_and_confirmation(searchinr: Callable, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from PIL import Image
 from searchinr.errors import UserError
 from searchinr.signals.dataset_files import download, download_folder, locate
 from searchinr.signals.dataset_registry import REGISTRY, RegisteredDataset, RemoteFile
-from searchinr.signals.datasets import Dataset, get_dataset, list_datasets, load_dataset, load_training
+from searchinr.signals.datasets import Dataset, get_dataset, list_datasets, load_dataset, load_training, taken_files
 from searchinr.signals.registry import MODALITIES
 from searchinr.signals.signal import Layout, Signal
 from searchinr.space import DatasetEntry
@@ -82,6 +82,36 @@ def test_a_file_named_like_a_pattern_is_a_file(tmp_path: Path) -> None:
     write_image(tmp_path / "a[1].png")
     write_image(tmp_path / "a1.png")
     assert [s.name for s in load_dataset(DatasetEntry(path=str(tmp_path / "a[1].png"))).signals] == ["a[1]"]
+
+
+def test_brackets_are_part_of_names(tmp_path: Path) -> None:
+    write_image(tmp_path / "shots [ab]" / "mine[1].png")
+    write_image(tmp_path / "shots a" / "other1.png")
+    for pattern in ("shots [ab]/*.png", "shots [ab]/*[1].png", "shots [ab]/**", "shots [a?]/*"):
+        assert [s.name for s in load_dataset(DatasetEntry(path=str(tmp_path / pattern))).signals] == ["mine[1]"]
+    assert "no such file or folder" in refused(path=str(tmp_path / "shots a" / "other[1].png"))
+
+
+def test_links_count_like_what_they_name_and_no_folder_counts_twice(tmp_path: Path) -> None:
+    write_image(tmp_path / "pics" / "a.png")
+    write_image(tmp_path / "other" / "b.png")
+    write_image(tmp_path / "c.png")
+    (tmp_path / "pics" / "linked").symlink_to("../other")
+    (tmp_path / "pics" / "linked again").symlink_to("../other")
+    (tmp_path / "pics" / "circle").symlink_to(".")
+    (tmp_path / "pics" / "deep.png").symlink_to("../c.png")
+    (tmp_path / "pics" / "notes.txt").write_text("x")
+    (tmp_path / "pics" / ".hidden.png").write_text("x")
+    for path in ("pics", "pics/**/*.png", "pics/**"):
+        taken = taken_files(DatasetEntry(path=str(tmp_path / path)))
+        assert list(taken.files) == ["a", "deep", "b"]
+        left_out = {file.name: why for why, files in taken.left_out.items() for file in files}
+        assert set(left_out) >= {"linked again", "circle", ".hidden.png"}
+        assert ("notes.txt" in left_out) == (path != "pics/**/*.png")
+    (tmp_path / "pics" / "gone.png").symlink_to("missing.png")
+    for path in ("pics", "pics/*.png", "pics/**/*.png"):
+        assert "gone.png: a link to missing.png, which is not there" in refused(path=str(tmp_path / path))
+    assert load_dataset(DatasetEntry(path=str(tmp_path / "pics" / "a*.png"))).signals
 
 
 def test_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -222,6 +252,23 @@ def test_an_incomplete_data_folder_is_not_taken_for_the_data_set(tmp_path: Path)
     write_image(tmp_path / "image" / "kodak" / "kodim01.png")
     with pytest.raises(UserError, match=r"23 of the 24 files .* kodim02\.png"):
         load_dataset(DatasetEntry(name="kodak"), tmp_path)
+
+
+def test_a_folder_of_the_right_names_and_other_pictures_is_not_the_data_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "image" / "mine"
+    monkeypatch.setitem(REGISTRY, "mine", remote("http://127.0.0.1:9", folder, ("a.png", "b.png")))
+    assert len(load_dataset(DatasetEntry(name="mine"), tmp_path).signals) == 2
+    write_image(folder / "b.png", value=8)  # of the same size, so that the time of the file tells
+    os.utime(folder / "b.png", ns=(0, 0))
+    for read in (
+        lambda: load_dataset(DatasetEntry(name="mine", limit=1), tmp_path),
+        lambda: get_dataset("mine", tmp_path),
+    ):
+        with pytest.raises(UserError, match=r"1 of the 2 files are not those of 'mine' \(the SHA-256 of b\.png"):
+            read()
+    assert len(load_dataset(DatasetEntry(path=str(folder))).signals) == 2
 
 
 def test_unknown_name_and_no_download(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 """Measures classical codecs on the same signals and by the same PSNR; whole files count in their rates."""
 
+import itertools
 import json
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +13,7 @@ from searchinr.errors import UserError
 from searchinr.files import write_atomic
 from searchinr.signals.contract import Modality
 from searchinr.signals.datasets import Dataset
+from searchinr.signals.flat import counted
 from searchinr.signals.peers import Peer
 from searchinr.signals.registry import MODALITIES
 from searchinr.signals.signal import Signal
@@ -81,23 +83,24 @@ NO_BASELINES = Baselines()
 
 
 def measure_baselines(dataset: Dataset) -> Baselines:
-    """Encodes and decodes every signal with every classical codec of the modality.
+    """Encodes and decodes every signal that counts in means with every classical codec of the modality.
 
     A codec that refuses one of the signals is left out, with its reason, since a mean over fewer signals could not be
     compared with ours.
     """
     modality = MODALITIES[dataset.modality]
+    signals = list(itertools.compress(dataset.signals, counted(dataset.signals)))
     points: list[BaselinePoint] = []
     left_out: dict[str, str] = {}
     with ThreadPoolExecutor() as pool:  # Pillow and libsndfile release the lock of the interpreter
         for codec in modality.peers:
-            settings = [(quality, signal) for quality in codec.qualities for signal in dataset.signals]
+            settings = [(quality, signal) for quality in codec.qualities for signal in signals]
             try:
                 measured = list(pool.map(lambda s, c=codec: _measure(modality, c, s[0], s[1]), settings))
             except UserError as reason:
                 left_out[codec.name] = str(reason)
                 continue
-            count = len(dataset.signals)
+            count = len(signals)
             for i, quality in enumerate(codec.qualities):
                 of_quality = measured[i * count : (i + 1) * count]
                 means = {key: fmean(figures[key] for figures in of_quality) for key in of_quality[0]}

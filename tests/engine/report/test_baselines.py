@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +38,14 @@ def test_baselines_are_means_over_complete_files(two: Dataset) -> None:
         ]
         assert point.psnr_db == pytest.approx((each[0]["psnr_db"] + each[1]["psnr_db"]) / 2)
         assert point.figures["ssim"] == pytest.approx((each[0]["ssim"] + each[1]["ssim"]) / 2)
+
+
+def test_means_leave_out_flat_signals(two: Dataset) -> None:
+    blank = replace(two.signals[0], name="blank", samples=np.full_like(two.signals[0].samples, 90))
+    with_blank = replace(two, signals=(blank, *two.signals))
+    assert measure_baselines(with_blank) == measure_baselines(two)
+    assert with_blank.uncounted == "two: means leave out what is flat (silent, or blank): blank"
+    assert two.uncounted == ""
 
 
 def test_a_codec_that_cannot_take_one_signal_is_left_out_with_the_reason(two: Dataset) -> None:
