@@ -33,6 +33,7 @@ def encode(
 
     Without --config it takes settings that suit the kind and the size of the signal and need about a minute on two
     cores; a config that was searched for such signals does better. Without -o the file is written beside the signal.
+    Only samples are kept: it is said what else the signal holds, such as an ICC profile, a resolution in dpi or EXIF.
     What some codecs need to decode, beside the file, is taken from beside the config, or from --asset, and left beside
     the file.
 
@@ -50,6 +51,8 @@ def encode(
     )
     if "asset" in result:
         say(f"{result['asset']}: needed to decode it")
+    if result["not_kept"]:
+        say(f"not kept of {file}, since .inr files hold samples alone: {', '.join(result['not_kept'])}")
 
 
 def decode(

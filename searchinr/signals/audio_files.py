@@ -73,6 +73,13 @@ def read_audio(path: Path) -> Signal:
     return Signal(path.stem, samples, Layout("audio", samples.shape[:1], samples.shape[1], bits, (per_second,)))
 
 
+def tags(path: Path) -> list[str]:
+    """What an audio file that can be read holds beside its samples, in words."""
+    with soundfile.SoundFile(BytesIO(read_file(path))) as file:
+        names = ", ".join(file.copy_metadata())
+    return [f"tags ({names})"] if names else []
+
+
 def write_audio(signal: Signal, path: Path) -> None:
     """Writes a WAV or FLAC file that holds the samples exactly.
 

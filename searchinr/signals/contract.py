@@ -63,6 +63,13 @@ class Modality(ABC):
     def write(self, signal: Signal, path: Path) -> None:
         """Writes a file atomically in the format of its suffix, or raises `UserError`."""
 
+    def beside_samples(self, path: Path) -> list[str]:
+        """What a file that `read` takes holds beside its samples and layout, in words; nothing by default.
+
+        `.inr` files keep none of it, and `encode` says so.
+        """
+        return []
+
     @abstractmethod
     def crop(self, signal: Signal, size: tuple[int, ...]) -> Signal:
         """At most `size` samples along each axis: the central part of an image, the beginning of a clip."""

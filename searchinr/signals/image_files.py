@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 from PIL.TiffImagePlugin import TiffImageFile
 
 from searchinr.errors import UserError
@@ -116,6 +116,27 @@ def read_image(path: Path) -> Signal:
     height, width, channels = samples.shape
     layout = Layout("image", (height, width), channels, 8 * samples.itemsize)
     return Signal(path.stem, samples, layout)
+
+
+def metadata(path: Path) -> list[str]:
+    """What an image file that can be read holds beside its samples, in words. Its orientation is not among it."""
+    with warnings.catch_warnings(), Image.open(BytesIO(read_file(path))) as image:
+        warnings.simplefilter("ignore")
+        image.load()  # some of it stands behind the samples
+        info, tags = image.info, set(image.getexif())
+        if isinstance(image, TiffImageFile):  # which has all of its header there
+            tags &= {ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo}
+        texts = {key for key in getattr(image, "text", ()) if key != "XML:com.adobe.xmp"}
+        found = {
+            "ICC profile": info.get("icc_profile"),
+            f"resolution of {' x '.join(f'{axis:.0f}' for axis in info.get('dpi', ()))} dpi": info.get("dpi"),
+            "EXIF": tags - {ExifTags.Base.Orientation},
+            "XMP": info.get("xmp") or info.get("XML:com.adobe.xmp"),
+            "gamma": info.get("gamma"),
+            "comments": texts or info.get("comment"),
+            "further pictures": image.format == "MPO",
+        }
+    return [name for name, value in found.items() if value]
 
 
 def _loaded(path: Path) -> Image.Image:

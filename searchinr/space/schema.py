@@ -129,7 +129,7 @@ class DatasetEntry(_Section):
     @classmethod
     def _names_files(cls, label: str | None) -> str | None:
         if label is not None and not re.fullmatch(r"\w[\w-]*", label):
-            raise _error(f"found {label!r}; allowed letters, digits, '_' and '-', beginning with a letter or digit")
+            raise refused(f"found {label!r}; allowed letters, digits, '_' and '-', beginning with a letter or digit")
         return label
 
     @field_validator("train")

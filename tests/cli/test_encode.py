@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import soundfile
 from cli_files import write_image
-from PIL import Image
+from PIL import ExifTags, Image, ImageCms
+from PIL.PngImagePlugin import PngInfo
 
 from searchinr.codecs.bitstream import container
 from searchinr.codecs.fitting.training import BatchFit
@@ -61,6 +62,32 @@ def test_more_values_than_a_file_may_hold(
     monkeypatch.setattr(container, "MAX_VALUES", 1000)
     line = refused("encode", photo, "--config", config)
     assert line == f"{photo}: 1800 values found; allowed are 1000; crop it first"
+
+
+def test_what_is_not_kept_is_said(searchinr: Callable, photo: Path, clip: Path, config: Path) -> None:
+    assert json.loads(searchinr("encode", photo, "--config", config, "--json").out)["not_kept"] == []
+    image, exif, texts = Image.open(photo), Image.Exif(), PngInfo()
+    exif[ExifTags.Base.Orientation] = 1  # which is applied
+    texts.add_text("Title", "a photo")
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    plain = photo.with_name("plain.png")
+    image.save(plain, exif=exif)
+    assert "not kept" not in searchinr("encode", plain, "--config", config).out
+    exif[ExifTags.Base.Artist] = "somebody"
+    for suffix, said in (
+        ("png", "ICC profile, resolution of 300 x 300 dpi, EXIF, comments"),
+        ("tif", "ICC profile, resolution of 300 x 300 dpi"),
+        ("jpg", "ICC profile, resolution of 300 x 300 dpi, EXIF"),
+    ):
+        rich = photo.with_name(f"rich.{suffix}")
+        image.save(rich, dpi=(300, 300), icc_profile=profile, exif=exif, pnginfo=texts)
+        said = f"not kept of {rich}, since .inr files hold samples alone: {said}\n"
+        assert searchinr("encode", rich, "--config", config, "--force").out.endswith(said)
+    with soundfile.SoundFile(clip.with_name("tagged.wav"), "w", 8000, 1) as file:
+        file.title = "a tone"
+        file.write(np.zeros(100))
+    told = searchinr("encode", clip.with_name("tagged.wav"), "--config", config).out
+    assert told.endswith("samples alone: tags (title)\n")
 
 
 def test_audio_in_kbit_per_second(searchinr: Callable, clip: Path, config: Path) -> None:

@@ -8,6 +8,8 @@ from statistics import fmean, stdev
 from typing import Any
 
 import pytest
+from cli_files import write_image
+from PIL import Image
 
 from searchinr.engine.store.ledger import read_ledger
 from searchinr.search.figures import SignalTable
@@ -182,6 +184,37 @@ def test_a_config_for_each_signal_and_the_commands_that_use_them(
     assert [Path(command[2]).name for command in commands] == ["astronaut.png", "chelsea.png"]
     assert all(Path(command[2]).is_file() and Path(command[4]).is_file() for command in commands)
     assert commands[0][-1] == str(tmp_path / "best" / "astronaut.inr")
+
+
+def test_every_reader_refuses_data_that_have_changed(
+    searchinr: Callable, refused: Callable, new_run_folder: Callable[[Path], Path], tmp_path: Path
+) -> None:
+    (tmp_path / "pics").mkdir()
+    a, b = (write_image(tmp_path / "pics" / name, channels=3) for name in ("a.png", "b.png"))
+    space, run = tmp_path / "own.yaml", new_run_folder(tmp_path / "run")
+    space.write_text(
+        f"name: own\ndatasets: [{{path: {tmp_path / 'pics'}, label: own}}]\nsearch: {{sampler: random, trials: 2}}\n"
+        "reference_point: {psnr_db: 8, rate: 64}\nfidelity: {min_steps: 20, max_steps: 40}\n"
+        "codecs: {mlp: {depth: 2, width: {choice: [6, 8]}}}\n"
+    )
+    assert searchinr("run", space, "--out", run, "--debug").code == 0
+    identity = json.loads((run / "run.json").read_text())
+    assert list(identity["signals"]["own"]) == ["a", "b"]
+    assert searchinr("verify", run).code == 0
+
+    Image.open(a).transpose(Image.Transpose.ROTATE_180).save(a)
+    out = tmp_path / "out"
+    readers = (["verify"], ["report", "-o", out], ["export", "--max-rate", 64, "--per-signal", "-o", out / "configs"])
+    for command, *more in readers:
+        assert f"dataset own: not what {run} has measured: {a} has changed; restore" in refused(command, run, *more)
+    assert "on changed data (a of own has changed); choose" in refused("run", space, "--out", run, "--debug")
+    b.rename(b.with_name("c.png"))
+    assert f"{a} has changed, b is missing, {b.with_name('c.png')} is new; restore" in refused("verify", run)
+    (run / "run.json").unlink()  # as of a run from before there were any
+    assert "its content has changed; restore" in refused("verify", run)
+    (run / "run.json").write_text("{}")
+    assert "run.json: not the identity of a run" in refused("verify", run)
+    assert not (out / "configs").exists()
 
 
 def test_several_configs_need_a_folder(refused: Callable, finished_run: Path) -> None:

@@ -51,7 +51,8 @@ def encode_file(
 
     Returns:
         `out`, `asset` (what decoding needs beside it), `rate`, `rate_unit`, `psnr_db`, `bytes`, `encode_s`, ... as
-        measured on the complete file, and the config: `codec`, `params`, `steps`, `seed`.
+        measured on the complete file, and the config: `codec`, `params`, `steps`, `seed`. `not_kept` names what the
+        source holds beside its samples, such as an ICC profile.
 
     Raises:
         UserError: Something is wrong with a file or the config; nothing was written.
@@ -82,6 +83,7 @@ def encode_file(
         "params": canonicalise(config.codec, config.params),
         "steps": config.steps,
         "seed": config.seed,
+        "not_kept": modality.beside_samples(source),
     }
 
 

@@ -31,11 +31,13 @@ class DatasetReport:
         front: The front with everything around it.
         importance: The importance of the parameters; None if too little is known.
         decoded: Signals beside their decoded versions.
+        uncounted: A sentence about signals that no mean counts; empty if there are none.
     """
 
     front: FrontReport
     importance: Importance | None = None
     decoded: tuple[Decoded, ...] = ()
+    uncounted: str = ""
 
 
 def report_html(run: str, name: str, reports: Sequence[DatasetReport], *, several: bool = False) -> str:

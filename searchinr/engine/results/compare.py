@@ -1,7 +1,5 @@
 """Compares two runs on the same signals."""
 
-import re
-
 from searchinr.engine.report.comparison import Comparison, Side
 from searchinr.engine.report.front import FrontReport
 from searchinr.engine.results.opened import OpenedRun
@@ -59,14 +57,8 @@ def _facts(run: OpenedRun, front: FrontReport) -> dict[str, object]:
         "modality": front.modality,
         "rate unit": front.rate_unit,
         "signals": list(front.points[0].signals.names),
-        "content": _content(run).get(front.dataset),
+        "content": run.content.get(front.dataset),
     }
-
-
-def _content(run: OpenedRun) -> dict[str, str]:
-    """Dataset -> the first digits of the hash of its signals, from the head of the run's space file."""
-    head = re.search(r"^# identity: \w+-(\S+)$", run.folder.space.read_text(encoding="utf-8"), re.MULTILINE)
-    return {} if head is None else dict(zip(run.labels, head[1].split("-"), strict=False))
 
 
 def _shown(fact: object) -> str:

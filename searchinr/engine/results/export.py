@@ -134,9 +134,11 @@ def export_configs(
     if not per_signal:
         check_output(out, CONFIG_SUFFIXES, force=force)
         return [_write(run, best_config(run, dataset, criterion), out, force)]
-    configs = best_config_per_signal(run, dataset, criterion)
+    configs, label = best_config_per_signal(run, dataset, criterion), _one_dataset(run, dataset)
+    files = files_here(run.entry(label), data_dir)
+    if files:
+        run.dataset(label, data_dir)  # which makes sure that the figures are those of these files
     make_folder(out)
-    files = files_here(run.entry(_one_dataset(run, dataset)), data_dir)
     paths = {name: out / f"{safe_name(name)}.yaml" for name in configs}
     for path in paths.values():
         check_new(path, force=force)

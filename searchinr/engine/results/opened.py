@@ -1,5 +1,6 @@
 """Opens a run folder for reading: its space, its ledger and its fronts."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -7,10 +8,13 @@ from searchinr.engine.catalog import read_space
 from searchinr.engine.report.baselines import NO_BASELINES, Baselines
 from searchinr.engine.report.front import FrontReport, collect_front, none_feasible
 from searchinr.engine.report.published import published
+from searchinr.engine.store.identity import read_identity
 from searchinr.engine.store.run_folder import RunFolder
+from searchinr.engine.store.stored_run import IDENTITY
 from searchinr.errors import UserError
 from searchinr.search.lines import Line, Point
 from searchinr.search.objectives import Objectives
+from searchinr.signals.datasets import Dataset, files_here, load_dataset
 from searchinr.space import DatasetEntry, Space
 
 
@@ -38,6 +42,30 @@ class OpenedRun:
     def entry(self, label: str) -> DatasetEntry:
         """The dataset of this label, as the space names it."""
         return self.space.datasets[self.labels.index(label)]
+
+    @property
+    def content(self) -> dict[str, str]:
+        """Label of a dataset -> the first digits of its key when the run began, from the head of the space as run."""
+        head = re.search(rf"^{IDENTITY}\w+-(\S+)$", self.folder.space.read_text(encoding="utf-8"), re.MULTILINE)
+        return {} if head is None else dict(zip(self.labels, head[1].split("-"), strict=False))
+
+    def dataset(self, label: str, data_dir: Path | None) -> Dataset:
+        """The signals of a dataset, which must be those that the run has measured.
+
+        Raises:
+            UserError: They cannot be read, or are others now; the message names the files.
+        """
+        entry = self.entry(label)
+        dataset = load_dataset(entry, data_dir)
+        if dataset.key.startswith(self.content.get(label, "")):
+            return dataset
+        identity, files = read_identity(self.folder.identity), files_here(entry, data_dir)
+        changes = {} if identity is None else identity.changes(label, dataset)
+        named = [f"{files.get(name, name)} {what}" for name, what in changes.items()] or ["its content has changed"]
+        raise UserError(
+            f"dataset {label}: not what {self.folder.path} has measured: {', '.join(named[:3])}"
+            f"{f' (and {len(named) - 3} more)' * (len(named) > 3)}; restore it, or run on it with another --out"
+        )
 
     def chosen(self, dataset: str | None) -> list[str]:
         """The dataset that is named or, for None, all datasets that have a front.

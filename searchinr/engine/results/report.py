@@ -11,7 +11,7 @@ from searchinr.engine.report.write import figure_files
 from searchinr.engine.results.opened import OpenedRun
 from searchinr.search.configs import ConfigSpace
 from searchinr.search.importance import importance
-from searchinr.signals.datasets import Dataset, load_dataset
+from searchinr.signals.datasets import Dataset
 from searchinr.signals.files import check_new, make_folder, write_file
 
 
@@ -27,12 +27,12 @@ def write_report(
         The fronts, and the files: the page, which needs none of the others, and figures and tables of each dataset.
 
     Raises:
-        UserError: The run has no front yet, or a dataset or the folder cannot be used.
+        UserError: The run has no front yet, or a dataset or the folder cannot be used, or data have changed.
     """
     labels = run.chosen(None)
     folder = out or run.folder.report
     make_folder(folder)
-    reports = [dataset_report(run, load_dataset(run.entry(label), data_dir), folder) for label in labels]
+    reports = [dataset_report(run, run.dataset(label, data_dir), folder) for label in labels]
     page = report_html(str(run.folder.path), run.space.name, reports, several=len(labels) > 1)
     contents = {"report.html": page.encode()}
     for report in reports:
@@ -55,4 +55,5 @@ def dataset_report(run: OpenedRun, dataset: Dataset, cache: Path) -> DatasetRepo
         front,
         importance(front.points, ConfigSpace(run.space.codecs, canonicalise), run.objectives),
         decoded_signals(run.folder, front, dataset),
+        dataset.uncounted,
     )

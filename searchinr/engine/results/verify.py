@@ -11,7 +11,6 @@ from searchinr.engine.store.run_folder import safe_name
 from searchinr.errors import UserError
 from searchinr.search.figures import SignalFigures
 from searchinr.search.lines import Point
-from searchinr.signals.datasets import load_dataset
 from searchinr.signals.signal import Signal
 from searchinr.trial import file_figures
 
@@ -39,7 +38,7 @@ class Verdict:
 def verify(run: OpenedRun, data_dir: Path | None) -> Iterator[Verdict]:
     """Verifies the fronts of all datasets, point by point."""
     for label in run.chosen(None):
-        signals = {signal.name: signal for signal in load_dataset(run.entry(label), data_dir).signals}
+        signals = {signal.name: signal for signal in run.dataset(label, data_dir).signals}
         for point in run.front(label).front:
             folder = run.folder.point_folder(point)
             problems: list[str] = []

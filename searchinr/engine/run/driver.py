@@ -23,6 +23,7 @@ from searchinr.engine.run.assets import Assets
 from searchinr.engine.run.deaths import Deaths
 from searchinr.engine.run.progress import Progress
 from searchinr.engine.store.asset_cache import AssetCache
+from searchinr.engine.store.identity import read_identity
 from searchinr.engine.store.ledger import Ledger
 from searchinr.engine.store.run_folder import RunFolder, open_delivery, safe_name
 from searchinr.engine.terminal.log import LOG
@@ -93,7 +94,7 @@ class Driver:
     @contextmanager
     def following(self) -> Iterator[RunView]:
         """Replays the ledger, folds in what workers had delivered, and keeps MLflow and the view open for the block."""
-        folder, space = self._folder, self._space
+        folder, space, identity = self._folder, self._space, read_identity(self._folder.identity)
         self._search.replay(self._ledger.lines)
         self._assets.replay(self._ledger.lines)
         with RunView(space.name, folder.path, live=self._live) as self._view:
@@ -101,7 +102,7 @@ class Driver:
                 folder,
                 Tracked(
                     name=space.name,
-                    key=str(folder.path.resolve()),
+                    key=str(folder.path.resolve()) if identity is None else identity.id,
                     modalities={label: dataset.modality for label, dataset in self._datasets.items()},
                     params=_flat(space),
                     max_steps=space.fidelity.rungs[-1],

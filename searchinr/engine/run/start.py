@@ -6,7 +6,7 @@ It claims the run folder, chooses what executes the jobs, and stops the search i
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict
 from functools import partial
@@ -19,6 +19,7 @@ from searchinr.codecs.registry import CODECS
 from searchinr.engine.catalog import canonicalise, read_space
 from searchinr.engine.run.driver import Driver
 from searchinr.engine.store.asset_cache import cache_folder
+from searchinr.engine.store.identity import RunIdentity, read_identity
 from searchinr.engine.store.lease import Lease
 from searchinr.engine.store.ledger import Ledger
 from searchinr.engine.store.place import Place, parse_place
@@ -90,7 +91,7 @@ def run_search(
             stack.enter_context(folder.locked())
             lease = None if folder.stored is None else stack.enter_context(_on_storage(folder, folder.stored))
             folder.tidy()
-            _claim(folder, space, [*datasets.values(), *training.values()])
+            _claim(folder, space, datasets | training)
             if folder.stored is not None:
                 folder.stored.bring_together(folder.path)
             stack.enter_context(log_to(folder.log))
@@ -124,6 +125,9 @@ def _work(
 ) -> None:
     """Runs what is left of a search. The training signals are among the datasets."""
     with run.following() as view:
+        for dataset in datasets.values():
+            if dataset.uncounted:
+                view.note(dataset.uncounted)
         if run.finished():
             return
         execute: Executor = run_in_process
@@ -166,22 +170,38 @@ def _check_modalities(space: Space, datasets: Mapping[str, Dataset]) -> None:
                     raise UserError(f"codecs: {codec} cannot code dataset {label}: {reason}")
 
 
-def _claim(folder: RunFolder, space: Space, datasets: Sequence[Dataset]) -> None:
-    """Writes the space into a new folder, or checks that an old folder holds the same search on the same data.
+def _claim(folder: RunFolder, space: Space, datasets: Mapping[str, Dataset]) -> None:
+    """Writes space and identity into a new folder, or checks that an old one holds the same search on the same data.
 
     Which these are says a line of the space file: it covers the space's hash and the datasets' content.
     """
-    identity = "-".join([short_hash(space), *(dataset.key[:8] for dataset in datasets)])
-    header = f"# searchinr {space.name}: the space as run\n{IDENTITY}{identity}\n"
-    places: list[Place] = [folder.space, *([folder.stored.space] if folder.stored else [])]
-    for place in places:
-        if place.exists() and header.splitlines()[1] not in place.read_bytes().decode().splitlines()[:2]:
+    mine = f"{IDENTITY}{short_hash(space)}-"
+    line = mine + "-".join(dataset.key[:8] for dataset in datasets.values())
+    stored = folder.stored
+    places: list[tuple[Place, Place]] = [(folder.space, folder.identity)]
+    places += [(stored.space, stored.identity)] if stored else []
+    known = next((found for _, place in reversed(places) if (found := read_identity(place)) is not None), None)
+    for place, _ in places:
+        head = place.read_bytes().decode().splitlines()[:2] if place.exists() else [line]
+        if line not in head:
+            changes = _changes(known, datasets) if known and any(found.startswith(mine) for found in head) else ""
             raise UserError(
                 f"{folder.path if place == folder.space else folder.shared}: holds a run of another space, or the same "
-                "on changed data; choose another folder with --out, or restore the space"
+                f"on changed data{changes}; choose another folder with --out, or restore the space"
             )
-    for place in places:
-        place.write_whole((header + dump_space(space)).encode())
+    if known is None and not folder.ledger.exists():  # a run that began without an id goes on without
+        known = RunIdentity.new(datasets)
+    for place, identity in places:
+        place.write_whole(f"# searchinr {space.name}: the space as run\n{line}\n{dump_space(space)}".encode())
+        if known is not None and not identity.exists():
+            identity.write_whole(known.model_dump_json().encode())
+
+
+def _changes(known: RunIdentity, datasets: Mapping[str, Dataset]) -> str:
+    """Which signals have changed since a run began, in brackets; empty if none is known to."""
+    changes = [(label, *change) for label, data in datasets.items() for change in known.changes(label, data).items()]
+    named = [f"{name} of {label} {what}" for label, name, what in changes]
+    return f" ({', '.join(named[:3])}{', ...' * (len(named) > 3)})" if named else ""
 
 
 @contextmanager

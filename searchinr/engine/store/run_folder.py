@@ -1,6 +1,7 @@
 """The run folder: where things are, who may write, and how results come in from the workers.
 
     space.yaml      the space as run
+    run.json        the run's id, and hashes of its signals: see `identity.py`
     ledger.jsonl    the truth
     front/          <dataset>/<trial>-<steps>/<signal>.inr of the points now on the front;
                     assets/ holds what decoding needs beside them, see `engine/store/asset_files.py`
@@ -135,6 +136,7 @@ class RunFolder(SharedFolder):
         self.stored = None if storage is None else StoredRun(storage)
         path = self.path
         self.space = path / "space.yaml"
+        self.identity = path / "run.json"
         self.ledger = path / "ledger.jsonl"
         self.front = path / "front"
         self.kept_assets = self.front / KEPT
@@ -262,7 +264,7 @@ def _refuse_what_no_run_made(root: Place) -> None:
     """A run replaces and removes what has the names of its own files, so it begins only where there is none of them."""
     if (root / "space.yaml").exists() or (root / ".lock").exists():
         return
-    files = [root / name for name in ("ledger.jsonl", "log.txt", "mlflow.db")]
+    files = [root / name for name in ("run.json", "ledger.jsonl", "log.txt", "mlflow.db")]
     rooms = [root / name for name in ("front", "inbox", "trials", "assets", "report", "mlartifacts")]
     for found in [*(file for file in files if file.exists()), *(room for room in rooms if any(room.files()))]:
         raise UserError(f"{found}: found, which no run has made; choose another folder for the run")

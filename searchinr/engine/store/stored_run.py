@@ -1,6 +1,6 @@
 """A run on a storage of its own: what is kept there beside the run folder, and how the two are brought together.
 
-    space.yaml, front/, report/, log.txt      as in the run folder
+    space.yaml, run.json, front/, report/, log.txt      as in the run folder
     ledger.jsonl                              the ledger up to some moment
     ledger/<number>.jsonl                     each line since, by its number: no object store can append to an object
     inbox/, trials/, assets/                  between the driver and the workers, see `run_folder.py`
@@ -80,6 +80,7 @@ class StoredRun:
         self.place = place
         self.ledger = StoredLedger(place)
         self.space = place / "space.yaml"
+        self.identity = place / "run.json"
         self._log = place / "log.txt"
 
     def check(self) -> None:
@@ -135,8 +136,9 @@ class StoredRun:
             raise UserError(f"{folder}: its ledger has lines that the storage has not; choose another folder with -o")
         for part in ("front", "report"):
             self._pull(part, folder)
-        if self._log.exists():
-            write_atomic(folder / "log.txt", self._log.read_bytes())
+        for name, stored in (("log.txt", self._log), ("run.json", self.identity)):
+            if stored.exists():
+                write_atomic(folder / name, stored.read_bytes())
         write_atomic(path, b"".join(there))
         write_atomic(mine, space)
 

@@ -11,7 +11,7 @@ import os
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -22,6 +22,7 @@ from searchinr.engine.report.anytime import Moment
 from searchinr.engine.report.confirmation import Confirmed
 from searchinr.engine.report.names import describe, describe_asset
 from searchinr.engine.store.run_folder import safe_name
+from searchinr.engine.tracking.moved import bring_artifacts_along
 from searchinr.search.lines import (
     AssetBuilt,
     AssetFailed,
@@ -103,7 +104,7 @@ class Tracked:
 
     Attributes:
         name: The run's name, which is the name of its parent runs (one for each dataset).
-        key: Text by which a run that is continued is recognised on a server with other runs of that name.
+        key: The run's id, by which a run that is continued is recognised, wherever its folder and the store are now.
         modalities: Dataset label -> modality.
         params: Parameters of the parent runs, which describe the search.
         max_steps: The last rung: a trial that is measured there is finished.
@@ -119,9 +120,12 @@ class Tracked:
 class MlflowRecord:
     """One run's entries in one MLflow store. Calling a method again with the same arguments has no effect."""
 
-    def __init__(self, uri: str, artifacts: Path | None, run: Tracked) -> None:
-        """Does not connect to MLflow yet; if `artifacts` is None, the server chooses the folder for artifacts."""
-        self._uri, self._artifacts, self._run = uri, artifacts, run
+    def __init__(self, uri: str, artifacts: Path | None, run: Tracked, tell: Callable[[str], None]) -> None:
+        """Does not connect to MLflow yet; if `artifacts` is None, the server chooses the folder for artifacts.
+
+        `tell` is called with a line about what somebody else has done to the record.
+        """
+        self._uri, self._artifacts, self._run, self._tell = uri, artifacts, run, tell
         self._key = hashlib.sha256(run.key.encode()).hexdigest()[:16]  # for filter strings: it needs no escapes
         self._connection: MlflowClient | None = None
         self._parents: dict[str, _Parent] = {}
@@ -228,6 +232,8 @@ class MlflowRecord:
         if self._connection is None:
             from mlflow import MlflowClient
 
+            if self._artifacts is not None:
+                bring_artifacts_along(self._uri, self._artifacts)
             self._connection = MlflowClient(tracking_uri=self._uri)
         return self._connection
 
@@ -251,6 +257,9 @@ class MlflowRecord:
             )
         else:
             experiment_id = experiment.experiment_id
+            if experiment.lifecycle_stage == "deleted":
+                self._client.restore_experiment(experiment_id)
+                self._tell(f"MLflow's experiment {name} was deleted; it is restored, since this run is recorded in it")
         found = self._search(experiment_id, _RUN, self._key)
         if not found:
             tags = {

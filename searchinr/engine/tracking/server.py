@@ -14,8 +14,9 @@ from pathlib import Path
 from searchinr.engine.catalog import read_space
 from searchinr.engine.results.opened import open_run
 from searchinr.engine.store.run_folder import RunFolder
+from searchinr.engine.tracking.moved import bring_artifacts_along
 from searchinr.engine.tracking.record import fronts_at, import_quietly
-from searchinr.engine.tracking.tracker import tracking_address
+from searchinr.engine.tracking.tracker import local_store, tracking_address
 from searchinr.errors import UserError
 
 _HOST = "127.0.0.1"
@@ -56,12 +57,17 @@ def fronts(path: Path, port: int) -> dict[str, str]:
 
 
 def _environment(path: Path) -> dict[str, str]:
+    from sqlalchemy.exc import OperationalError
+
     run = open_run(path)
     address = tracking_address(run.folder, run.space.mlflow.tracking_uri)
     if address.startswith("http"):
         raise UserError(f"{path}: is tracked on a server; open {address} instead")
     if address.startswith("sqlite") and not run.folder.mlflow_db.exists():
         raise UserError(f"{path}: has no MLflow store yet; let `searchinr run` go on first")
+    if address == local_store(run.folder):
+        with suppress(OperationalError):  # of a folder that can only be read
+            bring_artifacts_along(address, run.folder.mlflow_artifacts)
     return {
         **os.environ,
         "MLFLOW_BACKEND_STORE_URI": address,  # not as an argument, since everybody on the machine can read those

@@ -20,10 +20,11 @@ _RETRY_S = 15.0  # between attempts to reach a server
 
 def tracking_address(folder: RunFolder, tracking_uri: str | None) -> str:
     """The MLflow store of a run: `tracking_uri`, else `MLFLOW_TRACKING_URI`, else a database in the run folder."""
-    return tracking_uri or os.environ.get("MLFLOW_TRACKING_URI") or _local(folder)
+    return tracking_uri or os.environ.get("MLFLOW_TRACKING_URI") or local_store(folder)
 
 
-def _local(folder: RunFolder) -> str:
+def local_store(folder: RunFolder) -> str:
+    """The address of the database in the run folder."""
     return f"sqlite:///{folder.mlflow_db.resolve()}"
 
 
@@ -53,7 +54,9 @@ class Tracker:
             warn: Called from the thread with one line when MLflow is out of reach or refuses something.
         """
         uri = tracking_address(folder, tracking_uri)
-        self._record = MlflowRecord(uri, folder.mlflow_artifacts if uri == _local(folder) else None, run)
+        self._record = MlflowRecord(
+            uri, folder.mlflow_artifacts if uri == local_store(folder) else None, run, self._tell
+        )
         self._shown_uri = _without_secrets(uri)
         self._warn = warn
         self._anytime = {dataset: Anytime(objectives) for dataset in run.modalities}

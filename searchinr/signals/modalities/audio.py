@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from searchinr.errors import UserError
-from searchinr.signals.audio_files import AUDIO_SUFFIXES, read_audio, sampling_rate, write_audio
+from searchinr.signals.audio_files import AUDIO_SUFFIXES, read_audio, sampling_rate, tags, write_audio
 from searchinr.signals.audio_peers import audio_peers
 from searchinr.signals.contract import Modality
 from searchinr.signals.exhibits import SPECTROGRAM_DB, Exhibit, Sound
@@ -37,6 +37,10 @@ class AudioModality(Modality):
     def read(self, path: Path) -> Signal:
         """See `read_audio`."""
         return read_audio(path)
+
+    def beside_samples(self, path: Path) -> list[str]:
+        """See `tags`."""
+        return tags(path)
 
     def write(self, signal: Signal, path: Path) -> None:
         """See `write_audio`."""

@@ -11,7 +11,7 @@ from PIL import Image
 from searchinr.errors import UserError
 from searchinr.signals.contract import Modality
 from searchinr.signals.exhibits import Exhibit, Picture
-from searchinr.signals.image_files import IMAGE_SUFFIXES, displayed, pillow_mode, read_image, write_image
+from searchinr.signals.image_files import IMAGE_SUFFIXES, displayed, metadata, pillow_mode, read_image, write_image
 from searchinr.signals.image_peers import image_peers
 from searchinr.signals.metrics import ssim, to_samples
 from searchinr.signals.peers import Peer
@@ -47,6 +47,10 @@ class ImageModality(Modality):
     def read(self, path: Path) -> Signal:
         """See `read_image`."""
         return read_image(path)
+
+    def beside_samples(self, path: Path) -> list[str]:
+        """See `metadata`."""
+        return metadata(path)
 
     def write(self, signal: Signal, path: Path) -> None:
         """See `write_image`."""

@@ -8,6 +8,7 @@ from typing import Any
 import mlflow
 import pytest
 from ledger_lines import changed
+from PIL import Image
 
 from searchinr.engine.report.front import collect_front
 from searchinr.engine.report.page import DatasetReport
@@ -283,6 +284,52 @@ def test_two_runs_of_one_name_share_an_experiment_and_nothing_else(
     parents = [run.info.run_id for run in runs if "searchinr.run" in run.data.tags]
     assert len(parents) == 2
     assert sorted(run.data.tags.get("mlflow.parentRunId", "") for run in runs) == ["", "", *sorted(2 * parents)]
+
+
+def test_a_run_folder_that_was_moved_has_one_record_and_its_artifacts_in_it(
+    start: Start, ledger: list[Line], tmp_path: Path, empty_store: Path, warnings: list[str]
+) -> None:
+    (tmp_path / "a").mkdir()
+    shutil.copyfile(empty_store, tmp_path / "a" / "mlflow.db")
+    report = tmp_path / "front-photos.html"
+    report.write_text("<p>the page</p>")
+    figure = tmp_path / "front-photos.png"
+    Image.new("L", (8, 8)).save(figure)
+    for path, known in ((tmp_path / "a", ledger[:4]), (tmp_path / "b", ledger)):
+        if path.name == "b":
+            (tmp_path / "a").rename(path)
+        tracker = start(RunFolder(path))
+        tracker.rebuild(known)
+        tracker.log_report("photos", [report, figure], "good")
+        assert tracker.close()
+    assert warnings == []
+    assert not (tmp_path / "a").exists()
+    parent, children = Store(tmp_path / "b").runs("photos (image)")
+    assert set(children) == {"aaa", "bbb", "ccc"}
+    artifacts = Path(parent.info.artifact_uri.removeprefix("file://"))
+    assert artifacts.is_relative_to(tmp_path / "b" / "mlartifacts")
+    assert (artifacts / "front.html").read_text() == "<p>the page</p>"
+
+
+@pytest.mark.usefixtures("prepared")
+def test_a_deleted_experiment_is_restored_and_said(
+    start: Start, ledger: list[Line], tmp_path: Path, warnings: list[str]
+) -> None:
+    tracker = start()
+    tracker.rebuild(ledger[:4])
+    assert tracker.close()
+    store = Store(tmp_path)
+    found = store.client.get_experiment_by_name("photos (image)")
+    assert found is not None
+    store.client.delete_experiment(found.experiment_id)
+    tracker = start()
+    tracker.rebuild(ledger)
+    assert tracker.close()
+    assert warnings == [
+        "MLflow's experiment photos (image) was deleted; it is restored, since this run is recorded in it"
+    ]
+    _, children = store.runs("photos (image)")
+    assert store.history(children["aaa"], "psnr_db") == [(100, 26.0), (300, 27.5), (900, 27.0)]
 
 
 def test_a_server_out_of_reach_costs_one_line_and_no_secret(
