@@ -193,7 +193,7 @@ def _claim(folder: RunFolder, space: Space, datasets: Mapping[str, Dataset]) -> 
         known = RunIdentity.new(datasets)
     for place, identity in places:
         place.write_whole(f"# searchinr {space.name}: the space as run\n{line}\n{dump_space(space)}".encode())
-        if known is not None and not identity.exists():
+        if known is not None and read_identity(identity) != known:
             identity.write_whole(known.model_dump_json().encode())
 
 
