@@ -9,6 +9,7 @@ from pathlib import Path
 
 from searchinr.errors import UserError
 from searchinr.signals.dataset_registry import REGISTRY, RegisteredDataset
+from searchinr.signals.files import read_file
 from searchinr.signals.user_files import UserFiles, user_files
 
 
@@ -107,5 +108,4 @@ def _sha256_of(path: Path) -> str:
 @cache
 def _sha256(path: Path, size: int, changed_ns: int) -> str:
     """The check sum of a file, which is read again only if its size or its time is another one."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return hashlib.sha256(read_file(path)).hexdigest()

@@ -13,9 +13,9 @@ def bring_artifacts_along(uri: str, artifacts: Path) -> None:
     Raises:
         sqlalchemy.exc.OperationalError: The store has to be changed, and cannot be written.
     """
-    from sqlalchemy import create_engine, inspect, text
+    from sqlalchemy import NullPool, create_engine, inspect, text
 
-    engine = create_engine(uri)
+    engine = create_engine(uri, poolclass=NullPool)
     if not engine.url.database or not Path(engine.url.database).exists():
         return
     here = {"root": artifacts.resolve().as_uri(), "name": f"%/{artifacts.name}"}
@@ -29,4 +29,3 @@ def bring_artifacts_along(uri: str, artifacts: Path) -> None:
             runs = "UPDATE runs SET artifact_uri = :root || '/' || run_uuid || '/artifacts' WHERE experiment_id = :id"
             store.execute(text(runs), place)
             store.execute(text("UPDATE experiments SET artifact_location = :root WHERE experiment_id = :id"), place)
-    engine.dispose()
