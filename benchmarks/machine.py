@@ -10,7 +10,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, TypeVar
 
-from searchinr.cores import cores
+from searchinr.cores import usable_cores
 
 PACKAGES = ("torch", "numpy", "scipy", "pillow", "optuna", "ray")
 T = TypeVar("T")
@@ -25,7 +25,7 @@ def describe_machine() -> dict[str, Any]:
     cache = Path("/sys/devices/system/cpu/cpu0/cache/index2/size")
     return {
         "cpu": _cpu(),
-        "cores": cores(),
+        "cores": usable_cores(),
         "l2_cache_per_core": cache.read_text().strip() if cache.is_file() else "unknown",
         "system": f"{platform.system()} {platform.machine()}, {' '.join(platform.libc_ver())}",
         "python": platform.python_version(),

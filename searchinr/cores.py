@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 
-def cores(root: Path = Path("/")) -> int:
+def usable_cores(root: Path = Path("/")) -> int:
     """The cores of this process's affinity, or fewer where a quota of its control groups gives the time of fewer.
 
     Args:

@@ -31,7 +31,7 @@ from benchmarks.search.plain_optuna import PlainOptuna
 from benchmarks.search.report import write_report
 from benchmarks.search.rivals import RayAsha, SyneTuneMoAsha
 from benchmarks.search.table import CurveTable
-from searchinr.cores import cores
+from searchinr.cores import usable_cores
 from searchinr.engine.catalog import canonicalise
 from searchinr.search.configs import ConfigSpace
 from searchinr.search.samplers import Sampler
@@ -132,7 +132,7 @@ if __name__ == "__main__":
     parser.add_argument("--only", nargs="+", choices=list(CONTENDERS), metavar="NAME", help="contenders [all but gp]")
     parser.add_argument("--workers", nargs="+", type=int, default=WORKERS, help="virtual workers [1 8 64 512]")
     parser.add_argument("--seeds", type=int, default=SEEDS, help="seeds of each [20]")
-    parser.add_argument("--processes", type=int, default=cores(), help="simulations at a time [all cores]")
+    parser.add_argument("--processes", type=int, default=usable_cores(), help="simulations at a time [all cores]")
     parser.add_argument("--out", type=Path, default=REPORT, help="folder of the report [reports/search]")
     options = parser.parse_args()
     names = options.only or [name for name, contender in CONTENDERS.items() if not contender.get("slow")]

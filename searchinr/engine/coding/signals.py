@@ -11,7 +11,7 @@ from searchinr.codecs.bitstream import container
 from searchinr.codecs.contract import Asset, AssetSpec, Level
 from searchinr.codecs.level_names import level_name
 from searchinr.codecs.registry import CODECS, codec_of, decode
-from searchinr.cores import cores
+from searchinr.cores import usable_cores
 from searchinr.engine.coding.bars import bars, watch_on
 from searchinr.engine.coding.config_file import EncodeConfig
 from searchinr.engine.store.asset_files import find_asset, read_asset
@@ -75,7 +75,7 @@ def with_asset(config: EncodeConfig, config_file: Path | None, given: Path | Non
 
 def _fit(signal: Signal, config: EncodeConfig, stored: Asset | None, quiet: bool) -> Measurement:
     keep_freed_memory()
-    torch.set_num_threads(min(torch.get_num_threads(), cores()))  # PyTorch knows of no quota
+    torch.set_num_threads(min(torch.get_num_threads(), usable_cores()))  # PyTorch knows of no quota
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     with bars(quiet) as progress:
         asset = stored or _build(signal, config, device, progress)

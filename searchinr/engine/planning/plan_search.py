@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from searchinr.cores import cores
+from searchinr.cores import usable_cores
 from searchinr.engine.catalog import read_space
 from searchinr.engine.cluster.cluster_file import Cluster, load_cluster
 from searchinr.engine.planning.plan import Plan, make_plan
@@ -78,6 +78,6 @@ def _places(resources: Resources, cluster: Cluster | None) -> tuple[int, list[st
                     f"{cluster.document.file}: no trial fits a {known[0].name!r} node; see `searchinr check`"
                 )
             return places, ([f"all workers are taken to be of the kind {known[0].name!r}"] if len(known) > 1 else [])
-    count, gpus = cores(), torch.cuda.device_count()
+    count, gpus = usable_cores(), torch.cuda.device_count()
     here = resources if gpus else resources.model_copy(update={"gpu": 0.0})
     return max(1, trials_per_node(here, count, gpus)), [f"a node is taken to be such as this machine: {count} cores"]

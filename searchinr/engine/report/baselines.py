@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from searchinr.cores import cores
+from searchinr.cores import usable_cores
 from searchinr.errors import UserError
 from searchinr.files import write_atomic
 from searchinr.signals.contract import Modality
@@ -93,7 +93,7 @@ def measure_baselines(dataset: Dataset) -> Baselines:
     signals = list(itertools.compress(dataset.signals, counted(dataset.signals)))
     points: list[BaselinePoint] = []
     left_out: dict[str, str] = {}
-    with ThreadPoolExecutor(cores()) as pool:  # Pillow and libsndfile release the lock of the interpreter
+    with ThreadPoolExecutor(usable_cores()) as pool:  # Pillow and libsndfile release the lock of the interpreter
         for codec in modality.peers:
             settings = [(quality, signal) for quality in codec.qualities for signal in signals]
             try:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from searchinr.codecs.contract import Asset
-from searchinr.cores import cores
+from searchinr.cores import usable_cores
 from searchinr.engine.store.place import Place
 from searchinr.engine.terminal.log import adopt, prints_to_log
 from searchinr.engine.workers import last_words
@@ -160,7 +160,7 @@ def run_on_ray(
     The signals are sent to the workers once, through the object store.
     """
     if workers is None and address is None:
-        workers = max(1, int(cores() / resources.cpu))
+        workers = max(1, int(usable_cores() / resources.cpu))
     os.environ.pop("RAY_ADDRESS", None)  # otherwise Ray would join a cluster that nobody has named here
     adopt("ray")
     # Tune looks for result files of its own, which are switched off.
