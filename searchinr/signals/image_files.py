@@ -120,16 +120,16 @@ def read_image(path: Path) -> Signal:
 
 def metadata(path: Path) -> list[str]:
     """What an image file that can be read holds beside its samples, in words. Its orientation is not among it."""
-    with warnings.catch_warnings(), Image.open(BytesIO(read_file(path))) as image:
-        warnings.simplefilter("ignore")
+    with warnings.catch_warnings(action="ignore"), Image.open(BytesIO(read_file(path))) as image:
         image.load()  # some of it stands behind the samples
         info, tags = image.info, set(image.getexif())
         if isinstance(image, TiffImageFile):  # which has all of its header there
             tags &= {ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo}
         texts = {key for key in getattr(image, "text", ()) if key != "XML:com.adobe.xmp"}
+        dpi = [f"{float(axis):.0f}" for axis in info.get("dpi", ())]
         found = {
             "ICC profile": info.get("icc_profile"),
-            f"resolution of {' x '.join(f'{axis:.0f}' for axis in info.get('dpi', ()))} dpi": info.get("dpi"),
+            f"resolution of {' x '.join(dpi)} dpi": set(dpi) - {"1"},  # which stands for none
             "EXIF": tags - {ExifTags.Base.Orientation},
             "XMP": info.get("xmp") or info.get("XML:com.adobe.xmp"),
             "gamma": info.get("gamma"),
