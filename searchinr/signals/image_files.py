@@ -51,6 +51,7 @@ _FORMATS = {
 }
 
 IMAGE_SUFFIXES = tuple(_FORMATS)
+_READ = ("PNG", "JPEG", "WEBP", "TIFF")
 
 
 def pillow_mode(layout: Layout) -> str | None:
@@ -120,7 +121,7 @@ def read_image(path: Path) -> Signal:
 
 def metadata(path: Path) -> list[str]:
     """What an image file that can be read holds beside its samples, in words. Its orientation is not among it."""
-    with warnings.catch_warnings(action="ignore"), Image.open(BytesIO(read_file(path))) as image:
+    with warnings.catch_warnings(action="ignore"), Image.open(BytesIO(read_file(path)), formats=_READ) as image:
         image.load()  # some of it stands behind the samples
         info, tags = image.info, set(image.getexif())
         if isinstance(image, TiffImageFile):  # which has all of its header there
@@ -142,7 +143,7 @@ def metadata(path: Path) -> list[str]:
 def _loaded(path: Path) -> Image.Image:
     """The image of a file, turned upright. When this returns, the file's bytes are no longer held in memory."""
     data = read_file(path)
-    opened = Image.open(BytesIO(data), formats=("PNG", "JPEG", "WEBP", "TIFF"))
+    opened = Image.open(BytesIO(data), formats=_READ)
     found = _not_exact(opened, data)
     if found is not None:
         raise UserError(f"{path}: {found} found; {_ALLOWED}, one frame; convert it first")
