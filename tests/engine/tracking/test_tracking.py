@@ -8,6 +8,7 @@ from typing import Any
 import mlflow
 import pytest
 from ledger_lines import changed
+from mlflow.tracking._tracking_service import utils
 from PIL import Image
 
 from searchinr.engine.report.front import collect_front
@@ -298,6 +299,7 @@ def test_a_run_folder_that_was_moved_has_one_record_and_its_artifacts_in_it(
     for path, known in ((tmp_path / "a", ledger[:4]), (tmp_path / "b", ledger)):
         if path.name == "b":
             (tmp_path / "a").rename(path)
+            utils._artifact_repos_cache.clear()  # as in another process: folders are moved between two commands
         tracker = start(RunFolder(path))
         tracker.rebuild(known)
         tracker.log_report("photos", [report, figure], "good")
