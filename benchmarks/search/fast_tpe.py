@@ -1,12 +1,13 @@
-"""Optuna's independent TPE, at a fraction of the time: it splits trials and builds its estimators once for many asks.
+"""Optuna's independent TPE for parameters with few values each, at a fraction of the time.
 
-Optuna does so anew for every parameter of an ask. Here it is done again only when something is known that was not known
-before: not where the trials since then have failed. The split and the estimators are Optuna's own, and so are the
-suggestions: those that it makes with the same seed.
+Optuna splits the trials, builds its estimators and scores its candidates anew for every parameter of an ask. Here all
+of it is kept until something is known that was not known before, which a trial that fails does not change. The split
+and the estimators are Optuna's own, and so are the suggestions: those that it makes with the same seed.
 """
 
 from typing import Any
 
+import numpy as np
 import optuna
 from optuna.distributions import BaseDistribution
 from optuna.samplers import TPESampler
@@ -18,14 +19,15 @@ _KNOWN = (TrialState.COMPLETE, TrialState.RUNNING)
 
 
 class FastTpe(TPESampler):
-    """`TPESampler(seed=seed, constant_liar=True)` for several objectives."""
+    """`TPESampler(seed=seed, constant_liar=True)` for several objectives and parameters with finitely many values."""
 
     def __init__(self, seed: int) -> None:
         super().__init__(seed=seed, constant_liar=True)
         self._number = -1
         self._known: list[tuple[int, TrialState]] = []
         self._groups: tuple[list[FrozenTrial], list[FrozenTrial]] = [], []  # the good trials, the others
-        self._estimators: dict[str, list[_ParzenEstimator]] = {}  # of each parameter, for both groups
+        # Of each parameter: the estimators of both groups, and the scores of values that were candidates.
+        self._models: dict[str, tuple[_ParzenEstimator, _ParzenEstimator, dict[float, float]]] = {}
 
     def _sample(
         self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
@@ -34,14 +36,15 @@ class FastTpe(TPESampler):
             self._number = trial.number
             self._look(study, trial)
         (name,) = search_space
-        if name not in self._estimators:
-            self._estimators[name] = [
-                self._build_parzen_estimator(study, search_space, group, handle_below=group is self._groups[0])
-                for group in self._groups
-            ]
-        samples = self._estimators[name][0].sample(self._rng.rng, self._n_ei_candidates)
-        best = self._compare(samples, self._compute_acquisition_func(samples, *self._estimators[name]))
-        return {name: search_space[name].to_external_repr(best[name])}
+        if name not in self._models:
+            below = self._build_parzen_estimator(study, search_space, self._groups[0], handle_below=True)
+            above = self._build_parzen_estimator(study, search_space, self._groups[1], handle_below=False)
+            self._models[name] = below, above, {}
+        below, above, scores = self._models[name]
+        candidates = below.sample(self._rng.rng, self._n_ei_candidates)[name].tolist()
+        for value in set(candidates) - scores.keys():
+            scores[value] = self._compute_acquisition_func({name: np.array([value])}, below, above).item()
+        return {name: search_space[name].to_external_repr(max(candidates, key=scores.__getitem__))}
 
     def _look(self, study: optuna.Study, trial: FrozenTrial) -> None:
         """Splits the trials if what is known of them has changed."""
@@ -50,4 +53,4 @@ class FastTpe(TPESampler):
         if known != self._known:
             complete = sum(state == TrialState.COMPLETE for _, state in known)
             self._groups = _split_trials(study, trials, default_gamma_multiobjective(complete))
-            self._known, self._estimators = known, {}
+            self._known, self._models = known, {}
