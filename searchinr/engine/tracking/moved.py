@@ -11,7 +11,7 @@ def bring_artifacts_along(uri: str, artifacts: Path) -> None:
         artifacts: The folder of the artifacts.
 
     Raises:
-        sqlalchemy.exc.OperationalError: The store has to be changed, and cannot be written.
+        sqlalchemy.exc.DatabaseError: The store has to be changed and cannot be written, or it is damaged.
     """
     from sqlalchemy import NullPool, create_engine, inspect, text
 

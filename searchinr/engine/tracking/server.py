@@ -57,7 +57,7 @@ def fronts(path: Path, port: int) -> dict[str, str]:
 
 
 def _environment(path: Path) -> dict[str, str]:
-    from sqlalchemy.exc import OperationalError
+    from sqlalchemy.exc import DatabaseError
 
     run = open_run(path)
     address = tracking_address(run.folder, run.space.mlflow.tracking_uri)
@@ -66,7 +66,7 @@ def _environment(path: Path) -> dict[str, str]:
     if address.startswith("sqlite") and not run.folder.mlflow_db.exists():
         raise UserError(f"{path}: has no MLflow store yet; let `searchinr run` go on first")
     if address == local_store(run.folder):
-        with suppress(OperationalError):  # of a folder that can only be read
+        with suppress(DatabaseError):  # of a folder that can only be read, or a damaged store, of which MLflow will tell
             bring_artifacts_along(address, run.folder.mlflow_artifacts)
     return {
         **os.environ,
