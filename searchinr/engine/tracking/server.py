@@ -66,7 +66,7 @@ def _environment(path: Path) -> dict[str, str]:
     if address.startswith("sqlite") and not run.folder.mlflow_db.exists():
         raise UserError(f"{path}: has no MLflow store yet; let `searchinr run` go on first")
     if address == local_store(run.folder):
-        with suppress(DatabaseError):  # of a folder that can only be read, or a damaged store, of which MLflow will tell
+        with suppress(DatabaseError):  # the folder can only be read, or MLflow will tell that it is damaged
             bring_artifacts_along(address, run.folder.mlflow_artifacts)
     return {
         **os.environ,
