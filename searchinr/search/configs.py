@@ -6,8 +6,9 @@ from functools import cached_property
 from itertools import product
 from typing import Annotated, TypeGuard
 
-from pydantic import AllowInfNan, Field, Strict
+from pydantic import AllowInfNan, Field
 
+from searchinr.search.figures import Text
 from searchinr.space import Choice, Domain, Range, Value, is_active
 
 Canonicalise = Callable[[str, Mapping[str, Value]], dict[str, Value]]
@@ -15,7 +16,7 @@ Canonicalise = Callable[[str, Mapping[str, Value]], dict[str, Value]]
 
 _CODEC = "codec"
 
-_Value = str | bool | Annotated[int, Field(ge=-(2**63), lt=2**63)] | Annotated[float, AllowInfNan(False)]
+_Value = Text | bool | Annotated[int, Field(ge=-(2**63), lt=2**63)] | Annotated[float, AllowInfNan(False)]
 """A `Value` as a line of a ledger may have it."""
 
 
@@ -28,8 +29,8 @@ class Config:
         params: Canonical parameters in one flat mapping; the key of an option's parameter has a dot in it.
     """
 
-    codec: Annotated[str, Strict()]
-    params: dict[str, _Value]
+    codec: Text
+    params: dict[Text, _Value]
 
 
 class ConfigSpace:

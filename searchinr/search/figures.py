@@ -214,7 +214,7 @@ class Figures:
     decode_s: Amount
     signals: SignalTable
     cost: Cost
-    metrics: Mapping[str, Quality] = field(default_factory=dict)
+    metrics: Mapping[Text, Quality] = field(default_factory=dict)
     decode_macs_per_sample: Amount | None = None
     decodes_with: Text | None = None
 

@@ -143,6 +143,7 @@ def test_a_table_of_a_point_is_unpacked_only_when_it_is_asked_for() -> None:
         ("confirms", 1, "confirms is 1; allowed a valid boolean"),
         ("time", 1e300, "time is 1e\\+300; allowed less than"),
         ("params", {"lr": math.nan}, "params.lr is nan; allowed"),
+        ("params", {"lr": "\ud800"}, "params.lr is .+; allowed text of whole characters"),
         ("params", {"lr": [1]}, "params.lr is \\[1\\]; allowed"),
         ("params", 3, "params is 3; allowed a valid dictionary"),
         ("cost", {"macs": -1, "train_s": 1, "device": ""}, "cost.macs is -1; allowed greater than"),

@@ -3,6 +3,7 @@
 It claims the run folder, chooses what executes the jobs, and stops the search in an orderly way on a signal.
 """
 
+import re
 import signal
 import sys
 import threading
@@ -70,7 +71,7 @@ def run_search(
     for option, found in (("--workers", None if workers == 1 else workers), ("--address", address)):
         if debug and found is not None:
             raise UserError(f"{option}: {found} found with --debug, which fits one trial at a time here; leave it out")
-    if address is not None and "://" in address:
+    if address is not None and address != "auto" and not re.fullmatch(r"[^/\s]+:\d{1,5}", address):
         raise UserError(
             f"--address: {address} found; allowed are HOST:PORT and auto, on a node of that cluster: through ray:// "
             "Ray Tune runs the search at the other end, away from its ledger; from here submit it, with --cluster FILE "
