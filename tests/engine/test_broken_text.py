@@ -1,5 +1,6 @@
 """Files of text that a careless editor, or somebody hostile, has changed: each is read, or refused line by line."""
 
+import copy
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -74,7 +75,7 @@ def changed(draw: st.DrawFn, tree: Any) -> Any:  # noqa: ANN401
                     case 1 if isinstance(holder, dict):
                         holder[draw(st.sampled_from(["", "x", "codec", "metadata"]))] = holder.pop(key)
                     case _:
-                        holder[key] = draw(STRANGE)
+                        holder[key] = copy.deepcopy(draw(STRANGE))  # which may itself be changed next
                 break
             holder = holder[key]
     return tree
