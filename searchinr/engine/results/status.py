@@ -6,7 +6,6 @@ from typing import Any
 from searchinr.engine.catalog import canonicalise
 from searchinr.engine.results.opened import OpenedRun, open_run
 from searchinr.engine.store.run_folder import RunFolder
-from searchinr.errors import UserError
 from searchinr.search.search import Search
 
 
@@ -30,11 +29,9 @@ def _replayed(run: OpenedRun) -> Search:
 
 
 def _state(run: OpenedRun, search: Search) -> str:
-    try:
-        with run.folder.locked():
-            return "finished" if search.finished else "interrupted: the same command again continues it"
-    except UserError:
+    if run.folder.is_locked():
         return "running"
+    return "finished" if search.finished else "interrupted: the same command again continues it"
 
 
 def _on_cluster(path: Path) -> str | None:

@@ -1,10 +1,11 @@
 """The ledger: the append-only file that holds every operating point of a run, one JSON object a line.
 
-`search/lines.py` says what kinds of lines there are. Everything else in a run folder can be rebuilt from it.
+`search/lines.py` says what kinds of lines there are. Everything else in a run folder can be rebuilt from it. Each line
+ends with the key ``crc32``, the check sum of the line without this key; older ledgers do not have it.
 """
 
-import json
 import os
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
@@ -24,46 +25,73 @@ from searchinr.search.lines import (
     parse_line,
 )
 
+_SUM = b',"crc32":"'
+
 
 def read_ledger(path: Path) -> list[Line]:
-    """All whole lines. A last line torn by a crash is not one; it was never acknowledged.
+    """All whole lines. A last line broken by a crash is not one; it was never acknowledged.
 
     The file is read line by line, since it may be as large as the memory that one wants to spend on it.
 
     Raises:
-        UserError: A whole line is not one of a ledger: somebody edited the file, or a newer searchinr wrote it.
+        UserError: A whole line is not one of a ledger, or a line before the last is broken: somebody edited the file,
+            the disk is damaged, or a newer searchinr wrote it.
     """
+    return _read(path)[0]
+
+
+def whole_rows(data: bytes) -> list[bytes]:
+    """The lines of a ledger as they are written, each with its line break; a broken last one is left out."""
+    rows = [row + b"\n" for row in data.split(b"\n")[:-1] if row]
+    try:
+        parse_line(_checked(rows[-1] if rows else b"{}"))
+    except LineError:  # whole, though it is no line of this searchinr's ledgers
+        return rows
+    except ValueError:
+        return rows[:-1]
+    return rows
+
+
+def _read(path: Path) -> tuple[list[Line], int]:
+    """The whole lines of a ledger, and how many bytes of the file they take."""
     lines: list[Line] = []
+    size = 0
     try:
         file = path.open("rb")
     except FileNotFoundError:
-        return lines
+        return lines, size
     with file:
         for number, row in enumerate(file, start=1):
-            if row == b"\n":
-                continue
             try:
-                lines.append(parse_line(row))
+                if row != b"\n":
+                    lines.append(parse_line(_checked(row)))
             except LineError as error:
                 raise UserError(
                     f"{path}:{number}: not a line of this searchinr's ledgers ({error}); "
                     "update searchinr if a newer one wrote it, else restore it or remove it"
                 ) from error
             except ValueError as error:
-                if not row.endswith(b"\n"):  # torn
+                # After a power cut any page of the last line may be missing, its line break may be there.
+                if not file.read(1):
                     break
                 raise UserError(
                     f"{path}:{number}: not a line of a ledger ({error}); restore it or remove it"
                 ) from error
-    return lines
+            size += len(row)
+    return lines, size
 
 
-def whole_rows(data: bytes) -> list[bytes]:
-    """The lines of a ledger as they are written, each with its line break; a torn last one is left out."""
-    return [row + b"\n" for row in data.split(b"\n")[:-1] if row]
+def _with_sum(row: bytes) -> bytes:
+    """A row of JSON with its check sum as the last key."""
+    return b'%s%s%08x"}' % (row[:-1], _SUM, zlib.crc32(row))
 
 
-_BLOCK = 2**20  # bytes that are read at a time in the search for the last line's beginning
+def _checked(row: bytes) -> bytes:
+    """The row, if its check sum is right or it has none; else `ValueError`."""
+    start, key, found = row.rpartition(_SUM)
+    if key and found.rstrip(b"\n") != b'%08x"}' % zlib.crc32(start + b"}"):
+        raise ValueError("its check sum is wrong")
+    return row
 
 
 class Ledger:
@@ -72,26 +100,12 @@ class Ledger:
     def __init__(self, path: Path, store: Callable[[int, bytes], None] | None = None) -> None:
         """The ledger in a file. `store` is called with each new line's number and the line, before the file has it."""
         self._store = store
-        self.lines = read_ledger(path)
+        self.lines, size = _read(path)
         self._recorded = set(map(_identity, self.lines))
         self._file = path.open("ab+", buffering=0)  # what could not be written is not tried again behind our back
         sync_folder(path.parent)
-        self._cut_torn_line()
-
-    def _cut_torn_line(self) -> None:
-        end = self._file.seek(0, os.SEEK_END)
-        tail = b""
-        while len(tail) < end and b"\n" not in tail:  # from the end, since the file may be large
-            self._file.seek(max(0, end - len(tail) - _BLOCK))
-            tail = self._file.read(end - self._file.tell())
-        torn = tail[tail.rfind(b"\n") + 1 :]
-        if not torn:
-            return
-        try:
-            json.loads(torn)
-        except ValueError:
-            self._file.truncate(end - len(torn))
-        else:  # only the newline is missing
+        self._file.truncate(size)  # what a crash has broken
+        if size and os.pread(self._file.fileno(), 1, size - 1) != b"\n":
             self._write(b"\n")
 
     def append(self, line: Line) -> None:
@@ -100,7 +114,7 @@ class Ledger:
         Raises:
             OSError: The disk is full or gone. Nothing of the line stays behind.
         """
-        row = dump_line(line) + b"\n"
+        row = _with_sum(dump_line(line)) + b"\n"
         if self._store is not None:
             self._store(len(self.lines), row)
         end = self._file.seek(0, os.SEEK_END)

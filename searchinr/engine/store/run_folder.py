@@ -147,6 +147,7 @@ class RunFolder(SharedFolder):
         self.plan = path / "plan.json"  # what `searchinr plan` has said
         self.cluster = path / "cluster.json"  # see `engine/cluster/remote_run.py`
         self.cluster_log = path / "cluster.log"
+        self._lock = path / ".lock"
 
     @classmethod
     def existing(cls, path: Path) -> "RunFolder":
@@ -179,7 +180,7 @@ class RunFolder(SharedFolder):
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Holds the folder for one driver; `UserError` if another one has it."""
-        with (self.path / ".lock").open("w") as file:
+        with self._lock.open("w") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
@@ -187,6 +188,17 @@ class RunFolder(SharedFolder):
                     f"{self.path}: another searchinr is running in this folder; wait for it, or choose another --out"
                 ) from error
             yield
+
+    def is_locked(self) -> bool:
+        """Whether a driver has the folder. Unlike `locked`, it works where nothing can be written."""
+        try:
+            with self._lock.open("rb") as file:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except FileNotFoundError:  # the folder was fetched or copied
+            return False
+        except BlockingIOError:
+            return True
+        return False
 
     def tidy(self) -> None:
         """Removes what a killed run has left half-written; for the one who holds the lock."""

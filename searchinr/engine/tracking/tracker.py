@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from searchinr.engine.report.anytime import Anytime
 from searchinr.engine.report.confirmation import Confirmations, is_confirmation
 from searchinr.engine.store.run_folder import RunFolder
+from searchinr.engine.tracking.own_store import make_store
 from searchinr.engine.tracking.record import MlflowRecord, Tracked, import_quietly, is_temporary
 from searchinr.search.lines import AssetBuilt, AssetFailed, FitFailed, Line, Point, TrialStarted
 from searchinr.search.objectives import Objectives
@@ -67,6 +68,8 @@ class Tracker:
         import_quietly()
         self._closing = threading.Event()
         self._tasks: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        if uri == local_store(folder):
+            self._tasks.put(partial(self._make_store, folder))
         self._thread = threading.Thread(target=self._work, name="mlflow-writer", daemon=True)
         self._complete = False
         self._thread.start()
@@ -150,6 +153,11 @@ class Tracker:
         if trouble not in self._troubles:
             self._troubles.add(trouble)
             self._warn(trouble)
+
+    def _make_store(self, folder: RunFolder) -> None:
+        name = folder.mlflow_db.name
+        if make_store(folder.mlflow_db, folder.mlflow_artifacts):
+            self._warn(f"{name} could not be opened; it is now {name}.damaged, and made again from the ledger")
 
     def _log_report(self, dataset: str) -> None:
         newest = self._reports.get(dataset)

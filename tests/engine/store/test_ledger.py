@@ -1,6 +1,7 @@
 import json
 import math
 import os
+import zlib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 from ledger_lines import asset_line, confirmation_line, failed_line, point_line, trial_line
 
-from searchinr.engine.store.ledger import Ledger, read_ledger
+from searchinr.engine.store.ledger import Ledger, read_ledger, whole_rows
 from searchinr.errors import UserError
 from searchinr.search.lines import AssetFailed, FitFailed, Line, OutOfMemory, dump_line
 
@@ -88,6 +89,56 @@ def test_zeros_that_a_power_cut_left_at_the_end_are_cut_off(tmp_path: Path) -> N
         ledger.append(failed(2))
     assert path.read_bytes().count(b"\0") == 0
     assert numbers(read_ledger(path)) == [1, 2]
+
+
+@pytest.mark.parametrize("line_break", [b"", b"\n"])
+@pytest.mark.parametrize("page", ["first", "last"])
+def test_a_last_line_that_lacks_a_page_after_a_power_cut_is_torn(tmp_path: Path, page: str, line_break: bytes) -> None:
+    path = tmp_path / "ledger.jsonl"
+    with Ledger(path) as ledger:
+        ledger.append(failed(1))
+        start = path.stat().st_size
+        ledger.append(failed(2, reason="loss is NaN " * 500))
+    data = bytearray(path.read_bytes().rstrip(b"\n") + line_break)
+    if page == "first":
+        data[start : start + 100] = bytes(100)
+    else:
+        data[-101:-1] = bytes(100)
+    path.write_bytes(data)
+    assert numbers(read_ledger(path)) == [1]
+    assert b"".join(whole_rows(bytes(data))) == bytes(data[:start])
+    with Ledger(path) as ledger:
+        assert numbers(ledger.lines) == [1]
+        ledger.append(failed(2))
+    assert numbers(read_ledger(path)) == [1, 2]
+    assert path.read_bytes().count(b"\0") == 0
+
+
+def test_a_changed_byte_is_found_though_the_line_can_be_read(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.jsonl"
+    with Ledger(path) as ledger:
+        for number in (1, 2, 3):
+            ledger.append(failed(number))
+    rows = path.read_bytes().splitlines(keepends=True)
+    changed = rows[1].replace(b'"rung":0', b'"rung":1')
+    path.write_bytes(rows[0] + changed + rows[2])
+    with pytest.raises(UserError, match=r"ledger\.jsonl:2: .*its check sum is wrong.*restore it or remove it"):
+        read_ledger(path)
+    path.write_bytes(rows[0] + changed)  # the last line is torn, for it may have been under way
+    assert numbers(read_ledger(path)) == [1]
+
+
+def test_a_ledger_without_check_sums_is_read_and_continued(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.jsonl"
+    path.write_bytes(as_line(1) + as_line(2))
+    with Ledger(path) as ledger:
+        ledger.append(failed(3))
+    assert numbers(read_ledger(path)) == [1, 2, 3]
+    first, _, last = path.read_text().splitlines()
+    assert "crc32" not in first
+    row = json.loads(last)
+    stated = row.pop("crc32")
+    assert int(stated, 16) == zlib.crc32(json.dumps(row, separators=(",", ":")).encode())
 
 
 @pytest.mark.skipif(os.name != "posix", reason="limits the size of files")

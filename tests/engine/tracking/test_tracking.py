@@ -269,6 +269,19 @@ def test_continuing_logs_nothing_twice_and_a_lost_store_is_rebuilt(
         assert run.info.status == children[trial].info.status
 
 
+@pytest.mark.usefixtures("prepared")
+def test_a_broken_store_is_made_again_from_the_ledger(
+    start: Start, ledger: list[Line], tmp_path: Path, warnings: list[str]
+) -> None:
+    (tmp_path / "mlflow.db").write_bytes(b"no database" * 1000)
+    tracker = start()
+    tracker.rebuild(ledger)
+    assert tracker.close()
+    _, children = Store(tmp_path).runs("photos (image)")
+    assert Store(tmp_path).history(children["aaa"], "psnr_db") == [(100, 26.0), (300, 27.5), (900, 27.0)]
+    assert warnings == ["mlflow.db could not be opened; it is now mlflow.db.damaged, and made again from the ledger"]
+
+
 def test_two_runs_of_one_name_share_an_experiment_and_nothing_else(
     start: Start, ledger: list[Line], tmp_path: Path, empty_store: Path
 ) -> None:
