@@ -90,6 +90,7 @@ def decode(
     level: Mapping[str, int] | None = None,
     asset: FilePath | None = None,
     poses: FilePath | None = None,
+    no_limit: bool = False,
     progress: bool = False,
 ) -> NDArray[Any]:
     """The samples in an `.inr` file, as an array of the type and shape that was encoded.
@@ -107,6 +108,7 @@ def decode(
             `inspect` lists them. None is the largest.
         asset: The asset that the file names, or a folder that holds it. By default it is looked for beside the file.
         poses: A file that says from where to render, for modalities whose signals have poses.
+        no_limit: Whether to decode even what takes more than half an hour or 1.5 GiB, or 2**28 points.
         progress: Whether to show on a terminal how far it is.
 
     Returns:
@@ -119,7 +121,11 @@ def decode(
     """
     with python_words(), _opened(file) as (parsed, source):
         check_scale(parsed.layout, MODALITIES[parsed.layout.modality], scale)
-        return array_of(decode_signal(parsed, source, scale, level, _path(asset), _path(poses), quiet=not progress))
+        return array_of(
+            decode_signal(
+                parsed, source, scale, level, _path(asset), _path(poses), no_limit=no_limit, quiet=not progress
+            )
+        )
 
 
 def inspect(

@@ -19,6 +19,10 @@ class MissingAssetError(UserError):
     """A file cannot be decoded without an asset that is not there, or not the one that it names."""
 
 
+class TooMuchWorkError(UserError):
+    """A file claims more than anybody wants to decode without being asked."""
+
+
 class SearchInterrupted(KeyboardInterrupt):
     """A search was asked to stop before it was done. The same search again continues the run.
 

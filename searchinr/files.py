@@ -9,7 +9,7 @@ from pathlib import Path
 _PREFIX, _SUFFIX = ".searchinr-", ".tmp"
 
 
-def write_atomic(path: Path, data: bytes) -> None:
+def write_atomic(path: Path, data: bytes | memoryview) -> None:
     """Writes a file completely or not at all, even through a crash."""
     temporary = path.with_name(f"{_PREFIX}{uuid.uuid4().hex}{_SUFFIX}")  # short, whatever the length of the name
     try:

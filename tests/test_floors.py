@@ -23,7 +23,7 @@ FLOORS = (
     ("codecs/registry",),
     ("codecs/combiner", "codecs/mlp", "codecs/once_for_all", "codecs/shacira"),
     ("codecs/decoders",),
-    ("codecs/fitting", "codecs/render", "codecs/level_names"),
+    ("codecs/fitting", "codecs/render", "codecs/work", "codecs/level_names"),
     ("codecs/contract", "codecs/params"),
     ("codecs/fields", "codecs/quantize"),
     ("codecs/bitstream",),

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from searchinr.cli.options import AssetFile, Force, Json, Out
+from searchinr.cli.options import AssetFile, Force, Json, NoLimit, Out
 from searchinr.cli.output import print_json, say
 
 Inr = Annotated[Path, typer.Argument(metavar="FILE", help="An .inr file.")]
@@ -68,19 +68,21 @@ def decode(
         typer.Option("--poses", metavar="FILE", help="Render from there: of modalities whose signals have poses."),
     ] = None,
     force: Force = False,
+    no_limit: NoLimit = False,
     as_json: Json = False,
 ) -> None:
     """Turn an .inr file back into a signal.
 
     The suffix of -o decides the format; without -o photo.inr becomes photo.decoded.png, and speech.inr
-    speech.decoded.wav. Audio at another resolution is audio with another sampling rate.
+    speech.decoded.wav. Audio at another resolution is audio with another sampling rate. What would take more than half
+    an hour or 1.5 GiB, or is larger than 16,384 pixels square, is refused before it begins, unless --no-limit is given.
 
     Example: searchinr decode photo.inr -o large.png --scale 2
     """
     from searchinr.engine.coding.files import decode_file
 
     chosen = _level(depth, width, level) or None
-    result = decode_file(file, out, scale, chosen, asset, poses, force=force, quiet=as_json)
+    result = decode_file(file, out, scale, chosen, asset, poses, force=force, no_limit=no_limit, quiet=as_json)
     if as_json:
         print_json(result)
         return

@@ -42,5 +42,8 @@ AssetFile = Annotated[
 ]
 Force = Annotated[bool, typer.Option("--force", help="Replace what is there already.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+NoLimit = Annotated[
+    bool, typer.Option("--no-limit", help="Decode whatever files claim, even if it takes hours or all memory.")
+]
 Out = Annotated[Path | None, typer.Option("-o", "--out", metavar="FILE", help="Where to write.")]
 OutFolder = Annotated[Path | None, typer.Option("-o", "--out", metavar="DIR", help="Where to write (default: in RUN).")]

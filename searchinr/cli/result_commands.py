@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from searchinr.cli.exit_codes import FAILED, OK
-from searchinr.cli.options import Data, Force, Json, Out, OutFolder, Run
+from searchinr.cli.options import Data, Force, Json, NoLimit, Out, OutFolder, Run
 from searchinr.cli.output import print_json, print_table, printable, say
 from searchinr.errors import UserError
 
@@ -38,17 +38,18 @@ def front(run: Run, dataset: Dataset = None, as_json: Json = False) -> None:
         print_table(front_table(report))
 
 
-def verify(run: Run, data: Data = None, as_json: Json = False) -> int:
+def verify(run: Run, data: Data = None, no_limit: NoLimit = False, as_json: Json = False) -> int:
     """Decode every file of the front and compare it with the ledger.
 
     Exits with 1 if a file is missing or damaged, or any figure differs by more than 0.01 dB or one byte.
 
     Example: searchinr verify runs/kodak
     """
+    from searchinr.codecs.work import refuse_too_much
     from searchinr.engine.results.opened import open_run
     from searchinr.engine.results.verify import verify as verdicts
 
-    rows = list(verdicts(open_run(run), data))
+    rows = list(verdicts(open_run(run), data, None if no_limit else refuse_too_much))
     problems = [problem for row in rows for problem in row.problems]
     files = sum(row.files for row in rows)
     if as_json:
@@ -61,7 +62,7 @@ def verify(run: Run, data: Data = None, as_json: Json = False) -> int:
     return FAILED if problems else OK
 
 
-def report(run: Run, out: OutFolder = None, data: Data = None, force: Force = False) -> None:
+def report(run: Run, out: OutFolder = None, data: Data = None, force: Force = False, no_limit: NoLimit = False) -> None:
     """Write a page about the results, figures and tables.
 
     report.html opens in any browser, offline. It shows the fronts beside classical codecs that were measured on the
@@ -71,11 +72,13 @@ def report(run: Run, out: OutFolder = None, data: Data = None, force: Force = Fa
 
     Example: searchinr report runs/kodak
     """
+    from searchinr.codecs.work import refuse_too_much
     from searchinr.engine.report.tables import front_table
     from searchinr.engine.results.opened import open_run
     from searchinr.engine.results.report import write_report
 
-    fronts, files = write_report(open_run(run), out, data, force=force)
+    approve = None if no_limit else refuse_too_much
+    fronts, files = write_report(open_run(run), out, data, force=force, approve=approve)
     for found in fronts:
         print_table(front_table(found))
     for path in files:

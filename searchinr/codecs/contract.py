@@ -158,7 +158,18 @@ class FitState(ABC):
 
 
 class Decoder(ABC):
-    """The signal in a file, ready to be evaluated. `codecs.decoders` has those of the two common kinds."""
+    """The signal in a file, ready to be evaluated. `codecs.decoders` has those of the two common kinds.
+
+    What is coded is decoded when values are first asked for: until then nothing of the size that a file claims is made.
+
+    Attributes:
+        macs_per_point: Multiply-accumulates for one point, or one query where an observation stands between network
+            and values.
+        numbers: How many numbers, such as weights, are held in memory.
+    """
+
+    macs_per_point: float
+    numbers: int
 
     @abstractmethod
     def values(self, layout: Layout, start: int, stop: int) -> Tensor:

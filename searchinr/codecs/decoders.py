@@ -11,13 +11,21 @@ from searchinr.signals.observation import observed
 from searchinr.signals.registry import MODALITIES
 from searchinr.signals.signal import Layout
 
+Network = Callable[[Tensor], Tensor]
+"""From places `(m, d_in)` to what the network of one signal gives there, `(1, m, d_out)`."""
+
 
 class CoordinateDecoder(Decoder):
     """A network of coordinates: it renders any resolution, and each point by itself."""
 
-    def __init__(self, network: Callable[[Tensor], Tensor]) -> None:
-        """Takes the network of one signal: from places `(m, d_in)` to what it gives there, `(1, m, d_out)`."""
-        self._network = network
+    def __init__(self, make_network: Callable[[], Network], macs_per_point: float, numbers: int) -> None:
+        """Takes what makes the network of one signal, and what it costs: see `Decoder`."""
+        self._make_network = make_network
+        self.macs_per_point, self.numbers = macs_per_point, numbers
+
+    @cached_property
+    def _network(self) -> Network:
+        return self._make_network()
 
     def values(self, layout: Layout, start: int, stop: int) -> Tensor:
         """See `Decoder.values`; what the modality has between network and samples is done here."""
@@ -29,9 +37,13 @@ class CoordinateDecoder(Decoder):
 class WholeDecoder(Decoder):
     """A signal whose points are computed together, e.g. by convolutions, when the first of them is asked for."""
 
-    def __init__(self, compute: Callable[[], Tensor]) -> None:
-        """Takes what gives the values at the file's own resolution, `(*grid, c)`; it is called once."""
+    def __init__(self, compute: Callable[[], Tensor], macs_per_point: float, numbers: int) -> None:
+        """Takes what gives the values at the file's own resolution, `(*grid, c)`, and what it costs: see `Decoder`.
+
+        It is called once. Among the numbers are at least these values.
+        """
         self._compute = compute
+        self.macs_per_point, self.numbers = macs_per_point, numbers
 
     @cached_property
     def _points(self) -> Tensor:

@@ -4,6 +4,7 @@ import searchinr.codecs
 from searchinr.codecs.bitstream import container
 from searchinr.codecs.contract import AnyCodec, Asset, Codec, Level
 from searchinr.codecs.render import Watch, render
+from searchinr.codecs.work import Approve, Work
 from searchinr.discover import CODEC_KIND, Registry, discover, instances
 from searchinr.errors import InvalidFileError, UserError
 from searchinr.signals.signal import Layout, Signal
@@ -28,6 +29,7 @@ def decode(
     level: Level | None = None,
     watch: Watch | None = None,
     layout: Layout | None = None,
+    approve: Approve | None = None,
 ) -> Signal:
     """The signal in an `.inr` file, rendered at `scale` times its resolution, or wherever a layout says.
 
@@ -38,6 +40,7 @@ def decode(
         level: Which of several rates, see `Codec.levels`; None for the largest.
         watch: Is told how far the rendering is.
         layout: Where to render, in place of the file's own layout and of `scale`: another grid, or other poses.
+        approve: Is told what it takes before anything is rendered, and may raise; None for files of our own.
 
     Raises:
         InvalidFileError: Not an `.inr` file, or truncated, or corrupt.
@@ -49,4 +52,7 @@ def decode(
     layout = file.layout_at(scale) if layout is None else layout
     if not codec.resizable and layout != file.layout:
         raise UserError(f"scale {scale:g} found; files of codec {codec.name} have one resolution: allowed is 1")
-    return render(codec.decoder(file, asset=asset, level=level), layout, watch)
+    decoder = codec.decoder(file, asset=asset, level=level)
+    if approve is not None:
+        approve(Work.of(decoder, layout))
+    return render(decoder, layout, watch)

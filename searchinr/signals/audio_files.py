@@ -1,5 +1,6 @@
 """Audio files: read without changing a sample, or refused."""
 
+import hashlib
 from io import BytesIO
 from pathlib import Path
 
@@ -11,13 +12,15 @@ from searchinr.errors import UserError
 from searchinr.signals.files import read_file, write_file
 from searchinr.signals.signal import Layout, Signal
 
-_BITS = {"PCM_U8": 8, "PCM_S8": 8, "PCM_16": 16, "PCM_24": 24, "PCM_32": 32}
+_BITS = {"PCM_U8": 8, "PCM_S8": 8, "PCM_16": 16, "PCM_24": 24, "PCM_32": 32, "FLOAT": 16, "DOUBLE": 16}
 _SUBTYPES = {
     ".wav": {8: "PCM_U8", 16: "PCM_16", 24: "PCM_24", 32: "PCM_32"},
     ".flac": {8: "PCM_S8", 16: "PCM_16", 24: "PCM_24"},
 }
 _MAX_CHANNELS = 4
 _MAX_VALUES = 2**28  # a damaged FLAC header can claim far more
+_BLOCK = 2**16  # samples that are read, written or hashed at a time
+_UNKNOWN_FRAMES = 2**63 - 1  # what libsndfile says of a FLAC file without a length
 _UNKNOWN_SIZE = 0xFFFFFFFF  # what programs that write to a pipe put in a WAV header
 
 AUDIO_SUFFIXES = tuple(_SUBTYPES)
@@ -34,42 +37,49 @@ def _sample_type(bit_depth: int) -> type[np.integer]:
     return np.int8 if bit_depth <= 8 else np.int16 if bit_depth <= 16 else np.int32
 
 
+class _InOneGo(soundfile.SoundFile):  # type: ignore[misc]  # soundfile has no types
+    """A file that is read from its beginning to its end: libsndfile cannot seek in a FLAC file without a length."""
+
+    def seekable(self) -> bool:
+        """No: `soundfile` then leaves the position alone."""
+        return False
+
+
 def read_audio(path: Path) -> Signal:
     """Reads a WAV or FLAC file of 8 to 32-bit integers, as signed samples `(samples, channels)`.
 
     Some tools store 16-bit audio as floats. So a file of floats is taken for a 16-bit one if every sample is a multiple
-    of 1/32768 in [-1, 1).
+    of 1/32768 in [-1, 1). A FLAC file need not say how long it is.
 
     Raises:
-        UserError: Missing, unreadable, truncated or empty, more than four channels, or a coding that is not exact.
+        UserError: Missing, unreadable, damaged or empty, more than four channels, or a coding that is not exact.
     """
     data = read_file(path)
-    if data[:4] == b"RIFF" and len(data) + 1 < 8 + int.from_bytes(data[4:8], "little") < _UNKNOWN_SIZE:
-        raise UserError(f"{path}: truncated: {len(data)} bytes found, its header says more; get the file again")
+    if data[:4] == b"RIFF" and (false := _false_length(data)) is not None:
+        raise UserError(f"{path}: truncated or damaged: {false}; get the file again")
     try:
-        with soundfile.SoundFile(BytesIO(data)) as file:
+        with _InOneGo(BytesIO(data)) as file:
             if file.format not in ("WAV", "WAVEX", "FLAC"):
                 raise UserError(f"{path}: {file.format} found; allowed are WAV and FLAC; convert it first")
             if file.channels > _MAX_CHANNELS:
                 raise UserError(f"{path}: {file.channels} channels found; allowed are 1 to {_MAX_CHANNELS}")
-            if file.frames * file.channels > _MAX_VALUES:
-                raise UserError(f"{path}: {file.frames} samples found; allowed are {_MAX_VALUES} in all; cut it first")
-            if file.subtype in ("FLOAT", "DOUBLE"):
-                bits, samples = 16, _exact_16_bit(file.read(dtype="float64", always_2d=True), path)
-            elif file.subtype in _BITS:
-                bits = _BITS[file.subtype]
-                # libsndfile puts every depth into the top bits
-                samples = (file.read(dtype="int32", always_2d=True) >> (32 - bits)).astype(_sample_type(bits))
-            else:
+            if file.subtype not in _BITS:
                 raise UserError(
-                    f"{path}: {file.subtype} coding found; allowed are {', '.join(_BITS)} and 16-bit floats"
+                    f"{path}: {file.subtype} coding found; allowed are {', '.join(_BITS)} with 16-bit samples as floats"
                 )
-            per_second = file.samplerate
+            bits, samples, per_second = _BITS[file.subtype], _read(file, path), file.samplerate
+            if file.frames not in (len(samples), _UNKNOWN_FRAMES):
+                raise UserError(
+                    f"{path}: truncated or damaged: {len(samples)} samples found, its header says {file.frames}; "
+                    "get the file again"
+                )
     except (soundfile.SoundFileError, OSError, ValueError) as error:
         reason = getattr(error, "error_string", str(error)).rstrip(".")
         raise UserError(f"{path}: not a WAV or FLAC file, or a damaged one ({reason})") from None
     if not len(samples):
         raise UserError(f"{path}: no samples found; at least one is needed")
+    if data[:4] == b"fLaC" and (found := _flac_md5(data, bits)) is not None and found != _md5(samples, bits):
+        raise UserError(f"{path}: damaged: its samples are not those of which it has the MD5; get the file again")
     return Signal(path.stem, samples, Layout("audio", samples.shape[:1], samples.shape[1], bits, (per_second,)))
 
 
@@ -78,6 +88,78 @@ def tags(path: Path) -> list[str]:
     with soundfile.SoundFile(BytesIO(read_file(path))) as file:
         names = ", ".join(file.copy_metadata())
     return [f"tags ({names})"] if names else []
+
+
+def _read(file: soundfile.SoundFile, path: Path) -> NDArray[np.integer]:
+    """All samples of a file, a block at a time: as 64-bit floats they would take more memory than all else."""
+    bits, is_float = _BITS[file.subtype], file.subtype in ("FLOAT", "DOUBLE")
+    blocks: list[NDArray[np.integer]] = []
+    count = 0
+    while True:
+        block = file.read(_BLOCK, dtype="float64" if is_float else "int32", always_2d=True)
+        count += block.size
+        if count > _MAX_VALUES:
+            raise UserError(f"{path}: more than {_MAX_VALUES} samples found; allowed are so many in all; cut it first")
+        # libsndfile puts every depth into the top bits
+        exact = _exact_16_bit(block, path) if is_float else (block >> (32 - bits)).astype(_sample_type(bits))
+        blocks.append(exact)
+        if not len(block):
+            return np.concatenate(blocks)
+
+
+def _false_length(data: bytes) -> str | None:
+    """What a WAV file claims to have and has not, which libsndfile passes over; None if nothing."""
+    end = 8 + int.from_bytes(data[4:8], "little")
+    if end == 8 + _UNKNOWN_SIZE:
+        end = len(data)
+    if end > len(data) + 1:  # the last byte may be one of padding
+        return f"{len(data)} bytes found, its header says {end}"
+    at, align = 12, 1
+    while at + 8 <= end:
+        kind, size = data[at : at + 4], int.from_bytes(data[at + 4 : at + 8], "little")
+        if kind == b"fmt ":
+            align = max(1, int.from_bytes(data[at + 20 : at + 22], "little"))
+        if kind == b"data" and size == _UNKNOWN_SIZE:
+            return None
+        if at + 8 + size > end:
+            return f"a part of {size} bytes found where its header leaves {end - at - 8}"
+        if kind == b"data" and (size % align or (not size and at + 8 < len(data))):
+            return f"its header says {size} bytes of samples, which have {align} each, and {len(data)} are there"
+        at += 8 + size + size % 2
+    return None
+
+
+def _flac_md5(data: bytes, bits: int) -> bytes | None:
+    """The MD5 of its samples that a FLAC file has; None if its writer has left that out."""
+    first = int.from_bytes(data[8 + 10 : 8 + 18], "big")  # rate (20 bits), channels (3), bits - 1 (5), samples (36)
+    md5 = data[8 + 18 : 8 + 34]
+    return md5 if any(md5) and (first >> 36 & 31) + 1 == bits else None
+
+
+def _md5(samples: NDArray[np.integer], bits: int) -> bytes:
+    """The MD5 of samples as FLAC takes it, over little-endian numbers of as few bytes as hold them."""
+    digest = hashlib.md5(usedforsecurity=False)
+    for start in range(0, len(samples), _BLOCK):
+        block = np.ascontiguousarray(samples[start : start + _BLOCK], dtype="<i4")
+        digest.update(block.view(np.uint8).reshape(-1, 4)[:, : bits // 8].tobytes())
+    return digest.digest()
+
+
+def audio_misfit(layout: Layout, suffix: str) -> str | None:
+    """See `Modality.misfit`: the bit depth, or what libsndfile says of a file without samples."""
+    if layout.bit_depth not in _SUBTYPES[suffix]:
+        return f"{layout.bit_depth}-bit samples found; allowed are {list(_SUBTYPES[suffix])}; write .wav instead"
+    try:
+        _opened(BytesIO(), layout, suffix).close()
+    except (soundfile.SoundFileError, OverflowError, ValueError):
+        found = f"{sampling_rate(layout)} samples per second in {layout.channels} channels"
+        return f"{found} found, which {suffix} cannot hold" + ("" if suffix == ".wav" else "; write .wav instead")
+    return None
+
+
+def _opened(file: BytesIO, layout: Layout, suffix: str) -> soundfile.SoundFile:
+    subtype, kind = _SUBTYPES[suffix][layout.bit_depth], suffix[1:].upper()
+    return soundfile.SoundFile(file, "w", sampling_rate(layout), layout.channels, subtype, format=kind)
 
 
 def write_audio(signal: Signal, path: Path) -> None:
@@ -90,29 +172,25 @@ def write_audio(signal: Signal, path: Path) -> None:
     suffix = path.suffix.lower()
     if suffix not in _SUBTYPES:
         raise UserError(f"{path}: suffix {path.suffix!r} found; allowed for audio are {' '.join(AUDIO_SUFFIXES)}")
-    if layout.bit_depth not in _SUBTYPES[suffix]:
-        raise UserError(f"{path}: {layout.bit_depth}-bit samples found; allowed are {list(_SUBTYPES[suffix])}")
-    file = BytesIO()
-    try:
-        soundfile.write(
-            file,
-            signal.samples.astype(np.int32) << (32 - layout.bit_depth),
-            sampling_rate(layout),
-            format=suffix[1:].upper(),
-            subtype=_SUBTYPES[suffix][layout.bit_depth],
-        )
-    except (soundfile.SoundFileError, OverflowError, ValueError):
-        found = f"{sampling_rate(layout)} samples per second in {layout.channels} channels"
-        raise UserError(f"{path}: {found} found, which {suffix} cannot hold; write .wav instead") from None
-    write_file(path, file.getvalue())
+    if (misfit := audio_misfit(layout, suffix)) is not None:
+        raise UserError(f"{path}: {misfit}")
+    data = BytesIO()
+    with _opened(data, layout, suffix) as file:
+        for start in range(0, layout.points, _BLOCK):
+            file.write(signal.samples[start : start + _BLOCK].astype(np.int32) << (32 - layout.bit_depth))
+    write_file(path, data.getbuffer())
 
 
 def _exact_16_bit(values: NDArray[np.float64], path: Path) -> NDArray[np.int16]:
     scaled = values * 32768
-    inexact = ~((scaled == np.rint(scaled)) & (scaled >= -32768) & (scaled <= 32767))
-    if inexact.any():
-        raise UserError(
-            f"{path}: floating-point samples found, {int(inexact.sum())} of them between the 16-bit levels; "
-            "allowed are integers; convert it to 16 or 24 bits first"
-        )
+    for fault, wrong in {
+        "no numbers (NaN or infinite)": ~np.isfinite(scaled),
+        "beyond the 16-bit levels, which end just below 1.0": (scaled < -32768) | (scaled > 32767),
+        "between the 16-bit levels": scaled != np.rint(scaled),
+    }.items():
+        if wrong.any():
+            raise UserError(
+                f"{path}: floating-point samples found, {int(wrong.sum())} of them {fault}; allowed are integers, or "
+                "16-bit samples as floats; convert it to 16 or 24 bits first"
+            )
     return scaled.astype(np.int16)

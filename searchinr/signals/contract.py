@@ -70,6 +70,13 @@ class Modality(ABC):
         """
         return []
 
+    def misfit(self, layout: Layout, suffix: str) -> str | None:
+        """Why no file with this one of `suffixes` can hold a signal of this layout; None, the default, if one can.
+
+        It is asked before anything is decoded, and tells a remedy as well.
+        """
+        return None
+
     @abstractmethod
     def crop(self, signal: Signal, size: tuple[int, ...]) -> Signal:
         """At most `size` samples along each axis: the central part of an image, the beginning of a clip."""

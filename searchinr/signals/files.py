@@ -95,7 +95,7 @@ def check_new(path: Path, *, force: bool) -> None:
         raise UserError(f"{path}: is there already; choose another name with -o, or replace it with --force")
 
 
-def write_file(path: Path, data: bytes) -> None:
+def write_file(path: Path, data: bytes | memoryview) -> None:
     """Writes a file completely or not at all.
 
     Raises:

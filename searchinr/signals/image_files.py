@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import simplejpeg
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 from PIL.TiffImagePlugin import TiffImageFile
@@ -36,22 +37,26 @@ class _Format(NamedTuple):
     name: str
     options: dict[str, Any]
     modes: frozenset[str]
+    longest_side: int = 2**31 - 1
 
 
 _ANY_MODE = frozenset(_MODES.values())
-_JPEG = _Format("JPEG", {"quality": 95, "subsampling": "4:4:4"}, frozenset({"L", "RGB"}))
+_JPEG = _Format("JPEG", {"quality": 95, "subsampling": "4:4:4"}, frozenset({"L", "RGB"}), 65_500)
 _TIFF = _Format("TIFF", {"compression": "tiff_adobe_deflate"}, _ANY_MODE)
 _FORMATS = {
     ".png": _Format("PNG", {}, _ANY_MODE),
     ".jpg": _JPEG,
     ".jpeg": _JPEG,
-    ".webp": _Format("WEBP", {"lossless": True, "exact": True}, frozenset({"RGB", "RGBA"})),
+    ".webp": _Format("WEBP", {"lossless": True, "exact": True}, frozenset({"RGB", "RGBA"}), 16_383),
     ".tif": _TIFF,
     ".tiff": _TIFF,
 }
 
 IMAGE_SUFFIXES = tuple(_FORMATS)
 _READ = ("PNG", "JPEG", "WEBP", "TIFF")
+
+_HARMLESS = "extraneous bytes before marker 0xd9"
+"""What libjpeg says where a camera has filled up the space before the end: no sample is missing."""
 
 
 def pillow_mode(layout: Layout) -> str | None:
@@ -144,11 +149,37 @@ def _loaded(path: Path) -> Image.Image:
     """The image of a file, turned upright. When this returns, the file's bytes are no longer held in memory."""
     data = read_file(path)
     opened = Image.open(BytesIO(data), formats=_READ)
+    if (repaired := _repaired(opened.format, data)) is not None:
+        raise UserError(f"{path}: damaged image ({repaired}), some pixels would be guesses; get the file again")
     found = _not_exact(opened, data)
     if found is not None:
         raise UserError(f"{path}: {found} found; {_ALLOWED}, one frame; convert it first")
     ImageOps.exif_transpose(opened, in_place=True)
     return opened
+
+
+def _repaired(kind: str | None, data: bytes) -> str | None:
+    """What is broken in a file that Pillow would read nevertheless, filling in what is missing; None if nothing is."""
+    if kind == "PNG":
+        Image.open(BytesIO(data)).verify()  # raises where a check sum of a part is wrong, which decoding ignores
+    if kind in ("JPEG", "MPO"):
+        try:
+            simplejpeg.decode_jpeg(data, colorspace="GRAY", strict=True)
+        except ValueError as error:
+            if not str(error).endswith(_HARMLESS):
+                return str(error)
+    return None
+
+
+def image_misfit(layout: Layout, suffix: str) -> str | None:
+    """See `Modality.misfit`."""
+    kind, mode = _FORMATS[suffix], pillow_mode(layout)
+    if mode not in kind.modes:
+        return f"{_described(layout)} found, which {kind.name} cannot hold; write .png or .tiff instead"
+    if max(layout.grid) > kind.longest_side:
+        side = max(layout.grid)
+        return f"a side of {side} found; allowed in {kind.name} are {kind.longest_side}; write .png instead"
+    return None
 
 
 def write_image(signal: Signal, path: Path) -> None:
@@ -157,20 +188,18 @@ def write_image(signal: Signal, path: Path) -> None:
     Raises:
         UserError: Unknown suffix, a format that cannot hold the channels or bit depth, or an unwritable place.
     """
-    known = _FORMATS.get(path.suffix.lower())
-    if known is None:
+    suffix = path.suffix.lower()
+    if suffix not in _FORMATS:
         allowed = " ".join(IMAGE_SUFFIXES)
         raise UserError(f"{path}: suffix {path.suffix!r} found; allowed for an image are {allowed}")
-    image = to_pillow(signal)
-    if image.mode not in known.modes:
-        found = _described(signal.layout)
-        raise UserError(f"{path}: {found} found, which {known.name} cannot hold; write .png or .tiff instead")
-    file = BytesIO()
+    if (misfit := image_misfit(signal.layout, suffix)) is not None:
+        raise UserError(f"{path}: {misfit}")
+    known, image, file = _FORMATS[suffix], to_pillow(signal), BytesIO()
     try:
         image.save(file, known.name, **known.options)
     except (OSError, ValueError) as error:
         raise UserError(f"{path}: cannot be written as {known.name} ({error}); write .png instead") from None
-    write_file(path, file.getvalue())
+    write_file(path, file.getbuffer())
 
 
 def _described(layout: Layout) -> str:

@@ -8,6 +8,7 @@ import soundfile
 from cli_files import write_image
 from PIL import Image
 
+from searchinr.codecs import work
 from searchinr.codecs.registry import decode
 
 
@@ -90,6 +91,24 @@ def test_a_format_that_cannot_hold_the_signal(
     before = sorted(tmp_path.iterdir())
     assert "4 channels" in refused("decode", tmp_path / "rgba.inr", "-o", tmp_path / "rgba.jpg")
     assert sorted(tmp_path.iterdir()) == before
+
+
+def test_a_side_that_is_too_long_for_the_format_is_noticed_before_decoding(
+    searchinr: Callable, refused: Callable, tmp_path: Path, config: Path
+) -> None:
+    Image.new("RGB", (60, 2)).save(tmp_path / "flat.png")
+    assert searchinr("encode", tmp_path / "flat.png", "--config", config).code == 0
+    line = refused("decode", tmp_path / "flat.inr", "-o", tmp_path / "flat.webp", "--scale", 300)
+    assert "a side of 18000 found; allowed in WEBP are 16383" in line
+
+
+def test_what_claims_too_much_is_decoded_if_one_says_so(
+    searchinr: Callable, refused: Callable, inr: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(work, "MAX_POINTS", 500)  # the file has 600
+    assert "600 points" in refused("decode", inr)
+    assert not inr.with_suffix(".png").exists()
+    assert searchinr("decode", inr, "--no-limit").code == 0
 
 
 @pytest.mark.parametrize("scale", ["0", "-1", "nan", "inf", "1e9", "1000"])

@@ -11,6 +11,7 @@ import pytest
 from cli_files import write_image
 from PIL import Image
 
+from searchinr.codecs import work
 from searchinr.engine.store.ledger import read_ledger
 from searchinr.search.figures import SignalTable
 from searchinr.search.lines import Point, dump_line
@@ -112,6 +113,25 @@ def test_verify_finds_missing_and_exchanged_files(
     problems = json.loads(result.out)["problems"]
     assert result.code == 1
     assert [problem.split(": ")[0] for problem in problems] == [str(first), str(second)]
+
+
+def test_verify_and_report_decode_nothing_that_is_not_on_record(
+    searchinr: Callable, run_copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for path in front_files(run_copy):
+        path.write_bytes(path.read_bytes() + b"more")
+    monkeypatch.setattr("searchinr.engine.store.asset_files.decode", pytest.fail)
+    assert "it is not decoded" in searchinr("verify", run_copy).err
+    assert searchinr("report", run_copy).code == 0
+
+
+@pytest.mark.parametrize("command", ["verify", "report"])
+def test_what_claims_too_much_is_decoded_if_one_says_so(
+    searchinr: Callable, refused: Callable, run_copy: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    monkeypatch.setattr(work, "MAX_POINTS", 1)
+    assert "--no-limit" in refused(command, run_copy)
+    assert searchinr(command, run_copy, "--no-limit").code == 0
 
 
 def test_verify_finds_a_changed_ledger(searchinr: Callable, run_copy: Path) -> None:

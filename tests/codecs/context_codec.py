@@ -254,7 +254,9 @@ class ContextCodec(Codec[ContextParams, ContextState]):
             torch.from_numpy(each.reshape(1, pyramid.channels, *grid)).float()
             for each, grid in zip(split, pyramid.grids, strict=True)
         ]
-        return WholeDecoder(lambda: pyramid.picture(weights, grids)[0].movedim(0, -1))
+        return WholeDecoder(
+            lambda: pyramid.picture(weights, grids)[0].movedim(0, -1), pyramid.macs_per_point, 2 * file.layout.points
+        )
 
     def inspect(self, file: container.Container, *, asset: Asset | None = None) -> Inspection:
         pyramid, start, _, symbols = _parsed(file)

@@ -168,32 +168,49 @@ def test_decoded_weights_are_the_chosen_samples() -> None:
         place += length
 
 
+def changed(**tensors: torch.Tensor | None) -> Asset:
+    """An asset whose tensors are others, or are not there."""
+    asset = make_asset(make_prior())
+    found = {name: tensor for name, tensor in {**asset.tensors, **tensors}.items() if tensor is not None}
+    return Asset.of(asset.spec, found)
+
+
+def about(place: int, number: int) -> torch.Tensor:
+    found = make_asset(make_prior()).tensors["about"].clone()
+    found[place] = number
+    return found
+
+
 @pytest.mark.parametrize(
-    ("change", "message"),
+    ("name", "tensor", "message"),
     [
-        ({"about": None}, "not a prior of codec combiner"),
-        ({"about": 0}, r"version 9\.1 found, 1\.1 allowed"),
-        ({"about": 1}, r"version 1\.9 found, 1\.1 allowed"),
-        ({"3.mean": None}, None),
-        ({"3.deviation": None}, "contradict"),
-        ({"3.lengths": "short"}, "contradict"),
+        ("about", None, "not a prior of codec combiner"),
+        ("about", torch.tensor(7), "not a prior of codec combiner"),
+        ("about", about(0, 9).float(), "not a prior of codec combiner"),
+        ("about", about(0, 9), r"version 9\.1 found, 1\.1 allowed"),
+        ("about", about(1, 9), r"version 1\.9 found, 1\.1 allowed"),
+        ("about", about(2, -1), "seed -1 found"),
+        ("about", about(3, 2**31 - 1), "depth 2147483647 found; allowed are numbers up to 16"),
+        ("about", about(4, 0), "width 0 found"),
+        ("about", about(5, -5), "features -5 found"),
+        ("about", about(6, 20_000), "code 20000 found"),
+        ("3.deviation", None, "it has no 3.deviation"),
+        ("3.mean", torch.zeros(1, 43, dtype=torch.float16), "one row of means"),
+        ("3.mean", torch.zeros(43), "types torch.float32"),
+        ("3.mean", torch.full((43,), math.nan, dtype=torch.float16), "no numbers"),
+        ("3.deviation", -torch.ones(43, dtype=torch.float16), "no numbers"),
+        ("3.lengths", torch.tensor([43, 1], dtype=torch.uint8), "all weights once"),
+        ("3.lengths", torch.tensor([43, 0], dtype=torch.uint8), "blocks of 1 to 64"),
+        ("3.lengths", torch.tensor([], dtype=torch.uint8), "one row of lengths"),
     ],
 )
-def test_other_assets_are_refused(change: dict[str, object], message: str | None) -> None:
-    asset = make_asset(make_prior())
-    tensors = dict(asset.tensors)
-    for name, what in change.items():
-        if what is None:
-            del tensors[name]
-        elif what == "short":
-            tensors[name] = tensors[name][:-1]
-        else:
-            about = tensors[name].clone()
-            about[what] = 9
-            tensors[name] = about
-    changed = Asset.of(asset.spec, tensors)
-    if message is None:
-        assert Prior.of(changed).of_layout(LAYOUT) is None
-        return
+def test_an_asset_that_is_no_prior_is_refused(name: str, tensor: torch.Tensor | None, message: str) -> None:
+    prior = make_prior()
+    if tensor is not None and name != "about" and tensor.shape[-1] == 43:  # as many weights as the prior has
+        tensor = tensor.flatten()[:1].expand(*tensor.shape[:-1], len(prior.by_channels[3].mean))
     with pytest.raises(InvalidFileError, match=message):
-        Prior.of(changed)
+        Prior.of(changed(**{name: tensor}))
+
+
+def test_a_prior_without_means_is_none_for_any_signals() -> None:
+    assert Prior.of(changed(**{"3.mean": None})).of_layout(LAYOUT) is None

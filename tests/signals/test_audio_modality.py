@@ -1,3 +1,4 @@
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -54,12 +55,15 @@ def test_floats_on_the_16_bit_grid_are_16_bit_audio(tmp_path: Path) -> None:
         assert np.array_equal(again.samples, signal.samples)
 
 
-@pytest.mark.parametrize("odd", [0.5 / 32768, 1.0, np.nan, np.inf, -1.5])
-def test_other_floats_are_refused(tmp_path: Path, odd: float) -> None:
+@pytest.mark.parametrize(
+    ("odd", "fault"),
+    [(0.5 / 32768, "between"), (1.0, "beyond"), (np.nan, "no numbers"), (np.inf, "no numbers"), (-1.5, "beyond")],
+)
+def test_other_floats_are_refused(tmp_path: Path, odd: float, fault: str) -> None:
     values = signal_of().samples / 32768
     values[5] = odd
     soundfile.write(tmp_path / "a.wav", values, 16000, subtype="DOUBLE")
-    assert " 1 of them" in refused(tmp_path / "a.wav")
+    assert f" 1 of them {fault}" in refused(tmp_path / "a.wav")
 
 
 def test_what_is_not_exact_or_has_no_place_is_refused(tmp_path: Path) -> None:
@@ -101,7 +105,73 @@ def test_a_header_that_claims_too_much_allocates_nothing(tmp_path: Path) -> None
     data = bytearray((tmp_path / "a.flac").read_bytes())
     data[21] |= 0x0F  # the upper bits of the 36-bit number of samples in STREAMINFO
     (tmp_path / "a.flac").write_bytes(data)
-    assert "allowed are 268435456" in refused(tmp_path / "a.flac")
+    assert "its header says" in refused(tmp_path / "a.flac")
+
+
+def without_length(flac: bytes) -> bytes:
+    """A FLAC file as it comes out of a pipe: the 36-bit number of samples in STREAMINFO is 0."""
+    return flac[:21] + bytes([flac[21] & 0xF0, 0, 0, 0, 0]) + flac[26:]
+
+
+def test_flac_from_a_pipe_says_no_length_and_is_read(tmp_path: Path) -> None:
+    signal = signal_of(samples=100_000, channels=2)
+    AUDIO.write(signal, tmp_path / "a.flac")
+    (tmp_path / "a.flac").write_bytes(without_length((tmp_path / "a.flac").read_bytes()))
+    again = AUDIO.read(tmp_path / "a.flac")
+    assert again.layout == signal.layout
+    assert np.array_equal(again.samples, signal.samples)
+
+
+@pytest.mark.parametrize("bits", [8, 16, 24])
+def test_flac_whose_samples_have_another_md5_is_refused(tmp_path: Path, bits: int) -> None:
+    AUDIO.write(signal_of(bits), tmp_path / "a.flac")
+    whole = (tmp_path / "a.flac").read_bytes()
+    (tmp_path / "a.flac").write_bytes(whole[:26] + bytes([whole[26] ^ 1]) + whole[27:])
+    assert "MD5" in refused(tmp_path / "a.flac")
+    (tmp_path / "a.flac").write_bytes(whole[:26] + bytes(16) + whole[42:])  # of a writer that leaves it out
+    assert len(AUDIO.read(tmp_path / "a.flac").samples) == len(signal_of(bits).samples)
+
+
+@pytest.mark.parametrize(
+    ("at", "size", "message"),
+    [
+        (4, 100_000, "its header says 100008"),
+        (4, 500, "a part of 2000 bytes found where its header leaves"),
+        (40, 2002, "a part of 2002 bytes"),
+        (40, 1999, "1999 bytes of samples"),
+        (40, 0, "0 bytes of samples"),
+    ],
+)
+def test_wav_with_a_false_length_is_refused(tmp_path: Path, at: int, size: int, message: str) -> None:
+    AUDIO.write(signal_of(samples=1000), tmp_path / "a.wav")
+    whole = (tmp_path / "a.wav").read_bytes()
+    (tmp_path / "a.wav").write_bytes(whole[:at] + size.to_bytes(4, "little") + whole[at + 4 :])
+    assert message in refused(tmp_path / "a.wav")
+
+
+def test_what_no_file_can_hold_is_known_before_decoding() -> None:
+    for rate, bits, suffix, fits in [
+        (655_350, 16, ".flac", True),
+        (700_000, 16, ".flac", False),
+        (16_000, 32, ".flac", False),
+        (2**31 - 1, 32, ".wav", True),
+        (2**31, 16, ".wav", False),
+    ]:
+        assert (AUDIO.misfit(Layout("audio", (10,), 1, bits, (rate,)), suffix) is None) == fits
+
+
+def test_reading_and_writing_take_few_bytes_a_sample(tmp_path: Path) -> None:
+    signal = signal_of(samples=4_000_000)
+    tracemalloc.start()
+    AUDIO.write(signal, tmp_path / "a.wav")
+    _, written = tracemalloc.get_traced_memory()
+    tracemalloc.reset_peak()
+    before, _ = tracemalloc.get_traced_memory()
+    AUDIO.read(tmp_path / "a.wav")
+    _, read = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert written < 4 * 4_000_000, "the file in memory, and a block"
+    assert read - before < (2 + 8) * 4_000_000, "the samples, and 8 bytes each"
 
 
 def test_mutated_files_never_escape_as_another_error(tmp_path: Path) -> None:

@@ -90,7 +90,7 @@ def test_unknown_suffix_is_refused_with_the_allowed_ones(tmp_path: Path, name: s
 def test_too_large_for_the_format(tmp_path: Path) -> None:
     wide = Signal("wide", np.zeros((1, 70000, 3), np.uint8), Layout("image", (1, 70000), 3, 8))
     for name in ("a.jpg", "a.webp"):
-        with pytest.raises(UserError, match="cannot be written"):
+        with pytest.raises(UserError, match=r"write \.png"):
             IMAGE.write(wide, tmp_path / name)
     assert not list(tmp_path.iterdir())
 
@@ -205,6 +205,45 @@ def test_truncated_at_any_length(tmp_path: Path, name: str) -> None:
     for length in (0, 1, 7, 20, 60, len(whole) // 2, len(whole) - 40):
         (tmp_path / name).write_bytes(whole[:length])
         refused(tmp_path / name)
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"restart_marker_rows": 1}, {"subsampling": "4:4:4"}])
+def test_a_jpeg_that_was_cut_and_ended_is_refused(tmp_path: Path, options: dict[str, object]) -> None:
+    path = tmp_path / "a.jpg"
+    Image.fromarray(signal_of(3, grid=(64, 80)).samples).save(path, **options)
+    whole = path.read_bytes()
+    IMAGE.read(path)
+    for length in (len(whole) // 2, len(whole) - 30):
+        path.write_bytes(whole[:length] + b"\xff\xd9")
+        assert "damaged image" in refused(path)
+    path.write_bytes(whole[:-2] + bytes(5) + b"\xff\xd9" + bytes(50))  # as cameras fill up, with nothing missing
+    IMAGE.read(path)
+
+
+def test_a_png_with_a_wrong_check_sum_or_without_its_end_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    Image.fromarray(signal_of(3, grid=(40, 50)).samples).save(path, compress_level=0)
+    whole = path.read_bytes()
+    for damaged in (whole[:3000] + bytes([whole[3000] ^ 1]) + whole[3001:], whole[:-12]):
+        path.write_bytes(damaged)
+        assert "damaged image" in refused(path)
+
+
+@pytest.mark.parametrize(
+    ("grid", "channels", "suffix", "message"),
+    [
+        ((3, 65_501), 3, ".jpg", "65500; write .png"),
+        ((16_384, 2), 3, ".webp", "16383; write .png"),
+        ((16_384, 2), 3, ".png", None),
+        ((2, 2), 1, ".webp", "WEBP cannot hold"),
+        ((2, 2), 4, ".jpeg", "JPEG cannot hold"),
+    ],
+)
+def test_what_no_file_can_hold_is_known_before_decoding(
+    grid: tuple[int, int], channels: int, suffix: str, message: str | None
+) -> None:
+    found = IMAGE.misfit(Layout("image", grid, channels, 8), suffix)
+    assert found is None if message is None else message in (found or "")
 
 
 def test_unreadable_files(tmp_path: Path) -> None:

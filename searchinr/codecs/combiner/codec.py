@@ -23,7 +23,7 @@ from searchinr.codecs.combiner.prior import Prior, WeightPrior
 from searchinr.codecs.combiner.prior_learning import learn_prior, neighbour_spec, prior_spec
 from searchinr.codecs.combiner.prior_space import completed
 from searchinr.codecs.contract import Asset, AssetSpec, AssetState, Codec, Decoder, Inspection, Level, Setup, no_levels
-from searchinr.codecs.decoders import CoordinateDecoder
+from searchinr.codecs.decoders import CoordinateDecoder, Network
 from searchinr.codecs.fitting.gains import factor_of_byte
 from searchinr.codecs.fitting.layouts import Targets, targets_by_layout
 from searchinr.codecs.fitting.rungs import Group, RungState, fit_to_rungs
@@ -106,8 +106,12 @@ class CombinerCodec(Codec[CombinerParams, CombinerState]):
             raise InvalidFileError(
                 f"the file holds {len(indices)} blocks, its prior has {len(weights_prior.lengths)}: it is corrupt"
             )
-        weights = network.split(weights_prior.decoded(indices).unsqueeze(0))  # {name: (1, *shape)}
-        return CoordinateDecoder(lambda coords: gain * network.forward(weights, coords))
+
+        def made() -> Network:
+            weights = network.split(weights_prior.decoded(indices).unsqueeze(0))  # {name: (1, *shape)}
+            return lambda coords: gain * network.forward(weights, coords)
+
+        return CoordinateDecoder(made, network.macs_per_point(), network.size)
 
     def inspect(self, file: container.Container, *, asset: Asset | None = None) -> Inspection:
         """See `Codec.inspect`; without the asset, what the file alone says."""

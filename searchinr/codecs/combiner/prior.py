@@ -18,16 +18,26 @@ import torch
 from torch import Tensor
 
 from searchinr.codecs.bitstream.bits import byte_float_code, byte_float_value
+from searchinr.codecs.bitstream.container import MAX_CHANNELS
 from searchinr.codecs.combiner.blocks import places
 from searchinr.codecs.combiner.network import SineNetwork
-from searchinr.codecs.combiner.samples import SAMPLES_VERSION, chosen_samples, shared_order
+from searchinr.codecs.combiner.params import MAX_FEATURES, MAX_WIDTH
+from searchinr.codecs.combiner.samples import (
+    MAX_BLOCKS,
+    MAX_DIMENSIONS,
+    MAX_SEED,
+    SAMPLES_VERSION,
+    chosen_samples,
+    shared_order,
+)
 from searchinr.codecs.contract import Asset
+from searchinr.codecs.params.network_params import MAX_DEPTH
 from searchinr.errors import InvalidFileError
 from searchinr.signals.signal import Layout
 
 FORMAT = 1
 
-_ABOUT = "about"
+_ABOUT, _NUMBERS = "about", 8
 _LEAST_DEVIATION = 2.0**-14  # float16 has fewer digits below
 
 
@@ -109,10 +119,10 @@ class Prior:
         Raises:
             InvalidFileError: It is of another version, or contradicts itself.
         """
-        try:
-            format_version, samples_version, *rest = asset.tensors[_ABOUT].tolist()
-        except (KeyError, ValueError) as error:
-            raise InvalidFileError(f"asset {asset.sha256[:12]}: not a prior of codec combiner") from error
+        about = asset.tensors.get(_ABOUT)
+        if about is None or about.shape != (_NUMBERS,) or about.dtype != torch.int32:
+            raise InvalidFileError(f"asset {asset.sha256[:12]}: not a prior of codec combiner")
+        format_version, samples_version, *rest = about.tolist()
         if (format_version, samples_version) != (FORMAT, SAMPLES_VERSION):
             raise InvalidFileError(
                 f"prior {asset.sha256[:12]}: version {format_version}.{samples_version} found, {FORMAT}."
@@ -120,21 +130,24 @@ class Prior:
             )
         try:
             return cls._of(asset.tensors, *rest)
-        except (KeyError, TypeError, ValueError) as error:
-            raise InvalidFileError(f"prior {asset.sha256[:12]}: its parts contradict one another") from error
+        except KeyError as error:
+            raise InvalidFileError(f"prior {asset.sha256[:12]} is damaged: it has no {error.args[0]}") from error
+        except ValueError as error:
+            raise InvalidFileError(f"prior {asset.sha256[:12]} is damaged: {error}") from error
 
     @classmethod
     def _of(
         cls, tensors: Mapping[str, Tensor], seed: int, depth: int, width: int, features: int, code: int, axes: int
     ) -> Self:
+        ranges = {"depth": MAX_DEPTH, "width": MAX_WIDTH, "features": MAX_FEATURES, "seed": MAX_SEED - 1, "code": 255}
+        for (name, most), found in zip(ranges.items(), (depth, width, features, seed, code), strict=True):
+            if not (0 if name in ("seed", "code") else 1) <= found <= most:
+                raise ValueError(f"{name} {found} found; allowed are numbers up to {most}")
         by_channels = {}
-        for name in tensors:
-            if name.endswith(".mean"):
-                channels = name.removesuffix(".mean")
+        for channels in range(1, MAX_CHANNELS + 1):
+            if f"{channels}.mean" in tensors:
                 mean, deviation, lengths = (tensors[f"{channels}.{part}"] for part in ("mean", "deviation", "lengths"))
-                if not len(mean) == len(deviation) == int(lengths.sum()):
-                    raise ValueError("as many deviations as means are allowed, and blocks of all of them")
-                by_channels[int(channels)] = WeightPrior(mean, deviation, lengths, seed)
+                by_channels[channels] = _checked(mean, deviation, lengths, seed)
         return cls(depth, width, features, byte_float_value(code), axes, by_channels)
 
     def of_layout(self, layout: Layout) -> WeightPrior | None:
@@ -144,6 +157,19 @@ class Prior:
         if prior is None or network.shape.d_in != self.axes or len(prior.mean) != network.size:
             return None
         return prior
+
+
+def _checked(mean: Tensor, deviation: Tensor, lengths: Tensor, seed: int) -> WeightPrior:
+    """A prior of these tensors; `ValueError` if they are none."""
+    if not (mean.dtype == deviation.dtype == torch.float16 and lengths.dtype == torch.uint8):
+        raise ValueError(f"types {mean.dtype}, {deviation.dtype}, {lengths.dtype} found; float16 and uint8 are allowed")
+    if not (mean.ndim == lengths.ndim == 1 and mean.shape == deviation.shape and 0 < len(lengths) <= MAX_BLOCKS):
+        raise ValueError("one row of means, as many deviations, and one row of lengths are allowed")
+    if not (mean.isfinite().all() and deviation.isfinite().all() and (deviation >= 0).all()):
+        raise ValueError("means and deviations found that are no numbers")
+    if not (lengths.min() >= 1 and lengths.max() <= MAX_DIMENSIONS and int(lengths.sum()) == len(mean)):
+        raise ValueError(f"blocks of 1 to {MAX_DIMENSIONS} weights are allowed, which have all weights once")
+    return WeightPrior(mean, deviation, lengths, seed)
 
 
 def rounded(mean: Tensor, deviation: Tensor) -> tuple[Tensor, Tensor]:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from searchinr.codecs.bitstream import container
 from searchinr.codecs.contract import Asset, AssetSpec, AssetState, Codec, Decoder, Inspection, Level, Setup, no_levels
-from searchinr.codecs.decoders import CoordinateDecoder
+from searchinr.codecs.decoders import CoordinateDecoder, Network
 from searchinr.codecs.fields.contract import Field
 from searchinr.codecs.fitting.activations import WithActivations, activation_steps, calibration_coords, forward_of
 from searchinr.codecs.fitting.groups import (
@@ -108,8 +108,12 @@ class MlpCodec(Codec[MlpParams, MlpState]):
         if level is not None:
             raise no_levels()
         parsed = Body.parse(file)
-        weights = {name: torch.from_numpy(w).unsqueeze(0) for name, w in parsed.weights().items()}  # (1, *shape)
-        return CoordinateDecoder(partial(parsed.forward, weights))
+
+        def network() -> Network:
+            weights = {name: torch.from_numpy(w).unsqueeze(0) for name, w in parsed.weights().items()}  # (1, *shape)
+            return partial(parsed.forward, weights)
+
+        return CoordinateDecoder(network, parsed.field.macs_per_point(), sum(part.size for part in parsed.parts))
 
     def inspect(self, file: container.Container, *, asset: Asset | None = None) -> Inspection:
         """See `Codec.inspect`."""

@@ -85,8 +85,13 @@ class OnceForAllCodec(Codec[OnceForAllParams, OnceForAllState]):
         """See `Codec.decoder`."""
         nested = Nested.parse(file)
         size = nested.largest if level is None else _size(nested, level)
-        field, subnet = nested.architecture.supernet.make_field(*size), nested.weights(size)
-        return CoordinateDecoder(partial(field.forward, subnet))
+        supernet = nested.architecture.supernet
+        field = supernet.make_field(*size)
+        return CoordinateDecoder(
+            lambda: partial(field.forward, nested.weights(size)),
+            field.macs_per_point(),
+            subnet_weights(supernet, size),
+        )
 
     def levels(self, file: container.Container) -> list[tuple[Level, int]]:
         """See `Codec.levels`."""

@@ -81,8 +81,13 @@ class ShaciraCodec(Codec[ShaciraParams, ShaciraState]):
     def decoder(self, file: container.Container, *, asset: Asset | None = None, level: Level | None = None) -> Decoder:
         """See `Codec.decoder`."""
         parsed = LatentFile.parse(file)
-        weights = parsed.weights(parsed.levels[-1] if level is None else _level(parsed, level))
-        return CoordinateDecoder(partial(parsed.architecture.field.forward, weights))
+        finest = parsed.levels[-1] if level is None else _level(parsed, level)
+        architecture, field = parsed.architecture, parsed.architecture.field
+        return CoordinateDecoder(
+            lambda: partial(field.forward, parsed.weights(finest)),
+            field.macs_per_point(),
+            field.grid.entries * (architecture.latent_dim + field.params.features),
+        )
 
     def levels(self, file: container.Container) -> list[tuple[Level, int]]:
         """See `Codec.levels`; an empty level adds nothing to the one before, and is not among them."""

@@ -96,6 +96,7 @@ def decode_file(
     poses: Path | None = None,
     *,
     force: bool = False,
+    no_limit: bool = False,
     quiet: bool,
 ) -> dict[str, Any]:
     """Decodes an `.inr` file and writes the signal.
@@ -109,6 +110,7 @@ def decode_file(
         asset_file: The asset that the file names, or a folder that holds it; None means where `find_asset` looks.
         poses: From where to render, a file that the modality reads; None means as the modality has it without.
         force: Whether a file that is there already may be replaced.
+        no_limit: Whether to decode even what takes unreasonably long, or too much memory.
         quiet: Whether to show no progress.
 
     Returns:
@@ -122,9 +124,11 @@ def decode_file(
     target = out or source.with_suffix(f".decoded{modality.suffixes[0]}")
     check_output(target, modality.suffixes, force=force)
     check_scale(file.layout, modality, scale)
+    if (misfit := modality.misfit(modality.resized(file.layout, scale), target.suffix.lower())) is not None:
+        raise UserError(f"{target}: {misfit}")
     started = time.perf_counter()
     with errors_name(source):
-        signal = decode_signal(file, source, scale, level, asset_file, poses, quiet=quiet)
+        signal = decode_signal(file, source, scale, level, asset_file, poses, no_limit=no_limit, quiet=quiet)
     decode_s = time.perf_counter() - started
     check_output(target, modality.suffixes, force=force)
     modality.write(signal, target)

@@ -11,6 +11,7 @@ from searchinr.codecs.bitstream import container
 from searchinr.codecs.contract import Asset, AssetSpec, Level
 from searchinr.codecs.level_names import level_name
 from searchinr.codecs.registry import CODECS, codec_of, decode
+from searchinr.codecs.work import Work, refuse_too_much
 from searchinr.cores import usable_cores
 from searchinr.engine.coding.bars import bars, watch_on
 from searchinr.engine.coding.config_file import EncodeConfig
@@ -23,6 +24,7 @@ from searchinr.signals.signal import Layout, Signal
 from searchinr.trial import Measurement, asset_spec, base_spec, build_asset, run_trial
 
 MAX_SCALE = 1000.0
+_LONG_S = 10.0  # what takes longer is said before
 
 
 def encode_signal(signal: Signal, config: EncodeConfig, asset: Asset | None, *, quiet: bool) -> Measurement:
@@ -118,6 +120,7 @@ def decode_signal(
     asset_file: Path | None = None,
     poses: Path | None = None,
     *,
+    no_limit: bool = False,
     quiet: bool,
 ) -> Signal:
     """The signal in an `.inr` file that lies at `source`, if it lies anywhere; for the arguments see `decode_file`."""
@@ -126,7 +129,14 @@ def decode_signal(
     with bars(quiet) as progress:
         asset = find_asset(file, source, asset_file)
         watch = watch_on(progress, "decoding")
-        return decode(file, asset=asset, scale=scale, level=level, watch=watch, layout=layout)
+
+        def approve(work: Work) -> None:
+            if not no_limit:
+                refuse_too_much(work)
+            if work.seconds > _LONG_S and not progress.disable:
+                progress.console.print(f"decoding {work}")
+
+        return decode(file, asset=asset, scale=scale, level=level, watch=watch, layout=layout, approve=approve)
 
 
 def check_scale(layout: Layout, modality: Modality, scale: float) -> None:

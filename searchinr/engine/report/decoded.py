@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from searchinr.codecs.work import Approve
 from searchinr.engine.report.front import FrontReport
-from searchinr.engine.store.asset_files import decode_data
+from searchinr.engine.store.asset_files import decode_data, read_recorded
 from searchinr.engine.store.run_folder import RunFolder, safe_name
-from searchinr.errors import UserError
+from searchinr.errors import TooMuchWorkError, UserError
 from searchinr.search.figures import SignalFigures
 from searchinr.search.lines import Point
 from searchinr.signals.contract import Modality
@@ -54,7 +55,9 @@ class Decoded:
     versions: tuple[Version, ...]
 
 
-def decoded_signals(folder: RunFolder, report: FrontReport, dataset: Dataset) -> tuple[Decoded, ...]:
+def decoded_signals(
+    folder: RunFolder, report: FrontReport, dataset: Dataset, approve: Approve | None = None
+) -> tuple[Decoded, ...]:
     """Decodes the files of a few signals at the ends and in the middle of the front.
 
     A file that is missing or damaged is left out here; `searchinr verify` reports it.
@@ -71,9 +74,10 @@ def decoded_signals(folder: RunFolder, report: FrontReport, dataset: Dataset) ->
         original = () if name not in signals else modality.exhibits(signals[name].measured)
         versions = []
         for title, point in three_rates(report).items() if original else ():
-            exhibits = _decoded(folder.point_folder(point) / f"{safe_name(name)}.inr", modality, signals[name])
+            path, row = folder.point_folder(point) / f"{safe_name(name)}.inr", point.signals.row(name)
+            exhibits = _decoded(path, row, modality, signals[name], approve)
             if exhibits:
-                versions.append(Version(title, point, point.signals.row(name), exhibits))
+                versions.append(Version(title, point, row, exhibits))
         if versions:
             found.append(Decoded(name, original, tuple(versions)))
     return tuple(found)
@@ -94,9 +98,11 @@ def _chosen(report: FrontReport) -> Sequence[str]:
     return [rows[place].name for place in places]
 
 
-def _decoded(path: Path, modality: Modality, signal: Signal) -> Exhibits:
-    """Pictures and sounds that show the signal in a file; empty if the file cannot be decoded."""
+def _decoded(path: Path, row: SignalFigures, modality: Modality, signal: Signal, approve: Approve | None) -> Exhibits:
+    """Pictures and sounds that show the signal in a file; empty if it is not on record, or cannot be decoded."""
     try:
-        return modality.exhibits(decode_data(path.read_bytes(), path, signal.judged_at))
-    except (OSError, UserError):
+        return modality.exhibits(decode_data(read_recorded(path, row), path, signal.judged_at, approve))
+    except TooMuchWorkError as error:
+        raise TooMuchWorkError(f"{path}: {error}") from error
+    except UserError:
         return ()

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from searchinr.codecs.work import Approve
 from searchinr.engine.catalog import canonicalise
 from searchinr.engine.report.baselines import cached_baselines
 from searchinr.engine.report.decoded import decoded_signals
@@ -16,12 +17,12 @@ from searchinr.signals.files import check_new, make_folder, write_file
 
 
 def write_report(
-    run: OpenedRun, out: Path | None, data_dir: Path | None, *, force: bool = False
+    run: OpenedRun, out: Path | None, data_dir: Path | None, *, force: bool = False, approve: Approve | None = None
 ) -> tuple[list[FrontReport], list[Path]]:
     """Writes the page about a run's results, figures and tables.
 
     Without `out`, the report's folder has its usual place in the run folder, and replaces the report that is there.
-    Elsewhere files that are there already are replaced with `force` alone.
+    Elsewhere files that are there already are replaced with `force` alone. For `approve` see `codecs.registry.decode`.
 
     Returns:
         The fronts, and the files: the page, which needs none of the others, and figures and tables of each dataset.
@@ -32,7 +33,7 @@ def write_report(
     labels = run.chosen(None)
     folder = out or run.folder.report
     make_folder(folder)
-    reports = [dataset_report(run, run.dataset(label, data_dir), folder) for label in labels]
+    reports = [dataset_report(run, run.dataset(label, data_dir), folder, approve) for label in labels]
     page = report_html(str(run.folder.path), run.space.name, reports, several=len(labels) > 1)
     contents = {"report.html": page.encode()}
     for report in reports:
@@ -45,7 +46,7 @@ def write_report(
     return [report.front for report in reports], list(files)
 
 
-def dataset_report(run: OpenedRun, dataset: Dataset, cache: Path) -> DatasetReport:
+def dataset_report(run: OpenedRun, dataset: Dataset, cache: Path, approve: Approve | None = None) -> DatasetReport:
     """Gathers everything that is shown of a dataset. Classical codecs are measured once, which may take minutes.
 
     The run has a front of this dataset; the figures of the classical codecs are kept in the folder `cache`.
@@ -54,6 +55,6 @@ def dataset_report(run: OpenedRun, dataset: Dataset, cache: Path) -> DatasetRepo
     return DatasetReport(
         front,
         importance(front.points, ConfigSpace(run.space.codecs, canonicalise), run.objectives),
-        decoded_signals(run.folder, front, dataset),
+        decoded_signals(run.folder, front, dataset, approve),
         dataset.uncounted,
     )

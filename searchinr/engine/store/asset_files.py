@@ -4,26 +4,34 @@ An asset that decoding needs is called `<name>-<first 12 digits of its SHA-256>.
 that name it, or in a folder called `assets` beside or above them. In a run that is the folder `front/assets`.
 """
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import from_json
+
 from searchinr.codecs.bitstream import container
 from searchinr.codecs.bitstream.container import Container
 from searchinr.codecs.contract import Asset, AssetSpec
-from searchinr.codecs.registry import codec_of, decode
+from searchinr.codecs.registry import CODECS, codec_of, decode
+from searchinr.codecs.work import Approve
 from searchinr.engine.store.place import Place
 from searchinr.engine.store.tensors import metadata, pack_tensors, unpack_tensors
-from searchinr.errors import InvalidFileError
+from searchinr.errors import InvalidFileError, UserError
+from searchinr.search.figures import SignalFigures
 from searchinr.signals.files import check_new, check_readable, read_file, write_file
 from searchinr.signals.signal import Layout, Signal
+from searchinr.space import build_params
 
 ASSET_SUFFIX = ".safetensors"
 KEPT = "assets"
 """The folder of assets beside or above the files that need them."""
 
 _LEVELS_ABOVE = 3
+_SPEC = TypeAdapter(AssetSpec)
 
 
 @dataclass(frozen=True)
@@ -70,7 +78,14 @@ def unpack_asset(data: bytes, source: object) -> StoredAsset:
     about = metadata(data)
     if not {"codec", "name", "params", "needed_to_decode"} <= set(about):
         raise InvalidFileError(f"{source}: not an asset of searchinr; `searchinr asset export` writes one")
-    spec = AssetSpec(**{each.name: json.loads(about[each.name]) for each in fields(AssetSpec) if each.name in about})
+    try:
+        named = {each.name: from_json(about[each.name]) for each in fields(AssetSpec) if each.name in about}
+        spec = _SPEC.validate_json(json.dumps(named), strict=True)
+        if about["codec"] in CODECS:  # else of a plug-in that is not installed here
+            build_params(CODECS[about["codec"]].Params, spec.params)
+    except (ValueError, UserError) as error:
+        reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error).splitlines()[0]
+        raise InvalidFileError(f"{source}: damaged asset: what it was built for is none ({reason})") from error
     return StoredAsset(Asset.of(spec, tensors), about["codec"], about)
 
 
@@ -119,12 +134,33 @@ def find_asset(file: Container, source: Path | None, given: Path | None) -> Asse
     return None
 
 
-def decode_data(data: bytes, source: Path, layout: Layout | None = None) -> Signal:
+def read_recorded(path: Path, row: SignalFigures) -> bytes:
+    """The bytes of a file on record, before anything is done with what it claims.
+
+    Raises:
+        InvalidFileError: It is not there, or is not the file on record.
+    """
+    try:
+        size, found = path.stat().st_size, ""
+        if size == row.bytes:
+            data = path.read_bytes()
+            found = hashlib.sha256(data).hexdigest()
+    except OSError as error:
+        raise InvalidFileError(error.strerror) from error
+    for key, mine, theirs in (("bytes", size, row.bytes), ("sha256", found, row.sha256)):
+        if mine != theirs:
+            raise InvalidFileError(f"{key} is {mine}, the ledger says {theirs}; it is not decoded")
+    return data
+
+
+def decode_data(data: bytes, source: Path, layout: Layout | None = None, approve: Approve | None = None) -> Signal:
     """The signal in the bytes of a whole `.inr` file with the asset that it names, at its own layout or another one.
+
+    For `approve` see `codecs.registry.decode`.
 
     Raises:
         InvalidFileError: The file or its asset is corrupt.
         MissingAssetError: Its asset is not where `find_asset` looks for it.
     """
     file = container.unpack(data)
-    return decode(file, asset=find_asset(file, source, None), layout=layout)
+    return decode(file, asset=find_asset(file, source, None), layout=layout, approve=approve)

@@ -12,6 +12,8 @@ from searchinr.engine.store.place import Place
 from searchinr.errors import InvalidFileError
 
 _CHECKSUM = "crc32"
+_TYPES = {torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64}
+_TYPES |= {torch.float16, torch.bfloat16, torch.float32, torch.float64}
 
 
 def write_tensors(path: Place, tensors: Mapping[str, Tensor]) -> None:
@@ -42,15 +44,27 @@ def unpack_tensors(data: bytes, source: object) -> dict[str, Tensor]:
         tensors = safetensors.torch.load(data)
     except Exception as error:  # of many kinds: the header may say anything
         raise InvalidFileError(f"{source}: not a whole file of tensors ({error})") from error
-    if _CHECKSUM not in tensors or int(tensors.pop(_CHECKSUM)) != checksum(tensors):
+    found = tensors.pop(_CHECKSUM, torch.tensor([]))
+    if strange := {str(tensor.dtype) for tensor in (found, *tensors.values()) if tensor.dtype not in _TYPES}:
+        raise InvalidFileError(f"{source}: tensors of type {', '.join(sorted(strange))} found, which nothing writes")
+    if found.numel() != 1 or found.item() != checksum(tensors):
         raise InvalidFileError(f"{source}: damaged tensors (the checksum is wrong)")
     return tensors
 
 
 def metadata(data: bytes) -> dict[str, str]:
-    """The metadata of a file of tensors, from its bytes or as many of them as its header has; empty if it has none."""
-    header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])  # as the format begins
-    found: dict[str, str] = header.get("__metadata__", {})
+    """The metadata of a file of tensors, from its bytes or as many of them as its header has; empty if it has none.
+
+    Raises:
+        InvalidFileError: The bytes do not begin with such a header.
+    """
+    try:
+        header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])  # as the format begins
+        found = header.get("__metadata__", {})
+    except (ValueError, AttributeError, RecursionError) as error:
+        raise InvalidFileError(f"not a file of tensors ({error})") from error
+    if not isinstance(found, dict) or not all(isinstance(text, str) for text in found.values()):
+        raise InvalidFileError("not a file of tensors (its metadata are not text)")
     return found
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from searchinr.errors import UserError
-from searchinr.signals.audio_files import AUDIO_SUFFIXES, read_audio, sampling_rate, tags, write_audio
+from searchinr.signals.audio_files import AUDIO_SUFFIXES, audio_misfit, read_audio, sampling_rate, tags, write_audio
 from searchinr.signals.audio_peers import audio_peers
 from searchinr.signals.contract import Modality
 from searchinr.signals.exhibits import SPECTROGRAM_DB, Exhibit, Sound
@@ -50,6 +50,10 @@ class AudioModality(Modality):
         """-32768 to 32767 for 16 bits."""
         half: int = 2 ** (layout.bit_depth - 1)
         return -half, half - 1
+
+    def misfit(self, layout: Layout, suffix: str) -> str | None:
+        """See `audio_misfit`."""
+        return audio_misfit(layout, suffix)
 
     def fault(self, layout: Layout) -> str | None:
         """A rate of 0 would leave no duration to put samples in."""

@@ -11,7 +11,15 @@ from PIL import Image
 from searchinr.errors import UserError
 from searchinr.signals.contract import Modality
 from searchinr.signals.exhibits import Exhibit, Picture
-from searchinr.signals.image_files import IMAGE_SUFFIXES, displayed, metadata, pillow_mode, read_image, write_image
+from searchinr.signals.image_files import (
+    IMAGE_SUFFIXES,
+    displayed,
+    image_misfit,
+    metadata,
+    pillow_mode,
+    read_image,
+    write_image,
+)
 from searchinr.signals.image_peers import image_peers
 from searchinr.signals.metrics import ssim, to_samples
 from searchinr.signals.peers import Peer
@@ -55,6 +63,10 @@ class ImageModality(Modality):
     def write(self, signal: Signal, path: Path) -> None:
         """See `write_image`."""
         write_image(signal, path)
+
+    def misfit(self, layout: Layout, suffix: str) -> str | None:
+        """See `image_misfit`."""
+        return image_misfit(layout, suffix)
 
     def fault(self, layout: Layout) -> str | None:
         """Only what image files can hold exactly: colour and alpha have 8 bits."""
