@@ -30,7 +30,7 @@ FLOORS = (
     ("signals", "search"),
     ("space",),
     ("discover",),
-    ("errors", "reserved", "files", "allocator", "cores", "version"),
+    ("errors", "reserved", "files", "addresses", "allocator", "cores", "version"),
 )
 FLOOR_OF = {room: -number for number, rooms in enumerate(FLOORS) for room in rooms}
 

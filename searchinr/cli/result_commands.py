@@ -1,7 +1,6 @@
 """front, verify, report, compare, export, ui: what a search has found."""
 
 import shlex
-import signal
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -182,21 +181,17 @@ def ui(
 ) -> int:
     """Open the run in MLflow's pages, on this machine only.
 
-    The pages are served until Ctrl-C.
+    The pages are served until Ctrl-C. Their address, which is a new one each time, lets whoever has it read and change
+    them: other users of this machine do not get in without it.
 
     Example: searchinr ui runs/kodak
     """
-    from searchinr.engine.tracking.server import fronts, mlflow_server
+    from searchinr.engine.tracking.server import mlflow_pages
 
-    if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:  # no server outlives its terminal, unless under nohup
-        signal.signal(signal.SIGHUP, signal.default_int_handler)
-    try:
-        with mlflow_server(run, port) as server:
-            say(f"MLflow: http://127.0.0.1:{port} (Ctrl-C ends it)")
-            for label, address in fronts(run, port).items():
-                say(f"front of {label}: {address}")
-            sys.stdout.flush()
-            code = server.wait()
-    except KeyboardInterrupt:  # the way to end it
-        return OK
-    raise ChildProcessError(f"MLflow ended with exit code {code}")
+    with mlflow_pages(run, port) as pages:
+        say(f"MLflow: {pages.address} (Ctrl-C ends it)")
+        for label, address in pages.fronts.items():
+            say(f"front of {label}: {address}")
+        sys.stdout.flush()
+        pages.server.serve_forever()  # returns after Ctrl-C
+    return OK

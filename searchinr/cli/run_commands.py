@@ -13,6 +13,9 @@ from searchinr.errors import SearchInterrupted, UserError
 if TYPE_CHECKING:
     from searchinr.engine.cluster.remote_run import RemoteRun
 
+Cluster = Annotated[
+    Path | None, typer.Option("--cluster", metavar="FILE", help="The file of the cluster on which the run is.")
+]
 Down = Annotated[
     bool, typer.Option("--down", help="End the cluster when the run has finished, if nothing else runs on it.")
 ]
@@ -118,7 +121,9 @@ def _follow(run: "RemoteRun", down: bool) -> int:
         finished = run.follow(down=down)
     except KeyboardInterrupt:
         typer.echo(
-            f"searchinr: left alone, it goes on; searchinr attach {folder} | status {folder} | stop {folder}", err=True
+            "searchinr: left alone, it goes on; `attach`, `status` and `stop` find it, e.g. "
+            f"searchinr attach {folder} --cluster {run.cluster.document.file}",
+            err=True,
         )
         return INTERRUPTED
     if not finished:
@@ -127,37 +132,31 @@ def _follow(run: "RemoteRun", down: bool) -> int:
     return _ended(folder)
 
 
-def attach(run: Run, down: Down = False) -> int:
+def attach(run: Run, cluster: Cluster = None, storage: Storage = None, down: Down = False) -> int:
     """Come back to a run on a cluster.
 
-    The run is shown until it ends, and then it is fetched. Ctrl-C leaves it alone.
+    The run is shown until it ends, and then it is fetched. Ctrl-C leaves it alone. What the run folder says of its
+    cluster is not trusted: you name the cluster's file, and the storage if that was not the file's.
 
-    Example: searchinr attach runs/kodak
+    Example: searchinr attach runs/kodak --cluster clusters/aws.yaml
     """
-    return _follow(_on_cluster(run), down)
+    from searchinr.engine.cluster.remote_run import RemoteRun
+
+    return _follow(RemoteRun.of(run, cluster, storage), down)
 
 
-def stop(run: Run) -> None:
+def stop(run: Run, cluster: Cluster = None, storage: Storage = None) -> None:
     """Stop a run on a cluster.
 
     Its trials write their checkpoints first, and what is on record is fetched. The same `run` command again continues
     it. The cluster stays up.
 
-    Example: searchinr stop runs/kodak
+    Example: searchinr stop runs/kodak --cluster clusters/aws.yaml
     """
-    found = _on_cluster(run)
-    found.stop()
-    say(f"{run}: stopped; the same command again continues it; `ray down {found.note.cluster}` ends the cluster")
-
-
-def _on_cluster(path: Path) -> "RemoteRun":
     from searchinr.engine.cluster.remote_run import RemoteRun
 
-    if (found := RemoteRun.of(path)) is None:
-        raise UserError(
-            f"{path}: not a run on a cluster (it has no cluster.json); `searchinr run` with --cluster starts one"
-        )
-    return found
+    RemoteRun.of(run, cluster, storage).stop()
+    say(f"{run}: stopped; the same command again continues it; `ray down {cluster}` ends the cluster")
 
 
 def fetch(
@@ -178,16 +177,21 @@ def fetch(
     say(f"{folder.path}: {len(folder.lines())} lines on record; next: searchinr status {folder.path}")
 
 
-def status(run: Run, as_json: Json = False) -> None:
+def status(run: Run, cluster: Cluster = None, storage: Storage = None, as_json: Json = False) -> None:
     """Show how far a run is.
 
-    If the run is on a cluster, what is new is fetched first.
+    For a run on a cluster this is what was fetched. With --cluster the cluster is asked, and what is new is fetched.
 
     Example: searchinr status runs/kodak
     """
     from searchinr.engine.results.status import run_status
 
-    state = run_status(run)
+    said = None
+    if cluster is not None:
+        from searchinr.engine.cluster.remote_run import RemoteRun
+
+        said = RemoteRun.of(run, cluster, storage).status()
+    state = run_status(run, on_cluster=said)
     if as_json:
         print_json(state)
         return

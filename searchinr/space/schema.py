@@ -17,6 +17,8 @@ from pydantic import (
 )
 from pydantic_core import InitErrorDetails
 
+from searchinr.addresses import fault_of
+from searchinr.addresses import shown as without_secrets
 from searchinr.space.bounds import WrittenBound
 from searchinr.space.domains import Domain, as_yaml
 from searchinr.space.metrics import STANDARD, Metric
@@ -241,6 +243,13 @@ class MlflowSettings(_Section):
     """
 
     tracking_uri: str | None = None
+
+    @field_validator("tracking_uri")
+    @classmethod
+    def _is_no_secret(cls, uri: str | None) -> str | None:
+        if uri is not None and (reason := fault_of(uri)) is not None:
+            raise refused(f"{without_secrets(uri)}: {reason}; MLFLOW_TRACKING_URI may have them in it")
+        return uri
 
 
 class Space(_Section):

@@ -1,60 +1,49 @@
 """MLflow's own pages about a search: what is found there, and that it is what people look for."""
 
-import os
-import signal
 import socket
 import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
-import mlflow
 import pytest
 from chromium import Page
+from commands import SEARCHINR, environment
 from long_ledger import DATASET, long_ledger, long_space
 
 from searchinr.engine.report.front import collect_front, summary
 from searchinr.engine.report.page import DatasetReport, report_html
 from searchinr.engine.report.write import write_figures
 from searchinr.engine.store.run_folder import RunFolder
-from searchinr.engine.tracking.record import MODEL_TRAINING, Tracked, fronts_at
+from searchinr.engine.tracking.record import MODEL_TRAINING, Tracked
 from searchinr.engine.tracking.tracker import Tracker
 from searchinr.search.objectives import Objectives
+from searchinr.space import dump_space
 
 pytestmark = pytest.mark.browser
 
 EXPERIMENT = "photos-downscale32x48-first3 (image)"
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of an MLflow server on loopback."""
-    folder = tmp_path_factory.mktemp("mlflow")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    store = f"sqlite:///{folder / 'mlflow.db'}"
-    mlflow.MlflowClient(store).search_experiments()  # makes the tables
-    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    command += ["--backend-store-uri", store, "--artifacts-destination", str(folder / "artifacts")]
-    quiet = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-    log = (folder / "log.txt").open("wb")
-    process = subprocess.Popen(command, env={**os.environ, **quiet}, stdout=log, stderr=log, process_group=0)
-    try:
-        deadline = time.monotonic() + 120
-        while True:
+@pytest.fixture
+def ui() -> Iterator[Callable[[Path], str]]:
+    """Starts `searchinr ui` for a run folder, which has one dataset, and gives the address of its front's page."""
+    with ExitStack() as stack:
+
+        def start(folder: Path) -> str:
             with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            assert process.poll() is None, (folder / "log.txt").read_text()
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        log.close()
+                probe.bind(("127.0.0.1", 0))
+                port = probe.getsockname()[1]
+            command = [*SEARCHINR, "ui", str(folder), "--port", str(port)]
+            process = stack.enter_context(
+                subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE, text=True, process_group=0)
+            )
+            stack.callback(process.kill)
+            assert process.stdout is not None
+            assert process.stdout.readline().startswith("MLflow: ")
+            return process.stdout.readline().rstrip().partition(": ")[2]
+
+        yield start
 
 
 def open_clean(page: Page, address: str) -> None:
@@ -76,15 +65,11 @@ def says(page: Page, *texts: str) -> None:
 
 
 def test_a_search_is_one_run_whose_page_begins_with_the_front(
-    page: Page, keep: Callable[..., None], search: Callable[..., Path], server: str
+    page: Page, keep: Callable[..., None], search: Callable[..., Path], ui: Callable[[Path], str]
 ) -> None:
-    search(MLFLOW_TRACKING_URI=server)
-    client = mlflow.MlflowClient(server)
-    experiment = client.get_experiment_by_name(EXPERIMENT)
-    assert experiment is not None
-    (front,) = fronts_at(server, "tiny").values()
+    front = ui(search())
 
-    open_clean(page, f"{server}/#/experiments/{experiment.experiment_id}?{MODEL_TRAINING}")
+    open_clean(page, f"{front.split('/runs/')[0]}?{MODEL_TRAINING}")
     says(page, EXPERIMENT, "tiny", "whose description leads to its front")
     keep("mlflow-experiment")
     assert "siren" not in page.text()  # the trials are below their parent
@@ -110,16 +95,20 @@ def test_a_search_is_one_run_whose_page_begins_with_the_front(
     keep("mlflow-front")
 
 
-def test_500_trials_stay_usable(page: Page, keep: Callable[..., None], server: str, tmp_path: Path) -> None:
+def test_500_trials_stay_usable(
+    page: Page, keep: Callable[..., None], ui: Callable[[Path], str], tmp_path: Path
+) -> None:
     space, lines = long_space(500), long_ledger(500)
     objectives = Objectives.of(space)
     warnings: list[str] = []
     folder = RunFolder(tmp_path / "long")
+    folder.create()
+    folder.space.write_text(dump_space(space))
     tracker = Tracker(
         folder,
         Tracked(name="long", key="long", modalities={DATASET: "image"}, params={"trials": 500}, max_steps=900),
         objectives=objectives,
-        tracking_uri=server,
+        tracking_uri=None,
         warn=warnings.append,
     )
     tracker.rebuild(lines)
@@ -131,7 +120,7 @@ def test_500_trials_stay_usable(page: Page, keep: Callable[..., None], server: s
     assert tracker.close(timeout_s=1200)  # a minute on an idle machine; two thousand commits to a disk
     assert warnings == []
 
-    address = fronts_at(server, "long")[DATASET]
+    address = ui(folder.path)
     open_clean(page, address.replace("/artifacts/front.html", ""))
     says(page, "The front", summary(front)[:30], "Metrics (")
     assert page.text().index("The front") < page.text().index("Metrics (")

@@ -217,3 +217,51 @@ def test_options_that_do_not_go_together(refused: Callable, arguments: tuple[obj
 def test_a_run_that_is_on_no_cluster_cannot_be_come_back_to(refused: Callable, tmp_path: Path) -> None:
     assert "not a run on a cluster" in refused("attach", tmp_path)
     assert "not a run on a cluster" in refused("stop", tmp_path)
+
+
+HOSTILE = """
+cluster_name: hostile
+provider: {{type: external, module: hostile_provider.Provider}}
+auth: {{ssh_user: nobody}}
+head_node_type: head
+available_node_types: {{head: {{resources: {{CPU: 1}}, node_config: {{}}}}}}
+metadata: {{searchinr: {{storage: "{storage}"}}}}
+"""
+
+
+@pytest.fixture
+def hostile(run_copy: Path, tmp_path: Path) -> Path:
+    """A run folder that names a cluster, in it or beside it, whose file names a module that leaves a trace."""
+    (run_copy / "hostile_provider.py").write_text(f"open({str(tmp_path / 'trace')!r}, 'w')")
+    for folder in (run_copy, tmp_path):
+        (folder / "c.yaml").write_text(HOSTILE.format(storage=tmp_path / "storage"))
+    return run_copy
+
+
+def test_a_run_folder_is_data_and_names_no_cluster(
+    searchinr: Callable, refused: Callable, hostile: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(hostile)
+    monkeypatch.setenv("PYTHONPATH", str(hostile), prepend=os.pathsep)
+    note = {"cluster": str(hostile / "c.yaml"), "place": str(tmp_path / "storage" / "copy"), "job": "searchinr-1"}
+    (hostile / "cluster.json").write_text(json.dumps(note))
+    status = searchinr("status", hostile)
+    assert (status.code, status.err) == (0, "")
+    assert status.out.startswith(f"{hostile}: finished")
+    for command in ("attach", "stop"):
+        assert f"if you trust it, name its file: --cluster {hostile / 'c.yaml'}" in refused(command, hostile)
+    for command in ("attach", "stop", "status"):
+        assert "which came with the run folder" in refused(command, hostile, "--cluster", hostile / "c.yaml")
+    assert not (tmp_path / "trace").exists()
+
+
+def test_a_run_folder_names_no_storage(refused: Callable, hostile: Path, tmp_path: Path) -> None:
+    note = {"cluster": "c.yaml", "place": "s3://theirs/copy?endpoint_override=10.0.0.1", "job": "searchinr-1"}
+    (hostile / "cluster.json").write_text(json.dumps(note))
+    said = refused("status", hostile, "--cluster", tmp_path / "c.yaml")
+    assert f"is kept at s3://theirs/copy, which is not in the storage of {tmp_path / 'c.yaml'}" in said
+
+
+def test_a_run_of_which_nothing_was_fetched_yet(refused: Callable, tmp_path: Path) -> None:
+    (tmp_path / "cluster.json").write_text("{}")
+    assert f"`searchinr status {tmp_path} --cluster FILE`" in refused("status", tmp_path)

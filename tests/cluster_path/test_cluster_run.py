@@ -75,6 +75,9 @@ class Cloud:
     def command(self, *arguments: str) -> tuple[str, ...]:
         return searchinr("run", str(QUICKSTART), "--cluster", str(self.file), "--out", str(self.run), *arguments)
 
+    def ask(self, command: str) -> tuple[str, ...]:
+        return searchinr(command, str(self.run), "--cluster", str(self.file))
+
     @property
     def run(self) -> Path:
         return self.folder / "run"
@@ -171,10 +174,17 @@ def test_two_nodes_of_which_one_is_killed(cloud: Cloud) -> None:
 def test_a_run_is_stopped_and_continued(cloud: Cloud) -> None:
     with running(*cloud.command("--trials", "4"), environment=cloud.environment) as run:
         wait_until(lambda: cloud.points() >= 1, run)
-        with running(*searchinr("status", str(cloud.run)), environment=cloud.environment) as status:
+        with running(
+            *searchinr("status", str(cloud.run), "--cluster", str(cloud.file)), environment=cloud.environment
+        ) as status:
             code, out, err = status.finish()
         assert (code, err) == (0, "") and out.startswith(f"{cloud.run}: running as job searchinr-quickstart-")
-        with running(*searchinr("stop", str(cloud.run)), environment=cloud.environment) as stop:
+        with running(*searchinr("status", str(cloud.run)), environment=cloud.environment) as status:
+            code, out, err = status.finish()
+        assert (code, err) == (0, "") and out.startswith(f"{cloud.run}: on a cluster, and this is what was fetched")
+        with running(
+            *searchinr("stop", str(cloud.run), "--cluster", str(cloud.file)), environment=cloud.environment
+        ) as stop:
             code, out, err = stop.finish()
         assert (code, err) == (0, ""), out
         code, out, err = run.finish()
@@ -183,7 +193,9 @@ def test_a_run_is_stopped_and_continued(cloud: Cloud) -> None:
     (cloud.run / "cluster.json").unlink()  # written anew when the next job is submitted
     with running(*cloud.command("--trials", "4"), environment=cloud.environment) as run:
         detach(cloud, run)
-    with running(*searchinr("attach", str(cloud.run)), environment=cloud.environment) as attach:
+    with running(
+        *searchinr("attach", str(cloud.run), "--cluster", str(cloud.file)), environment=cloud.environment
+    ) as attach:
         code, out, err = attach.finish()
     assert (code, err) == (0, ""), out
     after = read_ledger(cloud.run / "ledger.jsonl")

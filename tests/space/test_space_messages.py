@@ -133,6 +133,13 @@ def test_items_of_a_long_list_have_their_own_lines(tmp_path: Path) -> None:
         ("resources: {timeout_s: .inf}", ["resources.timeout_s: found inf; allowed a finite number"]),
         ("resources: {gpus: 1}", ["resources.gpus: unknown key; allowed cpu, gpu, timeout_s; did you mean 'gpu'?"]),
         ("mlflow: {tracking_uri: 5000}", ["mlflow.tracking_uri: found 5000; allowed text"]),
+        (
+            "mlflow: {tracking_uri: 'http://me:hush@host:5000/x?y=z'}",
+            [
+                "mlflow.tracking_uri: http://host:5000/x: credentials found in the URL, where logs would show them; "
+                "MLFLOW_TRACKING_URI may have them in it"
+            ],
+        ),
         ("objectives: {psnr_db: max, rate: max}", ["objectives.rate: found 'max'; allowed 'min'"]),
         (
             "objectives: {psnr: max, rate: min, psnr_db: max}",

@@ -12,8 +12,9 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from searchinr.addresses import shown
 from searchinr.engine.catalog import read_space
-from searchinr.engine.cluster.cluster_file import load_cluster
+from searchinr.engine.cluster.cluster_file import Cluster, load_cluster
 from searchinr.engine.cluster.head import Head, JobStatus, reached
 from searchinr.engine.cluster.job import RunJob, own_files, places
 from searchinr.engine.cluster.launcher import Launcher
@@ -35,34 +36,67 @@ _LAST_LINES = 5
 
 @dataclass(frozen=True)
 class ClusterNote:
-    """A note in a run folder: the cluster file, the run's place in the storage, and the id of its latest job."""
+    """A note in a run folder: the cluster file, the run's place in the storage, and the id of its latest job.
+
+    A run folder may come from anybody, and a cluster file can make Ray run any command here. So the note only tells the
+    user what to name.
+    """
 
     cluster: str
     place: str
     job: str
 
+    @classmethod
+    def of(cls, folder: RunFolder) -> "ClusterNote | None":
+        """The note in a run folder; None if there is none, and `UserError` if it is damaged."""
+        if not folder.cluster.is_file():
+            return None
+        try:
+            return cls(**json.loads(folder.cluster.read_bytes()))
+        except (ValueError, TypeError) as error:
+            raise UserError(f"{folder.cluster}: damaged ({error}); `searchinr run` with --cluster writes it") from error
+
 
 class RemoteRun:
     """A run on a cluster."""
 
-    def __init__(self, folder: RunFolder, note: ClusterNote) -> None:
-        """Makes the run that a note in a run folder on this machine describes."""
+    def __init__(self, folder: RunFolder, note: ClusterNote, cluster: Cluster) -> None:
+        """Makes the run that a note in a run folder on this machine describes, on a cluster that the user has named."""
         self.folder, self.note = folder, note
-        self._cluster = load_cluster(Path(note.cluster))
-        self._launcher = Launcher(self._cluster, folder.cluster_log)
+        self.cluster = cluster
+        self._launcher = Launcher(cluster, folder.cluster_log)
         self._stored = StoredRun(parse_place(note.place))
 
     @classmethod
-    def of(cls, path: Path) -> "RemoteRun | None":
-        """The run on a cluster that the note in a run folder describes; None if there is no note."""
+    def of(cls, path: Path, cluster_file: Path | None, storage: str | None) -> "RemoteRun":
+        """The run on a cluster that the note in a run folder describes.
+
+        Args:
+            path: The run folder.
+            cluster_file: The cluster file.
+            storage: Storage, in place of the cluster file's.
+
+        Raises:
+            UserError: There is no note, no cluster file is named or it lies in the run folder, or the run is kept on
+                another storage.
+        """
         folder = RunFolder(path)
-        if not folder.cluster.is_file():
-            return None
-        try:
-            note = ClusterNote(**json.loads(folder.cluster.read_bytes()))
-        except (ValueError, TypeError) as error:
-            raise UserError(f"{folder.cluster}: damaged ({error}); `searchinr run` with --cluster writes it") from error
-        return cls(folder, note)
+        if (note := ClusterNote.of(folder)) is None:
+            raise UserError(
+                f"{path}: not a run on a cluster (it has no cluster.json); `searchinr run` with --cluster starts one"
+            )
+        if cluster_file is None:
+            raise UserError(f"{path}: is on a cluster; if you trust it, name its file: --cluster {note.cluster}")
+        if cluster_file.resolve().is_relative_to(path.resolve()):
+            raise UserError(f"--cluster: {cluster_file} found, which came with the run folder; name a file of your own")
+        cluster = load_cluster(cluster_file)
+        named = storage or cluster.settings.storage
+        if named is None or parse_place(named) != parse_place(note.place).parent:
+            raise UserError(
+                f"{path}: is kept at {shown(note.place)}, which is not in the storage of {cluster_file}; if you trust "
+                "it, name its folder with --storage"
+            )
+        return cls(folder, note, cluster)
 
     def status(self) -> str:
         """The state of the job in words, after its record was fetched."""
@@ -105,7 +139,7 @@ class RemoteRun:
                 self._fail(head)
             self.fetch()
             finished = status is JobStatus.SUCCEEDED
-            if finished and (down or self._cluster.settings.teardown == "when-finished"):
+            if finished and (down or self.cluster.settings.teardown == "when-finished"):
                 self._end_cluster(head, view)
         return finished
 
@@ -198,4 +232,4 @@ def launch(
         job.pack(Path(packed))
         note = ClusterNote(str(cluster_file.resolve()), str(place / job.name), head.submit(job, packed))
     write_atomic(folder.cluster, json.dumps(asdict(note), indent=1).encode())
-    return RemoteRun(folder, note)
+    return RemoteRun(folder, note, cluster)

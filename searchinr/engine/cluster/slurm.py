@@ -42,18 +42,21 @@ export RAY_AUTH_TOKEN
 head=$SLURMD_NODENAME
 address=$(hostname -I | cut -d' ' -f1):$((20000 + SLURM_JOB_ID % 20000))
 node=(--num-cpus={size.cpu} --num-gpus={size.gpu} --block)
+private=/tmp/sr-$SLURM_JOB_ID   # Ray opens its own folder to everybody, so another one is around it
+srun bash -c 'mkdir -m 700 "$0" || [ -O "$0" ]' "$private"
 
 end() {{ kill $(jobs -p) 2>/dev/null || true; wait; }}
 trap end EXIT
 srun --nodes=1 --ntasks=1 --nodelist="$head" ray start --head --node-ip-address="${{address%:*}}" \\
-    --port="${{address#*:}}" --include-dashboard=false --temp-dir="/tmp/ray-$USER-$SLURM_JOB_ID" "${{node[@]}}" &
+    --port="${{address#*:}}" --include-dashboard=false --temp-dir="$private/ray" "${{node[@]}}" &
 for _ in $(seq 60); do
     if ray health-check --address "$address" 2>/dev/null; then break; fi
     sleep 1
 done
 if [ "$SLURM_JOB_NUM_NODES" -gt 1 ]; then
     others=$((SLURM_JOB_NUM_NODES - 1))
-    srun --nodes=$others --ntasks=$others --exclude="$head" ray start --address="$address" "${{node[@]}}" &
+    srun --nodes=$others --ntasks=$others --exclude="$head" ray start --address="$address" \\
+        --temp-dir="$private/ray" "${{node[@]}}" &
 fi
 
 {shlex.join(command)} --address "$address" {shlex.join(options)} &

@@ -1,17 +1,20 @@
-"""The progress of a run, from its folder and, if it is on a cluster, from the cluster."""
+"""The progress of a run, from its folder alone or, for one that is on a cluster, as the cluster says."""
 
 from pathlib import Path
 from typing import Any
 
 from searchinr.engine.catalog import canonicalise
 from searchinr.engine.results.opened import OpenedRun, open_run
-from searchinr.engine.store.run_folder import RunFolder
 from searchinr.search.search import Search
 
 
-def run_status(path: Path) -> dict[str, Any]:
-    """The state of a run and, by dataset, trials by state, confirmations, points, front, hypervolume and failures."""
-    on_cluster = _on_cluster(path)
+def run_status(path: Path, *, on_cluster: str | None = None) -> dict[str, Any]:
+    """The state of a run and, by dataset, trials by state, confirmations, points, front, hypervolume and failures.
+
+    Args:
+        path: The run folder.
+        on_cluster: The state as the run's cluster says, after the record was fetched; None for what the folder says.
+    """
     run = open_run(path)
     search = _replayed(run)
     return {"run": str(path), "state": on_cluster or _state(run, search), "datasets": _rows(run, search)}
@@ -31,17 +34,11 @@ def _replayed(run: OpenedRun) -> Search:
 def _state(run: OpenedRun, search: Search) -> str:
     if run.folder.is_locked():
         return "running"
-    return "finished" if search.finished else "interrupted: the same command again continues it"
-
-
-def _on_cluster(path: Path) -> str | None:
-    """The state of the job if the run is on a cluster, after its new record was fetched; None for any other run."""
-    if not RunFolder(path).cluster.is_file():
-        return None
-    from searchinr.engine.cluster.remote_run import RemoteRun  # this imports Ray
-
-    run = RemoteRun.of(path)
-    return None if run is None else run.status()
+    if search.finished:
+        return "finished"
+    if run.folder.cluster.exists():
+        return "on a cluster, and this is what was fetched; --cluster FILE asks it"
+    return "interrupted: the same command again continues it"
 
 
 def _rows(run: OpenedRun, search: Search) -> list[dict[str, Any]]:

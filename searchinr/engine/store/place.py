@@ -1,7 +1,7 @@
 """Where the driver and the workers of a run meet: a folder that all of them see, or an object store by its URL.
 
 Both are a `Place` and have the same verbs. What is written there is there whole or not at all. Credentials never stand
-in a URL: they come from the environment or from the machine's role.
+in a URL: they come from the environment or from the machine's role. In a URL the path is quoted, in a key it is not.
 """
 
 import shutil
@@ -15,8 +15,9 @@ from fnmatch import fnmatchcase
 from functools import lru_cache
 from pathlib import Path, PosixPath
 from typing import TYPE_CHECKING, ClassVar, TypeVar
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
+from searchinr.addresses import fault_of, shown
 from searchinr.errors import UserError
 from searchinr.files import remove_temporaries, sync_folder, write_atomic
 from searchinr.signals.files import user_path
@@ -28,7 +29,6 @@ Result = TypeVar("Result")
 
 _ARROW = ("s3", "gs", "gcs", "abfs", "abfss", "hdfs", "viewfs")
 _WHOLE_OBJECTS = ("s3", "gcs", "abfs")  # file systems on which nobody sees an object before it is complete
-_SECRETS = ("key", "secret", "token", "password", "credential", "sas")
 _PAUSES_S = (0.5, 2.0, 8.0)  # before trying again: networks fail for moments, and credentials grow old
 
 
@@ -159,9 +159,13 @@ class RemotePlace(Place):
     root: str
     key: str
 
+    def __post_init__(self) -> None:
+        if urlsplit(self.root).scheme not in _ARROW and set(self.key) & set("*?["):  # it would remove other files too
+            raise UserError(f"{self}: allowed are names without * ? and [, which this storage takes for patterns")
+
     def __str__(self) -> str:
         base, question_mark, query = self.root.partition("?")
-        return f"{base}/{self.key}{question_mark}{query}"
+        return f"{base}/{quote(self.key)}{question_mark}{query}"
 
     def __truediv__(self, name: str) -> "RemotePlace":
         return RemotePlace(self.root, f"{self.key}/{name}".strip("/"))
@@ -269,30 +273,26 @@ def parse_place(text: str) -> Place:
     """
     if "://" not in text:
         return LocalPlace(user_path(text).absolute())
-    url = urlsplit(text)
-    if url.scheme == "file":
-        return LocalPlace(unquote(url.path))
-    without_query = f"{url.scheme}://{url.netloc.rpartition('@')[2]}{url.path}"
-    names = [name for name, _ in parse_qsl(url.query)]
-    if (
-        url.password
-        or (url.username and url.scheme == "s3")
-        or any(s in name.lower() for name in names for s in _SECRETS)
-    ):
+    reason = fault_of(text)
+    if reason is not None:
         raise UserError(
-            f"{without_query}: credentials found in the URL, where logs would show them; give them by the environment "
-            "(AWS_ACCESS_KEY_ID, ...) or by the machine's role"
+            f"{shown(text)}: {reason}; credentials come from the environment (AWS_ACCESS_KEY_ID, ...) or from the "
+            "machine's role"
         )
+    url = urlsplit(text, allow_fragments=False)
+    path = unquote(url.path)
+    if url.scheme == "file":
+        if url.netloc or "?" in text:
+            raise UserError(f"{text}: allowed is file:///PATH, with %3F for a question mark in it")
+        return LocalPlace(path)
     from fsspec import available_protocols
 
     if url.scheme not in _ARROW and url.scheme not in available_protocols():
-        raise UserError(
-            f"{without_query}: scheme {url.scheme!r} found; allowed are a folder, s3, gs, abfs, hdfs or file"
-        )
+        raise UserError(f"{shown(text)}: scheme {url.scheme!r} found; allowed are a folder, s3, gs, abfs, hdfs or file")
     if not url.netloc:
-        raise UserError(f"{without_query}: no bucket found; allowed is {url.scheme}://BUCKET/PATH")
+        raise UserError(f"{shown(text)}: no bucket found; allowed is {url.scheme}://BUCKET/PATH")
     query = f"?{url.query}" if url.query else ""
-    return RemotePlace(f"{url.scheme}://{url.netloc}{query}", url.path.strip("/"))
+    return RemotePlace(f"{url.scheme}://{url.netloc}{query}", path.strip("/"))
 
 
 def check_writable(place: Place) -> None:

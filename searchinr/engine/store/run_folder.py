@@ -153,6 +153,8 @@ class RunFolder(SharedFolder):
     def existing(cls, path: Path) -> "RunFolder":
         """The folder of a run that was started; `UserError` where there is none."""
         folder = cls(path)
+        if not folder.space.is_file() and folder.cluster.is_file():
+            raise UserError(f"{path}: nothing was fetched yet; `searchinr status {path} --cluster FILE` does")
         if not folder.space.is_file():
             raise UserError(f"{path}: not a run folder (it has no space.yaml); start one with `searchinr run SPACE`")
         refuse_links_out(path)

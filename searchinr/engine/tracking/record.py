@@ -82,14 +82,14 @@ class _Parent:
 
 
 def fronts_at(uri: str, name: str) -> dict[str, str]:
-    """Dataset -> address of its front's page on an MLflow server, for the latest search of this name."""
+    """Dataset -> where MLflow's pages show the front of the latest search of this name, after the pages' address."""
     from mlflow import MlflowClient
 
     client = MlflowClient(tracking_uri=uri)
     experiments = [experiment.experiment_id for experiment in client.search_experiments()]
     found = client.search_runs(experiments, f"tags.`{_RUN}` != '' AND attributes.run_name = '{name}'")
     return {
-        run.data.tags[_DATASET]: f"{uri}/{_front_page(run.info.experiment_id, run.info.run_id)}"
+        run.data.tags[_DATASET]: _front_page(run.info.experiment_id, run.info.run_id)
         for run in reversed(found)  # `found` has the latest first, so that one is kept
     }
 

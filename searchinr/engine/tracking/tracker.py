@@ -6,13 +6,14 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
-from urllib.parse import urlsplit
 
+from searchinr.addresses import malformed, shown
 from searchinr.engine.report.anytime import Anytime
 from searchinr.engine.report.confirmation import Confirmations, is_confirmation
 from searchinr.engine.store.run_folder import RunFolder
 from searchinr.engine.tracking.own_store import make_store
 from searchinr.engine.tracking.record import MlflowRecord, Tracked, import_quietly, is_temporary
+from searchinr.errors import UserError
 from searchinr.search.lines import AssetBuilt, AssetFailed, FitFailed, Line, Point, TrialStarted
 from searchinr.search.objectives import Objectives
 
@@ -20,13 +21,26 @@ _RETRY_S = 15.0  # between attempts to reach a server
 
 
 def tracking_address(folder: RunFolder, tracking_uri: str | None) -> str:
-    """The MLflow store of a run: `tracking_uri`, else `MLFLOW_TRACKING_URI`, else a database in the run folder."""
-    return tracking_uri or os.environ.get("MLFLOW_TRACKING_URI") or local_store(folder)
+    """The MLflow store of a run: `tracking_uri`, else `MLFLOW_TRACKING_URI`, else a database in the run folder.
+
+    Raises:
+        UserError: What is given is no address.
+    """
+    given = tracking_uri or os.environ.get("MLFLOW_TRACKING_URI")
+    if not given:
+        return local_store(folder)
+    if (reason := malformed(given)) is not None:
+        raise UserError(f"MLflow's tracking URI {shown(given)}: {reason}; allowed is http://HOST:PORT, for example")
+    return given
 
 
 def local_store(folder: RunFolder) -> str:
     """The address of the database in the run folder."""
-    return f"sqlite:///{folder.mlflow_db.resolve()}"
+    from sqlalchemy import URL
+
+    # Its name quotes what has a meaning in URLs. The driver is named, since for plain `sqlite:` MLflow would make the
+    # folder of the quoted name.
+    return URL.create("sqlite+pysqlite", database=str(folder.mlflow_db.resolve())).render_as_string()
 
 
 class Tracker:
@@ -55,10 +69,9 @@ class Tracker:
             warn: Called from the thread with one line when MLflow is out of reach or refuses something.
         """
         uri = tracking_address(folder, tracking_uri)
-        self._record = MlflowRecord(
-            uri, folder.mlflow_artifacts if uri == local_store(folder) else None, run, self._tell
-        )
-        self._shown_uri = _without_secrets(uri)
+        artifacts = folder.mlflow_artifacts if uri == local_store(folder) else None
+        self._record = MlflowRecord(uri, artifacts, run, self._tell)
+        self._shown_uri = shown(uri).rstrip("/") if uri.startswith("http") else shown(uri).rpartition("/")[2]
         self._warn = warn
         self._anytime = {dataset: Anytime(objectives) for dataset in run.modalities}
         self._confirmations = {dataset: Confirmations() for dataset in run.modalities}
@@ -166,11 +179,3 @@ class Tracker:
         self._record.log_report(dataset, *newest)
         if self._reports.get(dataset) is newest:
             del self._reports[dataset]
-
-
-def _without_secrets(uri: str) -> str:
-    """An address without user, password and query; for a file, only its name."""
-    parts = urlsplit(uri)
-    if parts.hostname:
-        return f"{parts.scheme}://{parts.hostname}" + (f":{parts.port}" if parts.port else "")
-    return Path(parts.path).name or parts.scheme

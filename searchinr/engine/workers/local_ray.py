@@ -1,14 +1,72 @@
-"""Ray's processes on this machine that a run has started: they ignore SIGTERM, are watched, and are ended."""
+"""Ray's processes on this machine that a run has started.
 
+Nobody else can reach them, they ignore SIGTERM, are watched, and are ended.
+"""
+
+import hashlib
+import os
+import shutil
 import signal
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import ray
 
+from searchinr.errors import UserError
+
 _NOTICE_S = 10.0  # for the main thread to notice that Ray has died
+_LONGEST = 18  # of the folder for temporary files: a socket's whole path may have 107 characters, and Ray adds 67
+
+
+@contextmanager
+def private_folder(run: str) -> Iterator[Path]:
+    """A new folder that only this user can enter, for the files and sockets of Ray and Tune.
+
+    It is removed in the end, and so are those that earlier starts of the same run left behind when they were killed.
+    Ray opens the folders that it makes to everybody, so it is the folder around them that has to be closed.
+
+    Args:
+        run: What tells the run from others.
+
+    Raises:
+        UserError: There cannot be such a folder.
+    """
+    chosen = os.environ.get("RAY_TMPDIR")
+    usual = tempfile.gettempdir()
+    base = Path(chosen or (usual if len(usual) <= _LONGEST else "/tmp"))
+    if len(str(base)) > _LONGEST:
+        raise UserError(f"RAY_TMPDIR: {base} found; allowed are {_LONGEST} characters, as sockets have short names")
+    prefix = f"sr-{hashlib.sha256(run.encode()).hexdigest()[:8]}-"
+    for left in base.glob(f"{prefix}*"):
+        shutil.rmtree(left, ignore_errors=True)
+    try:
+        folder = Path(tempfile.mkdtemp(prefix=prefix, dir=base))
+    except OSError as error:
+        name = "RAY_TMPDIR" if chosen else "TMPDIR"
+        raise UserError(f"{name}: {base}: no folder can be made there ({error.strerror}); name another") from error
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def closed_to_others() -> Iterator[None]:
+    """While Ray starts, makes all of its processes listen on 127.0.0.1 alone, where they ask for a token.
+
+    Ray has no option for this. It replaces 127.0.0.1 by the machine's address in the network, except on systems on
+    which it supports no clusters.
+    """
+    constants = ray._private.ray_constants
+    before, constants.ENABLE_RAY_CLUSTER = constants.ENABLE_RAY_CLUSTER, False
+    try:
+        yield
+    finally:
+        constants.ENABLE_RAY_CLUSTER = before
 
 
 @contextmanager
@@ -31,16 +89,20 @@ def sigterm_stays_ours() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
-def end_ray() -> None:
-    """Ends Ray, and kills its processes that were started here.
+@contextmanager
+def ended() -> Iterator[None]:
+    """Ends Ray at the end of the context, and kills its processes that were started here.
 
     Otherwise Ray would send each of them a SIGTERM, which they ignore, and wait a second for its effect.
     """
-    node = _node()
-    started: list[list[Any]] = [] if node is None else list(node.all_processes.values())
-    for process in (entry.process for entries in started for entry in entries):
-        process.terminate = process.kill
-    ray.shutdown()
+    try:
+        yield
+    finally:
+        node = _node()
+        started: list[list[Any]] = [] if node is None else list(node.all_processes.values())
+        for process in (entry.process for entries in started for entry in entries):
+            process.terminate = process.kill
+        ray.shutdown()
 
 
 def death_of_ray() -> str | None:

@@ -19,7 +19,11 @@ def ray_environment() -> dict[str, str]:
     return {
         "RAY_USAGE_STATS_ENABLED": "0",
         "RAY_AIR_NEW_OUTPUT": "0",
-        "RAY_AUTH_MODE": "token",  # some of Ray's ports are open to the network: nobody else may run code here
+        "RAY_AUTH_MODE": "token",  # whoever reaches a port of Ray, other users of this machine too, could run code here
+        # Two processes of Ray serve metrics without asking for the token. There is no switch for it, but a port that
+        # cannot be makes them do without.
+        "AUTOSCALER_METRIC_PORT": "-1",
+        "DASHBOARD_METRIC_PORT": "-1",
         "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
         "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
         "TUNE_DISABLE_SIGINT_HANDLER": "1",

@@ -6,14 +6,12 @@ trial that is promoted, one that is resumed after a crash, and one that moves to
 and Tune's own state is never needed again.
 """
 
-import hashlib
 import logging
 import math
 import os
-import shutil
-import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -41,7 +39,14 @@ from ray import tune
 from ray.tune.experiment import Trial
 from ray.tune.search import Searcher
 
-from searchinr.engine.workers.local_ray import death_of_ray, end_ray, not_stuck_without_ray, sigterm_stays_ours
+from searchinr.engine.workers.local_ray import (
+    closed_to_others,
+    death_of_ray,
+    ended,
+    not_stuck_without_ray,
+    private_folder,
+    sigterm_stays_ours,
+)
 from searchinr.engine.workers.ray_errors import meaning
 
 FINISHED = Searcher.FINISHED
@@ -170,13 +175,14 @@ def run_on_ray(
         run_job(config["job"], resources, shared, signals, _received(config["asset"]))
         tune.report({"dataset": config["job"].dataset})
 
-    try:
-        with sigterm_stays_ours():
+    with private_folder(str(shared)) as files, ended():
+        started = _JOINED if address else _own_ray(workers or 1, resources, signals, files)
+        with nullcontext() if address else closed_to_others(), sigterm_stays_ours():
             ray.init(
                 address=address or "local",
                 log_to_driver=False,
                 configure_logging=False,  # Ray's warnings go to the run's log
-                **(_JOINED if address else _own_ray(workers or 1, resources, signals)),
+                **started,
             )
         adopt("ray")  # again, since Ray has attached itself to the terminal
         if source.finished():  # it was stopped in the meantime
@@ -184,7 +190,7 @@ def run_on_ray(
         os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(workers or _MANY)  # otherwise Tune starts them one by one
         searcher = _JobSearcher(source, workers or _places(resources))
         watch = _Watch(source, searcher, None if workers else partial(_places, resources))
-        with prints_to_log(), _cache_folder(shared) as cache, not_stuck_without_ray(source.abandon):
+        with prints_to_log(), not_stuck_without_ray(source.abandon):
             tune.Tuner(
                 tune.with_resources(
                     tune.with_parameters(job_on_worker, signals=dict(signals)),
@@ -199,24 +205,25 @@ def run_on_ray(
                 ),
                 run_config=tune.RunConfig(
                     name="jobs",
-                    storage_path=cache,
+                    storage_path=str(files),
                     verbose=0,
                     callbacks=[watch],
                     failure_config=tune.FailureConfig(max_failures=0),  # the source decides whether to try again
                 ),
             ).fit()
-    finally:
-        end_ray()
 
 
-def _own_ray(workers: int, resources: Resources, signals: Mapping[str, Sequence[Signal]]) -> dict[str, Any]:
+def _own_ray(
+    workers: int, resources: Resources, signals: Mapping[str, Sequence[Signal]], files: Path
+) -> dict[str, Any]:
     """How a Ray is started on this machine, for this run alone.
 
     Its object store has room for the signals, for small assets and for Tune's own objects. Ray's default is a third of
     the machine. What does not fit is moved to the disk by Ray.
     """
     return {
-        "_node_ip_address": "127.0.0.1",
+        "_temp_dir": str(files / "ray"),
+        "_system_config": {"enable_metrics_collection": False},
         "num_cpus": cores(resources, workers),
         "include_dashboard": False,
         "object_store_memory": 2 * sum(s.samples.nbytes for group in signals.values() for s in group) + 256 * 2**20,
@@ -256,11 +263,3 @@ def _error_of(trial: Trial) -> Exception | None:
     """The error that ended a Tune trial. `Trial.get_pickled_error` looks for it where Tune has not put it yet."""
     file = trial.pickled_error_file
     return None if file is None else ray.cloudpickle.loads(Path(file).read_bytes())
-
-
-def _cache_folder(shared: Place) -> "tempfile.TemporaryDirectory[str]":
-    """A folder for Tune's own files. The folders that earlier runs left behind when they were killed are removed."""
-    prefix = f"searchinr-tune-{hashlib.sha256(str(shared).encode()).hexdigest()[:12]}-"
-    for left in Path(tempfile.gettempdir()).glob(f"{prefix}*"):
-        shutil.rmtree(left, ignore_errors=True)
-    return tempfile.TemporaryDirectory(prefix=prefix)

@@ -83,12 +83,26 @@ def test_a_probe_leaves_nothing_behind(place: Place) -> None:
         ("s3://bucket/a?region=x&scheme=http", "s3://bucket/a?region=x&scheme=http"),
         ("abfs://container@account.dfs.core.windows.net/a", "abfs://container@account.dfs.core.windows.net/a"),
         ("file:///tmp/with%20space", "/tmp/with space"),
+        ("file:///tmp/what%3F%231", "/tmp/what?#1"),
         ("/tmp/x", "/tmp/x"),
+        ("/tmp/what?#1 %41", "/tmp/what?#1 %41"),
+        ("s3://bucket/what%3F#1?region=x", "s3://bucket/what%3F%231?region=x"),
     ],
 )
 def test_places_by_name(text: str, expected: str) -> None:
     assert str(parse_place(text)) == expected
     assert str(parse_place(text) / "c") == str(parse_place(expected) / "c")
+
+
+@pytest.mark.parametrize("name", ["what?#1", "50%25", "a b&c=d;e", "ü"])
+def test_a_name_stays_in_its_place_on_the_way_through_a_url(place: Place, name: str) -> None:
+    if isinstance(place, RemotePlace) and place.root.startswith("memory:") and "?" in name:
+        with pytest.raises(UserError, match="patterns"):
+            place / "in" / name
+        return
+    (place / "in" / name).write_whole(b"1")
+    assert parse_place(str(place / "in" / name)) == place / "in" / name
+    assert [found.name for found in (place / "in").files()] == [name]
 
 
 def test_a_relative_folder_is_that_of_the_moment() -> None:
@@ -101,6 +115,13 @@ def test_a_relative_folder_is_that_of_the_moment() -> None:
         ("s3://key:secret@bucket/a", "s3://bucket/a: credentials found in the URL"),
         ("s3://bucket/a?access_key=abc&secret_key=hush", "s3://bucket/a: credentials found in the URL"),
         ("s3://bucket/a?session_token=hush", "s3://bucket/a: credentials found in the URL"),
+        ("s3://bucket/a?session=hush", "s3://bucket/a: credentials found in the URL"),
+        ("s3://bucket/a?endpoint_override=http://user:hush@host:9000", "s3://bucket/a: credentials found in the URL"),
+        ("s3://bucket/a?endpoint_override=user%3Ahush%40host", "s3://bucket/a: credentials found in the URL"),
+        ("abfs://c@a.dfs.core.windows.net/a?sig=hush", "abfs://a.dfs.core.windows.net/a: credentials found in the URL"),
+        ("s3://bucket:port/a", "s3://bucket:port/a: no address found (Port could not be cast"),
+        ("file://tmp/a", "file://tmp/a: allowed is file:///PATH"),
+        ("file:///tmp/what?", "file:///tmp/what?: allowed is file:///PATH, with %3F"),
         ("s5://bucket/a", "s5://bucket/a: scheme 's5' found; allowed are a folder, s3, gs"),
         ("s3:///a", "s3:///a: no bucket found; allowed is s3://BUCKET/PATH"),
     ],

@@ -17,7 +17,8 @@ from searchinr.engine.report.write import write_figures
 from searchinr.engine.store.run_folder import RunFolder
 from searchinr.engine.tracking import tracker as tracking
 from searchinr.engine.tracking.record import Tracked, fronts_at
-from searchinr.engine.tracking.tracker import Tracker, tracking_address
+from searchinr.engine.tracking.tracker import Tracker, local_store, tracking_address
+from searchinr.errors import UserError
 from searchinr.search.lines import AssetFailed, Line
 from searchinr.search.objectives import Objectives
 
@@ -347,6 +348,37 @@ def test_a_deleted_experiment_is_restored_and_said(
     assert store.history(children["aaa"], "psnr_db") == [(100, 26.0), (300, 27.5), (900, 27.0)]
 
 
+def test_a_run_folder_of_any_name_has_its_store_in_it(
+    start: Start, ledger: list[Line], tmp_path: Path, empty_store: Path, warnings: list[str]
+) -> None:
+    (tmp_path / "runs").mkdir()
+    path = tmp_path / "runs" / "what?#1 %41;ü"
+    path.mkdir()
+    shutil.copyfile(empty_store, path / "mlflow.db")
+    tracker = start(RunFolder(path))
+    tracker.rebuild(ledger[:3])
+    report = tmp_path / "front-photos.html"
+    report.write_text("<p>the page</p>")
+    figure = tmp_path / "front-photos.png"
+    Image.new("L", (8, 8)).save(figure)
+    tracker.log_report("photos", [report, figure], "good")
+    assert tracker.close()
+    assert warnings == []
+    _, children = Store(path).runs("photos (image)")
+    assert set(children) == {"aaa", "bbb"}
+    assert list((path / "mlartifacts").rglob("front.html"))
+    assert list((tmp_path / "runs").iterdir()) == [path]
+
+
+@pytest.mark.parametrize("uri", ["http://mlflow:50x", "http://[::1"])
+def test_a_tracking_uri_that_is_none_is_refused_before_anything_starts(
+    start: Start, uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    with pytest.raises(UserError, match="tracking URI"):
+        start()
+
+
 def test_a_server_out_of_reach_costs_one_line_and_no_secret(
     start: Start, ledger: list[Line], warnings: list[str]
 ) -> None:
@@ -405,7 +437,7 @@ def test_an_entry_that_is_refused_does_not_hold_up_the_others(
 
 def test_the_address_named_in_the_space_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = RunFolder(tmp_path)
-    assert tracking_address(folder, None) == f"sqlite:///{tmp_path}/mlflow.db"
+    assert tracking_address(folder, None) == local_store(folder)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://there:5000")
     assert tracking_address(folder, None) == "http://there:5000"
     assert tracking_address(folder, "http://here:5000") == "http://here:5000"

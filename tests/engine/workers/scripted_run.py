@@ -8,6 +8,7 @@ plays the script on Ray, in a process of its own, and leaves its notes in FOLDER
 import json
 import os
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -18,6 +19,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from listening import answers, as_stranger, listening
 
 from searchinr.codecs.contract import Asset, AssetSpec
 from searchinr.engine.workers.executor import Executor
@@ -63,6 +65,21 @@ DEADLY = fit("deadly", does="die")
 """A job that kills its process, as the system does with one that takes too much memory."""
 
 
+STRANGER = """
+for attempt in (
+    lambda: os.kill(int(sys.argv[1]), signal.SIGTERM),
+    lambda: Path(f"/proc/{sys.argv[1]}/environ").read_bytes(),
+    *(lambda folder=folder: os.listdir(folder) for folder in Path(sys.argv[2]).glob("sr-*")),
+    *((folder / "x").mkdir for folder in Path(sys.argv[2]).glob("sr-*")),
+):
+    try:
+        print("done", attempt())
+    except PermissionError:
+        print("refused")
+"""
+"""What another user of the machine tries."""
+
+
 def name_of(job: AnyJob) -> str:
     return job.trial if isinstance(job, Job) else job.asset
 
@@ -75,6 +92,8 @@ class Script:
         self.calls: list[tuple[str, str]] = []
         self.errors: dict[str, str] = {}
         self.ticks = 0
+        self.doors: dict[str, list[str]] = {}
+        self.stranger = ""
 
     def next_job(self, workers: int) -> AnyJob | None:
         if not self._left:
@@ -99,6 +118,10 @@ class Script:
 
     def tick(self) -> None:
         self.ticks += 1
+        if ("ended", "plain") in self.calls and not self.doors:  # a worker is up
+            self.doors = {f"{host}:{port}": sorted(answers(port)) for host, port in listening(os.getpid())}
+            if self.doors and os.getuid() == 0:
+                self.stranger = as_stranger(STRANGER, os.getpid(), tempfile.gettempdir())
 
     def abandon(self, reason: str) -> None:
         raise SystemExit(reason)
@@ -141,7 +164,7 @@ def play(execute: Executor, folder: Path, jobs: Sequence[AnyJob]) -> dict[str, A
     notes = {path.stem: json.loads(path.read_text()) for path in folder.glob("*.json")}
     return {
         "notes": notes, "calls": [list(call) for call in script.calls], "errors": script.errors, "ticks": script.ticks,
-        "process": os.getpid(),
+        "process": os.getpid(), "doors": script.doors, "stranger": script.stranger,
     }  # fmt: skip
 
 

@@ -23,7 +23,12 @@ from searchinr.engine.workers.in_process import run_in_process
 
 def play_on_ray(folder: Path) -> dict[str, Any]:
     """The script in a process of its own, of which nothing is left in the end."""
-    process = subprocess.Popen([sys.executable, scripted_run.__file__, str(folder)], start_new_session=True)
+    tests = str(Path(__file__).parents[2])
+    process = subprocess.Popen(
+        [sys.executable, scripted_run.__file__, str(folder)],
+        start_new_session=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([tests, os.environ.get("PYTHONPATH", "")])},
+    )
     try:
         assert process.wait() == 0
     finally:
@@ -102,6 +107,20 @@ def test_on_ray_workers_are_used_again_until_a_job_fails(on_ray: dict[str, Any])
 def test_on_ray_the_death_of_a_worker_is_told_and_is_no_disk_s_fault(on_ray: dict[str, Any]) -> None:
     assert on_ray["calls"][-1] == ["ended", "deadly"]
     assert on_ray["errors"]["deadly"].startswith("another: ")
+
+
+def test_on_ray_all_that_listens_is_on_loopback_and_asks_for_the_token(on_ray: dict[str, Any]) -> None:
+    assert len(on_ray["doors"]) >= 8
+    assert {door.rpartition(":")[0] for door in on_ray["doors"]} == {"127.0.0.1"}
+    for door, answers in on_ray["doors"].items():
+        assert set(answers) <= {"401", "UNAUTHENTICATED", "UNIMPLEMENTED"}, door
+        assert set(answers) & {"401", "UNAUTHENTICATED"}, door
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can be somebody else")
+def test_on_ray_another_user_gets_nowhere(on_ray: dict[str, Any]) -> None:
+    assert len(on_ray["stranger"].splitlines()) >= 4
+    assert set(on_ray["stranger"].splitlines()) == {"refused"}
 
 
 def test_nothing_is_asked_for_where_the_run_has_finished(tmp_path: Path) -> None:
