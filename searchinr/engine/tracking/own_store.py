@@ -10,6 +10,14 @@ from searchinr.files import write_atomic
 _PARTS = ("", "-journal", "-wal", "-shm")  # SQLite's files of one database; an old journal would spoil a new database
 
 
+def sqlite_address(path: Path) -> str:
+    """The address of a database, with a quoted name: MLflow and SQLAlchemy unquote it."""
+    from sqlalchemy import URL
+
+    # The driver is named, since for plain `sqlite:` MLflow would make the folder of the quoted name.
+    return URL.create("sqlite+pysqlite", database=str(path)).render_as_string()
+
+
 def make_store(path: Path, artifacts: Path) -> bool:
     """Makes sure that there is a database which this MLflow can open.
 
@@ -37,8 +45,7 @@ def make_store(path: Path, artifacts: Path) -> bool:
 
     with tempfile.TemporaryDirectory(prefix="searchinr-mlflow-") as folder:
         made = Path(folder) / "mlflow.db"
-        uri = f"sqlite:///{made}"
-        store = SqlAlchemyStore(uri, artifacts.resolve().as_uri())  # type: ignore[no-untyped-call]  # MLflow has none
+        store = SqlAlchemyStore(sqlite_address(made), artifacts.resolve().as_uri())  # type: ignore[no-untyped-call]  # MLflow has none
         store.engine.dispose()
         write_atomic(path, made.read_bytes())
     return found

@@ -11,7 +11,7 @@ from searchinr.addresses import malformed, shown
 from searchinr.engine.report.anytime import Anytime
 from searchinr.engine.report.confirmation import Confirmations, is_confirmation
 from searchinr.engine.store.run_folder import RunFolder
-from searchinr.engine.tracking.own_store import make_store
+from searchinr.engine.tracking.own_store import make_store, sqlite_address
 from searchinr.engine.tracking.record import MlflowRecord, Tracked, import_quietly, is_temporary
 from searchinr.errors import UserError
 from searchinr.search.lines import AssetBuilt, AssetFailed, FitFailed, Line, Point, TrialStarted
@@ -36,11 +36,7 @@ def tracking_address(folder: RunFolder, tracking_uri: str | None) -> str:
 
 def local_store(folder: RunFolder) -> str:
     """The address of the database in the run folder."""
-    from sqlalchemy import URL
-
-    # Its name quotes what has a meaning in URLs. The driver is named, since for plain `sqlite:` MLflow would make the
-    # folder of the quoted name.
-    return URL.create("sqlite+pysqlite", database=str(folder.mlflow_db.resolve())).render_as_string()
+    return sqlite_address(folder.mlflow_db.resolve())
 
 
 class Tracker:
@@ -69,8 +65,9 @@ class Tracker:
             warn: Called from the thread with one line when MLflow is out of reach or refuses something.
         """
         uri = tracking_address(folder, tracking_uri)
-        artifacts = folder.mlflow_artifacts if uri == local_store(folder) else None
-        self._record = MlflowRecord(uri, artifacts, run, self._tell)
+        self._record = MlflowRecord(
+            uri, folder.mlflow_artifacts if uri == local_store(folder) else None, run, self._tell
+        )
         self._shown_uri = shown(uri).rstrip("/") if uri.startswith("http") else shown(uri).rpartition("/")[2]
         self._warn = warn
         self._anytime = {dataset: Anytime(objectives) for dataset in run.modalities}
