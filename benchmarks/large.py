@@ -75,8 +75,8 @@ def measure(options: argparse.Namespace) -> Found:
         Image.fromarray(make_picture(options.megapixels)).save(made, compress_level=1)
         settings.write_text(yaml.safe_dump(config), encoding="utf-8")
         for title, source in {"photographs side by side": made, **{p.name: p for p in options.pictures}}.items():
-            encode = run("encode", source, "--config", settings, "-o", coded)
-            decode = run("decode", coded, "-o", decoded)
+            encode = run("encode", source, "--config", settings, "-o", coded, "--force")
+            decode = run("decode", coded, "-o", decoded, "--force")
             pixels = math.prod(decode["said"]["grid"])
             found.append({"name": title, "pixels": pixels, "encode": encode, "decode": decode})
     return {"config": config, "pictures": found}

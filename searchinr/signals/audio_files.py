@@ -84,9 +84,12 @@ def read_audio(path: Path) -> Signal:
 
 
 def tags(path: Path) -> list[str]:
-    """What an audio file that can be read holds beside its samples, in words."""
-    with soundfile.SoundFile(BytesIO(read_file(path))) as file:
-        names = ", ".join(file.copy_metadata())
+    """What a WAV or FLAC file holds beside its samples, in words; nothing of a file that libsndfile does not read."""
+    try:
+        with soundfile.SoundFile(BytesIO(read_file(path))) as file:
+            names = ", ".join(file.copy_metadata())
+    except soundfile.SoundFileError:  # a modality made of this one may have formats of its own
+        return []
     return [f"tags ({names})"] if names else []
 
 
@@ -146,7 +149,12 @@ def _md5(samples: NDArray[np.integer], bits: int) -> bytes:
 
 
 def audio_misfit(layout: Layout, suffix: str) -> str | None:
-    """See `Modality.misfit`: the bit depth, or what libsndfile says of a file without samples."""
+    """See `Modality.misfit`: the bit depth, or what libsndfile says of a file without samples.
+
+    Nothing is known of suffixes other than WAV's and FLAC's: a modality made of this one may have formats of its own.
+    """
+    if suffix not in _SUBTYPES:
+        return None
     if layout.bit_depth not in _SUBTYPES[suffix]:
         return f"{layout.bit_depth}-bit samples found; allowed are {list(_SUBTYPES[suffix])}; write .wav instead"
     try:

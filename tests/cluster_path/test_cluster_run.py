@@ -112,7 +112,12 @@ def make_cloud(folder: Path, temporary: Path, setup: str = "true") -> Cloud:
     )  # fmt: skip
     (folder / "c.yaml").write_text(text)
     path = f"{ROOT}{os.pathsep}{Path(__file__).parent}"
-    environment = {"PYTHONPATH": path, "RAY_AUTH_TOKEN_PATH": str(folder / "token"), "RAY_AUTH_TOKEN": ""}
+    environment = {
+        "PYTHONPATH": path,
+        "RAY_AUTH_TOKEN_PATH": str(folder / "token"),
+        "RAY_AUTH_TOKEN": "",
+        "RAY_TMPDIR": str(temporary),  # which nodes inherit from the command that starts them, and outlive
+    }
     return Cloud(folder, folder / "c.yaml", environment)
 
 
@@ -172,35 +177,27 @@ def test_two_nodes_of_which_one_is_killed(cloud: Cloud) -> None:
 
 
 def test_a_run_is_stopped_and_continued(cloud: Cloud) -> None:
-    with running(*cloud.command("--trials", "4"), environment=cloud.environment) as run:
+    with running(*cloud.command("--trials", "6"), environment=cloud.environment) as run:
         wait_until(lambda: cloud.points() >= 1, run)
-        with running(
-            *searchinr("status", str(cloud.run), "--cluster", str(cloud.file)), environment=cloud.environment
-        ) as status:
-            code, out, err = status.finish()
-        assert (code, err) == (0, "") and out.startswith(f"{cloud.run}: running as job searchinr-quickstart-")
-        with running(*searchinr("status", str(cloud.run)), environment=cloud.environment) as status:
-            code, out, err = status.finish()
-        assert (code, err) == (0, "") and out.startswith(f"{cloud.run}: on a cluster, and this is what was fetched")
-        with running(
-            *searchinr("stop", str(cloud.run), "--cluster", str(cloud.file)), environment=cloud.environment
-        ) as stop:
-            code, out, err = stop.finish()
-        assert (code, err) == (0, ""), out
+        for command, expected in (("status", f"{cloud.run}: running as job searchinr-quickstart-"), ("stop", "")):
+            with running(*cloud.ask(command), environment=cloud.environment) as asked:
+                code, out, err = asked.finish()
+            assert (code, err) == (0, "") and out.startswith(expected), out
         code, out, err = run.finish()
         assert code == 130 and "stopped; the same command again continues" in err
+    with running(*searchinr("status", str(cloud.run)), environment=cloud.environment) as status:
+        code, out, err = status.finish()
+    assert (code, err) == (0, "") and out.startswith(f"{cloud.run}: on a cluster, and this is what was fetched")
     before = read_ledger(cloud.run / "ledger.jsonl")
     (cloud.run / "cluster.json").unlink()  # written anew when the next job is submitted
-    with running(*cloud.command("--trials", "4"), environment=cloud.environment) as run:
+    with running(*cloud.command("--trials", "6"), environment=cloud.environment) as run:
         detach(cloud, run)
-    with running(
-        *searchinr("attach", str(cloud.run), "--cluster", str(cloud.file)), environment=cloud.environment
-    ) as attach:
+    with running(*cloud.ask("attach"), environment=cloud.environment) as attach:
         code, out, err = attach.finish()
     assert (code, err) == (0, ""), out
     after = read_ledger(cloud.run / "ledger.jsonl")
     assert after[: len(before)] == before
-    assert recorded(open_run(cloud.run))[0]["done"] == 4
+    assert recorded(open_run(cloud.run))[0]["done"] == 6
     assert cloud.up("head")  # nobody asked for its end
 
 

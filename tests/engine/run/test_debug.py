@@ -135,4 +135,4 @@ def test_what_one_process_cannot_do_is_refused(
     out, err = capsys.readouterr()
     assert out == "" and err.count("\n") == 1
     assert err.startswith(f"searchinr: {found}")
-    assert [path.name for path in folder.iterdir()] == ["mlflow.db"]  # as it was
+    assert sorted(path.name for path in folder.iterdir()) == [".lock", "mlflow.db"]  # as it was

@@ -203,12 +203,12 @@ def test_a_file_is_decoded_with_a_prior_beside_it_or_named(finished: RunFolder, 
     (prior,) = finished.kept_assets.glob(f"*-{needed}*")
     other = next(path for path in finished.kept_assets.iterdir() if path != prior)
     for given in (prior, finished.kept_assets):
-        decode_file(file, tmp_path / "found.png", 1.0, asset_file=given, quiet=True)
+        decode_file(file, tmp_path / "found.png", 1.0, asset_file=given, force=True, quiet=True)
         assert (tmp_path / "found.png").read_bytes() == (tmp_path / "expected.png").read_bytes()
     with pytest.raises(MissingAssetError):
-        decode_file(file, tmp_path / "found.png", 1.0, asset_file=other, quiet=True)
+        decode_file(file, tmp_path / "found.png", 1.0, asset_file=other, force=True, quiet=True)
     shutil.copy(prior, tmp_path)
-    decode_file(file, tmp_path / "found.png", 1.0, quiet=True)
+    decode_file(file, tmp_path / "found.png", 1.0, force=True, quiet=True)
     assert inspect_file(file, quiet=True)["macs_per_point"] > 0
 
 
@@ -262,12 +262,11 @@ def test_encoding_needs_a_prior(finished: RunFolder, tmp_path: Path) -> None:
     found = encode_file(photo, config, None, prior, quiet=True)
     assert found["params"]["width"] == 6, "that of the prior"
     config.write_text("codec: combiner\nsteps: 5\nparams: {init: neighbour}\n")
-    assert encode_file(photo, config, None, prior, quiet=True)["params"]["init"] == "scratch", (
-        "that of the prior as well"
-    )
+    found = encode_file(photo, config, None, prior, force=True, quiet=True)
+    assert found["params"]["init"] == "scratch", "that of the prior as well"
     config.write_text("codec: mlp\nsteps: 5\n")
     with pytest.raises(UserError, match="codec mlp needs none"):
-        encode_file(photo, config, None, prior, quiet=True)
+        encode_file(photo, config, None, prior, force=True, quiet=True)
 
 
 def test_commands_list_show_and_export(finished: RunFolder, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -277,7 +276,7 @@ def test_commands_list_show_and_export(finished: RunFolder, tmp_path: Path, caps
     for row in rows:
         (kept,) = finished.kept_assets.glob(f"*-{row['sha256'][:12]}*")
         assert row["bytes"] == kept.stat().st_size
-        out = tmp_path / "prior.safetensors"
+        out = tmp_path / f"{row['sha256']}.safetensors"
         assert execute(["asset", "export", str(finished.path), row["sha256"][:6], "-o", str(out)]) == 0
         assert out.read_bytes() == kept.read_bytes()
         capsys.readouterr()
