@@ -23,22 +23,23 @@ _LONGEST = 18  # of the folder for temporary files: a socket's whole path may ha
 
 
 @contextmanager
-def private_folder(run: str) -> Iterator[Path]:
-    """A new folder that only this user can enter, for the files and sockets of Ray and Tune.
+def private_folder(run: str, *, for_ray: bool) -> Iterator[Path]:
+    """A new folder that only this user can enter, for the files of Tune and the files and sockets of Ray.
 
     It is removed in the end, and so are those that earlier starts of the same run left behind when they were killed.
     Ray opens the folders that it makes to everybody, so it is the folder around them that has to be closed.
 
     Args:
         run: What tells the run from others.
+        for_ray: Whether a Ray is started in it: then it is below `RAY_TMPDIR`, if that is set, and has a short name.
 
     Raises:
         UserError: There cannot be such a folder.
     """
-    chosen = os.environ.get("RAY_TMPDIR")
     usual = tempfile.gettempdir()
-    base = Path(chosen or (usual if len(usual) <= _LONGEST else "/tmp"))
-    if len(str(base)) > _LONGEST:
+    chosen = os.environ.get("RAY_TMPDIR") if for_ray else None
+    base = Path(chosen or ("/tmp" if for_ray and len(usual) > _LONGEST else usual))
+    if for_ray and len(str(base)) > _LONGEST:
         raise UserError(f"RAY_TMPDIR: {base} found; allowed are {_LONGEST} characters, as sockets have short names")
     prefix = f"sr-{hashlib.sha256(run.encode()).hexdigest()[:8]}-"
     for left in base.glob(f"{prefix}*"):

@@ -175,7 +175,7 @@ def run_on_ray(
         run_job(config["job"], resources, shared, signals, _received(config["asset"]))
         tune.report({"dataset": config["job"].dataset})
 
-    with private_folder(str(shared)) as files, ended():
+    with private_folder(str(shared), for_ray=address is None) as files, ended():
         started = _JOINED if address else _own_ray(workers or 1, resources, signals, files)
         with nullcontext() if address else closed_to_others(), sigterm_stays_ours():
             ray.init(
