@@ -270,7 +270,7 @@ class LineError(ValueError):
 def _with_packed_signals(row: Mapping[str, Any]) -> dict[str, Any]:
     """Brings a row of an older ledger, which has a list of signals and SSIM at each point, into today's form."""
     signals = row.get("signals")
-    if not isinstance(signals, list):
+    if not isinstance(signals, list) or not signals:
         return dict(row)
     own = ("ssim",)
     tables = [

@@ -16,7 +16,7 @@ from searchinr.engine.catalog import read_space
 
 ROOT = Path(__file__).parents[2]
 COMMANDS = {
-    **{name: (name,) for name in ("fit", "overhead", "growth", "faults", "large")},
+    **{name: (name,) for name in ("fit", "overhead", "growth", "faults", "large", "mutations")},
     **{name: (f"reproduce.{name}",) for name in ("gordon", "ani", "supernet", "combiner", "shacira")},
     **{f"{name}-search": ("reproduce.searches", name) for name in ("ani", "shacira")},
 }

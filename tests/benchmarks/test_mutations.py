@@ -13,7 +13,7 @@ from benchmarks.mutations import Kind, feed, kinds
 from searchinr.errors import UserError
 
 SHORT = {"inr": 400, "asset": 200, "image": 200, "audio": 100, "space": 20, "cluster": 20}
-NAMES = ("inr", "asset", "checkpoint", "inbox", "image", "audio", "config", "space")
+NAMES = ("inr", "asset", "checkpoint", "inbox", "image", "audio", "ledger", "config", "space", "cluster")
 
 
 @pytest.mark.parametrize("name", NAMES)

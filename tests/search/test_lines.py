@@ -66,6 +66,11 @@ def test_a_point_of_an_earlier_version_has_a_list_of_signals() -> None:
     assert parse_line(json.dumps(row)) == POINT
 
 
+def test_a_point_with_a_list_of_no_signals_is_none() -> None:
+    with pytest.raises(LineError):
+        parse_line(json.dumps({**json.loads(dump_line(POINT)), "signals": []}))
+
+
 def test_a_figure_is_found_by_its_name_whether_it_is_plain_or_the_modalitys_own() -> None:
     assert [POINT.figure(name) for name in ("rate", "ssim", "decode_s", "overlap")] == [1.01, 0.8, 0.01, None]
 
