@@ -146,9 +146,9 @@ def export_configs(
 
 
 def _write(run: OpenedRun, config: EncodeConfig, path: Path, force: bool, signal: Path | None = None) -> Exported:
-    write_file(path, dump_config(config).encode())
     kept = None if config.asset is None else run.folder.kept_assets / config.asset
-    asset = None if kept is None else copy_asset(kept, path.parent, force=force)
+    asset = None if kept is None else copy_asset(kept, path.parent, force=force)  # first, since it may refuse
+    write_file(path, dump_config(config).encode())
     return Exported(path, config, asset, signal)
 
 

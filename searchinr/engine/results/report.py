@@ -33,6 +33,7 @@ def write_report(
     labels = run.chosen(None)
     folder = out or run.folder.report
     make_folder(folder)
+    check_new(folder / "report.html", force=force or out is None)  # before classical codecs take minutes
     reports = [dataset_report(run, run.dataset(label, data_dir), folder, approve) for label in labels]
     page = report_html(str(run.folder.path), run.space.name, reports, several=len(labels) > 1)
     contents = {"report.html": page.encode()}

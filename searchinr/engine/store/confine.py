@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+from searchinr.engine.store.place import Place
 from searchinr.errors import UserError
 
 
@@ -34,3 +35,17 @@ def refuse_links_out(folder: Path) -> None:
                     f"{path}: a link to {path.readlink()} found, which leads out of the run folder; put what it stands "
                     "for in its place"
                 )
+
+
+def refuse_what_no_run_made(root: Place) -> None:
+    """A run replaces and removes what has the names of its own files, so it begins only where there is none of them.
+
+    Raises:
+        UserError: There is one.
+    """
+    if (root / "space.yaml").exists() or (root / ".lock").exists():
+        return
+    files = [root / name for name in ("run.json", "ledger.jsonl", "log.txt", "mlflow.db")]
+    rooms = [root / name for name in ("front", "inbox", "trials", "assets", "report", "mlartifacts")]
+    for found in [*(file for file in files if file.exists()), *(room for room in rooms if any(room.files()))]:
+        raise UserError(f"{found}: found, which no run has made; choose another folder for the run")

@@ -37,7 +37,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from searchinr.engine.store.asset_files import KEPT
-from searchinr.engine.store.confine import refuse_links_out
+from searchinr.engine.store.confine import refuse_links_out, refuse_what_no_run_made
 from searchinr.engine.store.ledger import read_ledger
 from searchinr.engine.store.place import LocalPlace, Place, check_writable
 from searchinr.engine.store.stored_run import StoredRun
@@ -162,7 +162,7 @@ class RunFolder(SharedFolder):
 
     def create(self) -> None:
         """Makes the folder and its rooms; `UserError` where that cannot be, or the user has other things there."""
-        _refuse_what_no_run_made(self.path)
+        refuse_what_no_run_made(self.path)
         refuse_links_out(self.path)
         try:
             os.fspath(self.path.resolve()).encode()
@@ -177,7 +177,7 @@ class RunFolder(SharedFolder):
             raise UserError(f"{self.path}: cannot write there ({reason}); name another folder with --out") from error
         if self.stored is not None:
             check_writable(self.stored.place)
-            _refuse_what_no_run_made(self.stored.place)
+            refuse_what_no_run_made(self.stored.place)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -272,16 +272,6 @@ def open_delivery(path: Place) -> tuple[Delivered, dict[str, bytes]]:
     except Exception as error:  # of many kinds: any byte may be wrong
         raise InvalidFileError(f"{path}: a damaged result ({error})") from error
     return line, files
-
-
-def _refuse_what_no_run_made(root: Place) -> None:
-    """A run replaces and removes what has the names of its own files, so it begins only where there is none of them."""
-    if (root / "space.yaml").exists() or (root / ".lock").exists():
-        return
-    files = [root / name for name in ("run.json", "ledger.jsonl", "log.txt", "mlflow.db")]
-    rooms = [root / name for name in ("front", "inbox", "trials", "assets", "report", "mlartifacts")]
-    for found in [*(file for file in files if file.exists()), *(room for room in rooms if any(room.files()))]:
-        raise UserError(f"{found}: found, which no run has made; choose another folder for the run")
 
 
 def safe_name(name: str) -> str:
