@@ -10,7 +10,8 @@ import pytest
 
 @pytest.fixture
 def short_folder() -> Iterator[Path]:
-    """A folder for Ray, whose sockets' names must be short."""
-    folder = Path(tempfile.mkdtemp(prefix="sr-"))
+    """A folder for Ray, whose sockets' names must be short; Ray opens it to everybody, the one around it is closed."""
+    around = Path(tempfile.mkdtemp(prefix="sr-"))
+    (folder := around / "r").mkdir()
     yield folder
-    shutil.rmtree(folder, ignore_errors=True)
+    shutil.rmtree(around, ignore_errors=True)

@@ -121,7 +121,7 @@ class Script:
         if ("ended", "plain") in self.calls and not self.doors:  # a worker is up
             self.doors = {f"{host}:{port}": sorted(answers(port)) for host, port in listening(os.getpid())}
             if self.doors and os.getuid() == 0:
-                self.stranger = as_stranger(STRANGER, os.getpid(), tempfile.gettempdir())
+                self.stranger = as_stranger(STRANGER, os.getpid(), os.environ["RAY_TMPDIR"])
 
     def abandon(self, reason: str) -> None:
         raise SystemExit(reason)
@@ -171,5 +171,8 @@ def play(execute: Executor, folder: Path, jobs: Sequence[AnyJob]) -> dict[str, A
 if __name__ == "__main__":
     from searchinr.engine.workers.tune import run_on_ray
 
-    played = play(partial(run_on_ray, workers=1), Path(sys.argv[1]), [*JOBS, DEADLY])
+    with tempfile.TemporaryDirectory(prefix="sr-") as own:  # so that what others left in /tmp is not looked at
+        os.chmod(own, 0o755)
+        os.environ["RAY_TMPDIR"] = own
+        played = play(partial(run_on_ray, workers=1), Path(sys.argv[1]), [*JOBS, DEADLY])
     (Path(sys.argv[1]) / NOTES).write_text(json.dumps(played))
