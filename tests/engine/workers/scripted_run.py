@@ -172,7 +172,7 @@ if __name__ == "__main__":
     from searchinr.engine.workers.tune import run_on_ray
 
     with tempfile.TemporaryDirectory(prefix="sr-") as own:  # so that what others left in /tmp is not looked at
-        os.chmod(own, 0o755)
+        Path(own).chmod(0o755)
         os.environ["RAY_TMPDIR"] = own
         played = play(partial(run_on_ray, workers=1), Path(sys.argv[1]), [*JOBS, DEADLY])
     (Path(sys.argv[1]) / NOTES).write_text(json.dumps(played))
