@@ -72,7 +72,7 @@ def refused(searchinr: Run) -> Callable[..., str]:
     return run
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def start() -> Callable[..., "subprocess.Popen[str]"]:
     """Starts the console entry as a process group of its own."""
 

@@ -3,11 +3,13 @@
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,8 +22,7 @@ from listening import as_stranger, family_of, listening
 LABEL = "photos-downscale16x24-first2"
 
 
-@pytest.fixture
-def port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -32,6 +33,8 @@ class Ui:
     """`searchinr ui` while it runs."""
 
     process: "subprocess.Popen[str]"
+    folder: Path
+    port: int
     address: str
     front: str
 
@@ -49,22 +52,35 @@ class Ui:
         return dict(json.loads(self.ask(f"api/2.0/mlflow/{method}", data=data)))
 
 
-@pytest.fixture
-def ui(start: Callable, run_copy: Path, port: int) -> Iterator[Ui]:
-    process = start("ui", run_copy, "--port", port)
+@contextmanager
+def serving(start: Callable, folder: Path) -> Iterator[Ui]:
+    port = free_port()
+    process = start("ui", folder, "--port", port)
     try:
         found = re.fullmatch(r"MLflow: (\S+) \(Ctrl-C ends it\)\n", process.stdout.readline())
         assert found, process.stderr.read()
         label, address = process.stdout.readline().removeprefix("front of ").rstrip().split(": ")
         assert label == LABEL
-        yield Ui(process, found[1], address)
+        yield Ui(process, folder, port, found[1], address)
     finally:
         process.kill()
         process.wait()
 
 
-def test_it_answers_on_loopback_and_ends_with_ctrl_c(ui: Ui, port: int) -> None:
-    assert re.fullmatch(rf"http://127\.0\.0\.1:{port}/[\w-]{{43}}/", ui.address)
+@pytest.fixture(scope="module")
+def ui(start: Callable, finished_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ui]:
+    """One for all that only ask it something."""
+    with serving(start, shutil.copytree(finished_run, tmp_path_factory.mktemp("ui") / "copy")) as ui:
+        yield ui
+
+
+def test_it_answers_on_loopback_and_ends_with_ctrl_c(start: Callable, run_copy: Path) -> None:
+    with serving(start, run_copy) as ui:
+        answers_and_ends(ui)
+
+
+def answers_and_ends(ui: Ui) -> None:
+    assert re.fullmatch(rf"http://127\.0\.0\.1:{ui.port}/[\w-]{{43}}/", ui.address)
     assert re.fullmatch(rf"{re.escape(ui.address)}#/experiments/\d+/runs/\w+/artifacts/front.html\?\S+", ui.front)
     assert ui.ask("health") == b"OK"
     assert b"MLflow" in ui.ask("")
@@ -75,8 +91,8 @@ def test_it_answers_on_loopback_and_ends_with_ctrl_c(ui: Ui, port: int) -> None:
     assert ui.process.returncode == 0
 
 
-def test_nobody_gets_in_without_the_address(ui: Ui, port: int) -> None:
-    assert listening(ui.process.pid) == {("127.0.0.1", port)}
+def test_nobody_gets_in_without_the_address(ui: Ui) -> None:
+    assert listening(ui.process.pid) == {("127.0.0.1", ui.port)}
     for path in (
         "",
         "health",
@@ -94,7 +110,7 @@ def test_nobody_gets_in_without_the_address(ui: Ui, port: int) -> None:
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can be somebody else")
-def test_another_user_gets_nowhere(ui: Ui, port: int) -> None:
+def test_another_user_gets_nowhere(ui: Ui) -> None:
     code = """
 pid, port = sys.argv[1:]
 try:
@@ -108,18 +124,18 @@ for attempt in (lambda: os.kill(int(pid), signal.SIGTERM), lambda: Path(f"/proc/
         print("refused")
 print(Path(f"/proc/{pid}/cmdline").read_text())
 """
-    said = as_stranger(code, ui.process.pid, port)
+    said = as_stranger(code, ui.process.pid, ui.port)
     assert said.splitlines()[:3] == ["403", "refused", "refused"]
     assert ui.address.split("/")[3] not in said
     assert ui.ask("health") == b"OK"
 
 
-def test_artifacts_out_of_the_run_folder_are_neither_read_nor_written(ui: Ui, run_copy: Path, tmp_path: Path) -> None:
+def test_artifacts_out_of_the_run_folder_are_neither_read_nor_written(ui: Ui, tmp_path: Path) -> None:
     (tmp_path / "private").mkdir()
     (tmp_path / "private" / "diary.txt").write_text("hush")
-    (run_copy / "mlartifacts" / "link").symlink_to(tmp_path / "private")
+    (ui.folder / "mlartifacts" / "link").symlink_to(tmp_path / "private")
     for number, folder in enumerate(
-        (tmp_path / "private", run_copy / "mlartifacts" / "link", run_copy / "mlartifacts")
+        (tmp_path / "private", ui.folder / "mlartifacts" / "link", ui.folder / "mlartifacts")
     ):
         experiment = ui.call("experiments/create", name=f"{number}", artifact_location=folder.as_uri())["experiment_id"]
         run = ui.call("runs/create", experiment_id=experiment)["run"]["info"]
@@ -168,9 +184,9 @@ def test_a_run_without_a_store(refused: Callable, run_copy: Path) -> None:
     assert "no MLflow store yet" in refused("ui", run_copy)
 
 
-def test_a_damaged_store_is_one_line(searchinr: Callable, run_copy: Path, port: int) -> None:
+def test_a_damaged_store_is_one_line(searchinr: Callable, run_copy: Path) -> None:
     (run_copy / "mlflow.db").write_bytes(b"not a database" * 100)
-    result = searchinr("ui", run_copy, "--port", port)
+    result = searchinr("ui", run_copy, "--port", free_port())
     assert result.code == 1
     assert result.err.startswith("searchinr: MLflow could not be started")
     assert result.err.count("\n") == 1

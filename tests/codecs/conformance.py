@@ -271,8 +271,13 @@ class CodecConformance:
     rungs: ClassVar[tuple[int, int]] = (22, 50)
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
-        if "label" in metafunc.fixturenames:
-            metafunc.parametrize("label", self.cases)
+        if "label" not in metafunc.fixturenames:
+            return
+        marks = [pytest.mark.slow] if metafunc.definition.get_closest_marker("fits_again") else []
+        quick = {case.modality: label for label, case in reversed(self.cases.items())}.values()
+        metafunc.parametrize(
+            "label", [label if label in quick else pytest.param(label, marks=marks) for label in self.cases]
+        )
 
     @pytest.fixture(autouse=True)
     def installed(self, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -340,18 +345,22 @@ class CodecConformance:
         assert 0 < fitted.macs[self.rungs[0]] < fitted.macs[self.rungs[1]]
         assert all(len(files) == len(make_signals(case.modality)) for files in fitted.files.values())
 
+    @pytest.mark.fits_again
     def test_same_seed_same_bytes(self, case: Case, few: Fitted) -> None:
         first = self.rungs[0]
         assert fit(self.codec, case, (first,), first=FEW).files[first] == few.files[first]
 
+    @pytest.mark.fits_again
     def test_other_seed_other_bytes(self, case: Case, few: Fitted) -> None:
         other = fit(self.codec, case, self.rungs[:1], seed=1, first=FEW).files[self.rungs[0]]
         assert all(a != b for a, b in zip(other, few.files[self.rungs[0]], strict=True))
 
+    @pytest.mark.fits_again
     def test_a_rung_does_not_depend_on_earlier_ones(self, case: Case, few: Fitted) -> None:
         last = self.rungs[-1]
         assert fit(self.codec, case, (last,), first=FEW).files[last] == few.files[last]
 
+    @pytest.mark.fits_again
     def test_resumed_fit_equals_uninterrupted_one(self, case: Case, few: Fitted) -> None:
         first_rung = [is_rung for is_rung, _ in few.checkpoints].index(True)
         last = len(few.checkpoints) - 1
@@ -366,6 +375,7 @@ class CodecConformance:
             assert resumed.macs == {rung: few.macs[rung] for rung in left}
             assert len(resumed.checkpoints) == end - moment, "no step is taken again"
 
+    @pytest.mark.fits_again
     def test_a_signal_does_not_depend_on_its_companions(self, case: Case) -> None:
         alone, among_others = (
             fit(self.codec, case, self.rungs[:1], first=first, signal_by_signal=True).files[self.rungs[0]]
@@ -381,6 +391,7 @@ class CodecConformance:
             values = [getattr(state, key) for state in states]
             assert values == sorted(values) and values[0] > 0
 
+    @pytest.mark.fits_again
     def test_an_asset_follows_from_its_spec_and_its_seed(self, case: Case, prepared: Prepared) -> None:
         again, other = prepare(self.codec, case), built_once(self.codec, case, seed=1)
         assert again is not None and other is not None
@@ -390,6 +401,7 @@ class CodecConformance:
         assert asset.spec == engine.asset_spec(build_params(engine.Params, case.params))
         assert set(asset.spec.params) <= set(canonical_params(engine.Params, case.params))
 
+    @pytest.mark.fits_again
     def test_a_resumed_building_equals_an_uninterrupted_one(self, case: Case, prepared: Prepared) -> None:
         last = len(prepared.checkpoints) - 1
         assert last >= 2, "choose parameters by which the building has several checkpoints"

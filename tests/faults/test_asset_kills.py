@@ -116,7 +116,9 @@ def case(folder: Path) -> Case:
     return Case(folder)
 
 
-@pytest.mark.parametrize(("space", "name"), [(SPACE, "supernet"), (NEIGHBOURS, "prior")])
+@pytest.mark.parametrize(
+    ("space", "name"), [(SPACE, "supernet"), pytest.param(NEIGHBOURS, "prior", marks=pytest.mark.slow)]
+)
 def test_a_killed_building_goes_on_from_its_checkpoint_to_the_same_bits(folder: Path, space: str, name: str) -> None:
     case = Case(folder, space, name)
     with starting(case.with_many_checkpoints()) as run:
@@ -154,7 +156,8 @@ def self_built(run: OpenedRun, line: AssetBuilt) -> Building:
     return last
 
 
-@pytest.mark.parametrize("option", BOTH)
+@pytest.mark.slow
+@pytest.mark.parametrize("option", [HERE, ON_RAY])
 def test_kill_9_of_everything_while_a_supernet_is_built(case: Case, option: str) -> None:
     with starting(case.command(option)) as run:
         case.wait_for_building(run)

@@ -95,14 +95,15 @@ def kill_a_worker(case: Case, run: RunProcess, put_back: int = 1) -> None:
 
 
 @contextmanager
-def killed(path: Path) -> Iterator[Case]:
-    """A run whose worker and then whose driver were killed: a copy of its folder, which nobody changes."""
+def killed(path: Path, option: str) -> Iterator[Case]:
+    """A run whose worker, if there are any, and then whose driver were killed: a copy of its folder, for good."""
     case = make_case(path)
-    with running(*case.command()) as run:
-        wait_until(lambda: case.points() >= 2, run)
-        kill_a_worker(case, run)
+    with starting(case.command(option)) as run:
+        if option == ON_RAY:
+            wait_until(lambda: case.points() >= 2, run)
+            kill_a_worker(case, run)
         wait_until(lambda: case.points() >= 7, run)
-        run.kill()
+        run.kill(signal.SIGKILL)
         run.process.wait()
         shutil.copytree(case.folder, path / "copy")
         yield Case(case.space, path / "copy")
@@ -110,7 +111,7 @@ def killed(path: Path) -> Iterator[Case]:
 
 @pytest.fixture(scope="module")
 def snapshot(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Case]:
-    with killed(tmp_path_factory.mktemp("killed")) as snapshot:
+    with killed(tmp_path_factory.mktemp("killed"), HERE) as snapshot:
         yield snapshot
 
 
@@ -125,20 +126,21 @@ def go_on(snapshot: Case, option: str) -> None:
     """Finishes the run of which this is a copy, in whose folder workers without a driver may still be at work."""
     case = Case(snapshot.space, snapshot.folder.with_name("run"))
     before = Recorded.of(snapshot.folder)
-    assert " is put back (ActorDiedError)" in case.log()
     assert 7 <= before.points() < TRIALS * 3
     finish(case.command(option))
     check(case, before)
 
 
-def test_a_killed_worker_and_a_killed_driver(snapshot: Case) -> None:
+def test_a_killed_driver(snapshot: Case) -> None:
     go_on(snapshot, HERE)
 
 
 @pytest.mark.slow
-def test_a_killed_worker_and_a_killed_driver_and_a_new_ray(tmp_path: Path) -> None:
-    with killed(tmp_path) as snapshot:
-        go_on(snapshot, ON_RAY)
+@pytest.mark.parametrize("option", [HERE, ON_RAY])
+def test_a_killed_worker_and_a_killed_driver(tmp_path: Path, option: str) -> None:
+    with killed(tmp_path, ON_RAY) as snapshot:
+        assert " is put back (ActorDiedError)" in snapshot.log()
+        go_on(snapshot, option)
 
 
 @pytest.mark.parametrize("option", BOTH)

@@ -121,7 +121,7 @@ def finished_on_ray(tmp_path_factory: pytest.TempPathFactory, new_run_folder: Ca
     return path / "run"
 
 
-@pytest.fixture(params=["finished_here", "finished_on_ray"])
+@pytest.fixture(params=["finished_here", pytest.param("finished_on_ray", marks=pytest.mark.slow)])
 def finished(request: pytest.FixtureRequest) -> Path:
     return Path(request.getfixturevalue(request.param))
 
@@ -135,6 +135,7 @@ def test_a_finished_run_is_tidy_and_verifies(finished: Path) -> None:
     assert len((finished / "log.txt").read_text().splitlines()) >= len(lines)
 
 
+@pytest.mark.slow
 def test_both_executors_make_the_same_decisions_and_the_same_files(finished_here: Path, finished_on_ray: Path) -> None:
     def without_times(line: Line) -> Line:
         changes: dict[str, Any] = {"time": 0.0}
@@ -160,11 +161,11 @@ def test_both_executors_make_the_same_decisions_and_the_same_files(finished_here
     assert kept[0] == kept[1] > {"space.yaml", "ledger.jsonl", "mlflow.db", "report"}
 
 
-def test_another_process_gives_the_files_that_reused_workers_gave_at_every_rung(finished_on_ray: Path) -> None:
-    (entry,) = read_space(finished_on_ray / "space.yaml").datasets
+def test_fits_by_themselves_give_the_files_that_reused_workers_gave_at_every_rung(finished: Path) -> None:
+    (entry,) = read_space(finished / "space.yaml").datasets
     signals = load_dataset(entry).signals
     torch.set_num_threads(1)
-    for point in points(finished_on_ray):
+    for point in points(finished):
         (measured,) = [
             state
             for state in run_trial(
@@ -181,9 +182,8 @@ def test_another_process_gives_the_files_that_reused_workers_gave_at_every_rung(
 
 @pytest.mark.parametrize("option", [HERE, pytest.param("--workers=2", marks=pytest.mark.slow)])
 def test_the_same_command_has_nothing_to_do_and_a_larger_budget_goes_on_with_either_executor(
-    finished_here: Path, finished_on_ray: Path, folder: Path, run_to_its_end: RunToItsEnd, option: str
+    finished: Path, folder: Path, run_to_its_end: RunToItsEnd, option: str
 ) -> None:
-    finished = finished_on_ray if option == HERE else finished_here  # the other one has begun
     shutil.copytree(finished, folder, dirs_exist_ok=True)
     space = finished.with_name("tiny.yaml")
     before = (folder / "ledger.jsonl").read_bytes()
