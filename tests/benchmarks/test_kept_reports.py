@@ -37,6 +37,7 @@ def test_a_report_is_what_its_kept_figures_say(
     assert json.loads(written.read_text()) == json.loads(kept.read_text())
 
 
+@pytest.mark.slow
 def test_the_comparison_of_searches_is_what_its_kept_figures_say(tmp_path: Path) -> None:
     kept = ROOT / "reports" / "search"
     runs = json.loads((kept / "runs.json").read_text())

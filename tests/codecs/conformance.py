@@ -271,13 +271,18 @@ class CodecConformance:
     rungs: ClassVar[tuple[int, int]] = (22, 50)
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
-        if "label" not in metafunc.fixturenames:
-            return
-        marks = [pytest.mark.slow] if metafunc.definition.get_closest_marker("fits_again") else []
-        quick = {case.modality: label for label, case in reversed(self.cases.items())}.values()
-        metafunc.parametrize(
-            "label", [label if label in quick else pytest.param(label, marks=marks) for label in self.cases]
-        )
+        quick = self.quick_cases()
+        if "label" in metafunc.fixturenames:
+            rest = [pytest.param(label, marks=pytest.mark.slow) for label in self.cases if label not in quick]
+            metafunc.parametrize("label", [*quick, *rest])
+        if "labels" in metafunc.fixturenames:
+            every = pytest.param(list(self.cases), id="all cases", marks=pytest.mark.slow)
+            metafunc.parametrize("labels", [pytest.param(quick, id="quick cases"), every])
+
+    @classmethod
+    def quick_cases(cls) -> list[str]:
+        """The first of each modality: the others are among the slow tests."""
+        return list({case.modality: label for label, case in reversed(cls.cases.items())}.values())
 
     @pytest.fixture(autouse=True)
     def installed(self, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -315,10 +320,10 @@ class CodecConformance:
         return found
 
     @pytest.fixture
-    def folder(self, tmp_path: Path) -> Path:
-        """One folder with the files of all cases, what some of them are when trimmed, and what decoding them needs."""
+    def folder(self, tmp_path: Path, labels: list[str]) -> Path:
+        """One folder with the files of some cases, what some of them are when trimmed, and what decoding them needs."""
         engine = CODECS[self.codec]
-        for label in self.cases:
+        for label in labels:
             if (asset := self.fit_case(label).asset) is not None:
                 write_asset(LocalPlace(tmp_path / asset_name(asset.label)), self.codec, asset)
             for number, data in enumerate(self.fit_case(label).files[self.rungs[-1]]):
@@ -345,22 +350,18 @@ class CodecConformance:
         assert 0 < fitted.macs[self.rungs[0]] < fitted.macs[self.rungs[1]]
         assert all(len(files) == len(make_signals(case.modality)) for files in fitted.files.values())
 
-    @pytest.mark.fits_again
     def test_same_seed_same_bytes(self, case: Case, few: Fitted) -> None:
         first = self.rungs[0]
         assert fit(self.codec, case, (first,), first=FEW).files[first] == few.files[first]
 
-    @pytest.mark.fits_again
     def test_other_seed_other_bytes(self, case: Case, few: Fitted) -> None:
         other = fit(self.codec, case, self.rungs[:1], seed=1, first=FEW).files[self.rungs[0]]
         assert all(a != b for a, b in zip(other, few.files[self.rungs[0]], strict=True))
 
-    @pytest.mark.fits_again
     def test_a_rung_does_not_depend_on_earlier_ones(self, case: Case, few: Fitted) -> None:
         last = self.rungs[-1]
         assert fit(self.codec, case, (last,), first=FEW).files[last] == few.files[last]
 
-    @pytest.mark.fits_again
     def test_resumed_fit_equals_uninterrupted_one(self, case: Case, few: Fitted) -> None:
         first_rung = [is_rung for is_rung, _ in few.checkpoints].index(True)
         last = len(few.checkpoints) - 1
@@ -375,7 +376,6 @@ class CodecConformance:
             assert resumed.macs == {rung: few.macs[rung] for rung in left}
             assert len(resumed.checkpoints) == end - moment, "no step is taken again"
 
-    @pytest.mark.fits_again
     def test_a_signal_does_not_depend_on_its_companions(self, case: Case) -> None:
         alone, among_others = (
             fit(self.codec, case, self.rungs[:1], first=first, signal_by_signal=True).files[self.rungs[0]]
@@ -391,7 +391,6 @@ class CodecConformance:
             values = [getattr(state, key) for state in states]
             assert values == sorted(values) and values[0] > 0
 
-    @pytest.mark.fits_again
     def test_an_asset_follows_from_its_spec_and_its_seed(self, case: Case, prepared: Prepared) -> None:
         again, other = prepare(self.codec, case), built_once(self.codec, case, seed=1)
         assert again is not None and other is not None
@@ -401,7 +400,6 @@ class CodecConformance:
         assert asset.spec == engine.asset_spec(build_params(engine.Params, case.params))
         assert set(asset.spec.params) <= set(canonical_params(engine.Params, case.params))
 
-    @pytest.mark.fits_again
     def test_a_resumed_building_equals_an_uninterrupted_one(self, case: Case, prepared: Prepared) -> None:
         last = len(prepared.checkpoints) - 1
         assert last >= 2, "choose parameters by which the building has several checkpoints"
@@ -565,7 +563,7 @@ class CodecConformance:
 
     @pytest.mark.slow
     def test_many_mutants_are_refused_or_decoded(self, folder: Path) -> None:
-        self.open_mutants(folder, 10_000)
+        self.open_mutants(folder, 5_000)
 
     def open_mutants(self, folder: Path, count: int) -> None:
         files = len(list(folder.glob("*.inr")))

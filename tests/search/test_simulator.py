@@ -80,7 +80,7 @@ codecs:
 """
 
 
-@pytest.mark.parametrize("scheduler", ["mo-asha", "mo-asha-stopping"])
+@pytest.mark.parametrize("scheduler", ["mo-asha", pytest.param("mo-asha-stopping", marks=pytest.mark.slow)])
 def test_a_run_and_its_simulation_make_the_same_decisions(
     tmp_path: Path, scheduler: str, new_run_folder: Callable[[Path], Path]
 ) -> None:

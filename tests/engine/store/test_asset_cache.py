@@ -87,6 +87,7 @@ def _keep_many(folder: Path, number: int, begin: Callable[[], int]) -> None:
         AssetCache(folder, Path(f"runs/{number}"), print).keep(f"network-{each:016x}", "combiner", content, ORIGIN)
 
 
+@pytest.mark.slow
 def test_runs_that_build_the_same_at_the_same_time_never_read_half_of_it(folder: Path, warnings: list[str]) -> None:
     context = multiprocessing.get_context("spawn")
     barrier = context.Barrier(3)

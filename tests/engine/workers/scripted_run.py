@@ -120,8 +120,8 @@ class Script:
         self.ticks += 1
         if ("ended", "plain") in self.calls and not self.doors:  # a worker is up
             self.doors = {f"{host}:{port}": sorted(answers(port)) for host, port in listening(os.getpid())}
-            if self.doors and os.getuid() == 0:
-                self.stranger = as_stranger(STRANGER, os.getpid(), os.environ["RAY_TMPDIR"])
+            if (folder := os.environ.get("RAY_TMPDIR")) and os.getuid() == 0:
+                self.stranger = as_stranger(STRANGER, os.getpid(), folder)
 
     def abandon(self, reason: str) -> None:
         raise SystemExit(reason)
