@@ -41,7 +41,9 @@ codecs:
 
 @pytest.fixture
 def folder(tmp_path: Path, new_run_folder: Callable[[Path], Path], monkeypatch: pytest.MonkeyPatch) -> RunFolder:
+    """A folder for a run, whose front is not drawn: that would take longer than the run, and is not looked at."""
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.setattr(Driver, "_draw_front", lambda *arguments: None)
     folder = RunFolder(new_run_folder(tmp_path / "run"))
     folder.create()
     folder.space.write_text(SPACE)
@@ -254,7 +256,7 @@ def test_a_drawing_that_fails_does_not_end_the_search(folder: RunFolder, monkeyp
     def fails(*_: object) -> None:
         raise ValueError("no figure of this kind")
 
-    monkeypatch.setattr("searchinr.engine.run.driver.write_figures", fails)
+    monkeypatch.setattr(Driver, "_draw_front", fails)
     run(folder)
     assert len({line.trial for line in lines(folder, "point")}) == 4
     assert "cannot be drawn" in folder.log.read_text()
