@@ -1,5 +1,6 @@
 """The console script: collects the commands and turns errors into one clear line."""
 
+import errno
 import os
 import signal
 import sys
@@ -25,6 +26,9 @@ from searchinr.version import __version__
 
 # Typer's own usage errors have no public name but that of a subclass.
 _UsageError: type[typer.BadParameter] = typer.BadParameter.__bases__[0]
+
+_NO_PATHS = {errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EISDIR}
+"""Why a path of the user's is none, whichever command looks at it first."""
 
 app = typer.Typer(
     name="searchinr",
@@ -94,12 +98,8 @@ def execute(arguments: Sequence[str]) -> int:
         return _fail(WRONG_INPUT, *text.splitlines())
     except MemoryError:
         return _fail(FAILED, "out of memory")
-    except OSError as error:  # the machine's fault: a full disk, too many open files
-        where = "" if error.filename is None else f"{error.filename}: "
-        return _fail(FAILED, *f"{where}{error.strerror or error}".splitlines())
     except Exception as error:
-        traceback.print_exception(type(error), error, _own_trace(error))
-        return _fail(FAILED, "this is an error in searchinr itself; please report it with the lines above")
+        return _failed(error)
 
 
 def _run(arguments: list[str]) -> int:
@@ -111,6 +111,19 @@ def _run(arguments: list[str]) -> int:
     except typer.Exit as end:
         return end.exit_code
     return result if isinstance(result, int) else OK
+
+
+def _failed(error: Exception) -> int:
+    """Says what has ended a command that it did not foresee: a path that cannot be, the machine, or a bug of ours."""
+    if isinstance(error, RuntimeError) and str(error).startswith("Symlink loop"):  # so pathlib says ELOOP
+        return _fail(WRONG_INPUT, *f"{error}; choose another path, or mend the link".splitlines())
+    if isinstance(error, OSError):
+        text = ("" if error.filename is None else f"{error.filename}: ") + (error.strerror or str(error))
+        if error.errno in _NO_PATHS:
+            return _fail(WRONG_INPUT, *f"{text}; choose another path".splitlines())
+        return _fail(FAILED, *text.splitlines())  # the machine's fault: a full disk, too many open files
+    traceback.print_exception(type(error), error, _own_trace(error))
+    return _fail(FAILED, "this is an error in searchinr itself; please report it with the lines above")
 
 
 def _fail(code: int, *lines: str) -> int:

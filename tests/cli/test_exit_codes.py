@@ -55,6 +55,31 @@ def test_what_the_machine_lacks_is_one_line_and_exit_code_1(
     assert searchinr("front", "a") == (1, "", f"{line}\n")
 
 
+LONG = "x" * 300
+PATHS = (LONG, f"{LONG}/x", "/".join(["y" * 200] * 25), "loop", "loop/x", "photo.png/x")
+
+
+@pytest.mark.parametrize("path", PATHS, ids=range(len(PATHS)))
+def test_a_path_that_cannot_be_is_one_line(
+    refused: Callable, photo: Path, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(photo.parent)
+    Path("loop").symlink_to("loop")
+    space = "name: a\nreference_point: {psnr_db: 8, rate: 64}\ncodecs: {mlp: {}}\nsearch: {trials: 1}\n"
+    space += "fidelity: {min_steps: 1, max_steps: 1, reduction: 3}\ndatasets: [{path: %s}]\n"
+    Path("files.yaml").write_text(space % path)
+    Path("pattern.yaml").write_text(space % f'"{path}/*.png"')
+    Path("space.yaml").write_text(space % "photo.png")
+    Path("steps.yaml").write_text("steps: 1\n")
+    for command in (
+        f"run {path}|run files.yaml|run pattern.yaml|run space.yaml --debug --out {path}|check {path}|status {path}|"
+        f"front {path}|export {path} --max-rate 1 -o best.yaml|stop {path} --cluster {path}|ui {path}|"
+        f"encode photo.png --config {path}|encode photo.png --config steps.yaml -o {path}/a.inr|decode {path}|"
+        f"inspect {path} --original {path}|render space.yaml --target slurm -o {path}/a"
+    ).split("|"):
+        assert path.split("/")[0] in refused(*command.split()), command
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_encode_leaves_nothing(start: Callable, photo: Path, number: int) -> None:
     (photo.parent / "long.yaml").write_text("steps: 10000000\n")
