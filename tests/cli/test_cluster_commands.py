@@ -205,6 +205,8 @@ def test_a_cluster_that_is_open_to_the_network_is_refused(searchinr: Callable, t
     ("arguments", "reason"),
     [
         (("--address", "head"), "--address: head found; allowed are HOST:PORT and auto"),
+        (("--address", "head:65536"), "with a port from 1024 to 65535"),
+        (("--address", "::1:6379"), "allowed are HOST:PORT and auto"),
         (("--address", "ray://127.0.0.1:10001"), "through ray:// Ray Tune runs the search at the other end"),
         (("--down",), "--down: found without --cluster"),
         (("--cluster", AWS, "--address", "auto"), "--address: found with --cluster"),

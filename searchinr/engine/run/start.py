@@ -64,18 +64,18 @@ def run_search(
 
     Raises:
         SearchInterrupted: It was asked to stop before it was done.
-        UserError: The space, a dataset or the run folder is not usable, or `debug` is asked for with workers. Nothing
-            was started.
+        UserError: The space, a dataset or the run folder is not usable, no Ray answers at the address, or `debug` is
+            asked for with workers. Nothing was started.
         OSError: The run folder's disk is full or gone, or Ray has died. What is recorded is safe.
     """
     for option, found in (("--workers", None if workers == 1 else workers), ("--address", address)):
         if debug and found is not None:
             raise UserError(f"{option}: {found} found with --debug, which fits one trial at a time here; leave it out")
-    if address is not None and address != "auto" and not re.fullmatch(r"[^/\s]+:\d{1,5}", address):
+    if address is not None and address != "auto" and not _is_host_and_port(address):
         raise UserError(
-            f"--address: {address} found; allowed are HOST:PORT and auto, on a node of that cluster: through ray:// "
-            "Ray Tune runs the search at the other end, away from its ledger; from here submit it, with --cluster FILE "
-            "or `ray job submit`"
+            f"--address: {address} found; allowed are HOST:PORT and auto, with a port from 1024 to 65535, on a node of "
+            "that cluster: through ray:// Ray Tune runs the search at the other end, away from its ledger; from here "
+            "submit it, with --cluster FILE or `ray job submit`"
         )
     kept = None if storage is None else parse_place(storage)
     space = read_space(source).overridden(trials, seed)
@@ -84,6 +84,10 @@ def run_search(
     training = training_signals(space, datasets, data_dir)
     cache = cache_folder(assets_dir)
     search = Search(space, list(datasets), canonicalise)
+    if address is not None:
+        from searchinr.engine.workers.joined_ray import check_answers  # which imports Ray
+
+        check_answers(address)
     path = out or Path("runs") / space.name
     folder = RunFolder(path, None if kept is None else kept / path.resolve().name)
     folder.create()
@@ -152,6 +156,12 @@ def _available(resources: Resources, view: RunView) -> Resources:
         view.note("no GPU here: trials run on the CPU")
         return resources.model_copy(update={"gpu": 0.0})
     return resources
+
+
+def _is_host_and_port(address: str) -> bool:
+    """Whether an address of a Ray is written as one; Ray takes no port below 1024."""
+    found = re.fullmatch(r"([^/\s:]+|\[[^/\s]+\]):(\d{4,5})", address)
+    return found is not None and 1024 <= int(found[2]) < 2**16
 
 
 def _check_modalities(space: Space, datasets: Mapping[str, Dataset]) -> None:
