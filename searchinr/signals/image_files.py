@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import simplejpeg
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 from PIL.TiffImagePlugin import TiffImageFile
 
 from searchinr.errors import UserError
 from searchinr.signals.files import read_file, write_file
+from searchinr.signals.image_damage import damage
 from searchinr.signals.signal import Layout, Signal
 
 _MODES = {(1, 8): "L", (2, 8): "LA", (3, 8): "RGB", (4, 8): "RGBA", (1, 16): "I;16"}
@@ -54,9 +54,6 @@ _FORMATS = {
 
 IMAGE_SUFFIXES = tuple(_FORMATS)
 _READ = ("PNG", "JPEG", "WEBP", "TIFF")
-
-_HARMLESS = "extraneous bytes before marker 0xd9"
-"""What libjpeg says where a camera has filled up the space before the end: no sample is missing."""
 
 
 def pillow_mode(layout: Layout) -> str | None:
@@ -149,26 +146,13 @@ def _loaded(path: Path) -> Image.Image:
     """The image of a file, turned upright. When this returns, the file's bytes are no longer held in memory."""
     data = read_file(path)
     opened = Image.open(BytesIO(data), formats=_READ)
-    if (repaired := _repaired(opened.format, data)) is not None:
-        raise UserError(f"{path}: damaged image ({repaired}), some pixels would be guesses; get the file again")
+    if (broken := damage(opened, data)) is not None:
+        raise UserError(f"{path}: damaged image ({broken}), some pixels would be guesses; get the file again")
     found = _not_exact(opened, data)
     if found is not None:
         raise UserError(f"{path}: {found} found; {_ALLOWED}, one frame; convert it first")
     ImageOps.exif_transpose(opened, in_place=True)
     return opened
-
-
-def _repaired(kind: str | None, data: bytes) -> str | None:
-    """What is broken in a file that Pillow would read nevertheless, filling in what is missing; None if nothing is."""
-    if kind == "PNG":
-        Image.open(BytesIO(data)).verify()  # raises where a check sum of a part is wrong, which decoding ignores
-    if kind in ("JPEG", "MPO"):
-        try:
-            simplejpeg.decode_jpeg(data, colorspace="GRAY", strict=True)
-        except ValueError as error:
-            if not str(error).endswith(_HARMLESS):
-                return str(error)
-    return None
 
 
 def image_misfit(layout: Layout, suffix: str) -> str | None:

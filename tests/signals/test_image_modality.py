@@ -229,6 +229,86 @@ def test_a_png_with_a_wrong_check_sum_or_without_its_end_is_refused(tmp_path: Pa
         assert "damaged image" in refused(path)
 
 
+def test_a_progressive_jpeg_without_its_last_scans_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.jpg"
+    Image.fromarray(signal_of(3, grid=(64, 80)).samples).save(path, progressive=True)
+    whole = path.read_bytes()
+    scans = [at for at in range(len(whole)) if whole[at : at + 2] == b"\xff\xda"]
+    assert len(scans) > 5
+    IMAGE.read(path)
+    for cut in scans[1:]:
+        tables = whole.rfind(b"\xff\xc4", 0, cut)  # those of the scan that is cut away may stand before it
+        path.write_bytes(whole[: tables if tables > whole.rfind(b"\xff\xda", 0, cut) else cut] + b"\xff\xd9")
+        assert "damaged image (its last scans are missing)" in refused(path)
+
+
+def test_a_jpeg_in_which_a_decoder_loses_its_way_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.jpg"
+    Image.fromarray(signal_of(3, grid=(64, 80)).samples).save(path)
+    whole = path.read_bytes()
+    scan = whole.index(b"\xff\xda") + 14
+    path.write_bytes(whole[:scan] + whole[scan + 1500 :])  # it finds its way again, and is at the end too early
+    assert "damaged image" in refused(path)
+    path.write_bytes(whole[:-2] + bytes(range(1, 40)) + b"\xff\xd9")  # data that no block has
+    assert "extraneous bytes" in refused(path)
+
+
+@pytest.mark.parametrize("interlaced", [0, 1])
+def test_a_png_with_too_few_rows_is_refused(tmp_path: Path, interlaced: int) -> None:
+    # rows of 5 x 8 pixels, in Adam7's seven passes
+    lengths = [1, 1, 2, *2 * [1], *2 * [3], *4 * [2], *4 * [5]] if interlaced else 8 * [5]
+    content = b"".join(bytes(1 + length) for length in lengths)
+
+    def file(content: bytes) -> bytes:
+        data = png(0, 8, [bytes(5)] * 8, 5)
+        old = zlib.compress(bytes(6 * 8))
+        header = struct.pack(">IIBBBBB", 5, 8, 8, 0, 0, 0, interlaced)
+        new = zlib.compress(content)
+        for kind, before, after in ((b"IHDR", data[16:29], header), (b"IDAT", old, new)):
+            whole = struct.pack(">I", len(before)) + kind + before + struct.pack(">I", zlib.crc32(kind + before))
+            data = data.replace(
+                whole, struct.pack(">I", len(after)) + kind + after + struct.pack(">I", zlib.crc32(kind + after))
+            )
+        return data
+
+    path = tmp_path / "a.png"
+    path.write_bytes(file(content))
+    IMAGE.read(path)
+    path.write_bytes(file(content[:-6]))
+    assert "bytes of rows found where its header says" in refused(path)
+
+
+@pytest.mark.parametrize("compression", ["raw", "tiff_lzw", "tiff_adobe_deflate", "packbits", "jpeg"])
+def test_a_tiff_whose_parts_are_missing_or_cut_is_refused(tmp_path: Path, compression: str) -> None:
+    path = tmp_path / "a.tif"
+    Image.fromarray(signal_of(3, grid=(40, 50)).samples).save(path, compression=compression)
+    whole = path.read_bytes()
+    with Image.open(path) as image:
+        (start, *_), (size, *_) = image.tag_v2[273], image.tag_v2[279]
+    IMAGE.read(path)
+    for fewer in (size - 900, size + 10**6):  # a length that says less, or more than the file has
+        tag = struct.pack("<HHI", 279, 4, 1) + struct.pack("<I", size)
+        assert whole.count(tag) == 1
+        path.write_bytes(whole.replace(tag, tag[:-4] + struct.pack("<I", fewer)))
+        assert "damaged image" in refused(path)
+    if compression == "jpeg":
+        path.write_bytes(whole[: start + size // 2] + bytes(300) + whole[start + size // 2 + 300 :])
+        assert "damaged image" in refused(path)
+
+
+@pytest.mark.parametrize("lossless", [False, True])
+def test_a_webp_that_was_cut_with_lengths_to_match_is_refused(tmp_path: Path, lossless: bool) -> None:
+    path = tmp_path / "a.webp"
+    Image.fromarray(signal_of(3, grid=(40, 50)).samples).save(path, lossless=lossless)
+    whole = path.read_bytes()
+    for size in (len(whole) - 20 - 200, len(whole) - 20 - 1000):
+        size -= size % 2
+        path.write_bytes(
+            b"RIFF" + struct.pack("<I", size + 12) + whole[8:16] + struct.pack("<I", size) + whole[20 : 20 + size]
+        )
+        assert "damaged image" in refused(path)
+
+
 @pytest.mark.parametrize(
     ("grid", "channels", "suffix", "message"),
     [
