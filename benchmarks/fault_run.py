@@ -12,54 +12,45 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from math import ceil
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO
 
 from searchinr.engine.catalog import read_space
 from searchinr.engine.store.ledger import read_ledger
-from searchinr.search.lines import Confirmation, Fit, FitFailed, Line, Point, parse_line
+from searchinr.engine.store.place import LocalPlace
+from searchinr.engine.store.run_folder import RunFolder
+from searchinr.engine.store.tensors import read_tensors
+from searchinr.search.lines import AssetBuilt, AssetFailed, AssetWork, Fit, FitFailed, Line, Measured, Point, parse_line
 
-Result = Point | Confirmation | FitFailed
-"""A ledger line that tells what came of a fit."""
-Key = tuple[str, int, int | None]
-"""What was fitted: trial, rung, and the seed of a confirmation."""
+Result = Measured | FitFailed | AssetBuilt | AssetFailed
+"""A ledger line that tells what came of a job."""
 
 _SESSION = re.compile(r"searchinr [^ ]+: .*, (\d+) ledger lines on record$")
-_STARTED = re.compile(r"trial (\w+) at (\d+) steps(?: with seed (\d+))? started$")
-_RESULT = re.compile(r"trial (\w+) at (\d+) steps(?: with seed (\d+))?(?:: .* dB| failed: .*)$")
-
-
-def _start_python(
-    arguments: tuple[str, ...], out: BinaryIO, err: BinaryIO, environment: Mapping[str, str]
-) -> "subprocess.Popen[bytes]":
-    return subprocess.Popen(
-        [sys.executable, *arguments],
-        stdin=subprocess.DEVNULL,
-        stdout=out,
-        stderr=err,
-        start_new_session=True,
-        env=environment,
-    )
+_STARTED = re.compile(r" (?:building (\S+): .*|(trial .*) started)$")
+_ENDED = re.compile(
+    r" INFO (trial \w+ at \d+ steps(?: with seed \d+)?|\S+)"
+    r"(?:(?P<result>: .* dB| failed: .*| is built: .*| is taken from .*)| is put back.*| is left to be built again .*)$"
+)
 
 
 class RunProcess:
-    """One `searchinr run`, or another command that makes one, in a session of its own."""
+    """One `searchinr run`, or another command that makes one, in a session of its own, of which nothing is left."""
 
     def __init__(
         self,
         *arguments: str,
         environment: Mapping[str, str] | None = None,
-        start: "Callable[..., subprocess.Popen[bytes]]" = _start_python,
+        start: "Callable[..., subprocess.Popen[bytes]]" = subprocess.Popen,
     ) -> None:
         """Starts Python with these arguments. Ray's files are in a folder of a short name, removed in the end."""
         self._files = Path(tempfile.mkdtemp(prefix="sr-"))
         everything = os.environ | {"OMP_NUM_THREADS": "1", "RAY_TMPDIR": str(self._files)} | dict(environment or {})
         everything.pop("RAY_ADDRESS", None)
         with (self._files / "out").open("wb") as out, (self._files / "err").open("wb") as err:
-            self.process = start(arguments, out, err, everything)
+            files = {"stdin": subprocess.DEVNULL, "stdout": out, "stderr": err}
+            self.process = start([sys.executable, *arguments], **files, start_new_session=True, env=everything)
 
     def finish(self) -> tuple[int, str, str]:
         """Waits for the command's end: exit code, standard output, standard error."""
@@ -81,11 +72,6 @@ class RunProcess:
         """Processes that run jobs."""
         return sorted(pid for pid, title in self.members().items() if title.startswith("ray::ImplicitFunc"))
 
-    def part(self, name: str) -> int:
-        """Ray's process of this name, e.g. `raylet`."""
-        (pid,) = (pid for pid, title in self.members().items() if title.split()[0].endswith(f"/{name}"))
-        return pid
-
     def kill(self, number: int = signal.SIGKILL) -> None:
         """Sends a signal to the driver alone."""
         os.kill(self.process.pid, number)
@@ -96,67 +82,61 @@ class RunProcess:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, number)
 
-    def remove(self) -> None:
+    def __enter__(self) -> "RunProcess":
+        return self
+
+    def __exit__(self, *_: object) -> None:
         """Ends what is left of it."""
         self.kill_all()
         self.process.wait()
         shutil.rmtree(self._files, ignore_errors=True)
 
 
-def searchinr(*arguments: str) -> tuple[str, ...]:
-    """The arguments with which Python runs one of our commands."""
-    return "-m", "searchinr", *arguments
-
-
-@contextlib.contextmanager
-def running(*arguments: str, **how: Any) -> Iterator[RunProcess]:  # noqa: ANN401  see `RunProcess`
-    """A `RunProcess` of which nothing is left in the end."""
-    run = RunProcess(*arguments, **how)
-    try:
-        yield run
-    finally:
-        run.remove()
-
-
 @dataclass(frozen=True)
 class Recorded:
-    """What was finished at a moment, on record or delivered.
+    """What was finished at a moment, on record or delivered, and how far the rest was.
 
     Attributes:
         lines: The ledger.
         delivered: Lines that workers have delivered and the driver has not folded in.
+        checkpoints: Steps of the checkpoints on the way to a rung, or to the end of a building, by their files' names.
     """
 
     lines: list[Line]
     delivered: list[Line]
+    checkpoints: dict[str, int] = field(default_factory=dict)
 
     @classmethod
     def of(cls, folder: Path) -> "Recorded":
         """What a run folder holds now; of one that is being written, a moment of it."""
-        delivered = []
+        delivered, checkpoints = [], {}
         for path in sorted((folder / "inbox").glob("*.zip")):
             with contextlib.suppress(FileNotFoundError), zipfile.ZipFile(path) as archive:
                 delivered.append(parse_line(archive.read("line.json")))
-        return cls(read_ledger(folder / "ledger.jsonl"), delivered)  # second, so that nothing falls between the two
+        for path in (folder / "trials").glob("*.partial.safetensors"):
+            if (tensors := read_tensors(LocalPlace(path))) is not None:
+                checkpoints[path.name] = int(tensors["steps"])
+        # The ledger comes last, so that nothing falls between it and the inbox.
+        return cls(read_ledger(folder / "ledger.jsonl"), delivered, checkpoints)
 
-    def points(self) -> int:
-        """How many operating points there are."""
-        return sum(isinstance(line, Point) for line in self.lines)
+    def counts(self) -> Counter[str]:
+        """How many lines of the ledger there are of each kind."""
+        return Counter(line.kind for line in self.lines)
 
-    def results(self) -> dict[Key, Line]:
-        """Every result on record: operating points, confirmations and failures."""
-        return {_key(line): line for line in self.lines if isinstance(line, Result)}
+    def results(self) -> dict[str, Line]:
+        """Every result on record, be it a failure, by what the driver's log calls its job."""
+        return {_job(line): line for line in self.lines if isinstance(line, Result)}
 
 
-def under_way(folder: Path) -> int:
-    """Jobs that the newest driver has started and whose end it has not seen; -1 before it has started any."""
-    log = folder / "log.txt"
-    session = log.read_text().rpartition(" ledger lines on record\n")[2] if log.is_file() else ""
-    if " started\n" not in session:
-        return -1
-    texts = session.splitlines()
-    ended = sum(bool(_RESULT.search(text)) or " is put back " in text for text in texts)
-    return max(0, sum(text.endswith(" started") for text in texts) - ended)
+def under_way(log: str) -> list[str] | None:
+    """Jobs that the newest driver of a log has started and not seen the end of; None before it has started any."""
+    jobs: list[str] | None = None
+    for text in log.rpartition(" ledger lines on record\n")[2].splitlines():
+        if found := _STARTED.search(text):
+            jobs = [*(jobs or []), found[1] or found[2]]
+        elif jobs and (found := _ENDED.search(text)) and found[1] in jobs:
+            jobs.remove(found[1])
+    return jobs
 
 
 def lost(before: Recorded, folder: Path) -> list[str]:
@@ -167,71 +147,62 @@ def lost(before: Recorded, folder: Path) -> list[str]:
         for number, line in enumerate(before.lines)
         if now[number:][:1] != [line]
     ]
-    known = [_key(line) for line in before.lines if isinstance(line, Result)]
+    known = before.results()
     problems += [
-        f"the delivery of {_key(line)} is not on record"
+        f"the delivery of {_job(line)} is not on record"
         for line in before.delivered
-        if isinstance(line, Result) and _key(line) not in known and now.count(line) != 1
+        if isinstance(line, Result) and _job(line) not in known and now.count(line) != 1
     ]
     return problems
 
 
-def repeated(folder: Path) -> list[str]:
-    """Every rung that was fitted again though it was on record, from three witnesses that know nothing of each other.
+def repeated(folder: Path, *moments: Recorded) -> list[str]:
+    """Every rung that was fitted again, and every asset that was built again, though that was done already.
 
-    The ledger has no result twice, nor the driver's log a job's start after its result. Of each result the worker says
-    from which step it went on, as its checkpoint had it: never from before the rung below. And the fit counts its
-    multiply-accumulates, which are fewer where it had begun again, since a lower rung's decay was not run on the way.
+    Three witnesses know nothing of each other. The ledger has no result twice, nor the driver's log a job's start after
+    its result. And of each result the worker says from which step it went on: never from before the rung below, nor
+    from before the checkpoint that there was at one of the earlier moments.
     """
     lines = read_ledger(folder / "ledger.jsonl")
-    keys = [_key(line) for line in lines if isinstance(line, Result)]
-    problems = [f"{key} is on record {keys.count(key)} times" for key in dict.fromkeys(keys) if keys.count(key) > 1]
-    rungs = read_space(folder / "space.yaml").fidelity.rungs
-    points = {_key(line): line for line in lines if isinstance(line, Point)}
-    for (trial, rung, _), point in points.items():
-        if rung > 0 and point.resumed_at < rungs[rung - 1]:
-            problems.append(f"trial {trial}: rung {rung} went on from step {point.resumed_at}")
-        first = points[trial, 0, None].cost.macs
-        steps = [_steps_run(rungs, number, float(point.config.params["decay"])) for number in (0, rung)]
-        if abs(point.cost.macs / first - steps[1] / steps[0]) > 1e-9:
-            problems.append(f"trial {trial}: rung {rung} cost {point.cost.macs} MACs, rung 0 {first}")
-    return problems + _started_again(lines, (folder / "log.txt").read_text(), rungs)
+    counts = Counter(_job(line) for line in lines if isinstance(line, Result))
+    problems = [f"{job} is on record {count} times" for job, count in counts.items() if count > 1]
+    rungs = (0, *read_space(folder / "space.yaml").fidelity.rungs)
+    problems += [
+        f"{_job(line)} went on from step {line.resumed_at}"
+        for line in lines
+        if isinstance(line, Point) and line.resumed_at < rungs[line.rung]
+    ]
+    problems += [problem for before in moments for problem in _begun_again(lines, before, RunFolder(folder))]
+    return problems + _started_again(lines, (folder / "log.txt").read_text())
 
 
-def _steps_run(rungs: Sequence[int], rung: int, decay: float) -> int:
-    """Steps behind a rung: those until its decay begins, and every decay up to its own."""
-    decays = [ceil(decay * steps) for steps in rungs[: rung + 1]]
-    return rungs[rung] - decays[-1] + sum(decays)
+def _begun_again(lines: Sequence[Line], before: Recorded, folder: RunFolder) -> Iterator[str]:
+    """Jobs that had a checkpoint and no result yet, and have not gone on from there."""
+    done = {_job(line) for line in (*before.lines, *before.delivered) if isinstance(line, Result)}
+    for line in lines:
+        if isinstance(line, Measured | AssetBuilt) and _job(line) not in done:
+            work = (line.fit_name, line.rung) if isinstance(line, Measured) else (line.asset, 0)
+            steps = before.checkpoints.get(folder.checkpoint_under_way(*work).name, 0)
+            if line.resumed_at < steps:
+                yield f"{_job(line)} went on from step {line.resumed_at}, though its checkpoint was at {steps}"
 
 
-def _started_again(lines: Sequence[Line], log: str, rungs: Sequence[int]) -> list[str]:
+def _started_again(lines: Sequence[Line], log: str) -> list[str]:
     """Jobs that the driver has started though their result was on record."""
-    known: set[Key] = set()
+    known: set[str] = set()
     problems = []
     for text in log.splitlines():
         if found := _SESSION.search(text):
-            known |= {_key(line) for line in lines[: int(found[1])] if isinstance(line, Result)}
-        elif found := _RESULT.search(text):
-            known.add(_logged(found, rungs))
-        elif (found := _STARTED.search(text)) and _logged(found, rungs) in known:
-            problems.append(f"{_logged(found, rungs)} was started again")
+            known |= {_job(line) for line in lines[: int(found[1])] if isinstance(line, Result)}
+        elif (found := _ENDED.search(text)) and found["result"]:
+            known.add(found[1])
+        elif (found := _STARTED.search(text)) and (job := found[1] or found[2]) in known:
+            problems.append(f"{job} was started again")
     return problems
 
 
-def _key(fit: Fit) -> Key:
-    return fit.trial, fit.rung, fit.seed if fit.confirms else None
-
-
-def _logged(found: "re.Match[str]", rungs: Sequence[int]) -> Key:
-    return found[1], rungs.index(int(found[2])), None if found[3] is None else int(found[3])
-
-
-def wait_until(condition: Callable[[], Any], run: RunProcess) -> None:
-    """Waits until a condition holds; `RuntimeError` if the run ends before."""
-    while not condition():
-        try:
-            run.process.wait(0.02)
-        except subprocess.TimeoutExpired:
-            continue
-        if not condition():
-            raise RuntimeError(f"the run ended: {run.finish()}")
+def _job(work: Fit | AssetWork) -> str:
+    """What the driver's log calls a job."""
+    if isinstance(work, AssetWork):
+        return work.asset
+    return f"trial {work.trial} at {work.steps} steps{f' with seed {work.seed}' * work.confirms}"

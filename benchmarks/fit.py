@@ -1,10 +1,7 @@
 """Training speed: batched against a loop over signals, with and without the allocator setting, against the machine.
 
-    python -m benchmarks.fit --json reports/fit.json --markdown reports/fit.md
-
-Hash grids beside it: by sparse matrices and by indices, 8 images as a batch and one at a time. About five minutes;
-`--quick` about two. What is compared is timed in turns (A B C A B C ...), each in a process of its
-own, and ratios are those of one turn.
+Hash grids beside it: by sparse matrices and by indices, 8 images as a batch and one at a time. What is compared is
+timed in turns (A B C A B C ...), each in a process of its own, and ratios are those of one turn.
 """
 
 import itertools
@@ -124,15 +121,11 @@ def _grids(bench: _Bench, points: int) -> Found:
 def fill(_: Found) -> Filling:
     """How the report writes timings."""
     elements = [f"2^{elements.bit_length() - 1}" for elements in TILE_ELEMENTS]
-    return {"elements": elements, "median": _median, "ms": _ms, "ratio": _ratio}
+    return {"elements": elements, "median": _median, "ms": lambda of: f"{1e3 * _median(of):.2f}", "ratio": _ratio}
 
 
 def _median(timings: Timings, figure: str = "seconds") -> float:
     return statistics.median(timing[figure] for timing in timings)
-
-
-def _ms(timings: Timings) -> str:
-    return f"{1e3 * _median(timings):.2f}"
 
 
 def _ratio(slower: Timings, faster: Timings) -> str:

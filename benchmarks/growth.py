@@ -1,10 +1,8 @@
 """What a result costs the driver when there are 100, 1,000 and 10,000 of them already, and the memory it holds then.
 
-    python -m benchmarks.growth --json reports/growth.json --markdown reports/growth.md
-
-About three minutes. Results are made up, everything else is the engine's own: deliveries in a run folder, the ledger
-with its fsync, the search (random sampler, so that the sampler's own cost stays out), the front's files, the view's
-state. At the end it writes and reads the ledger of a search over thousands of signals.
+Results are made up, everything else is the engine's own: deliveries in a run folder, the ledger with its fsync, the
+search (random sampler, so that the sampler's own cost stays out), the front's files, the view's state. At the end it
+writes and reads the ledger of a search over thousands of signals.
 """
 
 import hashlib

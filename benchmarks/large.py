@@ -1,7 +1,5 @@
 """Large pictures: what encoding and decoding them take in memory and time.
 
-    python -m benchmarks.large --json reports/large.json --markdown reports/large.md [--pictures FILE ...]
-
 Makes a picture of 100 megapixels of photographs side by side, some of them mirrored or upside down, encodes it by
 `searchinr encode` with codec `shacira` and decodes it by `searchinr decode`, each in a process of its own; then the
 pictures that are given. Memory is the peak of what was resident. Linux only.

@@ -1,9 +1,6 @@
 """What the engine costs: seconds per trivial trial, against a plain Ray Tune script with defaults.
 
-    python -m benchmarks.overhead --json reports/overhead.json --markdown reports/overhead.md
-
-About seven minutes on two cores. The programs run one after the other, in turns, each in a process of its own, and
-those with a Ray have one of their own.
+The programs run in turns, each in a process of its own, and those with a Ray have one of their own.
 """
 
 import argparse

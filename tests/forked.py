@@ -8,7 +8,7 @@ import os
 import runpy
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import BinaryIO
 
 _CONTEXT = multiprocessing.get_context("forkserver")
@@ -19,10 +19,10 @@ class Forked:
     """Such a process, used as a `subprocess.Popen` is."""
 
     def __init__(
-        self, arguments: tuple[str, ...], out: BinaryIO, err: BinaryIO, environment: Mapping[str, str]
+        self, command: Sequence[str], *, stdout: BinaryIO, stderr: BinaryIO, env: Mapping[str, str], **_: object
     ) -> None:
-        files = [os.fspath(file.name) for file in (out, err)]
-        self._process = _CONTEXT.Process(target=_become, args=(arguments, files, dict(environment)), daemon=True)
+        files = [os.fspath(file.name) for file in (stdout, stderr)]
+        self._process = _CONTEXT.Process(target=_become, args=(command[1:], files, dict(env)), daemon=True)
         self._process.start()
         self.pid = int(self._process.pid or 0)
 
@@ -36,7 +36,7 @@ class Forked:
         return self._process.exitcode
 
 
-def _become(arguments: tuple[str, ...], files: list[str], environment: dict[str, str]) -> None:
+def _become(arguments: Sequence[str], files: list[str], environment: dict[str, str]) -> None:
     os.setsid()
     os.environ.clear()
     os.environ.update(environment)

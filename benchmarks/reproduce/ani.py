@@ -1,17 +1,14 @@
 """ANI ("Streamlined neural images", ECCV 2024 submission): its tables again, on whole files.
 
-    python -m benchmarks.reproduce.ani --runs DIR --json reports/ani.json --markdown reports/ani.md
-
 Five backbones (table 1), 8 and 4 bits after training and in it (table 3), which layers may be quantised (table 4),
 what rate-aware training, searched steps and each coder save, and what every bit-width loses against an equally long fit
 that is not quantised. Its supernet (figure 7) is in `supernet.py`. With `--data photos` four photographs at 96 x 144
-and networks of width 32, about an hour of one core; with `--data kodak` the 24 pictures of Kodak and the paper's width,
-which wants a GPU.
+and networks of width 32; with `--data kodak` the 24 pictures of Kodak and the paper's width, which wants a GPU.
 """
 
 from benchmarks.command import Filling, Found
 from benchmarks.curves import Panel
-from benchmarks.reproduce.coders import CODERS, RAW, SHORTEST
+from benchmarks.reproduce.coders import CODERS, RAW
 from benchmarks.reproduce.points import Cells, Points, at_db, curve, difference, gains, mean_db
 from benchmarks.reproduce.reproduction import Plots, reproduce
 from benchmarks.reproduce.study import read_study
@@ -20,7 +17,6 @@ LEGEND = {"fixed": "fixed bit-width (lsq)", "aware": "trained against the rate",
 
 
 def fill(found: Found, size: Found) -> Filling:
-    """What the report says of its figures."""
     backbones, quantised, layers = found["backbones"], found["quantised"], found["layers"]
     paper = read_study("ani")["published"]["backbones"]
     kinds = [f"{backbone}, {bits} bits" for backbone in ("siren", "mfn") for bits in (8, 4)]
@@ -34,12 +30,6 @@ def fill(found: Found, size: Found) -> Filling:
     searched = {
         f"lambda {float(weight):g}, steps searched": points for weight, points in found["coded"]["searched"].items()
     }
-    savings = []
-    for name, cells in (("Trained against the rate", aware), ("With steps searched too", searched)):
-        for what, coder in (("raw bits", RAW), ("coded bits", SHORTEST)):
-            of = {bits: _saving(cells, fixed[f"fixed, {bits} bits"], coder) for bits in (4, 6)}
-            saved_of = " and ".join(f"{100 * saving:.1f} % of {bits} {what}" for bits, saving in of.items())
-            savings.append(f"{name}, files save {saved_of}")
     return {
         "order": ", ".join(sorted(paper, key=lambda name: -mean_db(backbones[name]))),
         "training_gains": gains(
@@ -47,7 +37,7 @@ def fill(found: Found, size: Found) -> Filling:
         ),
         "layer_costs": gains(edges),
         "of_rates": {**fixed, **aware, **searched},
-        "savings": ". ".join(savings),
+        "saving": _saving,
         "models": [coder for coder in CODERS if coder != RAW],
     }
 
@@ -59,7 +49,6 @@ def _saving(cells: Cells, fixed: Points, coder: str) -> float:
 
 
 def plots(found: Found, size: Found) -> Plots:
-    """The plot of the report."""
     curves = [curve(name, found["coded"][key].values(), dashed=key == "fixed") for key, name in LEGEND.items()]
     return {"": [Panel("bits per pixel", curves)]}
 

@@ -3,7 +3,7 @@
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -45,7 +45,7 @@ def coded_points(
     spec = asset_spec(Config(CODEC.name, dict(params)))
     assert spec is not None
     torch.set_num_threads(1)
-    prior, prior_s = _learn(spec, training, seed, device, clock)
+    prior, prior_s = _learn(spec, training, seed, device)
     codec, spent, last = CODEC(), {"fit_s": 0.0, "code_s": 0.0}, clock()
     bits: dict[tuple[int, int], list[float]] = {}  # of every block but the last of each file
     typed = build_params(CombinerParams, params)
@@ -81,16 +81,13 @@ def coded_points(
             last = clock()
 
 
-def _learn(
-    spec: AssetSpec, training: Sequence[Signal], seed: int, device: torch.device, clock: Callable[[], float]
-) -> tuple[Asset, float]:
+def _learn(spec: AssetSpec, training: Sequence[Signal], seed: int, device: torch.device) -> tuple[Asset, float]:
     """A prior, and the seconds of its learning, without those of the one from which it starts."""
     base = base_spec(CODEC.name, spec)
-    neighbour = None if base is None else _learn(base, training, seed, device, clock)[0]
-    started = clock()
+    neighbour = None if base is None else _learn(base, training, seed, device)[0]
     *_, last = build_asset(CODEC.name, spec, training, seed=seed, device=device, base=neighbour)
     assert last.asset is not None
-    return last.asset, clock() - started
+    return last.asset, last.cost.train_s
 
 
 def _decoded_afresh(files: Sequence[bytes], prior: Asset) -> tuple[list[NDArray[Any]], list[float], int]:

@@ -1,7 +1,5 @@
 """COMBINER (Guo et al., NeurIPS 2023, arXiv 2305.19185): its figures again, on whole files decoded in a new process.
 
-    python -m benchmarks.reproduce.combiner --runs DIR --json reports/combiner.json --markdown reports/combiner.md
-
 Rates and PSNR on CIFAR-10 beside what other neural codecs have published, refinement and prior learning left out
 (figure 4), refinement steps (figure 5), training signals of the prior (figure 8), coding times (tables 1 and 2), files
 against the KL divergence, priors that start from a neighbour's, and a photograph against JPEG. With `--data cifar10`
@@ -43,7 +41,6 @@ def measure_jpeg(size: Found) -> Found:
 
 
 def fill(found: Found, size: Found) -> Filling:
-    """What the report says of its figures."""
     whole = [(mean(points, "rate"), mean_db(points)) for points in found["rates"].values()]
     cells = [point for points in found["rates"].values() for point in points]
     refined, alone = found["ablations"]["A* coding alone, refined"], found["ablations"]["A* coding alone"]
@@ -124,7 +121,6 @@ def _photograph(found: Found) -> tuple[Filling, dict[str, float]]:
 
 
 def plots(found: Found, size: Found) -> Plots:
-    """The plots of the report."""
     ours = curve("combiner", found["rates"].values())
     others = [Curve(other.name, other.points, dashed=True) for other in _published(size)]
     ablated = [curve(name, cells.values(), dashed=True) for name, cells in found["ablations"].items()]

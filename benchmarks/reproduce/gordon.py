@@ -1,11 +1,9 @@
 """Gordon et al., "On Quantizing Implicit Neural Representations" (WACV 2023), again, on whole files.
 
-    python -m benchmarks.reproduce.gordon --runs DIR --json reports/gordon.json --markdown reports/gordon.md
-
 K-means against uniform quantisers at 2 to 8 bits, quantisers that learn in training against those after it (figure 3 of
 their supplement), activations (figure 1), the loss (figure 7) and what code books take of a file (figure 4). With
-`--data photos` four photographs at 96 x 144, an hour on two cores; with `--data kodak` the 24 pictures of Kodak and
-their larger network, which wants a GPU.
+`--data photos` four photographs at 96 x 144; with `--data kodak` the 24 pictures of Kodak and their larger network,
+which wants a GPU.
 """
 
 from benchmarks.command import Filling, Found
@@ -21,7 +19,6 @@ COLUMNS = ("fp16", *(f"{quantizer}, {bits} bits" for quantizer in (*UNIFORM, "km
 
 
 def fill(found: Found, size: Found) -> Filling:
-    """What the report says of its figures."""
     quantisers, (sine, *others) = found["quantisers"], found["activations"].values()
     kmeans, trained = quantisers["kmeans"], quantisers["kmeans-qat"]
     ahead = [all(mean_db(sine[key]) >= mean_db(cells[key]) for cells in others) for key in COLUMNS]
@@ -38,7 +35,6 @@ def fill(found: Found, size: Found) -> Filling:
 
 
 def plots(found: Found, size: Found) -> Plots:
-    """The plot of the report."""
     quantisers = [(name, cells.values()) for name, cells in found["quantisers"].items() if name != "fp16"]
     by_rate = [curve(name, cells, dashed=name not in IN_TRAINING) for name, cells in quantisers]
     return {"": [Panel("bits per pixel", by_rate), Panel("training steps", by_steps(found["losses"]))]}

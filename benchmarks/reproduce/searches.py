@@ -1,15 +1,10 @@
 """Searches that are compared at equal training work: run by `searchinr run`, read from their ledgers.
 
-    python -m benchmarks.reproduce.searches ani --runs DIR --json reports/ani-search.json \
-        --markdown reports/ani-search.md
-    python -m benchmarks.reproduce.searches shacira --runs DIR --json reports/shacira-search.json \
-        --markdown reports/shacira-search.md
-
 `ani`: what quantisers and supernets are worth in a search: `spaces/ani.yaml` as it is, where fits start from scratch,
-with slices of supernets to start from as well, and with these but weights in fp16; forty minutes on two cores.
-`shacira`: what a search over hash grids finds that one hand-set family does not: `spaces/shacira.yaml` against its
-defaults; half an hour of a core for each seed. `search_NAME.yaml` has the variants. Hypervolumes are compared at the
-training work of the cheapest run of a seed. Runs in DIR that are complete are not repeated.
+with slices of supernets to start from as well, and with these but weights in fp16. `shacira`: what a search over hash
+grids finds that one hand-set family does not: `spaces/shacira.yaml` against its defaults. `search_NAME.yaml` has the
+variants. Hypervolumes are compared at the training work of the cheapest run of a seed. Runs in DIR that are complete
+are not repeated.
 """
 
 import argparse
@@ -22,6 +17,7 @@ import yaml
 from scipy.stats import wilcoxon
 
 from benchmarks.command import Command, Filling, Found
+from benchmarks.reproduce.points import plus_minus
 from benchmarks.reproduce.study import read_study, run
 
 ROOT = Path(__file__).parents[2]
@@ -58,7 +54,6 @@ def _tree(study: Found, variant: Found) -> dict[str, Any]:
 
 
 def fill(found: Found) -> Filling:
-    """The figures of the report."""
     curves = found["curves"]
     by_seed = list(zip(*curves.values(), strict=True))
     budgets = [min(curve[-1][0] for curve in of_seed) for of_seed in by_seed]
@@ -70,9 +65,8 @@ def fill(found: Found) -> Filling:
     rows = []
     for name, of in volumes.items():
         compared = ["", ""] if name == first else _against(volumes[first], of)
-        deviation = statistics.stdev(of) if len(of) > 1 else 0
         ends = [statistics.mean(curve[-1][index] for curve in curves[name]) for index in (0, 1)]
-        figures = f"{statistics.mean(of):.2f} ± {deviation:.2f}", *compared, f"{ends[1]:.2f}", f"{ends[0] / 1e12:.2f}"
+        figures = plus_minus(of), *compared, f"{ends[1]:.2f}", f"{ends[0] / 1e12:.2f}"
         rows.append([name, *figures])
     return {
         "seeds": f"{len(by_seed)} seeds",

@@ -1,7 +1,5 @@
 """SHACIRA (Girish et al., ICCV 2023, arXiv 2309.15848): its figures again, on whole files.
 
-    python -m benchmarks.reproduce.shacira --runs DIR --json reports/shacira.json --markdown reports/shacira.md
-
 Rates against JPEG, JPEG 2000, WebP and AVIF, photograph by photograph, entropy regularisation (figure 9), roundings and
 the length of annealing (figure 10), the rate-distortion cost of ever longer fits, convergence against networks of the
 same size (figure 8), files streamed by level (figure 7), and Instant-NGP at equal PSNR (table 1), in this order. With
@@ -43,7 +41,6 @@ def measure_classical(size: Found) -> Found:
 
 
 def fill(found: Found, size: Found) -> Filling:
-    """What the report says of its figures."""
     saved = _savings(_curves(found, "regularisation"), "lambda 0")
     saved_by_rounding = _savings(_curves(found, "annealing"), "ste")
     of_pictures, of_codecs = _against_classical(found)
@@ -186,7 +183,6 @@ def _times(theirs: Points, ours: Cells) -> str:
 
 
 def plots(found: Found, size: Found) -> Plots:
-    """The plots of the report."""
     ours, classical = list(found["rates"]["ours"].values()), list(found["classical"].values())
     by_rate = [curve("shacira", ours)]
     for codec in classical[0]:

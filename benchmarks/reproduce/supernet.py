@@ -1,9 +1,7 @@
 """ANI, figure 7 in small: one supernet and its 16 networks against networks trained from scratch, at equal cost.
 
-    python -m benchmarks.reproduce.supernet --runs DIR --json reports/supernet.json --markdown reports/supernet.md
-
 Four photographs at 96 x 144, SIREN of widths 16, 24, 32, 48 and depths 2 to 5, all pixels in every step, fp16 files:
-what quantisation does is measured in `ani.py`. About a quarter of an hour a seed on a core.
+what quantisation does is measured in `ani.py`.
 """
 
 import statistics
@@ -32,8 +30,8 @@ def fill(found: Found, size: Found) -> Filling:
         "methods": methods,
         "weights": {"psnrs": weights},
         "reached": ", ".join(reached),
-        "cost": _cost,
-        "level": _level,
+        "cost": lambda of, base: 100 * statistics.mean(a["macs"] / b["macs"] for a, b in zip(of, base, strict=True)),
+        "level": lambda of: _psnrs(of).mean(),
         "gap": _gap,
         "tau": _tau,
     }
@@ -74,16 +72,6 @@ def _gap(method: Sequence[Found], other: Sequence[Found]) -> str:
     """Mean and worst difference in dB."""
     differences = _psnrs(method) - _psnrs(other)
     return f"{differences.mean():+.2f} ({differences.min():+.2f})"
-
-
-def _cost(method: Sequence[Found], other: Sequence[Found]) -> str:
-    """Mean of the multiply-accumulates against those of another method, in per cent."""
-    return f"{100 * statistics.mean(a['macs'] / b['macs'] for a, b in zip(method, other, strict=True)):.1f}"
-
-
-def _level(method: Sequence[Found]) -> str:
-    """Mean PSNR in dB."""
-    return f"{_psnrs(method).mean():.2f}"
 
 
 def _tau(method: Sequence[Found], other: Sequence[Found]) -> str:

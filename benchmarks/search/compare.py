@@ -1,12 +1,10 @@
 """How much fitting work each way of searching needs to reach 90 % and 95 % of the table's hypervolume.
 
-    python -m benchmarks.search.compare
-
 Replays the recorded curves for 20 seeds on 1, 8, 64 and 512 virtual workers and writes `reports/search/`: the figures
-as JSON, tables as Markdown, plots. About two hours on two cores, most of it in the samplers that fit a model; what is
-in the JSON already is not simulated again (`--only` and `--seeds` add to it). "mo-asha, gp" takes three minutes a run
-on 1 and 8 workers and a quarter of an hour on more, and is simulated where `--only` names it. syne-tune's contenders
-need `pip install -e '.[compare]'`.
+as JSON, tables as Markdown, plots. Most of the time passes in the samplers that fit a model; what is in the JSON
+already is not simulated again (`--only` and `--seeds` add to it). "mo-asha, gp" takes three minutes a run on 1 and 8
+workers and a quarter of an hour on more, and is simulated where `--only` names it. syne-tune's contenders need
+`pip install -e '.[compare]'`.
 """
 
 import argparse
@@ -47,6 +45,7 @@ SEEDS = 20
 LEVELS = (0.90, 0.95)
 GRID = np.geomspace(1e-3, 1.0, 121)
 """Where curves are kept: work as a fraction of training every config of the table to its end."""
+_table = cache(CurveTable)
 SAMPLERS: dict[str, Callable[[int], optuna.samplers.BaseSampler]] = {
     "Optuna's TPE": FastTpe,
     "Optuna's NSGA-II": lambda seed: optuna.samplers.NSGAIISampler(seed=seed),
@@ -54,25 +53,18 @@ SAMPLERS: dict[str, Callable[[int], optuna.samplers.BaseSampler]] = {
 
 
 def _sampler(name: str, space: Space, configs: ConfigSpace) -> Sampler:
-    """A sampler of a contender."""
     if name in SAMPLERS:
         return PlainOptuna(configs, space.search.seed, SAMPLERS[name])
     return make_sampler(space, configs)
 
 
 def _scheduler(contender: Mapping[str, Any], space: Space) -> Scheduler:
-    """The scheduler of a contender."""
     rungs, reduction = len(space.fidelity.rungs), space.fidelity.reduction
     if contender["scheduler"] == "Ray's ASHA":
         return RayAsha(rungs, reduction, lambda vector: float(vector @ contender["given"]))
     if contender["scheduler"] == "syne-tune's MOASHA":
         return SyneTuneMoAsha(rungs, reduction, getattr(fast_priority, contender["given"]))
     return make_scheduler(space)
-
-
-@cache
-def _table() -> CurveTable:
-    return CurveTable()
 
 
 def run(name: str, workers: int, seed: int) -> dict[str, Any]:

@@ -1,10 +1,7 @@
 """The table of learning curves, from a run in which every config was trained to its end and measured at every rung.
 
-    searchinr run benchmarks/search/curves.yaml --out runs/curves
-    python -m benchmarks.search.table runs/curves
-
-The run takes some hours on two cores; interrupted, it goes on where it was. Its ledger becomes `curves.npz`, in which
-`compare.py` looks up the results of jobs.
+The run, of `curves.yaml`, takes some hours on two cores. Its ledger becomes `curves.npz`, in which `compare.py` looks
+up the results of jobs.
 """
 
 import argparse

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 from loopback_provider import end_node, nodes, processes
+from processes import searchinr, wait_until
 
-from benchmarks.fault_run import RunProcess, running, searchinr, wait_until
+from benchmarks.fault_run import RunProcess
 from searchinr.engine.results.opened import open_run
 from searchinr.engine.results.status import recorded
 from searchinr.engine.results.verify import verify
@@ -146,9 +147,9 @@ def detach(cloud: Cloud, run: RunProcess) -> None:
 
 def test_two_nodes_of_which_one_is_killed(cloud: Cloud) -> None:
     trials = 8
-    with running(*cloud.command("--trials", str(trials)), environment=cloud.environment) as first:
+    with RunProcess(*cloud.command("--trials", str(trials)), environment=cloud.environment) as first:
         detach(cloud, first)
-    with running(*cloud.command("--trials", str(trials), "--down"), environment=cloud.environment) as run:
+    with RunProcess(*cloud.command("--trials", str(trials), "--down"), environment=cloud.environment) as run:
         wait_until(lambda: cloud.points() >= 2 and len(cloud.up("worker")) == 2, run)
         wait_until(lambda: all(map(workers, cloud.up("worker"))), run)
         lost, _ = cloud.up("worker")
@@ -177,22 +178,22 @@ def test_two_nodes_of_which_one_is_killed(cloud: Cloud) -> None:
 
 
 def test_a_run_is_stopped_and_continued(cloud: Cloud) -> None:
-    with running(*cloud.command("--trials", "6"), environment=cloud.environment) as run:
+    with RunProcess(*cloud.command("--trials", "6"), environment=cloud.environment) as run:
         wait_until(lambda: cloud.points() >= 1, run)
         for command, expected in (("status", f"{cloud.run}: running as job searchinr-quickstart-"), ("stop", "")):
-            with running(*cloud.ask(command), environment=cloud.environment) as asked:
+            with RunProcess(*cloud.ask(command), environment=cloud.environment) as asked:
                 code, out, err = asked.finish()
             assert (code, err) == (0, "") and out.startswith(expected), out
         code, out, err = run.finish()
         assert code == 130 and "stopped; the same command again continues" in err
-    with running(*searchinr("status", str(cloud.run)), environment=cloud.environment) as status:
+    with RunProcess(*searchinr("status", str(cloud.run)), environment=cloud.environment) as status:
         code, out, err = status.finish()
     assert (code, err) == (0, "") and out.startswith(f"{cloud.run}: on a cluster, and this is what was fetched")
     before = read_ledger(cloud.run / "ledger.jsonl")
     (cloud.run / "cluster.json").unlink()  # written anew when the next job is submitted
-    with running(*cloud.command("--trials", "6"), environment=cloud.environment) as run:
+    with RunProcess(*cloud.command("--trials", "6"), environment=cloud.environment) as run:
         detach(cloud, run)
-    with running(*cloud.ask("attach"), environment=cloud.environment) as attach:
+    with RunProcess(*cloud.ask("attach"), environment=cloud.environment) as attach:
         code, out, err = attach.finish()
     assert (code, err) == (0, ""), out
     after = read_ledger(cloud.run / "ledger.jsonl")
@@ -203,7 +204,7 @@ def test_a_run_is_stopped_and_continued(cloud: Cloud) -> None:
 
 def test_the_last_lines_of_a_set_up_that_fails_are_shown(tmp_path: Path, short_folder: Path) -> None:
     cloud = make_cloud(tmp_path, short_folder, setup="echo no such wheel; exit 3")
-    with running(*cloud.command(), environment=cloud.environment) as run:
+    with RunProcess(*cloud.command(), environment=cloud.environment) as run:
         code, _, err = run.finish()
     assert code == 1
     assert f"searchinr: {cloud.file}: the cluster could not be set up:\n" in err

@@ -1,11 +1,9 @@
 """With Ray or without: runs are killed in a process of their own, and go on without Ray in that of the test."""
 
-from contextlib import AbstractContextManager
-
 import pytest
 from forked import Forked
 
-from benchmarks.fault_run import RunProcess, running
+from benchmarks.fault_run import RunProcess
 from searchinr.cli.app import execute
 
 HERE, ON_RAY = "--debug", "--workers=2"
@@ -13,9 +11,9 @@ BOTH = [HERE, pytest.param(ON_RAY, marks=pytest.mark.slow)]
 """For what does not depend on who executes the jobs: in the default suite without Ray."""
 
 
-def starting(command: tuple[str, ...]) -> AbstractContextManager[RunProcess]:
-    """The command in a process of its own, to be killed: see `running`."""
-    return running(*command, start=Forked) if HERE in command else running(*command)
+def starting(command: tuple[str, ...]) -> RunProcess:
+    """The command in a process of its own, to be killed."""
+    return RunProcess(*command, start=Forked) if HERE in command else RunProcess(*command)
 
 
 def finish(command: tuple[str, ...]) -> None:

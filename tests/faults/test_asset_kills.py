@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 import torch
 from executors import BOTH, HERE, ON_RAY, finish, starting
+from processes import searchinr, wait_until
 
-from benchmarks.fault_run import Recorded, RunProcess, lost, repeated, searchinr, wait_until
+from benchmarks.fault_run import Recorded, RunProcess, lost, repeated
 from searchinr.codecs.contract import AssetSpec
 from searchinr.engine.results.opened import OpenedRun, open_run
 from searchinr.engine.results.verify import verify

@@ -15,8 +15,9 @@ from pathlib import Path
 import pytest
 from executors import BOTH, HERE, ON_RAY, finish, starting
 from ledger_lines import failed_line
+from processes import searchinr, wait_until
 
-from benchmarks.fault_run import Recorded, RunProcess, lost, repeated, running, searchinr, under_way, wait_until
+from benchmarks.fault_run import Recorded, RunProcess, lost, repeated, under_way
 from searchinr.engine.results.opened import open_run
 from searchinr.engine.results.verify import verify
 from searchinr.engine.store.run_folder import RunFolder
@@ -54,7 +55,7 @@ class Case:
         return path.read_text() if path.is_file() else ""
 
     def points(self) -> int:
-        return Recorded.of(self.folder).points()
+        return Recorded.of(self.folder).counts()["point"]
 
 
 def make_case(path: Path, steps: int = 100) -> Case:
@@ -88,7 +89,7 @@ def check(case: Case, *before: Recorded) -> None:
 def kill_a_worker(case: Case, run: RunProcess, put_back: int = 1) -> None:
     """Kills a worker with a job under way, and waits until its death was noticed for the n-th time."""
     while case.log().count(" is put back ") + case.log().count(" failed: ") < put_back:
-        if under_way(case.folder) > 0 and run.workers():
+        if under_way(case.log()) and run.workers():
             os.kill(run.workers()[0], signal.SIGKILL)
         time.sleep(0.3)
         assert run.process.poll() is None
@@ -126,7 +127,7 @@ def go_on(snapshot: Case, option: str) -> None:
     """Finishes the run of which this is a copy, in whose folder workers without a driver may still be at work."""
     case = Case(snapshot.space, snapshot.folder.with_name("run"))
     before = Recorded.of(snapshot.folder)
-    assert 7 <= before.points() < TRIALS * 3
+    assert 7 <= before.counts()["point"] < TRIALS * 3
     finish(case.command(option))
     check(case, before)
 
@@ -183,8 +184,8 @@ def test_a_clock_that_jumps_by_days(half: Case, tmp_path: Path, option: str) -> 
     (tmp_path / "sitecustomize.py").write_text(CLOCK)
     flag = tmp_path / "jump"
     path = os.pathsep.join(filter(None, [str(tmp_path), os.environ.get("PYTHONPATH")]))
-    with running(*half.command(option), environment={"PYTHONPATH": path, "CLOCK_JUMPS": str(flag)}) as run:
-        wait_until(lambda: half.points() > before.points(), run)
+    with RunProcess(*half.command(option), environment={"PYTHONPATH": path, "CLOCK_JUMPS": str(flag)}) as run:
+        wait_until(lambda: half.points() > before.counts()["point"], run)
         flag.touch()
         code, _, err = run.finish()
     assert (code, err) == (0, "")
@@ -197,7 +198,7 @@ def test_a_clock_that_jumps_by_days(half: Case, tmp_path: Path, option: str) -> 
 def test_a_full_disk(half: Case, option: str) -> None:
     before = Recorded.of(half.folder)
     with starting(half.command(option)) as run:
-        wait_until(lambda: half.points() > before.points(), run)
+        wait_until(lambda: half.points() > before.counts()["point"], run)
         size = (half.folder / "ledger.jsonl").stat().st_size
         resource.prlimit(run.process.pid, resource.RLIMIT_FSIZE, (size + 50, resource.RLIM_INFINITY))
         code, _, err = run.finish()
@@ -217,7 +218,7 @@ def test_a_full_file_system(case: Case) -> None:
     if os.system(f"mount -t tmpfs -o size=40m none {case.folder}") != 0:
         pytest.skip("nothing can be mounted here")
     try:
-        with running(*case.command()) as run:
+        with RunProcess(*case.command()) as run:
             wait_until(lambda: case.points() >= 3, run)
             filler = case.folder / "filler"
             with filler.open("wb", buffering=0) as file, pytest.raises(OSError, match="No space left"):
@@ -237,7 +238,7 @@ def test_a_full_file_system(case: Case) -> None:
 @pytest.mark.slow
 def test_a_fit_that_kills_its_workers_has_failed_and_the_others_go_on(tmp_path: Path) -> None:
     case = make_case(tmp_path, steps=1000)
-    with running(*case.command("--workers=1")) as run:
+    with RunProcess(*case.command("--workers=1")) as run:
         wait_until(lambda: " started" in case.log(), run)
         for death in (1, 2, 3):
             kill_a_worker(case, run, put_back=death)
@@ -253,9 +254,10 @@ def test_a_fit_that_kills_its_workers_has_failed_and_the_others_go_on(tmp_path: 
 @pytest.mark.slow
 @pytest.mark.parametrize("part", ["raylet", "gcs_server"])
 def test_the_death_of_the_local_ray_is_one_clear_line(case: Case, part: str) -> None:
-    with running(*case.command()) as run:
+    with RunProcess(*case.command()) as run:
         wait_until(lambda: case.points() >= 3, run)
-        os.kill(run.part(part), signal.SIGKILL)
+        (pid,) = (pid for pid, title in run.members().items() if title.split()[0].endswith(f"/{part}"))
+        os.kill(pid, signal.SIGKILL)
         code, _, err = run.finish()
     assert code == 1
     reason = f"Ray on this machine has died ({part}); what is recorded is safe"
@@ -269,9 +271,9 @@ def test_the_death_of_the_local_ray_is_one_clear_line(case: Case, part: str) -> 
 @pytest.mark.parametrize("fitting", [False, True])
 def test_sigterm_to_every_process(tmp_path: Path, fitting: bool) -> None:
     case = make_case(tmp_path, steps=1000)
-    with running(*case.command()) as run:
+    with RunProcess(*case.command()) as run:
         if fitting:
-            wait_until(lambda: case.points() >= 3 and under_way(case.folder) == 2, run)
+            wait_until(lambda: case.points() >= 3 and len(under_way(case.log()) or []) == 2, run)
         else:
             wait_until(lambda: "on record" in case.log(), run)
             time.sleep(1)  # into Ray's start
@@ -297,12 +299,12 @@ def test_a_killed_node(tmp_path: Path) -> None:
     host_file = str(Path(__file__).with_name("cluster_host.py"))
     commands = tmp_path / "commands"
     commands.mkdir()
-    with running(host_file, str(commands), environment=token) as host:
+    with RunProcess(host_file, str(commands), environment=token) as host:
         wait_until(lambda: len(list(commands.glob("node-*.json"))) == 2, host)
         address = json.loads((commands / "node-0.json").read_text())["address"]
         arguments = ("-c", driver, str(case.space), str(case.folder), address)
-        with running(*arguments, environment=token) as run:
-            wait_until(lambda: case.points() >= 3 and under_way(case.folder) == 2, run)
+        with RunProcess(*arguments, environment=token) as run:
+            wait_until(lambda: case.points() >= 3 and len(under_way(case.log()) or []) == 2, run)
             raylet = json.loads((commands / "node-0.json").read_text())["raylet"]
             node = [raylet, *children(raylet)]
             for pid in node:

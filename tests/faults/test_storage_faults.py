@@ -5,8 +5,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from processes import searchinr, wait_until
 
-from benchmarks.fault_run import Recorded, lost, repeated, running, searchinr, wait_until
+from benchmarks.fault_run import Recorded, RunProcess, lost, repeated
 from searchinr.engine.results.opened import open_run
 from searchinr.engine.results.verify import verify
 from searchinr.engine.store.place import RemotePlace
@@ -41,15 +42,15 @@ def test_a_killed_driver_whose_run_folder_is_lost(remote: RemotePlace, tmp_path:
     command = searchinr(
         "run", str(tmp_path / "tiny.yaml"), "--out", str(folder), "--storage", str(remote), "--workers", "1"
     )
-    with running(*command) as run:
-        wait_until(lambda: (folder / "ledger.jsonl").exists() and Recorded.of(folder).points() >= 3, run)
+    with RunProcess(*command) as run:
+        wait_until(lambda: (folder / "ledger.jsonl").exists() and Recorded.of(folder).counts()["point"] >= 3, run)
         run.kill_all()
         run.process.wait()
     here, before = Recorded.of(folder), stored(place)
     assert before.lines[: len(here.lines)] == here.lines
     assert not (folder / "inbox").exists()  # what workers deliver never touches the driver's disk
     shutil.rmtree(folder)
-    with running(*command) as run:
+    with RunProcess(*command) as run:
         code, out, err = run.finish()
     assert (code, err) == (0, ""), out
     assert lost(before, folder) == []
@@ -61,7 +62,7 @@ def test_a_killed_driver_whose_run_folder_is_lost(remote: RemotePlace, tmp_path:
     assert not list((place / "trials").files()) and not list((place / "inbox").files())
 
     fetched = tmp_path / "fetched"
-    with running(*searchinr("fetch", str(place), "-o", str(fetched))) as fetch:
+    with RunProcess(*searchinr("fetch", str(place), "-o", str(fetched))) as fetch:
         code, out, err = fetch.finish()
     assert (code, err) == (0, "")
     assert (fetched / "ledger.jsonl").read_bytes() == (folder / "ledger.jsonl").read_bytes()
@@ -77,7 +78,7 @@ def test_a_storage_that_cannot_be_written_is_found_before_anything_starts(bucket
     (tmp_path / "tiny.yaml").write_text(SPACE)
     storage = str(bucket).replace("//bucket", "//nobody")
     out = str(tmp_path / "run")
-    with running(*searchinr("run", str(tmp_path / "tiny.yaml"), "--out", out, "--storage", storage)) as run:
+    with RunProcess(*searchinr("run", str(tmp_path / "tiny.yaml"), "--out", out, "--storage", storage)) as run:
         code, out, err = run.finish()
     assert (code, out) == (2, "")
     assert err.count("\n") == 1 and ": cannot write there (" in err and "NO_SUCH_BUCKET" in err

@@ -17,8 +17,9 @@ from typing import Any
 import pytest
 import torch
 from forked import Forked
+from processes import searchinr, wait_until
 
-from benchmarks.fault_run import RunProcess, running, searchinr, wait_until
+from benchmarks.fault_run import RunProcess
 from searchinr.cli.app import execute
 from searchinr.engine.catalog import read_space
 from searchinr.engine.store.ledger import read_ledger
@@ -55,7 +56,7 @@ def starting(folder: Path) -> Iterator[Start]:
         def run(space: Path, *options: str) -> RunProcess:
             how = {"start": Forked} if HERE in options else {}
             command = searchinr("run", str(space), "--out", str(folder), *options)
-            return started.enter_context(running(*command, **how))
+            return started.enter_context(RunProcess(*command, **how))
 
         yield run
 
