@@ -97,12 +97,12 @@ class Killer:
     def _strike(self, run: RunProcess, folder: Path, logged: int, kills: list[tuple[Found, Recorded]]) -> str:
         """Waits for a random moment and kills; the kind, or nothing where the run has ended before.
 
-        The moment is some seconds after the command, while the run starts, or some seconds after so many results:
-        where that many are not to come, after the last one, while the run ends. Of a kill it is noted how it was done
-        (`kind`), what the run was doing (`phase`: starting, building, which may be beside a fit, fitting, or between
-        jobs), and the seconds after the command (`after_s`); later how many results were `on_record` or `delivered` by
-        workers when the driver was dead (for a worker's death, when it was killed), and what of these was `lost` in
-        the end.
+        The moment is some seconds after the command, while the run starts, or some seconds after so many results, for
+        half of the kills after a building if one is seen before: where neither comes, while the run ends. Of a kill it
+        is noted how it was done (`kind`), what the run was doing (`phase`: starting, building, which may be beside a
+        fit, fitting, or between jobs), and the seconds after the command (`after_s`); later how many results were
+        `on_record` or `delivered` by workers when the driver was dead (for a worker's death, when it was killed), and
+        what of these was `lost` in the end.
         """
         moments, started, kind = self._moments, time.monotonic(), next(self._kinds)
         while_starting = moments.random() < _STARTING
@@ -114,15 +114,15 @@ class Killer:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 run.process.wait(0.1)
                 return ""
-            jobs, then = under_way(_log(folder)[logged:]), Recorded.of(folder)
-            if since is None and jobs is not None and len(then.results()) >= target:
+            phase, then = _phase(under_way(_log(folder)[logged:])), Recorded.of(folder)
+            is_there = len(then.results()) >= target or (phase == "building" and wait_s < _SPAN_S / 2)
+            if since is None and phase != "starting" and is_there:
                 since = time.monotonic()
             if since is not None and time.monotonic() > since + wait_s:
                 with contextlib.suppress(IndexError, ProcessLookupError):  # there is no worker just now
                     KINDS[kind](run)
-                    kill = {"kind": kind, "phase": _phase(jobs), "after_s": time.monotonic() - started}
-                    kills.append((kill, then))
-                    print(f"{len(kills)}: {kind}, {kill['phase']}, {len(then.results())} results", file=sys.stderr)
+                    kills.append(({"kind": kind, "phase": phase, "after_s": time.monotonic() - started}, then))
+                    print(f"{len(kills)}: {kind}, {phase}, {len(then.results())} results", file=sys.stderr)
                     return kind
 
 
