@@ -23,6 +23,9 @@ _BLOCK = 2**16  # samples that are read, written or hashed at a time
 _UNKNOWN_FRAMES = 2**63 - 1  # what libsndfile says of a FLAC file without a length
 _UNKNOWN_SIZE = 0xFFFFFFFF  # what programs that write to a pipe put in a WAV header
 
+_PLAIN_CHUNKS = {b"fmt ", b"data", b"fact", b"INFO", b"PEAK", b"JUNK", b"junk", b"PAD ", b"FLLR"}
+_FLAC_PARTS = {2: "application data", 5: "cue sheet", 6: "pictures"}
+
 AUDIO_SUFFIXES = tuple(_SUBTYPES)
 
 
@@ -83,14 +86,36 @@ def read_audio(path: Path) -> Signal:
     return Signal(path.stem, samples, Layout("audio", samples.shape[:1], samples.shape[1], bits, (per_second,)))
 
 
-def tags(path: Path) -> list[str]:
+def beside_samples(path: Path) -> list[str]:
     """What a WAV or FLAC file holds beside its samples, in words; nothing of a file that libsndfile does not read."""
+    data = read_file(path)
     try:
-        with soundfile.SoundFile(BytesIO(read_file(path))) as file:
+        with soundfile.SoundFile(BytesIO(data)) as file:
             names = ", ".join(file.copy_metadata())
     except soundfile.SoundFileError:  # a modality made of this one may have formats of its own
         return []
-    return [f"tags ({names})"] if names else []
+    parts = _flac_parts(data) if data[:4] == b"fLaC" else _wav_parts(data)
+    return [f"tags ({names})"] * bool(names) + [f"parts ({', '.join(parts)})"] * bool(parts)
+
+
+def _wav_parts(data: bytes) -> list[str]:
+    """The names of chunks that are no samples, nor needed for them, nor text; a list is called by what it lists."""
+    names, at = set(), 12
+    while at + 8 <= len(data):
+        kind, size = data[at : at + 4], int.from_bytes(data[at + 4 : at + 8], "little")
+        names.add(data[at + 8 : at + 12] if kind == b"LIST" else kind)
+        at += 8 + size + size % 2
+    return sorted(name.decode("ascii", "backslashreplace").strip() for name in names - _PLAIN_CHUNKS)
+
+
+def _flac_parts(data: bytes) -> list[str]:
+    """The names of metadata blocks that are no samples, nor needed for them, nor text."""
+    names, at, is_last = set(), 4, False
+    while not is_last and at + 4 <= len(data):
+        is_last = bool(data[at] & 128)
+        names.add(_FLAC_PARTS.get(data[at] & 127))
+        at += 4 + int.from_bytes(data[at + 1 : at + 4], "big")
+    return sorted(name for name in names if name is not None)
 
 
 def _read(file: soundfile.SoundFile, path: Path) -> NDArray[np.integer]:

@@ -83,16 +83,16 @@ def registered_files(dataset: RegisteredDataset, folder: Path) -> UserFiles:
     Raises:
         UserError: Some are missing, or are other files of these names; or the folder holds none.
     """
-    if not dataset.files:
+    if not dataset.sha256:
         return user_files(str(folder), dataset.modality)
-    paths = [folder / name for name in dataset.files]
+    paths = [folder / name for name in dataset.sha256]
     remedy = "or give this folder as a path"
     if missing := [path.name for path in paths if not path.is_file()]:
         raise UserError(
             f"{folder}: {len(missing)} of the {len(paths)} files of {dataset.name!r} are missing "
             f"(the first is {missing[0]}); add them, {remedy}"
         )
-    if other := [name for name, file in dataset.remote.items() if _sha256_of(folder / name) != file.sha256]:
+    if other := [name for name, sha256 in dataset.sha256.items() if _sha256_of(folder / name) != sha256]:
         raise UserError(
             f"{folder}: {len(other)} of the {len(paths)} files are not those of {dataset.name!r} (the SHA-256 of "
             f"{other[0]} is another one); get these, {remedy}: published figures are of other signals"

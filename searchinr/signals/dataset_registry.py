@@ -1,7 +1,7 @@
 """The data sets that are known by name: their files, where these come from, and their check sums."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 _KODAK_URL = "https://r0k.us/graphics/kodak/kodak/"
 _LIBRISPEECH_URL = (
@@ -31,8 +31,9 @@ class RegisteredDataset:
         modality: Name of its modality.
         description: One line for people.
         remote: File name -> where to download it, in the order of the data set. Empty if it cannot be downloaded.
-        bundled: File names inside the installed scikit-image, in the order of the data set. Where neither these nor
-            `remote` says which files there are, the data set consists of all the files in its folder.
+        bundled: File names inside the installed scikit-image -> check sums (SHA-256), in the order of the data set.
+            Where neither these nor `remote` says which files there are, the data set consists of all the files in its
+            folder.
         part: Folder inside that of the data set of which this one is a part, e.g. ``cifar10/test``; empty for others.
     """
 
@@ -40,7 +41,7 @@ class RegisteredDataset:
     modality: str
     description: str
     remote: Mapping[str, RemoteFile]
-    bundled: tuple[str, ...] = ()
+    bundled: Mapping[str, str] = field(default_factory=dict)
     part: str = ""
 
     @property
@@ -49,21 +50,21 @@ class RegisteredDataset:
         return self.part or self.name
 
     @property
-    def files(self) -> tuple[str, ...]:
-        """File names in the order of the data set; empty if it consists of all the files in its folder."""
-        return self.bundled or tuple(self.remote)
+    def sha256(self) -> Mapping[str, str]:
+        """File names, in the order of the data set, -> check sums; empty if it is all the files in its folder."""
+        return self.bundled or {name: file.sha256 for name, file in self.remote.items()}
 
 
-_PHOTOS = (
-    "astronaut.png",
-    "chelsea.png",
-    "coffee.png",
-    "rocket.jpg",
-    "motorcycle_left.png",
-    "hubble_deep_field.jpg",
-    "retina.jpg",
-    "ihc.png",
-)
+_PHOTOS = {
+    "astronaut.png": "88431cd9653ccd539741b555fb0a46b61558b301d4110412b5bc28b5e3ea6cb5",
+    "chelsea.png": "596aa1e7cb875eb79f437e310381d26b338a81c2da23439704a73c4651e8c4bb",
+    "coffee.png": "cc02f8ca188b167c775a7101b5d767d1e71792cf762c33d6fa15a4599b5a8de7",
+    "rocket.jpg": "c2dd0de7c538df8d111e479619b129464d0269d0ae5fd18ca91d33a7fdfea95c",
+    "motorcycle_left.png": "db18e9c4157617403c3537a6ba355dfeafe9a7eabb6b9b94cb33f6525dd49179",
+    "hubble_deep_field.jpg": "3a19c5dd8a927a9334bb1229a6d63711b1c0c767fb27e2286e7c84a3e2c2f5f4",
+    "retina.jpg": "38a07f36f27f095e818aea7b96d34202c05176d30253c66733f2e00379e9e0e6",
+    "ihc.png": "f8dd1aa387ddd1f49d8ad13b50921b237df8e9b262606d258770687b0ef93cef",
+}
 
 _KODAK_SHA256 = (
     "a56e27cbf5f843c048b6af1d6e090760e9c92fadba88b7dee0205918a37523bd",

@@ -177,7 +177,7 @@ def get_dataset(name: str, data_dir: Path | None = None) -> Path:
     if folder is None:
         folder = download_folder(dataset)
         download(dataset, folder)
-    if dataset.remote:
+    if dataset.sha256:
         registered_files(dataset, folder)  # a folder of this name may hold other files
     return folder
 
@@ -187,7 +187,7 @@ def list_datasets(data_dir: Path | None = None) -> tuple[ListedDataset, ...]:
     listed = []
     for dataset in REGISTRY.values():
         folder = locate(dataset, data_dir)
-        count = len(dataset.files) or None
+        count = len(dataset.sha256) or None
         if count is None and folder is not None:
             count = len(registered_files(dataset, folder).files)
         listed.append(ListedDataset(dataset.name, dataset.modality, count, folder, dataset.description))

@@ -88,6 +88,15 @@ def test_what_is_not_kept_is_said(searchinr: Callable, photo: Path, clip: Path, 
         file.write(np.zeros(100))
     told = searchinr("encode", clip.with_name("tagged.wav"), "--config", config).out
     assert told.endswith("samples alone: tags (title)\n")
+    whole = clip.read_bytes() + b"bext" + bytes([4, 0, 0, 0]) + b"film" + b"cue " + bytes([4, 0, 0, 0]) + bytes(4)
+    marked = clip.with_name("marked.wav")
+    marked.write_bytes(b"RIFF" + (len(whole) - 8).to_bytes(4, "little") + whole[8:])
+    assert searchinr("encode", marked, "--config", config).out.endswith("samples alone: parts (bext, cue)\n")
+    drawn = clip.with_name("drawn.flac")
+    soundfile.write(drawn, np.zeros(100), 8000)
+    whole = drawn.read_bytes()
+    drawn.write_bytes(whole[:42] + b"\x06\0\0\x20" + bytes(32) + whole[42:])  # behind the first block
+    assert searchinr("encode", drawn, "--config", config).out.endswith("parts (pictures)\n")
 
 
 def test_audio_in_kbit_per_second(searchinr: Callable, clip: Path, config: Path) -> None:

@@ -1,6 +1,7 @@
 """Commands that only read work in a folder that cannot be written."""
 
 import ctypes
+import fcntl
 import json
 import subprocess
 import sys
@@ -31,7 +32,7 @@ def test_commands_that_only_read(run_copy: Path, tmp_path: Path) -> None:
         path.chmod(0o555 if path.is_dir() else 0o444)
     run, file, decoded = str(run_copy), str(next(run_copy.glob("front/photos*/*/*.inr"))), tmp_path / "decoded.png"
     commands = [
-        ["status", run],
+        ["status", run, "--json"],
         ["front", run],
         ["verify", run],
         ["compare", run, run],
@@ -39,15 +40,19 @@ def test_commands_that_only_read(run_copy: Path, tmp_path: Path) -> None:
         ["inspect", file],
         ["decode", file, "-o", str(decoded)],
     ]
-    done = subprocess.run(
-        [sys.executable, "-c", _RUN_ALL, json.dumps([run, commands])],
-        capture_output=True,
-        text=True,
-        preexec_fn=obey_permissions,
-    )
+    with (run_copy / ".lock").open("rb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # the run goes on
+        (run_copy / ".lock").chmod(0)  # it is another user's
+        done = subprocess.run(
+            [sys.executable, "-c", _RUN_ALL, json.dumps([run, commands])],
+            capture_output=True,
+            text=True,
+            preexec_fn=obey_permissions,
+        )
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout.splitlines()[-1])
     if found["writable"]:
         pytest.skip("root writes here whatever the permissions are")
     assert found["codes"] == [0] * len(commands), done.stderr
     assert decoded.is_file()
+    assert '"state": "running"' in done.stdout

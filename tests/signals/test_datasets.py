@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from searchinr.errors import UserError
-from searchinr.signals.dataset_files import download, download_folder, locate
+from searchinr.signals.dataset_files import download, download_folder, locate, registered_files
 from searchinr.signals.dataset_registry import REGISTRY, RegisteredDataset, RemoteFile
 from searchinr.signals.datasets import Dataset, get_dataset, list_datasets, load_dataset, load_training, taken_files
 from searchinr.signals.registry import MODALITIES
@@ -49,7 +49,7 @@ def test_photos_need_no_download_and_no_data_folder(monkeypatch: pytest.MonkeyPa
 
 def test_every_bundled_photo_is_a_colour_photograph_of_its_own_size() -> None:
     signals = load_dataset(DatasetEntry(name="photos")).signals
-    assert len(signals) == len(REGISTRY["photos"].files) >= 4
+    assert len(signals) == len(REGISTRY["photos"].sha256) >= 4
     assert {s.layout.channels for s in signals} == {3}
     assert len({s.layout.grid for s in signals}) > 4
 
@@ -359,10 +359,21 @@ def test_list_says_where_each_is(tmp_path: Path) -> None:
     write_image(tmp_path / "image" / "cifar10" / "a.png")
     listed = {row.name: row for row in list_datasets(tmp_path)}
     assert list(listed) == ["photos", "kodak", "cifar10", "cifar10-test", "cifar10-train", "librispeech"]
-    assert listed["photos"].folder is not None and listed["photos"].signals == len(REGISTRY["photos"].files)
+    assert listed["photos"].folder is not None and listed["photos"].signals == len(REGISTRY["photos"].sha256)
     assert (listed["kodak"].folder, listed["kodak"].signals) == (None, 24)
     assert (listed["cifar10"].folder, listed["cifar10"].signals) == (tmp_path / "image" / "cifar10", 1)
     assert (listed["librispeech"].modality, listed["librispeech"].signals) == ("audio", 10)
+
+
+def test_other_files_are_not_taken_for_those_of_scikit_image(tmp_path: Path) -> None:
+    folder = locate(REGISTRY["photos"], None)
+    assert folder is not None
+    name = "chelsea.png"
+    few = RegisteredDataset("few", "image", "", {}, bundled={name: REGISTRY["photos"].sha256[name]})
+    assert registered_files(few, folder).files == [folder / name]
+    write_image(tmp_path / name)
+    with pytest.raises(UserError, match=r"not those of 'few' \(the SHA-256 of chelsea.png is another one\)"):
+        registered_files(few, tmp_path)
 
 
 def test_real_data_are_the_files_that_would_be_downloaded(data_dir: Path) -> None:

@@ -59,10 +59,11 @@ if [ "$SLURM_JOB_NUM_NODES" -gt 1 ]; then
         --temp-dir="$private/ray" "${{node[@]}}" &
 fi
 
+trap 'kill -TERM "$!"' TERM        # two minutes before the end: trials write their checkpoints
 {shlex.join(command)} --address "$address" {shlex.join(options)} &
 search=$!
-trap 'kill -TERM "$search"' TERM        # two minutes before the end: trials write their checkpoints
+while kill -0 "$search" 2>/dev/null; do wait "$search" || true; done   # the trap ends a wait too
 code=0
-while kill -0 "$search" 2>/dev/null; do wait "$search" && code=0 || code=$?; done
+wait "$search" || code=$?
 exit "$code"
 """

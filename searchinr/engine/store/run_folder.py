@@ -200,6 +200,8 @@ class RunFolder(SharedFolder):
             return False
         except BlockingIOError:
             return True
+        except PermissionError:  # another user has made it
+            return _is_locked_by_anybody(self._lock)
         return False
 
     def tidy(self) -> None:
@@ -249,6 +251,13 @@ class RunFolder(SharedFolder):
                 if self.stored is not None:
                     (self.stored.place / folder.relative_to(self.path).as_posix()).remove_tree()
                 shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_locked_by_anybody(path: Path) -> bool:
+    """Whether a file that cannot be opened has a lock, as Linux says of all files."""
+    found, locks = path.stat(), Path("/proc/locks")
+    name = f"{os.major(found.st_dev):02x}:{os.minor(found.st_dev):02x}:{found.st_ino}"
+    return locks.exists() and any(name in line.split() for line in locks.read_text().splitlines())
 
 
 def open_delivery(path: Place) -> tuple[Delivered, dict[str, bytes]]:

@@ -7,7 +7,14 @@ from pathlib import Path
 import numpy as np
 
 from searchinr.errors import UserError
-from searchinr.signals.audio_files import AUDIO_SUFFIXES, audio_misfit, read_audio, sampling_rate, tags, write_audio
+from searchinr.signals.audio_files import (
+    AUDIO_SUFFIXES,
+    audio_misfit,
+    beside_samples,
+    read_audio,
+    sampling_rate,
+    write_audio,
+)
 from searchinr.signals.audio_peers import audio_peers
 from searchinr.signals.contract import Modality
 from searchinr.signals.exhibits import SPECTROGRAM_DB, Exhibit, Sound
@@ -39,8 +46,8 @@ class AudioModality(Modality):
         return read_audio(path)
 
     def beside_samples(self, path: Path) -> list[str]:
-        """See `tags`."""
-        return tags(path)
+        """See `audio_files.beside_samples`."""
+        return beside_samples(path)
 
     def write(self, signal: Signal, path: Path) -> None:
         """See `write_audio`."""
