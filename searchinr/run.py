@@ -103,15 +103,18 @@ class Run:
         self,
         *,
         max_rate: float | None = None,
+        quality: float | None = None,
         min_psnr: float | None = None,
         trial: str | None = None,
         steps: int | None = None,
         dataset: str | None = None,
     ) -> dict[str, Any]:
-        """The config that is best, as `encode` takes it. Give one of the first three.
+        """The config that is best, as `encode` takes it. Give one of the first four.
 
         Args:
-            max_rate: The highest PSNR at no more than this rate.
+            max_rate: The best quality at no more than this rate.
+            quality: The lowest rate with a quality at least as good as this: PSNR in dB, or the metric that the run has
+                among its objectives instead.
             min_psnr: The lowest rate with at least this PSNR, in dB.
             trial: This trial, trained longest; the beginning of its name will do.
             steps: With `trial`: trained for so many steps instead.
@@ -124,7 +127,7 @@ class Run:
             UserError: No point meets that.
         """
         with python_words():
-            config = best_config(self._opened, dataset, Criterion(max_rate, min_psnr, trial, steps))
+            config = best_config(self._opened, dataset, Criterion(max_rate, quality, min_psnr, trial, steps))
         found = config.model_dump(exclude_none=True)
         if config.asset is not None:
             found["asset"] = str((self._opened.folder.kept_assets / config.asset).resolve())
@@ -135,6 +138,7 @@ class Run:
         out: FilePath,
         *,
         max_rate: float | None = None,
+        quality: float | None = None,
         min_psnr: float | None = None,
         trial: str | None = None,
         steps: int | None = None,
@@ -148,6 +152,7 @@ class Run:
         Args:
             out: The file; with `per_signal` a folder.
             max_rate: See `best`.
+            quality: See `best`.
             min_psnr: See `best`.
             trial: See `best`.
             steps: See `best`.
@@ -162,7 +167,7 @@ class Run:
         Raises:
             UserError: No point meets that, or a file cannot be written.
         """
-        criterion = Criterion(max_rate, min_psnr, trial, steps)
+        criterion = Criterion(max_rate, quality, min_psnr, trial, steps)
         folder = None if data is None else Path(data)
         with python_words():
             written = export_configs(

@@ -19,9 +19,9 @@ from benchmarks.reproduce.points import Cells, Pairs, Points, at_db, curve, goal
 from benchmarks.reproduce.reproduction import Plots, reproduce
 from benchmarks.reproduce.study import read_study
 from searchinr.engine.report.baselines import measure_baselines
-from searchinr.search.bd_rate import METHOD, bd_rate
+from searchinr.search.bd_rate import bd_rate, method
 from searchinr.signals.datasets import Dataset, load_dataset
-from searchinr.space.schema import DatasetEntry
+from searchinr.space import PSNR, DatasetEntry
 
 JPEG = "JPEG (4:2:0, optimised)"
 STUDY = read_study("shacira")
@@ -36,7 +36,7 @@ def measure_classical(size: Found) -> Found:
     found = {}
     for signal in dataset.signals:
         curves = measure_baselines(Dataset(signal.name, dataset.modality, (signal,), signal.name)).curves()
-        found[signal.name] = {codec: [(p.rate, p.psnr_db) for p in points] for codec, points in curves.items()}
+        found[signal.name] = {codec: [(p.rate, PSNR.of(p)) for p in points] for codec, points in curves.items()}
     return {"classical": found}
 
 
@@ -65,7 +65,7 @@ def fill(found: Found, size: Found) -> Filling:
     goals |= {key: statistics.mean(savings) for key, savings in of_goals.items() if savings}
     goals |= {"jpeg_worst": max(of_codecs[JPEG])} if of_codecs[JPEG] else {}
     return {
-        "method": METHOD,
+        "method": method(PSNR),
         "saved": saved,
         "saved_by_rounding": saved_by_rounding,
         "of_pictures": of_pictures,

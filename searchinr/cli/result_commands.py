@@ -96,8 +96,8 @@ def compare(
 ) -> None:
     """Lay the fronts of two runs over each other.
 
-    The runs must be on the same signals. BD-rate says how many bits the second needs more than the first at equal PSNR.
-    Both hypervolumes are measured from the reference point of the first run.
+    The runs must be on the same signals. BD-rate says how many bits the second needs more than the first at equal
+    quality. Both hypervolumes are measured from the reference point of the first run.
 
     Example: searchinr compare runs/tpe runs/random -o both.html
     """
@@ -127,7 +127,11 @@ def compare(
 def export(
     run: Run,
     max_rate: Annotated[
-        float | None, typer.Option("--max-rate", metavar="R", help="The highest PSNR at no more than this rate.")
+        float | None, typer.Option("--max-rate", metavar="R", help="The best quality at no more than this rate.")
+    ] = None,
+    quality: Annotated[
+        float | None,
+        typer.Option("--quality", metavar="Q", help="The lowest rate with a quality at least as good as this."),
     ] = None,
     min_psnr: Annotated[
         float | None, typer.Option("--min-psnr", metavar="DB", help="The lowest rate with at least this PSNR.")
@@ -146,9 +150,10 @@ def export(
 ) -> None:
     """Write the config of an operating point, for `encode --config`.
 
-    Give one of --max-rate, --min-psnr and --trial. Without -o the config is printed. With --per-signal each signal gets
-    a file, with the config of the operating point that is best for that signal, whether or not it is on the front. The
-    commands that use the files are printed.
+    Give one of --max-rate, --quality, --min-psnr and --trial. Quality is PSNR, or the metric that the run has among its
+    objectives instead. Without -o the config is printed. With --per-signal each signal gets a file, with the config of
+    the operating point that is best for that signal, whether or not it is on the front. The commands that use the files
+    are printed.
 
     Example: searchinr export runs/kodak --max-rate 0.5 -o best.yaml
     """
@@ -156,7 +161,7 @@ def export(
     from searchinr.engine.results.export import Criterion, best_config, export_configs
     from searchinr.engine.results.opened import open_run
 
-    criterion = Criterion(max_rate, min_psnr, trial, steps)
+    criterion = Criterion(max_rate, quality, min_psnr, trial, steps)
     opened = open_run(run)
     if out is None and not per_signal:
         typer.echo(dump_config(best_config(opened, dataset, criterion)), nl=False)
@@ -164,9 +169,11 @@ def export(
     if out is None:
         raise UserError("export: --per-signal writes several files; name a folder for them with -o")
     written = export_configs(opened, dataset, criterion, out, per_signal=per_signal, data_dir=data, force=force)
+    metric = opened.objectives.quality
     for each in written:
         found = each.config.provenance
-        figures = f"{found['rate']:.3f} {found['rate_unit']}, {found['psnr_db']:.2f} dB"
+        reached = metric.in_words(metric.text(found[metric.name]))
+        figures = f"{found['rate']:.3f} {found['rate_unit']}, {reached}"
         say(f"{each.path}: trial {found['trial']}, {figures}")
         if each.asset is not None:
             say(f"{each.asset}: what decoding needs beside the files")

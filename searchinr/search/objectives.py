@@ -1,7 +1,7 @@
 """What the search optimises: turns the figures of a point into a vector whose entries are all minimised."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,22 +9,7 @@ from numpy.typing import NDArray
 from searchinr.errors import UserError
 from searchinr.search import pareto
 from searchinr.search.figures import Figures
-from searchinr.space import STANDARD, Bound, Direction, Metric, Space
-
-LOSSLESS_DB = 200.0
-"""PSNR that ranks a perfect decode; one wrong sample always leaves less (187 dB for 10^9 samples of 16 bits)."""
-
-
-_NEAREST_ONE = 2.0**-20
-"""A perfect overlap is treated as if it were this far from 1, so that its logarithm is finite."""
-
-_PLACES: dict[str, Callable[[float], float]] = {
-    "linear": lambda value: value,
-    "log": math.log2,
-    "near_one": lambda value: -math.log2(max(1 - value, _NEAREST_ONE)),
-    "db": lambda value: min(value, LOSSLESS_DB),
-}
-"""Axis of a metric -> the place of a value on it: equal distances are worth the same there; see `Metric.axis`."""
+from searchinr.space import OF_FILES, PSNR, STANDARD, Bound, Direction, Metric, Space
 
 
 class Objectives:
@@ -68,6 +53,16 @@ class Objectives:
     def of(cls, space: Space) -> "Objectives":
         """The objectives and constraints of a space."""
         return cls(space.objectives, space.reference_point, space.constraints, space.metrics)
+
+    @property
+    def quality(self) -> Metric:
+        """The metric of decoded signals that fronts are drawn, compared and exported by, against the rate.
+
+        It is PSNR if that is an objective, or if no objective says how good decoded signals are. Otherwise it is the
+        first objective that does.
+        """
+        own = [name for name in self.names if name not in OF_FILES]
+        return PSNR if not own or PSNR.name in own else self._metrics[own[0]]
 
     def vector(self, point: Figures) -> NDArray[np.float64]:
         """The places of a point on the axes of its metrics (rates as log2), each oriented so that less is better.
@@ -129,7 +124,7 @@ class Objectives:
     def _place(self, name: str, value: float) -> float:
         """A figure's place on its axis, oriented so that less is better."""
         try:
-            place = self._signs[name] * _PLACES[self._metrics[name].axis](value)
+            place = self._signs[name] * self._metrics[name].place(value)
         except ValueError:
             raise ValueError(f"{name} must be above 0, not {value}") from None
         if math.isnan(place):

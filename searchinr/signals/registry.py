@@ -38,7 +38,7 @@ def all_metrics() -> dict[str, Metric]:
     return found
 
 
-def metrics_of(modality: str) -> tuple[Metric, ...]:
-    """What is measured of signals of a modality, PSNR first; of one that is not installed, PSNR at least."""
+def metrics_of(modality: str, first: Metric = PSNR) -> tuple[Metric, ...]:
+    """What is measured of signals of a modality, the metric `first` before others; PSNR if it is not installed."""
     found = MODALITIES.get(modality)
-    return (PSNR,) if found is None else found.metrics
+    return (PSNR,) if found is None else tuple(sorted(found.metrics, key=lambda metric: metric != first))

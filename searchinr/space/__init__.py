@@ -3,7 +3,7 @@
 from searchinr.space.bounds import Bound
 from searchinr.space.domains import Choice, Domain, Range
 from searchinr.space.load import load_config, load_space, validated
-from searchinr.space.metrics import OF_FILES, PSNR, SSIM, STANDARD, Direction, Metric
+from searchinr.space.metrics import LOSSLESS_DB, OF_FILES, PSNR, SSIM, STANDARD, Direction, HasFigures, Metric
 from searchinr.space.parameters import (
     Parameter,
     Value,

@@ -114,7 +114,7 @@ def test_the_same_search_again_adds_nothing(run: searchinr.Run) -> None:
 def test_errors_speak_of_arguments(run: searchinr.Run, tmp_path: Path) -> None:
     for call, message in (
         (lambda: run.best(max_rate=1e-6), "`max_rate` 1e-06: no point is that low; the lowest rate found is "),
-        (lambda: run.best(), "export: give exactly one of `max_rate`, `min_psnr` and `trial`"),
+        (lambda: run.best(), "export: give exactly one of `max_rate`, `quality`, `min_psnr` and `trial`"),
         (lambda: run.front("b"), f"{run.path}: no dataset 'b'; it has "),
         (lambda: searchinr.open_run(tmp_path), f"{tmp_path}: "),
         (lambda: searchinr.search({**SPACE, "datasets": []}), "space: datasets: "),

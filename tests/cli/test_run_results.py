@@ -307,7 +307,7 @@ def test_export_prints_or_writes_the_same(searchinr: Callable, finished_run: Pat
 @pytest.mark.parametrize(
     ("criteria", "said"),
     [
-        ([], "exactly one of --max-rate, --min-psnr and --trial"),
+        ([], "exactly one of --max-rate, --quality, --min-psnr and --trial"),
         (["--max-rate", "9", "--min-psnr", "9"], "exactly one of"),
         (["--max-rate", "0.01"], "the lowest rate found is"),
         (["--max-rate", "nan"], "the lowest rate found is"),

@@ -6,8 +6,8 @@ from search_toy import figures as point
 
 from searchinr.errors import UserError
 from searchinr.search.figures import Figures
-from searchinr.search.objectives import LOSSLESS_DB, Objectives
-from searchinr.space import Bound
+from searchinr.search.objectives import Objectives
+from searchinr.space import LOSSLESS_DB, PSNR, SSIM, STANDARD, Bound, Metric
 
 DEFAULT = Objectives({"psnr_db": "max", "rate": "min"}, {"psnr_db": 20.0, "rate": 4.0})
 
@@ -29,6 +29,22 @@ def test_seconds_are_in_octaves() -> None:
         {"ssim": "max", "encode_s": "min", "decode_s": "min"}, {"ssim": 0.0, "encode_s": 1.0, "decode_s": 1.0}
     )
     assert objectives.vector(point(ssim=0.9, encode_s=4.0, decode_s=0.25)).tolist() == [-0.9, 2.0, -2.0]
+
+
+@pytest.mark.parametrize(
+    ("names", "quality"),
+    [
+        (("psnr_db", "rate"), PSNR),
+        (("rate", "ssim"), SSIM),
+        (("ssim", "rate", "psnr_db"), PSNR),  # it goes before others
+        (("worst", "ssim", "encode_s"), Metric("worst", "worst error", "min")),  # else the first
+        (("rate", "decode_s"), PSNR),  # nothing says how good signals are
+    ],
+)
+def test_the_quality_is_the_objective_that_measures_signals(names: tuple[str, ...], quality: Metric) -> None:
+    known = {**STANDARD, "worst": Metric("worst", "worst error", "min")}
+    directions = {name: known[name].direction for name in names}
+    assert Objectives(directions, dict.fromkeys(names, 1.0), metrics=known).quality == quality
 
 
 def test_hypervolume_is_in_decibels_times_octaves() -> None:

@@ -71,4 +71,8 @@ def test_metrics_of_modalities_agree() -> None:
 def test_metrics_in_words() -> None:
     assert PSNR.heading == "PSNR dB" and PSNR.label == "PSNR (dB)" and SSIM.label == "SSIM"
     assert PSNR.text(27.501) == "27.50" and SSIM.text(0.81234) == "0.8123"
+    assert WORST.label == "largest error (K), less is better" and WORST.heading == "largest error K (less is better)"
+    assert PSNR.in_words("20") == "20 dB" and SSIM.in_words("0.9") == "SSIM 0.9"
+    assert WORST.in_words("3") == "largest error 3 K"
+    assert PSNR.span(24.12, 30.9) == "24.1 – 30.9" and OVERLAP.span(0.9, 0.954, " to ") == "0.90 to 0.95"
     assert PSNR.fitted.name == "fitted_psnr_db" and not PSNR.fitted.is_objective

@@ -1,4 +1,4 @@
-"""Measures classical codecs on the same signals and by the same PSNR; whole files count in their rates."""
+"""Measures classical codecs on the same signals and by the same metrics; whole files count in their rates."""
 
 import itertools
 import json
@@ -42,11 +42,6 @@ class BaselinePoint:
     def rate(self) -> float:
         """The rate in the modality's unit."""
         return self.figures["rate"]
-
-    @property
-    def psnr_db(self) -> float:
-        """The PSNR in dB."""
-        return self.figures["psnr_db"]
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,9 @@
 """BD-rate of a front against every curve that is drawn beside it."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from searchinr.engine.report.front import FrontReport
+from searchinr.engine.report.front import FrontReport, Rated
 from searchinr.search.bd_rate import BdRate, bd_rate
 
 
@@ -13,7 +14,7 @@ class Against:
     Attributes:
         codec: Name of the codec.
         basis: What is compared: measurements on the same files, or published figures and what their rates count.
-        result: How many more bits the front needs than the codec; None if they have too little PSNR in common.
+        result: How many more bits the front needs than the codec; None if they have too little quality in common.
     """
 
     codec: str
@@ -23,14 +24,15 @@ class Against:
 
 def bd_rates(report: FrontReport) -> list[Against]:
     """Compares the front with each classical codec, and with each published curve of the very same signals."""
-    front = [(point.rate, point.psnr_db) for point in report.front_line]
-    rows = [
-        Against(codec, "measured on the same files", bd_rate([(p.rate, p.psnr_db) for p in curve], front))
-        for codec, curve in report.baselines.curves().items()
-    ]
+
+    def against(codec: str, basis: str, curve: Iterable[Rated]) -> Against:
+        found = bd_rate(report.places(curve), report.places(report.front_line), report.quality)
+        return Against(codec, basis, found)
+
+    rows = [against(codec, "measured on the same files", curve) for codec, curve in report.curves.items()]
     if report.published.same_signals:
         rows += [
-            Against(curve.name, f"published ({curve.source}); rate: {curve.counts}", bd_rate(curve.points, front))
-            for curve in report.published.curves
+            against(curve.name, f"published ({curve.source}); rate: {curve.counts}", curve.points)
+            for curve in report.published_curves
         ]
     return rows

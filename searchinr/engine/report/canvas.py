@@ -12,6 +12,7 @@ from matplotlib.text import Text
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from searchinr.engine.report import style
+from searchinr.engine.report.front import FrontReport
 from searchinr.engine.report.glyphs import show_plainly
 
 Handle = Artist | tuple[Artist, ...]
@@ -42,11 +43,13 @@ def bar_axes(names: Sequence[str]) -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def rate_axes(limits: tuple[float, float], rate_unit: str) -> tuple[Figure, Axes]:
-    """An empty plane of rate and PSNR, between these rates."""
+def rate_axes(limits: tuple[float, float], report: FrontReport) -> tuple[Figure, Axes]:
+    """An empty plane of rate and quality, between these rates; better is always higher up."""
     figure, axes = log_axes(limits, style.plain)
-    axes.set_xlabel(f"rate ({rate_unit})")
-    axes.set_ylabel("PSNR (dB)")
+    axes.set_xlabel(f"rate ({report.rate_unit})")
+    axes.set_ylabel(report.quality.label)
+    if report.quality.direction == "min":
+        axes.invert_yaxis()
     return figure, axes
 
 

@@ -1,11 +1,12 @@
 """The results of fitting the config of a point of the front again with other seeds."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from statistics import fmean, stdev
-from typing import TypeGuard
+from typing import Any, TypeGuard
 
 from searchinr.search.lines import Confirmation, Fit, FitFailed, Line
+from searchinr.space import Metric
 
 
 @dataclass(frozen=True)
@@ -38,39 +39,55 @@ class Confirmed:
     too good.
 
     Attributes:
+        metric: The metric of the quality.
         seeds: Number of further seeds with a result.
-        psnr_db: PSNR in dB; None if every further fit failed.
+        quality: The quality; None if every further fit failed.
         rate: Rate in the point's own unit; None if every further fit failed.
         failed: Number of further seeds whose fit failed.
     """
 
+    metric: Metric
     seeds: int
-    psnr_db: Spread | None
+    quality: Spread | None
     rate: Spread | None
     failed: int
 
+    @property
+    def _spreads(self) -> dict[str, Spread | None]:
+        return {self.metric.name: self.quality, "rate": self.rate}
+
+    def as_json(self) -> dict[str, Any]:
+        """The results as plain JSON; the quality has the name of its metric."""
+        spreads = {key: None if spread is None else asdict(spread) for key, spread in self._spreads.items()}
+        return {"seeds": self.seeds, **spreads, "failed": self.failed}
+
     def flat(self) -> dict[str, float | None]:
-        """`seeds`, `failed`, `psnr_db.mean`, `psnr_db.std`, `rate.mean` and `rate.std`; None without a value."""
-        spreads = {"psnr_db": self.psnr_db, "rate": self.rate}
+        """`seeds`, `failed`, `psnr_db.mean`, `psnr_db.std` (or of another metric), `rate.mean` and `rate.std`.
+
+        What has no value is None.
+        """
         return {
             "seeds": self.seeds,
             "failed": self.failed,
-            **{f"{key}.{of}": getattr(spread, of, None) for key, spread in spreads.items() for of in ("mean", "std")},
+            **{f"{key}.{of}": getattr(got, of, None) for key, got in self._spreads.items() for of in ("mean", "std")},
         }
 
     def text(self, rate_unit: str) -> str:
         """The results in words, e.g. ``"28.31 ± 0.05 dB at 0.512 ± 0.003 bpp, 3 seeds"``."""
         seeds = f"{self.seeds} seed{'' if self.seeds == 1 else 's'}"
         failed = [f"{self.failed} failed"] if self.failed else []
-        if self.psnr_db is None or self.rate is None:
+        if self.quality is None or self.rate is None:
             return ", ".join(failed)
-        return ", ".join([f"{self.psnr_db.text(2)} dB at {self.rate.text(3)} {rate_unit}", seeds, *failed])
+        quality = self.metric.in_words(self.quality.text(self.metric.digits))
+        return ", ".join([f"{quality} at {self.rate.text(3)} {rate_unit}", seeds, *failed])
 
 
 class Confirmations:
     """All confirmations of one dataset, taken from the ledger line by line."""
 
-    def __init__(self) -> None:
+    def __init__(self, metric: Metric) -> None:
+        """None so far; `metric` is that of the quality."""
+        self._metric = metric
         self._fits: dict[tuple[str, int], dict[int, Confirmation | None]] = {}
 
     def add(self, line: Confirmation | FitFailed) -> Confirmed:
@@ -81,24 +98,24 @@ class Confirmations:
         """
         fits = self._fits.setdefault((line.trial, line.rung), {})
         fits[line.seed] = line if isinstance(line, Confirmation) else None
-        return _summary(fits)
+        return self._summary(fits)
 
     def of(self, point: Fit) -> Confirmed | None:
         """The confirmations of a point; None if it was not fitted again."""
         fits = self._fits.get((point.trial, point.rung))
-        return None if fits is None else _summary(fits)
+        return None if fits is None else self._summary(fits)
+
+    def _summary(self, fits: Mapping[int, Confirmation | None]) -> Confirmed:
+        lines = [line for line in fits.values() if line is not None]
+        return Confirmed(
+            metric=self._metric,
+            seeds=len(lines),
+            quality=Spread.of(list(map(self._metric.of, lines))) if lines else None,
+            rate=Spread.of([line.rate for line in lines]) if lines else None,
+            failed=len(fits) - len(lines),
+        )
 
 
 def is_confirmation(line: Line) -> TypeGuard[Confirmation | FitFailed]:
     """Whether a ledger line has the result of a confirmation, which may be a failure."""
     return isinstance(line, Confirmation | FitFailed) and line.confirms
-
-
-def _summary(fits: Mapping[int, Confirmation | None]) -> Confirmed:
-    lines = [line for line in fits.values() if line is not None]
-    return Confirmed(
-        seeds=len(lines),
-        psnr_db=Spread.of([line.psnr_db for line in lines]) if lines else None,
-        rate=Spread.of([line.rate for line in lines]) if lines else None,
-        failed=len(fits) - len(lines),
-    )

@@ -20,7 +20,7 @@ from searchinr.signals.signal import Signal
 _TITLES = {1: ("only rate",), 2: ("low rate", "high rate"), 3: ("low rate", "middle rate", "high rate")}
 
 SIGNALS = 4
-"""The number of signals that are shown of a dataset, from the one with the lowest PSNR to the one with the highest."""
+"""The number of signals that are shown of a dataset, from the one with the poorest quality to the one with the best."""
 
 
 @dataclass(frozen=True)
@@ -91,8 +91,8 @@ def three_rates(report: FrontReport) -> dict[str, Point]:
 
 
 def _chosen(report: FrontReport) -> Sequence[str]:
-    """Names of evenly spread signals, from the lowest to the highest PSNR at the middle point of the front."""
-    rows = sorted(report.front[len(report.front) // 2].signals, key=lambda row: row.psnr_db)
+    """Names of evenly spread signals, from the poorest to the best quality at the middle point of the front."""
+    rows = sorted(report.front[len(report.front) // 2].signals, key=report.quality.merit)
     count = min(SIGNALS, len(rows))
     places = [round(i * (len(rows) - 1) / max(1, count - 1)) for i in range(count)]
     return [rows[place].name for place in places]

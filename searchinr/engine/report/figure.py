@@ -17,14 +17,14 @@ _LINE, _LETTER = 0.045, 0.0125  # height of a label and width of a letter, in fr
 
 
 def front_png(report: FrontReport) -> bytes:
-    """Draws PSNR against rate: the front, its confirmations, all other operating points, baselines, published curves.
+    """Draws quality against rate: front, confirmations, all other operating points, baselines, published curves.
 
     Returns:
         A PNG of 1400 x 960 pixels, twice the usual resolution of a 7 x 4.8 inch figure.
     """
     box = style.limits(report)
-    figure, axes = canvas.rate_axes(box.rate, report.rate_unit)
-    axes.set_ylim(*box.psnr_db)
+    figure, axes = canvas.rate_axes(box.rate, report)
+    axes.set_ylim(*box.quality)
     _draw_curves(axes, report, box)
     _draw_points(axes, report)
     return canvas.png(figure, report.dataset, style.subtitle(report), style.small_print(report))
@@ -32,13 +32,13 @@ def front_png(report: FrontReport) -> bytes:
 
 def _draw_points(axes: Axes, report: FrontReport) -> None:
     line = report.front_line
-    axes.plot(*_columns(line), color="#333333", linewidth=1.1, zorder=3)
+    axes.plot(*_columns(report, line), color="#333333", linewidth=1.1, zorder=3)
     entries: dict[str, canvas.Handle] = {}
     for name, look in style.family_styles(report).items():
         every = [p for p in report.points if family(p.config) == name]
         front = [p for p in report.front if family(p.config) == name]
         dots = axes.scatter(
-            *_columns(every),
+            *_columns(report, every),
             s=7,
             color=look.colour,
             alpha=0.3,
@@ -47,7 +47,7 @@ def _draw_points(axes: Axes, report: FrontReport) -> None:
         )
         # points of the front have a white edge; markers also differ in shape, for prints without colour
         (markers,) = axes.plot(
-            *_columns(front),
+            *_columns(report, front),
             linestyle="none",
             marker=look.marker,
             markersize=6.5,
@@ -69,15 +69,16 @@ def _draw_confirmed(axes: Axes, report: FrontReport) -> dict[str, canvas.Handle]
     """
     entries: dict[str, canvas.Handle] = {}
     for point, confirmed in zip(report.front, report.confirmed, strict=True):
-        if confirmed is None or confirmed.psnr_db is None or confirmed.rate is None:
+        if confirmed is None or confirmed.quality is None or confirmed.rate is None:
             continue
-        psnr_db, rate = confirmed.psnr_db, confirmed.rate
-        axes.plot([point.rate, rate.mean], [point.psnr_db, psnr_db.mean], color=_CONFIRMED, linewidth=0.5, zorder=5)
+        quality, rate = confirmed.quality, confirmed.rate
+        ends = [point.rate, rate.mean], [report.quality.of(point), quality.mean]
+        axes.plot(*ends, color=_CONFIRMED, linewidth=0.5, zorder=5)
         cross = axes.errorbar(
             rate.mean,
-            psnr_db.mean,
+            quality.mean,
             xerr=rate.std,
-            yerr=psnr_db.std,
+            yerr=quality.std,
             fmt="+",
             markersize=5,
             color=_CONFIRMED,
@@ -89,15 +90,16 @@ def _draw_confirmed(axes: Axes, report: FrontReport) -> dict[str, canvas.Handle]
     return entries
 
 
-def _columns(points: Sequence[Point]) -> tuple[list[float], list[float]]:
-    return [point.rate for point in points], [point.psnr_db for point in points]
+def _columns(report: FrontReport, points: Sequence[Point]) -> tuple[list[float], list[float]]:
+    places = report.places(points)
+    return [rate for rate, _ in places], [quality for _, quality in places]
 
 
 class _Curve(NamedTuple):
     """A thin line with its colour and dashes."""
 
     name: str
-    points: Sequence[style.Place]
+    places: Sequence[tuple[float, float]]
     colour: str
     dashes: object
     width: float
@@ -105,10 +107,10 @@ class _Curve(NamedTuple):
 
 def _curves(report: FrontReport) -> Iterator[_Curve]:
     looks = itertools.cycle(style.BASELINE_LINES)
-    for (codec, curve), (colour, dashes, _) in zip(report.baselines.curves().items(), looks, strict=False):
-        yield _Curve(style.short(codec), curve, colour, dashes, 0.9)
-    for known in report.published.curves:
-        yield _Curve(known.name, known.points, style.PUBLISHED_COLOUR, "-", 0.6)
+    for (codec, curve), (colour, dashes, _) in zip(report.curves.items(), looks, strict=False):
+        yield _Curve(style.short(codec), report.places(curve), colour, dashes, 0.9)
+    for known in report.published_curves:
+        yield _Curve(known.name, report.places(known.points), style.PUBLISHED_COLOUR, "-", 0.6)
 
 
 class _Label(NamedTuple):
@@ -131,9 +133,9 @@ def _draw_curves(axes: Axes, report: FrontReport, box: style.Limits) -> None:
     beside: list[_Label] = []
     above: list[_Label] = []
     for curve in _curves(report):
-        rates, psnrs = [p.rate for p in curve.points], [p.psnr_db for p in curve.points]
-        axes.plot(rates, psnrs, color=curve.colour, linestyle=curve.dashes, linewidth=curve.width, zorder=1)
-        inside = style.visible(curve.points, box)
+        look = {"color": curve.colour, "linestyle": curve.dashes, "linewidth": curve.width}
+        axes.plot(*zip(*curve.places, strict=True), **look, zorder=1)
+        inside = style.visible(curve.places, box)
         if not inside:
             continue
         x, y = to_axes.transform(inside[-1])

@@ -2,17 +2,25 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from searchinr.engine.report.anytime import Anytime, Moment
-from searchinr.engine.report.baselines import NO_BASELINES, Baselines
+from searchinr.engine.report.baselines import NO_BASELINES, BaselinePoint, Baselines
 from searchinr.engine.report.confirmation import Confirmations, Confirmed, is_confirmation
-from searchinr.engine.report.published import NOT_PUBLISHED, Published
+from searchinr.engine.report.published import NOT_PUBLISHED, Published, PublishedCurve
 from searchinr.errors import UserError
 from searchinr.search.lines import AssetBuilt, Fit, Line, Point, TrialStarted
 from searchinr.search.objectives import Objectives
 from searchinr.signals.registry import metrics_of
-from searchinr.space import Metric
+from searchinr.space import HasFigures, Metric
+
+
+class Rated(HasFigures, Protocol):
+    """Anything that has a rate, in the modality's unit, and figures."""
+
+    @property
+    def rate(self) -> float:
+        """The rate."""
 
 
 @dataclass(frozen=True)
@@ -22,6 +30,7 @@ class FrontReport:
     Attributes:
         dataset: Label of the dataset.
         modality: Name of the dataset's modality.
+        quality: The metric that is drawn and compared against the rate, see `Objectives.quality`.
         rate_unit: Unit of all rates.
         signals: Number of signals over which an operating point is a mean.
         trials: Number of trials that were started, with the failed ones.
@@ -38,6 +47,7 @@ class FrontReport:
 
     dataset: str
     modality: str
+    quality: Metric
     rate_unit: str
     signals: int
     trials: int
@@ -53,8 +63,8 @@ class FrontReport:
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
-        """The metrics of the decoded signals, PSNR first; metrics on the part that was fitted come last."""
-        known = metrics_of(self.modality)
+        """The metrics of decoded signals, first the one of the quality; those on the fitted part come last."""
+        known = metrics_of(self.modality, self.quality)
         each = (*known, *(metric.fitted for metric in known))
         return tuple(m for m in each if any(point.figure(m.name) is not None for point in self.front))
 
@@ -69,10 +79,10 @@ class FrontReport:
         return self.front[0].rate, self.front[-1].rate
 
     @property
-    def psnrs_db(self) -> tuple[float, float]:
-        """Lowest and highest PSNR of the front."""
-        found = [point.psnr_db for point in self.front]
-        return min(found), max(found)
+    def qualities(self) -> tuple[float, float]:
+        """Poorest and best quality of the front."""
+        poorest, best = (extreme(self.front, key=self.quality.merit) for extreme in (min, max))
+        return self.quality.of(poorest), self.quality.of(best)
 
     @property
     def milestones(self) -> list[Moment]:
@@ -86,12 +96,35 @@ class FrontReport:
 
     @property
     def front_line(self) -> list[Point]:
-        """The front in the plane of rate and PSNR, below which points of a front with further objectives may lie."""
+        """The front in the plane of rate and quality, below which points with further objectives may lie."""
         line: list[Point] = []
         for point in self.front:
-            if not line or point.psnr_db > line[-1].psnr_db:
+            if not line or self.quality.merit(point) > self.quality.merit(line[-1]):
                 line.append(point)
         return line
+
+    def places(self, points: Iterable[Rated]) -> list[tuple[float, float]]:
+        """Rate and quality of each point."""
+        return [(point.rate, self.quality.of(point)) for point in points]
+
+    @property
+    def curves(self) -> dict[str, list[BaselinePoint]]:
+        """Classical codec -> its points by rising rate, without codecs whose quality is not known."""
+        return {codec: curve for codec, curve in self.baselines.curves().items() if self._is_known(curve)}
+
+    @property
+    def published_curves(self) -> list[PublishedCurve]:
+        """The published curves of the quality: what is published is PSNR."""
+        return [curve for curve in self.published.curves if self._is_known(curve.points)]
+
+    @property
+    def not_comparable(self) -> list[str]:
+        """The codecs whose quality is not known."""
+        curves = {**self.baselines.curves(), **{curve.name: curve.points for curve in self.published.curves}}
+        return [codec for codec, curve in curves.items() if not self._is_known(curve)]
+
+    def _is_known(self, curve: Iterable[HasFigures]) -> bool:
+        return all(point.figure(self.quality.name) is not None for point in curve)
 
 
 def collect_front(
@@ -111,7 +144,7 @@ def collect_front(
     points = tuple(line for line in own if isinstance(line, Point))
     if not points:
         raise UserError(f"dataset {dataset}: no operating point yet, so there is no front; let the run go on first")
-    anytime, confirmations = Anytime(objectives), Confirmations()
+    anytime, confirmations = Anytime(objectives), Confirmations(objectives.quality)
     moments = []
     for line in own:
         if isinstance(line, AssetBuilt):
@@ -128,6 +161,7 @@ def collect_front(
     return FrontReport(
         dataset=dataset,
         modality=points[0].modality,
+        quality=objectives.quality,
         rate_unit=points[0].rate_unit,
         signals=len(points[0].signals),
         trials=len({line.trial for line in own if isinstance(line, TrialStarted | Fit)}),
@@ -155,9 +189,9 @@ def none_feasible(points: Sequence[Point], objectives: Objectives) -> str:
 
 def summary(report: FrontReport) -> str:
     """A sentence about the front."""
-    (low, high), (worst, best) = report.rates, report.psnrs_db
+    (low, high), qualities = report.rates, report.quality.span(*report.qualities, " to ")
     return (
-        f"{len(report.front)} of {len(report.points):,} operating points, {worst:.1f} to {best:.1f} dB at "
+        f"{len(report.front)} of {len(report.points):,} operating points, {report.quality.in_words(qualities)} at "
         f"{low:.3g} to {high:.3g} {report.rate_unit}, hypervolume {report.hypervolume:.4g}.{beside(report)}"
     )
 
@@ -184,7 +218,7 @@ def front_json(report: FrontReport) -> dict[str, Any]:
         "directions": {metric.name: metric.direction for metric in report.metrics},
         "hypervolume": report.hypervolume,
         "points": [
-            _point_json(point) | {"confirmed": None if confirmed is None else asdict(confirmed)}
+            _point_json(point) | {"confirmed": None if confirmed is None else confirmed.as_json()}
             for point, confirmed in zip(report.front, report.confirmed, strict=True)
         ],
         "assets": dict(report.assets),

@@ -16,8 +16,6 @@ from searchinr.space import OF_FILES
 SHOWN = 12
 """The most parameters that the figure shows; the table has all of them."""
 
-SMALL_PRINT = "Each signal's own rate and PSNR at the points of the front, which are chosen for the means over signals."
-
 _NAMED = 10  # with more signals, names would overlap
 
 
@@ -57,12 +55,11 @@ def comparison_png(found: Comparison) -> bytes:
     """Draws the fronts of two runs in one plane."""
     fronts = [side.front.front_line for side in found.sides]
     limits = style.log_range([point.rate for front in fronts for point in front])
-    figure, axes = canvas.rate_axes(limits, found.first.front.rate_unit)
+    figure, axes = canvas.rate_axes(limits, found.first.front)
     runs: dict[str, canvas.Handle] = {}
     for i, (side, front) in enumerate(zip(found.sides, fronts, strict=True)):
         (runs[side.run],) = axes.plot(
-            [point.rate for point in front],
-            [point.psnr_db for point in front],
+            *zip(*side.front.places(front), strict=True),
             color=style.COLOURS[i],
             marker=style.MARKERS[i][0],
             linestyle=style.BASELINE_LINES[i][1],
@@ -109,17 +106,22 @@ def signal_curves(report: FrontReport) -> dict[str, list[SignalFigures]]:
     return {name: sorted(rows, key=lambda row: row.rate) for name, rows in curves.items()}
 
 
+def signals_small_print(report: FrontReport) -> str:
+    """A sentence about the figure of the single signals."""
+    figures = f"rate and {report.quality.title}"
+    return f"Each signal's own {figures} at the points of the front, which are chosen for the means over signals."
+
+
 def signals_png(report: FrontReport) -> bytes:
-    """Draws a line for each signal through its rates and PSNRs in the files of the front."""
+    """Draws a line for each signal through its rates and qualities in the files of the front."""
     curves = signal_curves(report)
     limits = style.log_range([row.rate for rows in curves.values() for row in rows])
-    figure, axes = canvas.rate_axes(limits, report.rate_unit)
+    figure, axes = canvas.rate_axes(limits, report)
     few = len(curves) <= _NAMED
     names: dict[str, canvas.Handle] = {}
     for i, (name, rows) in enumerate(sorted(curves.items())):
         (names[name],) = axes.plot(
-            [row.rate for row in rows],
-            [row.psnr_db for row in rows],
+            *zip(*report.places(rows), strict=True),
             color=style.COLOURS[i % len(style.COLOURS)] if few else style.COLOURS[0],
             marker=style.MARKERS[i % len(style.MARKERS)][0] if few else None,
             markersize=3.5,
@@ -128,4 +130,4 @@ def signals_png(report: FrontReport) -> bytes:
         )
     if few:
         canvas.legend(axes, names, fontsize=8)
-    return canvas.png(figure, report.dataset, style.subtitle(report), SMALL_PRINT)
+    return canvas.png(figure, report.dataset, style.subtitle(report), signals_small_print(report))

@@ -1,18 +1,10 @@
 """Short names of operating points for legends and tables."""
 
 from collections.abc import Iterable
-from typing import Protocol
 
 from searchinr.search.configs import Config
 from searchinr.search.lines import AssetWork
-from searchinr.space import PSNR, Metric
-
-
-class Measured(Protocol):
-    """Anything that has figures: an operating point, the row of a signal, or a setting of a classical codec."""
-
-    def figure(self, name: str) -> float | None:
-        """The figure of this name; None if it is not measured."""
+from searchinr.space import HasFigures, Metric
 
 
 def family(config: Config) -> str:
@@ -42,16 +34,12 @@ def describe(config: Config) -> str:
     return " ".join(words)
 
 
-def quality_text(metrics: Iterable[Metric], figures: Measured) -> str:
+def quality_text(metrics: Iterable[Metric], figures: HasFigures) -> str:
     """The metrics of decoded signals in words, without those that were not measured: ``"27.50 dB, SSIM 0.8123"``."""
-    return ", ".join(
-        f"{'' if metric == PSNR else f'{metric.title} '}{metric.text(value)} {metric.unit}".rstrip()
-        for metric in metrics
-        if (value := figures.figure(metric.name)) is not None
-    )
+    return ", ".join(metric.words(figures) for metric in metrics if figures.figure(metric.name) is not None)
 
 
-def figure_texts(metrics: Iterable[Metric], figures: Measured) -> list[str]:
+def figure_texts(metrics: Iterable[Metric], figures: HasFigures) -> list[str]:
     """The metrics of decoded signals as cells of a table, one for each metric; empty if it was not measured."""
     values = ((metric, figures.figure(metric.name)) for metric in metrics)
     return ["" if value is None else metric.text(value) for metric, value in values]

@@ -13,11 +13,11 @@ from plotly.offline import get_plotlyjs
 
 from searchinr.engine.report import exhibits, more_figures, plots, style
 from searchinr.engine.report.bd_rates import bd_rates
-from searchinr.engine.report.comparison import COLUMNS, Comparison
+from searchinr.engine.report.comparison import Comparison
 from searchinr.engine.report.decoded import Decoded
 from searchinr.engine.report.front import FrontReport, beside
 from searchinr.engine.report.names import describe, figure_texts, quality_text
-from searchinr.search.bd_rate import METHOD
+from searchinr.search.bd_rate import method
 from searchinr.search.importance import Importance
 from searchinr.search.lines import Point
 from searchinr.signals.registry import MODALITIES
@@ -60,7 +60,7 @@ def report_html(run: str, name: str, reports: Sequence[DatasetReport], *, severa
 
 def comparison_html(comparisons: Sequence[Comparison]) -> str:
     """Makes a page about two runs, with a section for each dataset."""
-    return _templates().get_template("comparison.html").render(comparisons=comparisons, columns=COLUMNS)
+    return _templates().get_template("comparison.html").render(comparisons=comparisons)
 
 
 @cache
@@ -74,5 +74,5 @@ def _templates() -> Environment:
     words = (bd_rates, beside, describe, figure_texts, quality_text, zip)
     made.globals |= {each.__name__: each for each in words}
     made.globals |= {"figures": more_figures, "plots": plots, "style": style, "modalities": MODALITIES}
-    made.globals |= {"bd_rate_method": METHOD, "plotlyjs": get_plotlyjs}
+    made.globals |= {"bd_rate_method": method, "plotlyjs": get_plotlyjs}
     return made

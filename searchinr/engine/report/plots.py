@@ -2,18 +2,19 @@
 
 import itertools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import plotly.graph_objects as go
 
 from searchinr.engine.report import style
 from searchinr.engine.report.comparison import Side
-from searchinr.engine.report.front import FrontReport
+from searchinr.engine.report.front import FrontReport, Rated
 from searchinr.engine.report.more_figures import labels, shown, signal_curves, title
-from searchinr.engine.report.names import Measured, describe, family, quality_text
+from searchinr.engine.report.names import describe, family, quality_text
 from searchinr.search.importance import Importance
 from searchinr.search.lines import Point
+from searchinr.space import HasFigures
 
 _INK, _PUBLISHED = "var(--ink)", "var(--published)"
 _GREYS = ("var(--baseline)", "var(--baseline-2)")
@@ -40,11 +41,11 @@ def themed_json(figure: go.Figure) -> str:
 
 
 def front_plot(report: FrontReport) -> go.Figure:
-    """PSNR against rate: every operating point to hover over, the front, confirmations, baselines, published curves."""
+    """Quality against rate: front, operating points to hover over, confirmations, baselines, published curves."""
     figure = go.Figure()
     _add_curves(figure, report)
     line = {"color": _INK, "width": 1.3}
-    _add(figure, report.front_line, mode="lines", line=line, hoverinfo="skip", showlegend=False)
+    _add(figure, report, report.front_line, mode="lines", line=line, hoverinfo="skip", showlegend=False)
     on_front = {(p.trial, p.steps) for p in report.front}
     for name, look in style.family_styles(report).items():
         own = [p for p in report.points if family(p.config) == name]
@@ -62,6 +63,7 @@ def front_plot(report: FrontReport) -> go.Figure:
             if points:
                 _add(
                     figure,
+                    report,
                     points,
                     name=escaped(label),
                     mode="markers",
@@ -71,8 +73,8 @@ def front_plot(report: FrontReport) -> go.Figure:
                 )
     _add_confirmed(figure, report)
     box = style.limits(report)
-    _rate_axes(figure, report.rate_unit, box.rate)
-    figure.update_yaxes(range=list(box.psnr_db))
+    _rate_axes(figure, report, box.rate)
+    figure.update_yaxes(range=list(box.quality))
     return figure
 
 
@@ -82,6 +84,7 @@ def fronts_plot(sides: Sequence[Side]) -> go.Figure:
     for i, (name, report) in enumerate((side.run, side.front) for side in sides):
         _add(
             figure,
+            report,
             report.front_line,
             name=escaped(name),
             mode="lines+markers",
@@ -90,7 +93,7 @@ def fronts_plot(sides: Sequence[Side]) -> go.Figure:
             text=[_hover(p, report) for p in report.front_line],
         )
     rates = [p.rate for side in sides for p in side.front.front_line]
-    _rate_axes(figure, sides[0].front.rate_unit, style.log_range(rates))
+    _rate_axes(figure, sides[0].front, style.log_range(rates))
     return figure
 
 
@@ -137,13 +140,14 @@ def importance_plot(found: Importance, modality: str) -> go.Figure:
 
 
 def signals_plot(report: FrontReport) -> go.Figure:
-    """A line for each signal through its rates and PSNRs in the files of the front."""
+    """A line for each signal through its rates and qualities in the files of the front."""
     curves = signal_curves(report)
     few = len(curves) <= _MANY
     figure = go.Figure()
     for i, (name, rows) in enumerate(sorted(curves.items())):
         _add(
             figure,
+            report,
             rows,
             name=escaped(name),
             mode="lines+markers",
@@ -154,13 +158,14 @@ def signals_plot(report: FrontReport) -> go.Figure:
             showlegend=few,
         )
     rates = [row.rate for rows in curves.values() for row in rows]
-    _rate_axes(figure, report.rate_unit, style.log_range(rates))
+    _rate_axes(figure, report, style.log_range(rates))
     return figure
 
 
-def _add(figure: go.Figure, points: Sequence[style.Place], **look: Any) -> None:  # noqa: ANN401  what plotly takes
-    """Adds points by rate and PSNR; what one reads when hovering over each is its `text`."""
-    figure.add_scatter(x=[p.rate for p in points], y=[p.psnr_db for p in points], **{"hoverinfo": "text", **look})
+def _add(figure: go.Figure, report: FrontReport, points: Iterable[Rated], **look: Any) -> None:  # noqa: ANN401  what plotly takes
+    """Adds points by rate and quality; what one reads when hovering over each is its `text`."""
+    rates, qualities = zip(*report.places(points), strict=True)
+    figure.add_scatter(x=rates, y=qualities, **{"hoverinfo": "text", **look})
 
 
 def escaped(text: object) -> str:
@@ -171,9 +176,10 @@ def escaped(text: object) -> str:
 def _add_curves(figure: go.Figure, report: FrontReport) -> None:
     """Adds classical codecs that were measured on the same files, in greys, and published curves."""
     looks = itertools.cycle(style.BASELINE_LINES)
-    for i, ((codec, curve), (_, _, dash)) in enumerate(zip(report.baselines.curves().items(), looks, strict=False)):
+    for i, ((codec, curve), (_, _, dash)) in enumerate(zip(report.curves.items(), looks, strict=False)):
         _add(
             figure,
+            report,
             curve,
             name=codec,
             mode="lines",
@@ -182,9 +188,10 @@ def _add_curves(figure: go.Figure, report: FrontReport) -> None:
             legendgroup="baselines",
             legendgrouptitle={"text": "measured on the same files"},
         )
-    for i, known in enumerate(report.published.curves):
+    for i, known in enumerate(report.published_curves):
         _add(
             figure,
+            report,
             known.points,
             name=known.name,
             mode="lines+markers",
@@ -192,7 +199,7 @@ def _add_curves(figure: go.Figure, report: FrontReport) -> None:
             marker={"symbol": f"{style.MARKERS[i % len(style.MARKERS)][1]}-open", "size": 5},
             text=[
                 f"{known.name}, published<br>"
-                f"{p.rate:.4g} {report.rate_unit}, {p.psnr_db:.2f} dB<br>rate: {known.counts}"
+                f"{p.rate:.4g} {report.rate_unit}, {report.quality.words(p)}<br>rate: {known.counts}"
                 for p in known.points
             ],
             legendgroup="published",
@@ -203,18 +210,18 @@ def _add_curves(figure: go.Figure, report: FrontReport) -> None:
 def _add_confirmed(figure: go.Figure, report: FrontReport) -> None:
     """Adds crosses at the means over further seeds."""
     known = [
-        (point, confirmed, confirmed.rate, confirmed.psnr_db)
+        (point, confirmed, confirmed.rate, confirmed.quality)
         for point, confirmed in zip(report.front, report.confirmed, strict=True)
-        if confirmed is not None and confirmed.rate is not None and confirmed.psnr_db is not None
+        if confirmed is not None and confirmed.rate is not None and confirmed.quality is not None
     ]
     if not known:
         return
     arms = {"color": _INK, "thickness": 1, "width": 0}
     figure.add_scatter(
         x=[rate.mean for *_, rate, _ in known],
-        y=[psnr_db.mean for *_, psnr_db in known],
+        y=[quality.mean for *_, quality in known],
         error_x={"array": [rate.std or 0.0 for *_, rate, _ in known], **arms},
-        error_y={"array": [psnr_db.std or 0.0 for *_, psnr_db in known], **arms},
+        error_y={"array": [quality.std or 0.0 for *_, quality in known], **arms},
         name="mean ± std, further seeds",
         mode="markers",
         marker={"symbol": "cross-thin", "size": 8, "line": {"color": _INK, "width": 1}},
@@ -228,9 +235,12 @@ def _add_confirmed(figure: go.Figure, report: FrontReport) -> None:
     )
 
 
-def _rate_axes(figure: go.Figure, rate_unit: str, limits: tuple[float, float]) -> None:
-    _log_axis(figure, f"rate ({rate_unit})", limits, style.plain)
-    figure.update_yaxes(title="PSNR (dB)")
+def _rate_axes(figure: go.Figure, report: FrontReport, limits: tuple[float, float]) -> None:
+    """Axes of rate and quality, between these rates; better is always higher up."""
+    _log_axis(figure, f"rate ({report.rate_unit})", limits, style.plain)
+    figure.update_yaxes(title=report.quality.label)
+    if report.quality.direction == "min":
+        figure.update_yaxes(autorange="reversed")
 
 
 def _log_axis(figure: go.Figure, title: str, limits: tuple[float, float], label: Callable[[float], str]) -> None:
@@ -255,5 +265,5 @@ def _hover(point: Point, report: FrontReport) -> str:
     )
 
 
-def _figures(rate: float, report: FrontReport, figures: Measured) -> str:
+def _figures(rate: float, report: FrontReport, figures: HasFigures) -> str:
     return f"{rate:.4g} {report.rate_unit}, {escaped(quality_text(report.metrics, figures))}"

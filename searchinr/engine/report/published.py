@@ -11,7 +11,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, NamedTuple
 
-from searchinr.space import DatasetEntry
+from searchinr.space import PSNR, DatasetEntry
 
 
 class PublishedPoint(NamedTuple):
@@ -24,6 +24,10 @@ class PublishedPoint(NamedTuple):
 
     rate: float
     psnr_db: float
+
+    def figure(self, name: str) -> float | None:
+        """The PSNR by its name; of other metrics nothing is published."""
+        return self.psnr_db if name == PSNR.name else None
 
 
 @dataclass(frozen=True)

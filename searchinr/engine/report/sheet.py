@@ -32,7 +32,7 @@ def decoded_png(report: FrontReport, decoded: Sequence[Decoded]) -> bytes:
     for i, row in enumerate(decoded):
         captions = [f"{row.name}: original"]
         captions += [
-            f"{version.figures.rate:.3g} {report.rate_unit}, {version.figures.psnr_db:.2f} dB"
+            f"{version.figures.rate:.3g} {report.rate_unit}, {report.quality.words(version.figures)}"
             for version in row.versions
         ]
         shown = [row.original, *(version.exhibits for version in row.versions)]

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 
@@ -35,18 +34,6 @@ BASELINE_LINES = (
 PUBLISHED_COLOUR = "#8466A6"
 
 _PREFIXES = ("", "k", "M", "G", "T", "P", "E", "Z")
-
-
-class Place(Protocol):
-    """A point of a curve in the plane of rate and PSNR, whatever else it has."""
-
-    @property
-    def rate(self) -> float:
-        """The rate in the modality's unit."""
-
-    @property
-    def psnr_db(self) -> float:
-        """The PSNR in dB."""
 
 
 @dataclass(frozen=True)
@@ -86,29 +73,31 @@ class Limits:
 
     Attributes:
         rate: Lowest and highest rate.
-        psnr_db: Lowest and highest PSNR.
+        quality: Poorest and best quality, the lower and the upper end of the axis.
     """
 
     rate: tuple[float, float]
-    psnr_db: tuple[float, float]
+    quality: tuple[float, float]
 
 
 def limits(report: FrontReport) -> Limits:
     """The region of the front; baselines may stretch it a little, but never so much that the front becomes small."""
     lo, hi = map(math.log, log_range([point.rate for point in report.front]))
-    psnrs = [point.psnr_db for point in report.front]
-    psnrs += [confirmed.psnr_db.mean for confirmed in report.confirmed if confirmed and confirmed.psnr_db]
-    bottom, top = _padded(psnrs, share=0.08, least=4.0)
+    quality = report.quality
+    heights = list(map(quality.merit, report.front))
+    heights += [quality.sign * each.quality.mean for each in report.confirmed if each and each.quality]
+    least = 4.0 if quality.axis == "db" else 0.05 * max(map(abs, heights)) or 1.0
+    bottom, top = _padded(heights, share=0.08, least=least)
     height = top - bottom
     seen = [
-        psnr_db
-        for curve in report.baselines.curves().values()
-        for _, psnr_db in _within(curve, math.exp(lo), math.exp(hi))
+        quality.sign * value
+        for curve in report.curves.values()
+        for _, value in _within(report.places(curve), math.exp(lo), math.exp(hi))
     ]
     if seen:
         top = max(top, min(max(seen), top + 0.35 * height))
         bottom = min(bottom, max(min(seen), bottom - 0.15 * height))
-    return Limits((math.exp(lo), math.exp(hi)), (bottom, top))
+    return Limits((math.exp(lo), math.exp(hi)), (quality.sign * bottom, quality.sign * top))
 
 
 def log_range(values: Sequence[float]) -> tuple[float, float]:
@@ -122,20 +111,20 @@ def _padded(values: Sequence[float], *, share: float, least: float) -> tuple[flo
     return min(values) - pad, max(values) + pad
 
 
-def _within(curve: Sequence[Place], lo: float, hi: float) -> list[tuple[float, float]]:
-    """A curve between two rates, `(rate, psnr_db)` on a fine grid; it is straight over log rate, as it is drawn."""
-    log_rate = [math.log(point.rate) for point in curve]
+def _within(curve: Sequence[tuple[float, float]], lo: float, hi: float) -> list[tuple[float, float]]:
+    """A curve between two rates, `(rate, quality)` on a fine grid; it is straight over log rate, as it is drawn."""
+    log_rate = [math.log(rate) for rate, _ in curve]
     grid = np.linspace(max(log_rate[0], math.log(lo)), min(log_rate[-1], math.log(hi)), 400)
     if log_rate[-1] < math.log(lo) or log_rate[0] > math.log(hi):
         return []
-    psnr_db = np.interp(grid, log_rate, [point.psnr_db for point in curve])
-    return list(zip(np.exp(grid).tolist(), psnr_db.tolist(), strict=True))
+    quality = np.interp(grid, log_rate, [value for _, value in curve])
+    return list(zip(np.exp(grid).tolist(), quality.tolist(), strict=True))
 
 
-def visible(curve: Sequence[Place], box: Limits) -> list[tuple[float, float]]:
-    """The part of a curve inside the limits, `(rate, psnr_db)` by rising rate; empty if it lies outside."""
-    bottom, top = box.psnr_db
-    return [(rate, psnr) for rate, psnr in _within(curve, *box.rate) if bottom <= psnr <= top]
+def visible(curve: Sequence[tuple[float, float]], box: Limits) -> list[tuple[float, float]]:
+    """The part of a curve inside the limits, `(rate, quality)` by rising rate; empty if it lies outside."""
+    low, high = sorted(box.quality)
+    return [(rate, value) for rate, value in _within(curve, *box.rate) if low <= value <= high]
 
 
 def log_ticks(lo: float, hi: float) -> list[float]:
@@ -192,16 +181,19 @@ def _count(number: int, noun: str) -> str:
 
 def small_print(report: FrontReport) -> str:
     """The conventions, the reference point and the constraints, without which the numbers cannot be interpreted."""
-    box = limits(report)
-    outside = [short(codec) for codec, curve in report.baselines.curves().items() if not visible(curve, box)]
+    box, unknown = limits(report), report.not_comparable
+    outside = [short(codec) for codec, curve in report.curves.items() if not visible(report.places(curve), box)]
+    title = report.quality.title
     value = f"{report.hypervolume:.4g} {hypervolume_unit(report)}".rstrip()
     lines = [
-        "PSNR of the decoded samples, per signal, then mean over signals. Rate: complete files, mean over signals.",
+        f"{title[0].upper()}{title[1:]} of the decoded samples, per signal, then mean over signals. "
+        "Rate: complete files, mean over signals.",
         f"Hypervolume {value} from {reference(report.reference_point, report)}"
         + (f" Outside the axes: {', '.join(outside)}." if outside else ""),
         _constraints(report)
         + ("Crosses: mean ± std of further seeds, each point's own left out." if any(report.confirmed) else ""),
-        f"Purple: as published, on {report.published.signals}." if report.published.curves else "",
+        f"Purple: as published, on {report.published.signals}." if report.published_curves else "",
+        f"Left out, since their {title} is not known: {', '.join(map(short, unknown))}." if unknown else "",
     ]
     return "\n".join(filter(None, lines))
 
@@ -230,7 +222,7 @@ def reference(point: Mapping[str, float], report: FrontReport) -> str:
     """A reference point in words, without a full stop."""
     known = {metric.name: metric for metric in metrics_of(report.modality)}
     values = [
-        known[name].with_unit(f"{at:g}")
+        known[name].in_words(f"{at:g}")
         if name in known
         else f"{at:g} {report.rate_unit}"
         if name == "rate"

@@ -14,15 +14,14 @@ from searchinr.engine.report.front import FrontReport, beside
 from searchinr.engine.report.names import describe, figure_texts
 from searchinr.search.importance import FRONT, Importance
 
-_NOT_CONFIRMED = dict.fromkeys(Confirmed(0, None, None, 0).flat())
-
 
 def front_tsv(report: FrontReport) -> str:
     """Makes a row for each point of the front, by rising rate, and a column for every parameter that any point has."""
     params = list(dict.fromkeys(key for point in report.front for key in point.config.params))
     names = [metric.name for metric in report.metrics]
     measured = ["rate", *names, "mean_bytes", "decode_macs_per_sample"]
-    confirmations = [f"confirmed_{key.replace('.', '_')}" for key in _NOT_CONFIRMED]
+    not_confirmed = dict.fromkeys(Confirmed(report.quality, 0, None, None, 0).flat())
+    confirmations = [f"confirmed_{key.replace('.', '_')}" for key in not_confirmed]
     header = [*measured, *confirmations, "trial", "steps", "seed", "codec", *params]
     rows = (
         [
@@ -30,7 +29,7 @@ def front_tsv(report: FrontReport) -> str:
             *map(point.figure, names),
             point.mean_bytes,
             point.decode_macs_per_sample,
-            *(_NOT_CONFIRMED if confirmed is None else confirmed.flat()).values(),
+            *(not_confirmed if confirmed is None else confirmed.flat()).values(),
             point.trial,
             point.steps,
             point.seed,
@@ -66,11 +65,12 @@ def bd_rate_tsv(report: FrontReport) -> str:
         [
             row.codec,
             row.basis,
-            *([None] * 3 if (found := row.result) is None else (found.percent, found.low_db, found.high_db)),
+            *([None] * 3 if (found := row.result) is None else (found.percent, found.low, found.high)),
         ]
         for row in bd_rates(report)
     )
-    return _tsv(["codec", "basis", "bd_rate_percent", "psnr_db_low", "psnr_db_high"], rows)
+    ends = [f"{report.quality.name}_{end}" for end in ("low", "high")]
+    return _tsv(["codec", "basis", "bd_rate_percent", *ends], rows)
 
 
 def importance_tsv(found: Importance) -> str:

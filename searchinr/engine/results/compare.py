@@ -47,8 +47,8 @@ def _compare(first: OpenedRun, second: OpenedRun, label: str) -> Comparison:
         Side(str(run.folder.path), front, shared.hypervolume(front.front))
         for run, front in zip((first, second), fronts, strict=True)
     ]
-    curves = ([(point.rate, point.psnr_db) for point in front.front_line] for front in fronts)
-    return Comparison(label, shared.reference_point, sides[0], sides[1], bd_rate(*curves))
+    one, two = (front.places(front.front_line) for front in fronts)
+    return Comparison(label, shared.reference_point, *sides, bd_rate(one, two, shared.quality))
 
 
 def _facts(run: OpenedRun, front: FrontReport) -> dict[str, object]:

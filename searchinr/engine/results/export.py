@@ -14,30 +14,33 @@ from searchinr.search.figures import Figures, SignalFigures
 from searchinr.search.lines import Point
 from searchinr.signals.datasets import files_here
 from searchinr.signals.files import check_new, check_output, make_folder, write_file
+from searchinr.space import PSNR, Metric
 
 CONFIG_SUFFIXES = (".yaml", ".yml")
 
 
 @dataclass(frozen=True)
 class Criterion:
-    """The criterion by which a config is the best; exactly one of the first three is given.
+    """The criterion by which a config is the best; exactly one of the first four is given.
 
     Attributes:
-        max_rate: The best config has the highest PSNR at no more than this rate.
+        max_rate: The best config has the best quality (see `Objectives.quality`) at no more than this rate.
+        quality: The best config has the lowest rate with a quality that is at least as good as this one.
         min_psnr: The best config has the lowest rate with at least this PSNR.
         trial: The best config is that of this trial (a prefix of its name is enough).
         steps: Training length of that trial.
     """
 
     max_rate: float | None = None
+    quality: float | None = None
     min_psnr: float | None = None
     trial: str | None = None
     steps: int | None = None
 
     def check(self) -> None:
         """Raises `UserError` unless exactly one criterion is given."""
-        if sum(criterion is not None for criterion in (self.max_rate, self.min_psnr, self.trial)) != 1:
-            raise UserError("export: give exactly one of --max-rate, --min-psnr and --trial")
+        if [self.max_rate, self.quality, self.min_psnr, self.trial].count(None) != 3:
+            raise UserError("export: give exactly one of --max-rate, --quality, --min-psnr and --trial")
         if self.steps is not None and self.trial is None:
             raise UserError("export: --steps goes with --trial; give --trial as well")
 
@@ -57,7 +60,7 @@ def best_config(run: OpenedRun, dataset: str | None, criterion: Criterion) -> En
     label = _one_dataset(run, dataset)
     if criterion.trial is None:
         front = run.front(label)
-        point = front.front[_best(front.front, criterion, front.rate_unit)]
+        point = front.front[_best(front.front, criterion, run.objectives.quality, front.rate_unit)]
     else:
         point = max(_of_trial(run, label, criterion), key=lambda point: point.steps)
     return _config(run, point, point, {"signals": len(point.signals)})
@@ -69,7 +72,7 @@ def best_config_per_signal(run: OpenedRun, dataset: str | None, criterion: Crite
     Every operating point within the constraints is a candidate, since the best one for a signal need not be on the
     front, which is made of means.
 
-    The arguments are those of `best_config`. For a trial without `steps`, the training with the signal's highest PSNR
+    The arguments are those of `best_config`. For a trial without `steps`, the training with the signal's best quality
     is taken.
 
     Returns:
@@ -88,7 +91,7 @@ def best_config_per_signal(run: OpenedRun, dataset: str | None, criterion: Crite
     for place, name in enumerate(points[0].signals.names):  # all points have the same signals in the same order
         rows = [point.signals[place] for point in points]
         try:
-            best = _best(rows, criterion, points[0].rate_unit)
+            best = _best(rows, criterion, run.objectives.quality, points[0].rate_unit)
         except UserError as error:
             raise UserError(f"{name}: {error}") from error
         configs[name] = _config(run, points[best], rows[best], {"signal": name})
@@ -179,25 +182,35 @@ def _of_trial(run: OpenedRun, label: str, criterion: Criterion) -> list[Point]:
     return feasible
 
 
-def _best(rows: Sequence[Figures | SignalFigures], criterion: Criterion, rate_unit: str) -> int:
-    """The index of the row that is best by the criterion; for a trial, the row with the highest PSNR."""
+def _best(rows: Sequence[Figures | SignalFigures], criterion: Criterion, quality: Metric, rate_unit: str) -> int:
+    """The index of the row that is best by the criterion; for a trial, the row with the best quality."""
 
-    def quality(place: int) -> tuple[float, float]:
-        return rows[place].psnr_db, -rows[place].rate
+    def merit(place: int) -> tuple[float, float]:
+        return quality.merit(rows[place]), -rows[place].rate
 
-    if criterion.max_rate is not None:
-        within = [place for place, row in enumerate(rows) if row.rate <= criterion.max_rate]
-        if not within:
-            found = f"the lowest rate found is {min(row.rate for row in rows):.3f} {rate_unit}"
-            raise UserError(f"--max-rate {criterion.max_rate:g}: no point is that low; {found}")
-        return max(within, key=quality)
+    if criterion.quality is not None:
+        return _cheapest(rows, quality, criterion.quality, "--quality")
     if criterion.min_psnr is not None:
-        good = [place for place, row in enumerate(rows) if row.psnr_db >= criterion.min_psnr]
-        if not good:
-            found = f"the highest PSNR found is {max(row.psnr_db for row in rows):.2f} dB"
-            raise UserError(f"--min-psnr {criterion.min_psnr:g}: no point is that good; {found}")
-        return min(good, key=lambda place: (rows[place].rate, -rows[place].psnr_db))
-    return max(range(len(rows)), key=quality)
+        return _cheapest(rows, PSNR, criterion.min_psnr, "--min-psnr")
+    if criterion.max_rate is None:
+        return max(range(len(rows)), key=merit)
+    within = [place for place, row in enumerate(rows) if row.rate <= criterion.max_rate]
+    if not within:
+        found = f"the lowest rate found is {min(row.rate for row in rows):.3f} {rate_unit}"
+        raise UserError(f"--max-rate {criterion.max_rate:g}: no point is that low; {found}")
+    return max(within, key=merit)
+
+
+def _cheapest(rows: Sequence[Figures | SignalFigures], metric: Metric, least: float, option: str) -> int:
+    """The index of the row with the lowest rate among those that are at least as good by a metric."""
+    merits = list(map(metric.merit, rows))
+    good = [place for place, merit in enumerate(merits) if merit >= metric.sign * least]
+    if not good:
+        best = metric.text(metric.sign * max(merits))
+        most = "highest" if metric.direction == "max" else "lowest"
+        found = f"the {most} {metric.title} found is {best} {metric.unit}".rstrip()
+        raise UserError(f"{option} {least:g}: no point is that good; {found}")
+    return min(good, key=lambda place: (rows[place].rate, -merits[place]))
 
 
 def _config(run: OpenedRun, point: Point, figures: Figures | SignalFigures, of: Mapping[str, Any]) -> EncodeConfig:

@@ -20,7 +20,8 @@ def front_frame(reports: Sequence[FrontReport]) -> pd.DataFrame:
     """Makes a row for each point of the fronts of several datasets, dataset after dataset, by rising rate.
 
     The columns are those of `points_frame`. If points were confirmed, there are `confirmed.seeds`, `.failed`,
-    `.psnr_db.mean`, `.psnr_db.std`, `.rate.mean` and `.rate.std` as well, which count only the further seeds.
+    `.psnr_db.mean`, `.psnr_db.std` (or those of another metric that was searched), `.rate.mean` and `.rate.std` as
+    well, which count only the further seeds.
     """
     return pd.DataFrame.from_records(
         [

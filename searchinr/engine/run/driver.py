@@ -47,7 +47,7 @@ from searchinr.search.lines import (
 )
 from searchinr.search.search import Job, Search
 from searchinr.signals.datasets import Dataset
-from searchinr.space import Choice, Domain, Range, Space
+from searchinr.space import Choice, Domain, Metric, Range, Space
 
 _MAX_DEATHS = 3  # of the workers of a job whose checkpoint does not get further; the loss of a node does not count
 _GRACE_S = 20.0  # the time that running jobs have to write their checkpoints after an interrupt
@@ -306,7 +306,7 @@ class Driver:
 
     def _append(self, line: Line) -> None:
         self._ledger.append(line)
-        LOG.info("%s", _log_text(line))
+        LOG.info("%s", _log_text(line, self._search.objectives.quality))
         if self._tracker is not None:
             self._tracker.log(line)
 
@@ -360,7 +360,7 @@ def _where(work: Fit | AssetWork) -> str:
     return f"trial {work.trial} at {work.steps} steps{seed}"
 
 
-def _log_text(line: Line) -> str:
+def _log_text(line: Line, quality: Metric) -> str:
     """Puts a ledger line into words."""
     match line:
         case TrialStarted():
@@ -375,7 +375,7 @@ def _log_text(line: Line) -> str:
         case AssetBuilt():
             return f"{_where(line)} is built: {line.bytes} bytes, {line.cost.train_s:.1f} s"
         case _:
-            return f"{_where(line)}: {line.rate:.3f} {line.rate_unit}, {line.psnr_db:.2f} dB"
+            return f"{_where(line)}: {line.rate:.3f} {line.rate_unit}, {quality.words(line)}"
 
 
 def _flat(space: Space) -> dict[str, object]:

@@ -68,7 +68,7 @@ class Progress:
             self._first = time.monotonic(), self._done
 
     def _dataset(self, label: str, modality: str) -> DatasetView:
-        front, metrics = self._search.front(label), metrics_of(modality)
+        front, metrics = self._search.front(label), metrics_of(modality, self._search.objectives.quality)
         return DatasetView(
             label=label,
             rate_unit=MODALITIES[modality].rate_unit,

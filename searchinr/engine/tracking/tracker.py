@@ -71,7 +71,7 @@ class Tracker:
         self._shown_uri = shown(uri).rstrip("/") if uri.startswith("http") else shown(uri).rpartition("/")[2]
         self._warn = warn
         self._anytime = {dataset: Anytime(objectives) for dataset in run.modalities}
-        self._confirmations = {dataset: Confirmations() for dataset in run.modalities}
+        self._confirmations = {dataset: Confirmations(objectives.quality) for dataset in run.modalities}
         self._reports: dict[str, tuple[Sequence[Path], str]] = {}  # the newest of each dataset that is not logged yet
         self._troubles: set[str] = set()  # those that were reported already
         # not in the thread, since two threads that import packages at once may see a half-imported module

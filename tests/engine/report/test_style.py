@@ -46,26 +46,25 @@ def curve(name: str, *points: tuple[float, float]) -> Baselines:
 def test_limits_hold_the_front_and_not_the_points_far_below_it(report: Callable[[Baselines], FrontReport]) -> None:
     box = style.limits(report(Baselines()))
     assert box.rate[0] < 0.5 < 1.0 < box.rate[1] < 9.0
-    assert 21 < box.psnr_db[0] < 24 < 28 < box.psnr_db[1]
+    assert 21 < box.quality[0] < 24 < 28 < box.quality[1]
 
 
 def test_a_baseline_stretches_the_limits_but_never_dwarfs_the_front(report: Callable[[Baselines], FrontReport]) -> None:
     plain = style.limits(report(Baselines()))
     near = style.limits(report(curve("near", (0.1, 24), (3, 29.5))))
     far = style.limits(report(curve("far", (0.1, 24), (3, 60))))
-    assert plain.psnr_db[1] < far.psnr_db[1] < 31.0
-    assert near.psnr_db[1] <= far.psnr_db[1]
+    assert plain.quality[1] < far.quality[1] < 31.0
+    assert near.quality[1] <= far.quality[1]
     assert near.rate == far.rate == plain.rate
 
 
 def test_only_the_part_of_a_baseline_within_the_limits_is_visible() -> None:
     box = style.Limits((0.5, 2.0), (20.0, 30.0))
-    points = curve("x", (0.125, 20), (8.0, 32)).curves()["x"]  # 2 dB an octave
-    seen = style.visible(points, box)
+    seen = style.visible([(0.125, 20), (8.0, 32)], box)  # 2 dB an octave
     assert seen[0] == pytest.approx((0.5, 24.0))
     assert seen[-1] == pytest.approx((2.0, 28.0))
-    assert style.visible(curve("above", (0.1, 50), (8, 60)).curves()["above"], box) == []
-    assert style.visible(curve("left", (0.1, 20), (0.2, 25)).curves()["left"], box) == []
+    assert style.visible([(0.1, 50), (8, 60)], box) == []
+    assert style.visible([(0.1, 20), (0.2, 25)], box) == []
 
 
 def test_the_small_print_says_what_is_outside_and_what_the_reference_is(
@@ -97,7 +96,7 @@ def test_the_limits_hold_what_further_seeds_gave(
 ) -> None:
     points = [make_point("a", 100, 0.5, 24.0), make_point("b", 100, 1.0, 28.0)]
     unlucky = confirm(points[0], 1, 21.0, 0.5)
-    assert style.limits(collect_front([*points, unlucky], "photos", objectives)).psnr_db[0] < 21.0
+    assert style.limits(collect_front([*points, unlucky], "photos", objectives)).quality[0] < 21.0
 
 
 def test_crosses_are_explained_where_there_are_any(

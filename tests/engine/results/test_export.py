@@ -14,7 +14,7 @@ from searchinr.engine.store.run_folder import RunFolder
 from searchinr.errors import UserError
 from searchinr.search.figures import SignalTable
 from searchinr.search.objectives import Objectives
-from searchinr.space import Space
+from searchinr.space import STANDARD, Metric, Space
 
 
 @pytest.fixture
@@ -38,6 +38,28 @@ def test_the_lowest_rate_with_a_psnr(opened: OpenedRun) -> None:
     assert export(opened, min_psnr=24).provenance["rate"] == 0.5
     assert export(opened, min_psnr=24.01).provenance["rate"] == 1.0
     assert export(opened, min_psnr=27.5).provenance["rate"] == 1.01
+
+
+def test_a_run_by_another_metric_is_exported_by_that_metric(opened: OpenedRun, ledger: list[Line]) -> None:
+    worst = Metric("worst", "worst error", "min", unit="K", digits=1)
+    errors = iter((5.0, 9.0, 6.0, 8.0, 4.0))  # aaa at 100 steps, bbb, aaa at 300, zzz of the other dataset, aaa at 900
+    for place, line in enumerate(ledger):
+        if line.kind == "point":
+            error = next(errors)
+            rows = [replace(row, metrics={"worst": error + i}) for i, row in enumerate(line.signals)]
+            ledger[place] = replace(line, metrics={"worst": error}, signals=SignalTable.of(rows))
+    metrics = {"worst": worst, **STANDARD}
+    by_error = Objectives({"worst": "min", "rate": "min"}, {"worst": 10, "rate": 4}, metrics=metrics)
+    run = replace(opened, objectives=by_error)
+    assert export(run, max_rate=1.015).provenance["worst"] == 5.0  # although 6.0 has the higher PSNR
+    assert export(run, quality=9).provenance["rate"] == 0.5
+    assert export(run, quality=4.5).provenance["rate"] == 1.02
+    assert export(run, min_psnr=25).provenance["rate"] == 1.0
+    assert {config.steps for config in per_signal(run, trial="aaa").values()} == {900}
+    with pytest.raises(UserError, match=r"--quality 3: no point is that good; the lowest worst error found is 4.0 K"):
+        export(run, quality=3)
+    with pytest.raises(UserError, match=r"coffee: --quality 4: .* found is 5.0 K"):
+        per_signal(run, quality=4)
 
 
 def test_a_trial_at_its_longest_training(opened: OpenedRun) -> None:
@@ -73,6 +95,8 @@ def test_the_config_is_the_points(opened: OpenedRun, ledger: list[Line]) -> None
         ({"max_rate": 1.0, "trial": "aaa"}, "exactly one"),
         ({"max_rate": 0.49}, "lowest rate found is 0.500 bpp"),
         ({"min_psnr": 27.6}, "highest PSNR found is 27.50 dB"),
+        ({"quality": 27.6}, "--quality 27.6: no point is that good; the highest PSNR found is 27.50 dB"),
+        ({"quality": 27, "min_psnr": 27}, "exactly one"),
         ({"trial": "ccc"}, "no trial with an operating point"),
         ({"trial": ""}, "2 trials begin with it"),
         ({"max_rate": 1.0, "steps": 300}, "--steps goes with --trial"),
