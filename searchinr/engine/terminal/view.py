@@ -55,7 +55,7 @@ class DatasetView:
     points: int
     front: Sequence[FrontRow]
     hypervolume: float
-    columns: Sequence[str] = ("PSNR dB",)
+    columns: Sequence[str]
 
 
 @dataclass(frozen=True)

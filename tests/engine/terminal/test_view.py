@@ -136,7 +136,9 @@ def test_no_color_is_honoured(state: State, monkeypatch: pytest.MonkeyPatch) -> 
 def test_a_view_without_any_result_is_calm(state: State) -> None:
     console, out = plain_console()
     with RunView("demo", Path("runs/demo"), console) as shown:
-        shown.update(state(tried=0, done=0, paused=0, failed=0, datasets=(DatasetView("photos", "bpp", 0, (), 0.0),)))
+        shown.update(
+            state(tried=0, done=0, paused=0, failed=0, datasets=(DatasetView("photos", "bpp", 0, (), 0.0, BOTH),))
+        )
     assert "0/27 trials: 0 done, 2 running" in out.getvalue()
     with RunView("demo", Path("runs/demo"), plain_console()[0]):
         pass  # never updated
@@ -187,7 +189,7 @@ def test_the_bar_follows_the_confirmation(state: State) -> None:
 def test_that_no_point_meets_the_constraints_is_said(state: State) -> None:
     console, out = plain_console()
     with RunView("demo", Path("runs/demo"), console) as shown:
-        shown.update(state(datasets=(DatasetView("photos", "bpp", 9, (), 0.0),)))
+        shown.update(state(datasets=(DatasetView("photos", "bpp", 9, (), 0.0, BOTH),)))
     assert out.getvalue().rstrip().endswith("photos  none of 9 operating points meets the constraints")
 
 
