@@ -133,8 +133,8 @@ def _draw_curves(axes: Axes, report: FrontReport, box: style.Limits) -> None:
     beside: list[_Label] = []
     above: list[_Label] = []
     for curve in _curves(report):
-        look = {"color": curve.colour, "linestyle": curve.dashes, "linewidth": curve.width}
-        axes.plot(*zip(*curve.places, strict=True), **look, zorder=1)
+        rates, values = zip(*curve.places, strict=True)
+        axes.plot(rates, values, color=curve.colour, linestyle=curve.dashes, linewidth=curve.width, zorder=1)
         inside = style.visible(curve.places, box)
         if not inside:
             continue

@@ -48,7 +48,7 @@ def _compare(first: OpenedRun, second: OpenedRun, label: str) -> Comparison:
         for run, front in zip((first, second), fronts, strict=True)
     ]
     one, two = (front.places(front.front_line) for front in fronts)
-    return Comparison(label, shared.reference_point, *sides, bd_rate(one, two, shared.quality))
+    return Comparison(label, shared.reference_point, sides[0], sides[1], bd_rate(one, two, shared.quality))
 
 
 def _facts(run: OpenedRun, front: FrontReport) -> dict[str, object]:
