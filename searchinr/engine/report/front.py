@@ -120,8 +120,9 @@ class FrontReport:
     @property
     def not_comparable(self) -> list[str]:
         """The codecs whose quality is not known."""
-        curves = {**self.baselines.curves(), **{curve.name: curve.points for curve in self.published.curves}}
-        return [codec for codec, curve in curves.items() if not self._is_known(curve)]
+        codecs = [*self.baselines.curves(), *(curve.name for curve in self.published.curves)]
+        known = {*self.curves, *(curve.name for curve in self.published_curves)}
+        return [codec for codec in codecs if codec not in known]
 
     def _is_known(self, curve: Iterable[HasFigures]) -> bool:
         return all(point.figure(self.quality.name) is not None for point in curve)
