@@ -2,13 +2,15 @@
 
 import time
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from bdb import BdbQuit
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import TypeVar
 
 import torch
-from torch import Tensor
 
 from searchinr.allocator import keep_freed_memory
 from searchinr.codecs.contract import Asset
@@ -18,7 +20,7 @@ from searchinr.engine.store.run_folder import Delivered, SharedFolder
 from searchinr.engine.store.tensors import read_tensors, write_tensors
 from searchinr.engine.workers import last_words
 from searchinr.engine.workers.jobs import AnyJob, AssetJob
-from searchinr.errors import InvalidFileError, OutOfMemoryError, TrialError, UserError
+from searchinr.errors import OutOfMemoryError, TrialError, UserError
 from searchinr.search.lines import AssetBuilt, AssetFailed, Confirmation, FitFailed, OutOfMemory, Point
 from searchinr.search.search import Job
 from searchinr.signals.signal import Signal
@@ -78,28 +80,18 @@ def _run_fit(
     under_way = folder.checkpoint_under_way(job.fit_name, job.rung)
     # It goes on where it was interrupted, or else from the rung below. A confirmation has no other rung.
     below = [] if job.confirms or job.rung == 0 else [folder.checkpoint(job.fit_name, job.rung - 1)]
-    resume = _first_whole([under_way, *below])
-    states = run_trial(
-        job.config,
-        signals,
-        [job.steps],
-        seed=job.seed,
-        device=device,
-        asset=asset,
-        resume=resume,
-        timeout_s=timeout_s,
+    start = partial(
+        run_trial, job.config, signals, [job.steps], seed=job.seed, device=device, asset=asset, timeout_s=timeout_s
     )
+    states, resumed_at = _resumed(start, [under_way, *below])
     checkpointed = _checkpointed(states, under_way, folder)
     measured = next((state for state in checkpointed if isinstance(state, Measurement)), None)
     if measured is None:
-        if folder.asked_to_stop():
-            return
-        raise TrialError(f"the checkpoint is already past step {job.steps}")
+        return  # it was asked to stop
     if not job.confirms:
         # This comes before the delivery, so that a fit can go on from whatever is on record.
         write_tensors(folder.checkpoint(job.fit_name, job.rung), measured.checkpoint())
     kind = Confirmation if job.confirms else Point
-    resumed_at = 0 if resume is None else int(resume["steps"])
     line = kind(**job.shared(kind), **vars(measured.figures), resumed_at=resumed_at)
     folder.deliver(line, measured.files)
 
@@ -110,8 +102,8 @@ def _run_building(
     """Builds one asset, from its last checkpoint to its end."""
     codec = job.config.codec
     checkpoint = folder.checkpoint_under_way(job.asset, 0)
-    resume = _first_whole([checkpoint])
-    states = build_asset(codec, job.spec, signals, seed=job.seed, device=device, base=base, resume=resume)
+    start = partial(build_asset, codec, job.spec, signals, seed=job.seed, device=device, base=base)
+    states, resumed_at = _resumed(start, [checkpoint])
     for state in _checkpointed(states, checkpoint, folder):
         if state.asset is not None:
             # The asset is written before the delivery, so that whatever is on record can be used.
@@ -120,7 +112,7 @@ def _run_building(
                 sha256=state.asset.sha256,
                 bytes=write_asset(folder.asset(job.asset), codec, state.asset),
                 cost=state.cost,
-                resumed_at=0 if resume is None else int(resume["steps"]),
+                resumed_at=resumed_at,
             )
             folder.deliver(line, {})
             return
@@ -158,20 +150,30 @@ def _delivering_failures(folder: SharedFolder, job: AnyJob, raises_bugs: bool) -
     folder.deliver(line, {})
 
 
-def _first_whole(checkpoints: Sequence[Place]) -> dict[str, Tensor] | None:
-    """The first of these checkpoints that is there, or None.
+def _resumed(start: Callable[..., Iterator[_State]], checkpoints: Sequence[Place]) -> tuple[Iterator[_State], int]:
+    """The states of a fit or a building that goes on from the first checkpoint from which it can, or begins.
 
-    A damaged checkpoint is set aside, and the driver tells of it.
+    A checkpoint that is damaged, or from which no such work can go on, is set aside, and the driver tells of it.
+
+    Args:
+        start: Begins the work; from a checkpoint, if it is given one as `resume`.
+        checkpoints: Where one may be.
+
+    Returns:
+        The states; and the step of the checkpoint, or 0.
     """
     for path in checkpoints:
         try:
-            tensors = read_tensors(path)
-        except InvalidFileError:
+            if (tensors := read_tensors(path)) is None:
+                continue
+            states = start(resume=tensors)
+            first = next(states)  # it is read by then; where it is past the end of the work, there is none
+            return chain([first], states), int(tensors["steps"])
+        except (TrialError, OSError, BdbQuit):
+            raise
+        except Exception:  # of whatever kind: it may hold anything, under a right checksum
             path.set_aside()
-            continue
-        if tensors is not None:
-            return tensors
-    return None
+    return start(resume=None), 0
 
 
 def _checkpointed(states: Iterator[_State], path: Place, folder: SharedFolder) -> Iterator[_State]:

@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from searchinr.codecs.contract import Asset
 from searchinr.engine.store.run_folder import RunFolder, SharedFolder, open_delivery
-from searchinr.engine.store.tensors import read_tensors
+from searchinr.engine.store.tensors import read_tensors, write_tensors
 from searchinr.engine.workers import last_words, worker
 from searchinr.engine.workers.jobs import AnyJob, AssetJob
 from searchinr.errors import OutOfMemoryError
@@ -112,6 +113,33 @@ def test_a_damaged_checkpoint_is_set_aside_for_the_one_below(
     line, from_the_start = delivery(folder)
     assert line.resumed_at == 0
     assert from_the_start == whole
+
+
+@pytest.mark.parametrize("strange", ["nothing", "another shape", "another rank", "past the end", "odd steps"])
+def test_a_checkpoint_from_which_no_fit_can_go_on_is_set_aside(
+    folder: RunFolder, signals: list[Signal], strange: str
+) -> None:
+    run_job(make_job(), folder, signals)
+    folder.delivered()[0].unlink()
+    run_job(make_job(rung=1, steps=30), folder, signals)
+    _, whole = delivery(folder)
+    folder.delivered()[0].unlink()
+    tensors = read_tensors(folder.checkpoint("abc", 0))
+    assert tensors is not None
+    of_the_codec = {name for name, tensor in tensors.items() if tensor.ndim > 1}
+    changed = {
+        "nothing": {"rubbish": torch.zeros(3)},
+        "another shape": tensors | {name: tensors[name][..., :-1] for name in of_the_codec},
+        "another rank": tensors | {name: tensors[name][None] for name in of_the_codec},
+        "past the end": tensors | {name: torch.tensor(31) for name in tensors if name.split(".")[-1] == "steps"},
+        "odd steps": tensors | {"steps": torch.zeros(2, 2)},
+    }[strange]
+    write_tensors(folder.checkpoint_under_way("abc", 1), changed)
+    run_job(make_job(rung=1, steps=30), folder, signals)
+    line, again = delivery(folder)
+    assert (line.kind, line.resumed_at) == ("point", 10)
+    assert again == whole
+    assert len(list(folder.damaged_checkpoints())) == 1
 
 
 def test_a_confirmation_is_a_fit_of_its_own(folder: RunFolder, signals: list[Signal]) -> None:
