@@ -160,7 +160,7 @@ def check_params(model: type[ModelT], flat: Mapping[str, object]) -> tuple[Model
         option, dot, inner = key.partition(".")
         if key not in described:
             wrong.append((key, unknown_key(model, key, value)))
-        elif value is None or (isinstance(value, float) and not math.isfinite(value)):
+        elif not isinstance(value, str | int | float) or (isinstance(value, float) and not math.isfinite(value)):
             wrong.append((key, f"found {shown(value)}; allowed {described[key].allowed}"))
         elif dot:
             nested.setdefault(option, {})[inner] = value
